@@ -1,0 +1,36 @@
+"""The library's exceptions and warnings; each also subclasses the builtin a Python user would catch.
+
+Imports nothing.  A message says what was given (``name=value``), the rule it broke, and the repair.
+"""
+
+
+class AutogradError(Exception):
+    """Base of every exception the library raises on purpose."""
+
+
+class InputTypeError(AutogradError, TypeError):
+    """A value of a kind that has no place here: text where a number is needed, None, complex."""
+
+
+class InputValueError(AutogradError, ValueError):
+    """A value of the right kind outside the rule: lengths that differ, a negative learning rate."""
+
+
+class InputOverflowError(AutogradError, OverflowError):
+    """A number too large for a double, such as 10**400."""
+
+
+class NotALeafError(AutogradError, TypeError):
+    """Something only a leaf can do was asked of a computed Value."""
+
+
+class StructureError(InputTypeError, ValueError):
+    """Two nested containers that should mirror each other do not."""
+
+
+class NonFiniteGradientError(AutogradError, FloatingPointError):
+    """An optimizer was handed a gradient that is nan or infinite; no parameter was changed."""
+
+
+class GradientWarning(UserWarning):
+    """Something legal that is rarely meant, such as a parameter that the loss never reached."""

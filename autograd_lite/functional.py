@@ -1,0 +1,296 @@
+"""Transforms of functions: `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`.
+
+They take numbers or nested containers and give back the same structure.  Given Values, or a function that reads Values from
+its surroundings, they build graph, so they nest in any order and depth.  They touch no ``.grad`` and no global state.
+Imports `value`, `graph` and `tree`.
+
+How: each number of a differentiated argument becomes an input node of its own, the function runs once on those, and a
+sweep from the result stops at them.  A second derivative needs no more than the same sweep with the rules run on nodes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import graph, ops
+from .errors import GradientWarning, InputTypeError, InputValueError
+from .tree import Spec, as_float, flatten, flatten_like, is_scalar, unflatten
+from .value import Value
+
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+Function = Callable[..., Any]
+
+
+class _Inputs:
+    """The differentiated arguments as fresh input nodes, and the way back to their structure."""
+
+    def __init__(self, transform: str, f: Function, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
+        self.single = isinstance(argnums, int)
+        self.f_name = getattr(f, "__name__", None) or repr(f)
+        self.transform = transform
+        self.nodes: list[Value] = []
+        self.specs: list[Spec] = []
+        self.in_graph = False  # whether some argument is a Value, whose graph the result must join
+        self.args = list(args)
+        numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        for number in numbers:
+            if not -len(args) <= number < len(args):
+                raise InputValueError(
+                    f"argnums={argnums} of {transform}, but {self.f_name} was called with {len(args)} positional "
+                    f"argument{'s' * (len(args) != 1)}: count from 0, and pass the differentiated arguments by position"
+                )
+            leaves, spec = flatten(args[number], f"argument {number} of {self.f_name}")
+            nodes = [self._lift(leaf, number) for leaf in leaves]
+            self.nodes += nodes
+            self.specs.append(spec)
+            self.args[number] = unflatten(spec, nodes)
+
+    def _lift(self, leaf: Any, number: int) -> Value:
+        if isinstance(leaf, Value):
+            self.in_graph = True
+            return Value._record(ops.identity, (leaf,))
+        return Value._record(ops.identity, (Value(as_float(leaf, f"argument {number} of {self.f_name}")),))
+
+    def restore(self, leaves: Sequence[Any]) -> Any:
+        """`leaves`, one for each input, in the structure of the differentiated arguments."""
+        supply = iter(leaves)
+        trees = [unflatten(spec, [next(supply) for _ in range(_size(spec))]) for spec in self.specs]
+        return trees[0] if self.single else tuple(trees)
+
+    def scalar(self, out: Any) -> Any:
+        """The one scalar that f returned, or an error that names what to use instead."""
+        if getattr(out, "shape", None) == () and hasattr(out, "item"):
+            out = out.item()
+        if isinstance(out, Value):
+            return out
+        given = f"{self.transform} needs {self.f_name} to return one scalar"
+        if out is None:
+            raise InputTypeError(f"{given}, and it returned None: does it end in a return statement?")
+        if is_scalar(out):
+            warnings.warn(
+                f"{self.f_name} returned the plain number {out!r}, which does not depend on its arguments: the gradient is "
+                f"0. Was a result computed through .data or builtins that drop the graph?",
+                GradientWarning,
+                stacklevel=4,
+            )
+            return as_float(out)
+        try:
+            count = len(flatten(out)[0])
+        except InputTypeError:
+            raise InputTypeError(f"{given}, and it returned {type(out).__name__} {out!r}: return a Value") from None
+        raise InputTypeError(
+            f"{given}, and it returned a {type(out).__name__} of {count}: use jacobian({self.f_name}) for the derivative "
+            f"of each, vjp for a weighted sum of them, or return their sum"
+        )
+
+    def adjoints(self, seeds: dict[Value, Any]) -> tuple[list[Any], bool]:
+        """Each input's adjoint, and whether they are nodes of a graph."""
+        in_graph = self.in_graph or any(isinstance(g, Value) for g in seeds.values())
+        stop = frozenset(self.nodes)
+        found = graph.reverse(seeds, in_graph, stop).inputs
+        if not in_graph and not stop.issuperset(found):  # f read Values from its surroundings: the answer depends on them
+            in_graph = True
+            found = graph.reverse(seeds, True, stop).inputs
+        result = [found.get(node, 0.0) for node in self.nodes]
+        return ([_node(g) for g in result] if in_graph else result), in_graph
+
+    def linear_form(self, outs: list[Any]) -> tuple[graph.LinearForm, bool]:
+        """The graph between the inputs and the results as a linear map, and whether its entries are nodes."""
+        roots = [out for out in outs if isinstance(out, Value)]
+        stop = frozenset(self.nodes)
+        in_graph = self.in_graph or graph.has_leaves(roots, stop)
+        return graph.linear_form(roots, in_graph, stop), in_graph
+
+
+def _size(spec: Spec) -> int:
+    return 1 if spec.kind is None else sum(map(_size, spec.children))
+
+
+def _node(x: Any) -> Value:
+    """A result as a node; a plain number becomes a constant one, which depends on nothing."""
+    return x if isinstance(x, Value) else Value._record(ops.identity, (as_float(x),))
+
+
+def _plain(x: Any) -> Any:
+    return x._data if isinstance(x, Value) else x
+
+
+def _result(spec: Spec, outs: Sequence[Any], in_graph: bool) -> Any:
+    return unflatten(spec, [_node(out) if in_graph else as_float(_plain(out)) for out in outs])
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives ``(f(...), gradient)``, the gradient in the structure of the argument.
+
+    ``(f(x), df/dx)``
+
+    >>> value_and_grad(lambda w, x: (w["a"] * x + w["b"]) ** 2)({"a": 2.0, "b": 1.0}, 3.0)
+    (49.0, {'a': 42.0, 'b': 14.0})
+
+    Args:
+        f: a function that returns one scalar.
+        argnums: which positional argument to differentiate, or several as a tuple; then the gradient is a tuple too.
+
+    Raises InputTypeError where f does not return one scalar, naming the transform to use instead.  Source: JAX's names.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        return _value_and_grad("value_and_grad", f, argnums, args, kwargs)
+
+    transformed.__name__ = f"value_and_grad_{getattr(f, '__name__', 'f')}"
+    return transformed
+
+
+def _value_and_grad(transform: str, f: Function, argnums: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, Any]:
+    inputs = _Inputs(transform, f, args, argnums)
+    out = inputs.scalar(f(*inputs.args, **kwargs))
+    adjoints, in_graph = inputs.adjoints({out: 1.0} if isinstance(out, Value) else {})
+    return (_node(out) if in_graph else _plain(out)), inputs.restore(adjoints)
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives the gradient of f, in the structure of the argument.
+
+    ``df/dx``
+
+    >>> grad(lambda x: x**3)(2.0)
+    12.0
+    >>> grad(grad(lambda x: x**3))(2.0)
+    12.0
+
+    Args and errors: as `value_and_grad`.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        return _value_and_grad("grad", f, argnums, args, kwargs)[1]
+
+    transformed.__name__ = f"grad_{getattr(f, '__name__', 'f')}"
+    return transformed
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """``f(*primals)`` and the function that pulls a gradient of the result back to the arguments.
+
+    ``pullback(v) = v^T J``, a tuple with one entry for each argument
+
+    >>> out, pullback = vjp(lambda x, y: [x * y, x + y], 2.0, 3.0)
+    >>> out, pullback([1.0, 10.0])
+    ([6.0, 5.0], (13.0, 12.0))
+
+    Args:
+        f: a function that returns scalars, alone or in nested containers.
+        primals: its arguments.
+
+    Raises StructureError where the pullback's argument does not mirror the result.
+    """
+    inputs = _Inputs("vjp", f, primals, tuple(range(len(primals))))
+    outs, spec = flatten(f(*inputs.args), f"result of {inputs.f_name}")
+    in_graph = inputs.in_graph or graph.has_leaves([o for o in outs if isinstance(o, Value)], frozenset(inputs.nodes))
+
+    def pullback(cotangents: Any) -> Any:
+        seeds: dict[Value, Any] = {}
+        given = flatten_like(spec, cotangents, "cotangents", f"the result of {inputs.f_name}")
+        for out, g in zip(outs, given, strict=True):
+            if isinstance(out, Value):
+                g = g if isinstance(g, Value) else as_float(g, "cotangent")
+                seeds[out] = seeds[out] + g if out in seeds else g
+        return inputs.restore(inputs.adjoints(seeds)[0])
+
+    return _result(spec, outs, in_graph), pullback
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """``f(*primals)`` and its derivative in the direction `tangents`, by one forward sweep.
+
+    ``(f(x), J t)``
+
+    >>> jvp(lambda x, y: x * y, (2.0, 3.0), (1.0, 0.0))
+    (6.0, 3.0)
+
+    Args:
+        f: a function that returns scalars, alone or in nested containers.
+        primals, tangents: tuples of its arguments and of their rates of change, in the same structures.
+
+    Raises StructureError where primals and tangents differ in structure.
+    """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise InputTypeError("primals and tangents of jvp must be tuples of arguments: jvp(f, (x,), (1.0,))")
+    spec = flatten(tuple(primals))[1]
+    given = flatten_like(spec, tuple(tangents), "tangents", "primals")
+    inputs = _Inputs("jvp", f, tuple(primals), tuple(range(len(primals))))
+    outs, out_spec = flatten(f(*inputs.args), f"result of {inputs.f_name}")
+    inputs.in_graph |= any(isinstance(t, Value) for t in given)
+    form, in_graph = inputs.linear_form(outs)
+    rates = {x: t if isinstance(t, Value) else as_float(t, "tangent") for x, t in zip(inputs.nodes, given, strict=True)}
+    moved = graph.push(form, rates)
+    tangent_outs = [moved.get(out, 0.0) if isinstance(out, Value) else 0.0 for out in outs]
+    return _result(out_spec, outs, in_graph), _result(out_spec, tangent_outs, in_graph)
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives all first derivatives of all results.
+
+    ``J[i][j] = d f_i / d x_j``: the structure of the result, each scalar in it replaced by the structure of the argument
+
+    >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
+    [[3.0, 2.0], [1.0, 1.0]]
+
+    Args:
+        f: a function that returns scalars, alone or in nested containers.
+        argnums: as in `grad`.
+
+    One sweep for each result or each input, whichever are fewer.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        inputs = _Inputs("jacobian", f, args, argnums)
+        outs, spec = flatten(f(*inputs.args, **kwargs), f"result of {inputs.f_name}")
+        form, in_graph = inputs.linear_form(outs)
+        if len(inputs.nodes) < len(outs):
+            columns = [graph.push(form, {x: 1.0}) for x in inputs.nodes]
+            rows = [[column.get(out, 0.0) if isinstance(out, Value) else 0.0 for column in columns] for out in outs]
+        else:
+            rows = []
+            for out in outs:
+                adjoint = graph.pull(form, out) if isinstance(out, Value) else {}
+                rows.append([adjoint.get(x, 0.0) for x in inputs.nodes])
+        if in_graph:
+            rows = [list(map(_node, row)) for row in rows]
+        return unflatten(spec, [inputs.restore(row) for row in rows])
+
+    transformed.__name__ = f"jacobian_{getattr(f, '__name__', 'f')}"
+    return transformed
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that gives all second derivatives of a scalar function.
+
+    ``H[i][j] = d^2 f / dx_i dx_j``
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
+    [[6.0, 4.0], [4.0, 0.0]]
+
+    Args and errors: as `grad`; the structure is that of ``jacobian(grad(f))``.
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The Hessian times a vector, without the Hessian: a forward sweep over the gradient's graph.
+
+    ``H t``
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1], ([2.0, 3.0],), ([1.0, 0.0],))
+    [6.0, 4.0]
+
+    Args:
+        f: a function that returns one scalar.
+        primals, tangents: as in `jvp`.
+
+    Returns the structure of the argument, a tuple where there are several.
+    """
+    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    return jvp(grad(f, argnums), primals, tangents)[1]

@@ -1,0 +1,275 @@
+"""Walks over a graph of Values: order, reverse sweep, forward sweep, linear form.  Always with an explicit stack.
+
+A node is anything with ``op``, the operands ``_a`` and ``_b`` (one tuple in ``_a`` where there are more than two), what
+they were worth when the node was made, ``_x`` and ``_y``, and the result ``_data``.  An operand that is not a node is
+exactly a float, so ``.__class__ is not float`` finds the nodes.  Nothing here writes to a node, and nothing imports Value.
+
+``graph=True`` runs the same rules on nodes instead of floats, so that the result can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .ops.row import BINARY, GENERAL
+
+Node = Any
+NOTHING: frozenset[Node] = frozenset()
+
+
+def operands(node: Node) -> tuple[Any, ...]:
+    """The operands of a node in order, repeats kept; none of a leaf."""
+    if node.op is None:
+        return ()
+    a = node._a
+    if a.__class__ is tuple:
+        return a  # type: ignore[no-any-return]
+    return (a,) if node.op.arity == 1 else (a, node._b)
+
+
+def values(node: Node) -> tuple[float, ...]:
+    """What the operands were worth when the node was made."""
+    x = node._x
+    if x.__class__ is tuple:
+        return x  # type: ignore[no-any-return]
+    return (x,) if node.op.arity == 1 else (x, node._y)
+
+
+def as_they_were(node: Node) -> tuple[Any, ...]:
+    """The operands as nodes worth what they were then: a leaf changed since is replaced by a copy of its old self."""
+    return tuple(
+        a if a.__class__ is float or a._data is x else a._worth(x)
+        for a, x in zip(operands(node), values(node), strict=True)
+    )
+
+
+def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Node, int]:
+    """The computed nodes that more than one edge or root leads to, and how many do.
+
+    Found from the roots down; the walk does not look beyond the nodes in `stop`.
+    """
+    seen: set[Node] = set()
+    shared: dict[Node, int] = {}
+    stack: list[Node] = []
+    add, push = seen.add, stack.append
+
+    def visit(a: Node) -> None:
+        if a in seen:
+            shared[a] = shared.get(a, 1) + 1
+        else:
+            add(a)
+            if a not in stop:
+                push(a)
+
+    for root in roots:
+        if root.op is not None:
+            visit(root)
+    while stack:
+        node = stack.pop()
+        a = node._a
+        if a.__class__ is tuple:
+            for a in node._a:
+                if a.__class__ is not float and a.op is not None:
+                    visit(a)
+            continue
+        # visit(a), visit(b), written out: this loop sees every edge of the graph
+        if a.__class__ is not float and a.op is not None:
+            if a in seen:
+                shared[a] = shared.get(a, 1) + 1
+            else:
+                add(a)
+                if a not in stop:
+                    push(a)
+        a = node._b
+        if a.__class__ is not float and a.op is not None:
+            if a in seen:
+                shared[a] = shared.get(a, 1) + 1
+            else:
+                add(a)
+                if a not in stop:
+                    push(a)
+    return shared
+
+
+def order(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> list[Node]:
+    """The computed nodes that the roots need, results before operands, in an order that depends on the graph's shape only."""
+    roots = list(dict.fromkeys(roots))
+    waiting = sharing(roots, stop)
+    ready = [node for node in roots if node.op is not None]
+    result: list[Node] = []
+    while ready:
+        node = ready.pop()
+        if node in waiting:
+            waiting[node] -= 1
+            if waiting[node]:
+                continue
+        if node in stop:
+            continue
+        result.append(node)
+        ready.extend(a for a in operands(node) if a.__class__ is not float and a.op is not None)
+    return result
+
+
+def has_leaves(roots: Iterable[Node], stop: Collection[Node]) -> bool:
+    """Whether the roots depend on any leaf that is not behind `stop`."""
+    roots = list(roots)
+    return any(r.op is None for r in roots) or any(
+        a.__class__ is not float and a.op is None for node in order(roots, stop) for a in operands(node)
+    )
+
+
+class Adjoints(NamedTuple):
+    """What a reverse sweep found: the inputs' adjoints, and in step with each other the computed nodes and theirs."""
+
+    inputs: dict[Node, Any]
+    nodes: list[Node]
+    grads: list[Any]
+
+
+def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Node] = NOTHING) -> Adjoints:
+    """Adjoints of everything the seeded nodes depend on: ``bar(a) = sum of bar(node) * d node / d a``, results first.
+
+    The inputs are the leaves and the nodes in `stop`, beyond which the sweep does not look.  A node is missing from the
+    answer where no gradient reaches it at all, which is not the same as gradient 0.
+    """
+    waiting = sharing(seeds, stop)
+    special = waiting.keys() | stop
+    inputs: dict[Node, Any] = {}  # also holds what shared nodes have gathered so far
+    nodes: list[Node] = []
+    grads: list[Any] = []
+    done, done_grad = nodes.append, grads.append
+    ready: list[tuple[Node, Any]] = []  # a node with its whole adjoint; None where nothing flows
+    push = ready.append
+
+    def give(a: Node, d: Any) -> None:
+        """Add `d` to the adjoint of `a`, or nothing where d is None, and make `a` ready if that was the last."""
+        if a.op is not None and a not in special:
+            push((a, d))
+            return
+        if d is not None:
+            inputs[a] = inputs[a] + d if a in inputs else d
+        if a in waiting and a not in stop:
+            waiting[a] -= 1
+            if not waiting[a]:
+                push((a, inputs.pop(a, None)))
+
+    for root, seed in seeds.items():
+        give(root, seed)
+    while ready:
+        node, g = ready.pop()
+        op = node.op
+        kind = op.kind
+        if kind == GENERAL or graph or g is None:
+            args = operands(node)
+            if g is not None:
+                done(node)
+                done_grad(g)
+            for a, d in zip(args, args if g is None else contributions(node, g, graph), strict=True):
+                if a.__class__ is not float:
+                    give(a, d if g is not None else None)
+            continue
+        # One or two operands on floats, by partials alone: nearly every node of nearly every graph.  What follows is
+        # give(operand, g * partial) for each, written out.
+        done(node)
+        done_grad(g)
+        a = node._a
+        x = node._x
+        y = node._y
+        if a.__class__ is not float:
+            d = op.first
+            if d.__class__ is not float:
+                d = g * (d(x, y, node._data) if kind == BINARY else d(x, node._data))
+            else:
+                d = g * d if d else 0.0
+            if a.op is None:
+                try:
+                    inputs[a] += d
+                except KeyError:
+                    inputs[a] = d
+            elif a in special:
+                give(a, d)
+            else:
+                push((a, d))
+        a = node._b  # the second operand; of a unary op it is the float 0.0
+        if a.__class__ is not float:
+            d = op.second
+            if d.__class__ is not float:
+                d = g * d(x, y, node._data)
+            else:
+                d = g * d if d else 0.0
+            if a.op is None:
+                try:
+                    inputs[a] += d
+                except KeyError:
+                    inputs[a] = d
+            elif a in special:
+                give(a, d)
+            else:
+                push((a, d))
+    return Adjoints(inputs, nodes, grads)
+
+
+def contributions(node: Node, g: Any, graph: bool = False) -> list[Any]:
+    """What `node`, with adjoint `g`, adds to each operand's adjoint; None where nothing flows."""
+    op = node.op
+    args = operands(node)
+    inputs, out = (as_they_were(node), node) if graph else (values(node), node._data)
+    if op.rule is not None:
+        one = g.__class__ is float and g == 1.0
+        return [
+            None if a.__class__ is float else d if one else g if d.__class__ is float and d == 1.0 else g * d
+            for a, d in zip(args, op.rule(inputs, out), strict=True)
+        ]
+    return [None if a.__class__ is float else op.product(i, g, inputs, out) for i, a in enumerate(args)]
+
+
+LinearForm = list[tuple[Node, list[tuple[Node, Any]]]]
+
+
+def linear_form(roots: Iterable[Node], graph: bool = False, stop: Collection[Node] = NOTHING) -> LinearForm:
+    """The graph as a linear map: each computed node, results first, with its (operand, partial) edges.
+
+    For many sweeps over one graph: the partials are worked out once.  Edges along which nothing flows are left out.
+    """
+    return [
+        (node, [(a, d) for a, d in zip(operands(node), contributions(node, 1.0, graph), strict=True) if d is not None])
+        for node in order(roots, stop)
+    ]
+
+
+def pull(form: LinearForm, root: Node, seed: Any = 1.0) -> dict[Node, Any]:
+    """Adjoints of one root through a linear form: one row of a Jacobian."""
+    adjoint = {root: seed}
+    for node, edges in form:
+        g = adjoint.get(node)
+        if g is None:
+            continue
+        for a, d in edges:
+            d = _times(g, d)
+            adjoint[a] = adjoint[a] + d if a in adjoint else d
+    return adjoint
+
+
+def push(form: LinearForm, tangent: Mapping[Node, Any]) -> dict[Node, Any]:
+    """Tangents of all nodes from those of the inputs: one column of a Jacobian.  Missing means none."""
+    tangents = dict(tangent)
+    for node, edges in reversed(form):
+        total = None
+        for a, d in edges:
+            t = tangents.get(a)
+            if t is not None:
+                t = _times(t, d)
+                total = t if total is None else total + t
+        if total is not None:
+            tangents[node] = total
+    return tangents
+
+
+def _times(g: Any, d: Any) -> Any:
+    """``g * d``, recording no multiplication by a plain 1."""
+    if d.__class__ is float and d == 1.0:
+        return g
+    if g.__class__ is float and g == 1.0:
+        return d
+    return g * d

@@ -1,0 +1,112 @@
+"""Rows that neural networks bend with.  Imports `special`."""
+
+from __future__ import annotations
+
+import math
+from math import inf, nan
+
+from .piecewise import AT_ZERO, eq, gt, heaviside, where
+from .powers import _expm1, exp, expm1, square
+from .row import row
+from .special import gaussian
+from .trigonometry import tanh
+
+ROOT_2 = math.sqrt(2.0)
+ROOT_2_PI = math.sqrt(2.0 * math.pi)
+
+
+def _sigmoid(x: float) -> float:
+    e = math.exp(-math.fabs(x))
+    return (1.0 if x >= 0.0 else e) / (1.0 + e)
+
+
+def _sigmoid_derivative(x: float) -> float:
+    e = math.exp(-math.fabs(x))
+    return e / ((1.0 + e) * (1.0 + e))
+
+
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-math.fabs(x))) if x == x else nan
+
+
+sigmoid_derivative = row(
+    "sigmoid_derivative", _sigmoid_derivative, lambda x, z: -z * tanh(0.5 * x), text="σ'({0})",
+    latex=r"\sigma'\left({0}\right)", edges="-{out}·tanh({0}/2)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
+    doc="s(x) s(-x), the derivative of sigmoid.\n\n>>> sigmoid_derivative(0.0)\n0.25",
+)  # fmt: skip
+sigmoid = row(
+    "sigmoid", _sigmoid, lambda x, z: sigmoid_derivative(x), latex=r"\sigma\left({0}\right)", edges="{out}·(1 - {out})",
+    pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))], doc="1 / (1 + exp(-x)).\n\n>>> sigmoid(0.0)\n0.5",
+)  # fmt: skip
+log_sigmoid = row(
+    "log_sigmoid", lambda x: -_softplus(-x), lambda x, z: sigmoid(-x), latex=r"\ln \sigma\left({0}\right)",
+    edges="sigmoid(-{0})", pins=[((inf,), 0.0, (0.0,)), ((-inf,), -inf, (1.0,))],
+    doc="The logarithm of sigmoid(x), without underflow.\n\n>>> log_sigmoid(-1000.0)\n-1000.0",
+)  # fmt: skip
+softplus = row(
+    "softplus", _softplus, lambda x, z: sigmoid(x), latex=r"\operatorname{{softplus}} {0}", edges="sigmoid({0})",
+    pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
+    doc="log(1 + exp(x)), without overflow and with no threshold.\n\n>>> softplus(1000.0)\n1000.0",
+)  # fmt: skip
+relu = row(
+    "relu", lambda x: 0.0 if x <= 0.0 else x, lambda x, z: heaviside(x, 0.0), symbol="ReLU", kinks=AT_ZERO,
+    latex=r"\operatorname{{relu}} {0}", edges="{0} > 0", pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
+    doc="max(x, 0); slope 0 at the kink.\n\n>>> relu(-2.0), relu(3.0)\n(0.0, 3.0)",
+)  # fmt: skip
+
+
+def _leaky_relu(x: float, slope: float) -> float:
+    return x if x > 0.0 else slope * x
+
+
+leaky_relu = row(
+    "leaky_relu", _leaky_relu,
+    (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
+    defaults=(0.01,), kinks=AT_ZERO, edges=("1 or {1}", "{0} where {0} < 0"),
+    pins=[((0.0, 0.1), 0.0, (0.1, 0.0)), ((nan, 0.1), nan, (nan, nan))],
+    doc="x, and slope * x below 0; the slope is 0.01 unless given.\n\n>>> leaky_relu(-2.0, 0.5)\n-1.0",
+)  # fmt: skip
+
+
+def _elu(x: float, alpha: float) -> float:
+    return x if x > 0.0 else alpha * _expm1(x)
+
+
+elu = row(
+    "elu", _elu,
+    (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
+    defaults=(1.0,), kinks=AT_ZERO, edges=("1 or {1}·exp({0})", "exp({0}) - 1 where {0} < 0"),
+    pins=[((0.0, 1.0), 0.0, (1.0, 0.0)), ((-inf, 1.0), -1.0, (0.0, -1.0)), ((nan, 1.0), nan, (nan, nan))],
+    doc="x, and alpha * (exp(x) - 1) below 0; alpha is 1 unless given.\n\n>>> elu(2.0)\n2.0",
+)  # fmt: skip
+
+
+def _gelu(x: float) -> float:
+    return 0.0 if x == -inf else 0.5 * x * math.erfc(-x / ROOT_2)
+
+
+def _gelu_derivative(x: float) -> float:
+    bell = gaussian.forward(x, 0.5)
+    return 0.5 * math.erfc(-x / ROOT_2) + (x * bell / ROOT_2_PI if bell else 0.0)
+
+
+gelu_derivative = row(
+    "gelu_derivative", _gelu_derivative,
+    lambda x, z: gaussian(x, 0.5) * (2.0 - square(where(gaussian(x, 0.5), x, 0.0))) * (1.0 / ROOT_2_PI),
+    text="gelu'({0})", latex=r"\operatorname{{gelu}}'\left({0}\right)", edges="φ({0})·(2 - {0}²)",
+    pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
+    doc="The derivative of gelu: Φ(x) + x φ(x).\n\n>>> gelu_derivative(0.0)\n0.5",
+)  # fmt: skip
+gelu = row(
+    "gelu", _gelu, lambda x, z: gelu_derivative(x), latex=r"\operatorname{{gelu}} {0}", edges="gelu'({0})",
+    pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
+    doc="x Φ(x), the erf form: x/2 erfc(-x/√2).\n\n>>> gelu(0.0)\n0.0",
+)  # fmt: skip
+silu = row(
+    "silu", lambda x: x * _sigmoid(x) if x > -inf else 0.0 if x == x else nan,
+    lambda x, z: sigmoid(x) + where(sigmoid_derivative(x), x, 0.0) * sigmoid_derivative(x),
+    latex=r"\operatorname{{silu}} {0}", edges="sigmoid({0}) + {0}·sigmoid'({0})",
+    pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
+    doc="x sigmoid(x).\n\n>>> silu(0.0)\n0.0",
+)  # fmt: skip
+

@@ -1,0 +1,101 @@
+"""Rows of arithmetic: + - * / // % and fmod.  Imports `piecewise`."""
+
+from __future__ import annotations
+
+import math
+import operator
+from math import copysign, inf, nan
+
+from .piecewise import round_, zero
+from .row import Kink, row
+
+add = row(
+    "add", operator.add, (1.0, 1.0), symbol="+", text="{0} + {1}", latex="{0} + {1}", edges=("1", "1"),
+    doc="The sum of two.\n\n>>> add(1.0, 2.0)\n3.0",
+)  # fmt: skip
+sub = row(
+    "sub", operator.sub, (1.0, -1.0), symbol="-", text="{0} - {1}", latex="{0} - {1}", edges=("1", "-1"),
+    doc="The difference of two.\n\n>>> sub(1.0, 2.0)\n-1.0",
+)  # fmt: skip
+mul = row(
+    "mul", operator.mul, (lambda x, y, z: y, lambda x, y, z: x), symbol="*", text="{0} × {1}", latex=r"{0} \cdot {1}",
+    edges=("{1}", "{0}"), doc="The product of two.\n\n>>> mul(2.0, 3.0)\n6.0",
+)  # fmt: skip
+neg = row(
+    "neg", operator.neg, -1.0, symbol="-", text="-{0}", latex="-{0}", edges="-1",
+    doc="The negative.\n\n>>> neg(2.0)\n-2.0",
+)  # fmt: skip
+
+
+def _div(x: float, y: float) -> float:
+    try:
+        return x / y
+    except ZeroDivisionError:
+        return nan if x == 0.0 or x != x else copysign(inf, x) * copysign(1.0, y)
+
+
+def _muldiv(x: float, y: float, z: float) -> float:
+    return _div(x * y, z) if -1.0 < y < 1.0 else _div(x, z) * y
+
+
+# x*y/z in the order that keeps clear of overflow: the reverse rule of a quotient needs it, and so does its own.
+muldiv = row(
+    "muldiv", _muldiv,
+    (lambda x, y, z, out: div(y, z), lambda x, y, z, out: div(x, z), lambda x, y, z, out: -div(out, z)),
+    products=(lambda g, x, y, z, out: muldiv(g, y, z), lambda g, x, y, z, out: muldiv(g, x, z),
+              lambda g, x, y, z, out: -muldiv(g, out, z)),
+    text="{0} × {1} / {2}", latex=r"\frac{{{0} \cdot {1}}}{{{2}}}", symbol="*/",
+    kinks=(Kink("z = 0", lambda x, y, z: z == 0.0),), edges=("{1}/{2}", "{0}/{2}", "-{out}/{2}"),
+    doc="x * y / z without overflow on the way.\n\n>>> muldiv(1e300, 1e300, 1e300)\n1e+300",
+)  # fmt: skip
+div = row(
+    "div", _div, (lambda x, y, z: div(1.0, y), lambda x, y, z: -div(z, y)),
+    products=(lambda g, x, y, z: div(g, y), lambda g, x, y, z: -muldiv(g, z, y)),
+    symbol="/", text="{0} / {1}", latex=r"\frac{{{0}}}{{{1}}}", kinks=(Kink("y = 0", lambda x, y: y == 0.0),),
+    edges=("1/{1}", "-{out}/{1}"),
+    pins=[((1.0, 0.0), inf, (inf, -inf)), ((1.0, -0.0), -inf, (-inf, -inf)), ((0.0, 0.0), nan, (inf, nan))],
+    doc="The quotient; 1/0 is inf and 0/0 is nan.\n\n>>> div(1.0, 0.0)\ninf",
+)  # fmt: skip
+
+
+def _mod(x: float, y: float) -> float:
+    try:
+        return x % y
+    except ZeroDivisionError:
+        return nan
+
+
+def _floordiv(x: float, y: float) -> float:
+    try:
+        return x // y
+    except ZeroDivisionError:
+        return _div(x, y)
+
+
+def _fmod(x: float, y: float) -> float:
+    try:
+        return math.fmod(x, y)
+    except ValueError:
+        return nan
+
+
+AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or math.fmod(x, y) == 0.0),)
+floordiv = row(
+    "floordiv", _floordiv, (lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
+    products=(lambda g, x, y, z: zero(z), lambda g, x, y, z: zero(z)), symbol="//", text="{0} // {1}",
+    latex=r"\left\lfloor {0} / {1} \right\rfloor", kinks=AT_MULTIPLE, edges=("0", "0"),
+    pins=[((7.0, 2.0), 3.0, (0.0, 0.0)), ((1.0, 0.0), inf, (0.0, 0.0))],
+    doc="The quotient rounded down.\n\n>>> floordiv(-7.0, 2.0)\n-4.0",
+)  # fmt: skip
+mod = row(
+    "mod", _mod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
+    text="{0} % {1}", latex=r"{0} \bmod {1}", kinks=AT_MULTIPLE, edges=("1", "-({0} // {1})"),
+    pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
+    doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
+)  # fmt: skip
+fmod = row(
+    "fmod", _fmod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
+    kinks=AT_MULTIPLE, edges=("1", "-trunc({0}/{1})"),
+    pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
+    doc="The remainder with the sign of x, as math.fmod.\n\n>>> fmod(-7.0, 3.0)\n-1.0",
+)  # fmt: skip

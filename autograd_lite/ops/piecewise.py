@@ -1,0 +1,219 @@
+"""Rows made of pieces: comparisons and choice, signs and rounding, maximum and clamp, and the two that only pass on.
+
+Imports `row` only.  Where a function is flat its gradient is 0, but nan where the argument is nan (the row `zero`).
+"""
+
+from __future__ import annotations
+
+import math
+from math import copysign as _copysign
+from math import inf, nan
+from typing import Any
+
+from .row import Kink, Op, enter, row
+
+AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
+AT_TIE = (Kink("x = y", lambda x, y: x == y),)
+
+# -- passing on -------------------------------------------------------------------------------------------------------
+
+identity = row(
+    "identity", lambda x: x, 1.0, text="{0}", latex="{0}", edges="1",
+    doc="The argument itself, as a node of its own.\n\n>>> identity(2.0)\n2.0",
+)  # fmt: skip
+stop_gradient = row(
+    "stop_gradient", lambda x: x, 0.0, edges="0",
+    doc="The argument as a constant: no gradient passes (as in JAX).\n\n>>> stop_gradient(2.0)\n2.0",
+)  # fmt: skip
+zero = row(
+    "zero", lambda x: 0.0 if x == x else nan, 0.0, text="0", latex="0", edges="0",
+    doc="0 for every number, nan for nan: the derivative of a flat function.\n\n>>> zero(7.0)\n0.0",
+)  # fmt: skip
+
+
+def _flat(name: str, forward: Any, arity: int = 1, **columns: Any) -> Op:
+    """A row whose partials are 0 wherever its value is a number."""
+    rule = {1: lambda x, z: zero(z), 2: lambda x, y, z: zero(z)}[arity]
+    product = {1: lambda g, x, z: zero(z), 2: lambda g, x, y, z: zero(z)}[arity]
+    return row(name, forward, (rule,) * arity, products=(product,) * arity, edges=("0",) * arity, **columns)
+
+
+# -- comparisons: 1.0 or 0.0 ------------------------------------------------------------------------------------------
+
+
+def _comparison(name: str, sign: str, latex: str, forward: Any, doc: str) -> Op:
+    return row(
+        name, lambda x, y: 1.0 if forward(x, y) else 0.0, (0.0, 0.0), symbol=sign, kinks=AT_TIE, edges=("0", "0"),
+        text="{0} %s {1}" % sign, latex="{0} %s {1}" % latex, doc=doc,
+    )  # fmt: skip
+
+
+lt = _comparison("lt", "<", "<", lambda x, y: x < y, "1 where x < y, else 0.\n\n>>> lt(1.0, 2.0)\n1.0")
+le = _comparison("le", "<=", r"\le", lambda x, y: x <= y, "1 where x <= y, else 0.\n\n>>> le(2.0, 2.0)\n1.0")
+gt = _comparison("gt", ">", ">", lambda x, y: x > y, "1 where x > y, else 0.\n\n>>> gt(1.0, 2.0)\n0.0")
+ge = _comparison("ge", ">=", r"\ge", lambda x, y: x >= y, "1 where x >= y, else 0.\n\n>>> ge(2.0, 2.0)\n1.0")
+eq = _comparison("eq", "==", "=", lambda x, y: x == y, "1 where x equals y, else 0.\n\n>>> eq(1.0, 2.0)\n0.0")
+ne = _comparison("ne", "!=", r"\ne", lambda x, y: x != y, "1 where x and y differ, else 0.\n\n>>> ne(1.0, 2.0)\n1.0")
+
+# -- choice -----------------------------------------------------------------------------------------------------------
+
+
+class _Where(Op):
+    """`where` with a plain condition is decided at once: the chosen operand itself, and no node."""
+
+    def __call__(self, *args: Any) -> Any:
+        if len(args) != 3 or hasattr(type(args[0]), "_record"):
+            return super().__call__(*args)
+        chosen = 1 if self.number(args[0], 0) else 2
+        return args[chosen] if hasattr(type(args[chosen]), "_record") else self.number(args[chosen], chosen)
+
+
+def _taken(g: Any, is_taken: bool) -> Any:
+    return g if is_taken else None
+
+
+where = enter(_Where(
+    "where", lambda c, a, b: a if c else b,
+    (0.0, lambda c, a, b, z: ne(c, 0.0), lambda c, a, b, z: eq(c, 0.0)),
+    products=(None, lambda g, c, a, b, z: _taken(g, bool(c)), lambda g, c, a, b, z: _taken(g, not c)),
+    text="where({0}, {1}, {2})", latex=r"\begin{{cases}}{1}&\text{{if }}{0}\\{2}&\text{{else}}\end{{cases}}",
+    edges=("0", "1 if taken", "1 if taken"),
+    pins=[((1.0, 2.0, nan), 2.0, (0.0, 1.0, 0.0)), ((0.0, inf, 3.0), 3.0, (0.0, 0.0, 1.0))],
+    doc="`a` where the condition is not 0, else `b`; the operand not taken gets no gradient at all, not even 0 times inf.\n"
+    "\n>>> where(2 > 1, 10.0, 20.0)\n10.0",
+))  # fmt: skip
+
+# -- signs and steps --------------------------------------------------------------------------------------------------
+
+
+def _sign(x: float) -> float:
+    return 1.0 if x > 0.0 else -1.0 if x < 0.0 else x + 0.0  # 0 for either zero, nan for nan
+
+
+sign = _flat(
+    "sign", _sign, kinks=AT_ZERO, latex=r"\operatorname{{sgn}} {0}",
+    pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
+    doc="-1, 0 or 1 with the sign of x, as in NumPy.\n\n>>> sign(-2.5)\n-1.0",
+)  # fmt: skip
+
+
+def _heaviside(x: float, at_zero: float) -> float:
+    return 1.0 if x > 0.0 else 0.0 if x < 0.0 else at_zero if x == 0.0 else nan
+
+
+heaviside = row(
+    "heaviside", _heaviside, (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
+    products=(lambda g, x, h, z: zero(x), None), kinks=AT_ZERO, edges=("0", "{0} == 0"),
+    pins=[((0.0, 0.5), 0.5, (0.0, 1.0)), ((nan, 0.5), nan, (nan, 0.0))],
+    doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n>>> heaviside(-1.0, 0.5), heaviside(0.0, 0.5)\n(0.0, 0.5)",
+)  # fmt: skip
+abs = row(
+    "abs", math.fabs, lambda x, z: sign(x), kinks=AT_ZERO, text="|{0}|", latex=r"\left|{0}\right|", edges="sign({0})",
+    pins=[((0.0,), 0.0, (0.0,)), ((-0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,)), ((-inf,), inf, (-1.0,))],
+    doc="Absolute value; slope 0 at the kink.\n\n>>> abs(-2.0)\n2.0",
+)  # fmt: skip
+copysign = row(
+    "copysign", _copysign, (lambda x, y, z: sign(x) * copysign(1.0, y), 0.0),
+    kinks=(Kink("x = 0", lambda x, y: x == 0.0), Kink("y = 0", lambda x, y: y == 0.0)),
+    edges=("sign({0})·sign({1})", "0"), pins=[((0.0, -3.0), -0.0, (0.0, 0.0)), ((2.0, -3.0), -2.0, (-1.0, 0.0))],
+    doc="The size of x with the sign of y, as in math.\n\n>>> copysign(2.0, -3.0)\n-2.0",
+)  # fmt: skip
+
+# -- rounding ---------------------------------------------------------------------------------------------------------
+
+
+def _whole(rounding: Any) -> Any:
+    def forward(x: float) -> float:
+        return float(rounding(x)) if -inf < x < inf else x
+
+    return forward
+
+
+AT_WHOLE = (Kink("x is whole", lambda x: x == math.floor(x)),)
+_STEP_PINS = [((1.0,), 1.0, (0.0,)), ((inf,), inf, (0.0,)), ((nan,), nan, (nan,))]
+floor = _flat(
+    "floor", _whole(math.floor), kinks=AT_WHOLE, text="floor({0})", latex=r"\lfloor {0} \rfloor", pins=_STEP_PINS,
+    doc="The largest whole number not above x, as a float.\n\n>>> floor(-0.5)\n-1.0",
+)  # fmt: skip
+ceil = _flat(
+    "ceil", _whole(math.ceil), kinks=AT_WHOLE, text="ceil({0})", latex=r"\lceil {0} \rceil", pins=_STEP_PINS,
+    doc="The smallest whole number not below x, as a float.\n\n>>> ceil(1.5)\n2.0",
+)  # fmt: skip
+trunc = _flat(
+    "trunc", _whole(math.trunc), kinks=AT_WHOLE, pins=_STEP_PINS,
+    doc="The whole part of x, toward 0, as a float.\n\n>>> trunc(-1.5)\n-1.0",
+)  # fmt: skip
+
+
+def _round(x: float, digits: float) -> float:
+    return float(round(x, int(digits))) if -inf < x < inf else x
+
+
+round_ = row(
+    "round", _round, (lambda x, n, z: zero(z), 0.0), products=(lambda g, x, n, z: zero(z), None), defaults=(0.0,),
+    kinks=(Kink("x is half way", lambda x, n: abs((x * 10.0**n) % 1.0 - 0.5) < 1e-9),), edges=("0", "0"),
+    pins=[((0.5, 0.0), 0.0, (0.0, 0.0)), ((nan, 0.0), nan, (nan, 0.0))],
+    doc="x to n decimals, halves to even, as Python's round.\n\n>>> round_(2.5), round_(2.675, 1)\n(2.0, 2.7)",
+)  # fmt: skip
+
+# -- the larger, the smaller, the clamped -----------------------------------------------------------------------------
+
+
+def _difference(x: float, y: float) -> float:
+    return 0.0 if x == y else x - y
+
+
+difference = row(
+    "difference", _difference, (1.0, -1.0), symbol="-", text="{0} - {1}", latex="{0} - {1}", edges=("1", "-1"),
+    pins=[((inf, inf), 0.0, (1.0, -1.0))],
+    doc="x - y, and 0 where they are equal, infinities too.\n\n>>> difference(5.0, 3.0)\n2.0",
+)  # fmt: skip
+
+
+def _maximum(x: float, y: float) -> float:
+    return x if x > y else y if y >= x else nan
+
+
+def _minimum(x: float, y: float) -> float:
+    return x if x < y else y if y <= x else nan
+
+
+maximum = row(
+    "maximum", _maximum,
+    (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
+    symbol="max", kinks=AT_TIE, text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
+    edges=("{0} > {1}", "{1} > {0}"),
+    pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((inf, inf), inf, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)),
+          ((1.0, nan), nan, (nan, nan))],
+    doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
+)  # fmt: skip
+minimum = row(
+    "minimum", _minimum,
+    (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
+    symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
+    edges=("{0} < {1}", "{1} < {0}"),
+    pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)), ((1.0, nan), nan, (nan, nan))],
+    doc="The smaller of two; a tie shares the slope, 1/2 each.\n\n>>> minimum(1.0, 2.0)\n1.0",
+)  # fmt: skip
+
+
+def _clamp(x: float, low: float, high: float) -> float:
+    if x != x or low != low or high != high:
+        return nan
+    return high if x > high else high if low > high else low if x < low else x
+
+
+clamp = row(
+    "clamp", _clamp,
+    (lambda x, low, high, z: zero(z) + ge(x, low) * le(x, high),
+     lambda x, low, high, z: zero(z) + lt(x, low) * le(low, high),
+     lambda x, low, high, z: zero(z) + gt(maximum(x, low), high)),
+    kinks=(Kink("x = low", lambda x, low, high: x == low), Kink("x = high", lambda x, low, high: x == high),
+           Kink("low = high", lambda x, low, high: low == high)),
+    edges=("{1} <= {0} <= {2}", "{0} < {1}", "{0} > {2}"),
+    pins=[((0.0, 0.0, 1.0), 0.0, (1.0, 0.0, 0.0)), ((1.0, 0.0, 1.0), 1.0, (1.0, 0.0, 0.0)),
+          ((-1.0, 0.0, 1.0), 0.0, (0.0, 1.0, 0.0)), ((2.0, 0.0, 1.0), 1.0, (0.0, 0.0, 1.0)),
+          ((nan, 0.0, 1.0), nan, (nan, nan, nan))],
+    doc="x kept within [low, high]; slope 1 at a bound, so that a parameter there can move back.\n\n>>> clamp(7.0, 0.0, 1.0)\n1.0",
+)  # fmt: skip
+

@@ -1,0 +1,192 @@
+"""Rows of powers, roots, exponentials and logarithms.  Imports `arithmetic`."""
+
+from __future__ import annotations
+
+import math
+from math import inf, nan
+from typing import Any
+
+from .arithmetic import div
+from .row import POSITIVE, Interval, Kink, row
+
+NONNEGATIVE = Interval(0.0, inf)
+
+# -- powers -----------------------------------------------------------------------------------------------------------
+
+
+def _pow(x: float, y: float) -> float:
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return -inf if x < 0.0 and y % 2.0 == 1.0 else inf
+    except ValueError:  # zero to a negative power, or a negative number to a fraction
+        if x == 0.0:
+            return -inf if math.copysign(1.0, x) < 0.0 and y % 2.0 == 1.0 else inf
+        return nan
+
+
+def _log_terms(y: float, n: int, k: int) -> tuple[float, ...]:
+    """c_0 .. c_k with  d^n/dx^n [x^y L^k] = x^(y-n) (c_0 + c_1 L + ... + c_k L^k),  L = log x."""
+    terms = [0.0] * k + [1.0]
+    for i in range(n):
+        terms = [(y - i) * c + (m + 1) * up for m, (c, up) in enumerate(zip(terms, [*terms[1:], 0.0], strict=True))]
+    return tuple(terms)
+
+
+def _pow_derivative(x: float, y: float, n: float, k: float) -> float:
+    if k == 0.0:
+        if n == 1.0:
+            return y * _pow(x, y - 1.0) if y else 0.0
+        (c,) = _log_terms(y, int(n), 0)
+        return c * _pow(x, y - n) if c else 0.0
+    if n == 0.0 and x == 0.0:
+        return 0.0 if y >= 0.0 else nan  # the convention for 0**y, at every order in y
+    if not x >= 0.0:
+        return nan
+    terms = _log_terms(y, int(n), int(k))
+    power = y - n
+    if 0.0 < x < inf:
+        log, total = math.log(x), 0.0
+        for c in reversed(terms):
+            total = total * log + c
+        return total * _pow(x, power)
+    # at 0 and at inf the limit: the power decides, and where it does not, the highest log that is left
+    if power and (power > 0.0) == (x == 0.0) or not any(terms):
+        return 0.0
+    m = max(m for m, c in enumerate(terms) if c)
+    return terms[m] * (-inf if x == 0.0 and m % 2 else inf) if m or power else terms[0]
+
+
+pow_derivative = row(
+    "pow_derivative", _pow_derivative,
+    (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0), nan, nan),
+    text="d^{2}/dx d^{3}/dy {0}^{1}", latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
+    domain=(POSITIVE, Interval(), NONNEGATIVE, NONNEGATIVE), kinks=(Kink("x <= 0", lambda x, y, n, k: x <= 0.0),),
+    edges=("d/dx", "d/dy", "none", "none"),
+    doc="The derivative of x**y, n times in x and k times in y, all orders in one row.\n\n>>> pow_derivative(2.0, 3.0, 1.0, 0.0)\n12.0",
+)  # fmt: skip
+pow = row(
+    "pow", _pow, (lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
+    symbol="**", text="{0} ** {1}", latex="{0}^{{{1}}}", domain=(POSITIVE, Interval()),
+    kinks=(Kink("x <= 0", lambda x, y: x <= 0.0),), edges=("{1}·{0}^({1}-1)", "{out}·log({0})"),
+    pins=[
+        ((5.0, 0.0), 1.0, (0.0, math.log(5.0))), ((0.0, 0.0), 1.0, (0.0, 0.0)), ((0.0, 0.5), 0.0, (inf, 0.0)),
+        ((0.0, 1.0), 0.0, (1.0, 0.0)), ((0.0, 2.0), 0.0, (0.0, 0.0)), ((0.0, -1.0), inf, (-inf, nan)),
+        ((-2.0, 3.0), -8.0, (12.0, nan)), ((-2.0, 0.5), nan, (nan, nan)), ((-8.0, 1 / 3), nan, (nan, nan)),
+        ((1.0, nan), 1.0, (nan, 0.0)), ((nan, 0.0), 1.0, (0.0, nan)), ((-3.0, 2.0), 9.0, (-6.0, nan)),
+        ((10.0, 400.0), inf, (inf, inf)),
+    ],
+    doc="x to the power y; nan where Python's ** would turn complex.\n\n>>> pow(2.0, 10.0), pow(-8.0, 1 / 3)\n(1024.0, nan)",
+)  # fmt: skip
+square = row(
+    "square", lambda x: x * x, lambda x, z: 2.0 * x, text="{0}²", latex="{0}^2", edges="2·{0}",
+    doc="x times x.\n\n>>> square(3.0)\n9.0",
+)  # fmt: skip
+
+
+def reciprocal(x: Any) -> Any:
+    """One over x: ``div(1.0, x)``.
+
+    >>> reciprocal(4.0)
+    0.25
+    """
+    return div(1.0, x)
+
+
+def _sqrt(x: float) -> float:
+    return math.sqrt(x) + 0.0 if x >= 0.0 else nan  # + 0.0: the root of -0.0 is 0.0, so that its slope is +inf
+
+
+sqrt = row(
+    "sqrt", _sqrt, lambda x, z: div(0.5, z), text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
+    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(2·{out})",
+    pins=[((0.0,), 0.0, (inf,)), ((-0.0,), 0.0, (inf,)), ((-1.0,), nan, (nan,)), ((inf,), inf, (0.0,))],
+    doc="The square root; nan below 0.\n\n>>> sqrt(9.0)\n3.0",
+)  # fmt: skip
+cbrt = row(
+    "cbrt", math.cbrt, lambda x, z: div(1.0, 3.0 * (z * z)), text="∛{0}", latex=r"\sqrt[3]{{{0}}}",
+    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3·{out}²)", pins=[((0.0,), 0.0, (inf,)), ((-8.0,), -2.0, (1 / 12,))],
+    doc="The real cube root.\n\n>>> cbrt(-8.0)\n-2.0",
+)  # fmt: skip
+
+# -- exponentials -----------------------------------------------------------------------------------------------------
+
+
+def _exp(x: float) -> float:
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return inf
+
+
+def _exp2(x: float) -> float:
+    try:
+        return math.exp2(x)
+    except OverflowError:
+        return inf
+
+
+def _expm1(x: float) -> float:
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return inf
+
+
+exp = row(
+    "exp", _exp, lambda x, z: z, text="exp({0})", latex="e^{{{0}}}", edges="{out}",
+    pins=[((1000.0,), inf, (inf,)), ((-inf,), 0.0, (0.0,))], doc="e to the x.\n\n>>> exp(0.0)\n1.0",
+)  # fmt: skip
+exp2 = row(
+    "exp2", _exp2, lambda x, z: z * math.log(2.0), latex="2^{{{0}}}", edges="{out}·log(2)",
+    pins=[((2000.0,), inf, (inf,))], doc="2 to the x.\n\n>>> exp2(3.0)\n8.0",
+)  # fmt: skip
+expm1 = row(
+    "expm1", _expm1, lambda x, z: exp(x), latex="e^{{{0}}} - 1", edges="exp({0})", pins=[((1000.0,), inf, (inf,))],
+    doc="e to the x, less 1, exact near 0.\n\n>>> expm1(0.0)\n0.0",
+)  # fmt: skip
+
+# -- logarithms -------------------------------------------------------------------------------------------------------
+
+
+def _inverse(x: float) -> float:
+    return 1.0 / x if x > 0.0 else inf if x == 0.0 else nan
+
+
+# 1/x where x >= 0: the derivative of a logarithm, which has none where the logarithm itself is nan
+inverse = row(
+    "inverse", _inverse, lambda x, z: -(z * z), text="1/{0}", latex=r"\frac{{1}}{{{0}}}", domain=(POSITIVE,),
+    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/{0}²", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
+    doc="1/x for x >= 0, nan below.\n\n>>> inverse(4.0)\n0.25",
+)  # fmt: skip
+
+
+def _logarithm(log: Any, zero_at: float = 0.0) -> Any:
+    def forward(x: float) -> float:
+        return float(log(x)) if x > zero_at else -inf if x == zero_at else nan
+
+    return forward
+
+
+AT_ZERO = (Kink("x = 0", lambda x: x == 0.0),)
+log = row(
+    "log", _logarithm(math.log), lambda x, z: inverse(x), domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
+    edges="1/{0}", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)), ((5e-324,), -744.4400719213812, (inf,))],
+    doc="The natural logarithm; -inf at 0, nan below.\n\n>>> log(1.0)\n0.0",
+)  # fmt: skip
+log2 = row(
+    "log2", _logarithm(math.log2), lambda x, z: inverse(x) * (1.0 / math.log(2.0)), domain=(POSITIVE,), kinks=AT_ZERO,
+    latex=r"\log_2 {0}", edges="1/({0}·log(2))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
+    doc="The logarithm to base 2.\n\n>>> log2(8.0)\n3.0",
+)  # fmt: skip
+log10 = row(
+    "log10", _logarithm(math.log10), lambda x, z: inverse(x) * (1.0 / math.log(10.0)), domain=(POSITIVE,), kinks=AT_ZERO,
+    latex=r"\log_{{10}} {0}", edges="1/({0}·log(10))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
+    doc="The logarithm to base 10.\n\n>>> log10(100.0)\n2.0",
+)  # fmt: skip
+log1p = row(
+    "log1p", _logarithm(math.log1p, -1.0), lambda x, z: inverse(1.0 + x), domain=(Interval(-1.0, inf, open=True),),
+    kinks=(Kink("x = -1", lambda x: x == -1.0),), latex=r"\ln\left(1 + {0}\right)", edges="1/(1 + {0})",
+    pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
+    doc="The logarithm of 1 + x, exact near 0.\n\n>>> log1p(0.0)\n0.0",
+)  # fmt: skip

@@ -1,0 +1,188 @@
+"""Rows over any number of items, one node each: sum, prod, mean, dot, and the family of logsumexp.  Imports `trigonometry`.
+
+A sum is added up from left to right, one rounding a term, so that compiled code gives the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from itertools import accumulate
+from math import inf, nan
+from typing import Any
+
+from ..errors import InputTypeError, InputValueError
+from .activations import sigmoid
+from .piecewise import difference
+from .row import row
+
+# -- sums and products ------------------------------------------------------------------------------------------------
+
+
+def _items(name: str) -> Any:
+    def gather(*args: Any) -> tuple[Any, ...]:
+        if len(args) != 1 or not hasattr(args[0], "__iter__"):
+            raise InputTypeError(f"{name}() takes one list of items: {name}([x, y, z])")
+        return tuple(args[0])
+
+    return gather
+
+
+def _pairs(*args: Any) -> tuple[Any, ...]:
+    if len(args) != 2 or not all(hasattr(a, "__iter__") for a in args):
+        raise InputTypeError("dot() takes two lists of items of one length: dot([u, v], [x, y])")
+    a, b = map(tuple, args)
+    if len(a) != len(b):
+        raise InputValueError(f"dot() of {len(a)} and {len(b)} items: give both the same number")
+    return a + b
+
+
+def _prod_partials(args: Sequence[Any], out: Any) -> list[Any]:
+    """Each the product of the others, from the products before and after it: no division, so zeros do no harm."""
+    before = [1.0, *accumulate(args[:-1], operator.mul)]
+    after = [1.0, *accumulate(args[:0:-1], operator.mul)][::-1]
+    return list(map(operator.mul, before, after))
+
+
+def _plus(items: Iterable[float]) -> float:
+    return reduce(operator.add, items, 0.0)
+
+
+def _mean(*items: float) -> float:
+    return _plus(items) / len(items) if items else nan
+
+
+def _dot(*args: float) -> float:
+    n = len(args) // 2
+    return _plus(map(operator.mul, args[:n], args[n:]))
+
+
+sum = row(
+    "sum", lambda *items: _plus(items), lambda args, out: (1.0,) * len(args), variadic=True,
+    gather=_items("sum"), symbol="Σ", text="sum({all})", latex=r"\sum\left({all}\right)", edges="1",
+    doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
+)  # fmt: skip
+prod = row(
+    "prod", math.prod, _prod_partials, variadic=True, gather=_items("prod"), symbol="Π", text="prod({all})",
+    latex=r"\prod\left({all}\right)", edges="product of the others",
+    pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
+    doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",
+)  # fmt: skip
+mean = row(
+    "mean", _mean, lambda args, out: (1.0 / len(args),) * len(args), variadic=True, gather=_items("mean"),
+    text="mean({all})", latex=r"\operatorname{{mean}}\left({all}\right)", edges="1/{n}",
+    doc="The average of any number of items, one node.\n\n>>> mean([1.0, 2.0, 6.0])\n3.0",
+)  # fmt: skip
+dot = row(
+    "dot", _dot, lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True, gather=_pairs,
+    symbol="·", text="dot({all})", latex=r"\langle {all} \rangle", edges="{other}",
+    doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n>>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
+)  # fmt: skip
+
+# -- the logarithm of a sum of exponentials ---------------------------------------------------------------------------
+
+
+def _logaddexp(x: float, y: float) -> float:
+    if x == y:
+        return x + math.log(2.0)
+    return max(x, y) + math.log1p(math.exp(-math.fabs(x - y)))
+
+
+def _shifted(items: Sequence[float]) -> tuple[int, list[float]]:
+    """Where the largest is, and the items less it, in which equal infinities differ by 0."""
+    top = max(range(len(items)), key=items.__getitem__)
+    return top, [difference.forward(x, items[top]) for x in items]
+
+
+def _logsumexp(*items: float) -> float:
+    if not items:
+        return -inf
+    if any(x != x for x in items):
+        return nan
+    top, below = _shifted(items)
+    del below[top]
+    return items[top] + math.log1p(_plus(map(math.exp, below)))
+
+
+def _weights(items: Sequence[float]) -> list[float]:
+    if any(x != x for x in items):
+        return [nan] * len(items)
+    e = [math.exp(d) for d in _shifted(items)[1]] if items else []
+    total = _plus(e)
+    return [x / total for x in e]
+
+
+def _log_weight(index: float, *items: float) -> float:
+    if any(x != x for x in items):
+        return nan
+    own = items[int(index)]
+    top, below = _shifted(items)
+    if own == items[top]:
+        top = int(index)
+    del below[top]
+    return difference.forward(own, items[top]) - math.log1p(_plus(map(math.exp, below)))
+
+
+def _softmax_partials(args: Sequence[Any], out: Any) -> list[Any]:
+    i, w = int(args[0]), softmax(args[1:])
+    others = sum(w[:i] + w[i + 1 :])  # 1 - w[i], without the cancellation where w[i] is nearly 1
+    return [nan, *[out * others if j == i else -out * w[j] for j in range(len(w))]]
+
+
+def _log_softmax_partials(args: Sequence[Any], out: Any) -> list[Any]:
+    i, w = int(args[0]), softmax(args[1:])
+    return [nan, *[sum(w[:i] + w[i + 1 :]) if j == i else -w[j] for j in range(len(w))]]
+
+
+softmax_weight = row(
+    "softmax_weight", lambda index, *items: _weights(items)[int(index)], _softmax_partials, variadic=True, text="softmax({rest})[{0}]",
+    latex=r"\operatorname{{softmax}}\left({all}\right)", edges="{out}·([i = 0] - {w})",
+    doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n>>> softmax_weight(0, 1.0, 1.0)\n0.5",
+)  # fmt: skip
+log_softmax_weight = row(
+    "log_softmax_weight", _log_weight, _log_softmax_partials, variadic=True, text="log_softmax({rest})[{0}]",
+    latex=r"\ln \operatorname{{softmax}}\left({all}\right)", edges="[i = 0] - {w}",
+    doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n>>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
+)  # fmt: skip
+logaddexp = row(
+    "logaddexp", _logaddexp,
+    (lambda x, y, z: sigmoid(difference(x, y)), lambda x, y, z: sigmoid(difference(y, x))),
+    latex=r"\ln\left(e^{{{0}}} + e^{{{1}}}\right)", edges=("sigmoid({0} - {1})", "sigmoid({1} - {0})"),
+    pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0)), ((nan, 1.0), nan, (nan, nan)),
+          ((1.0, nan), nan, (nan, nan))],
+    doc="log(exp(x) + exp(y)), without overflow.\n\n>>> logaddexp(1000.0, -1000.0)\n1000.0",
+)  # fmt: skip
+logsumexp = row(
+    "logsumexp", _logsumexp, lambda args, out: softmax(args), variadic=True, gather=_items("logsumexp"),
+    text="logsumexp({all})", latex=r"\ln\sum e^{{\left({all}\right)}}", edges="softmax",
+    pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0))],
+    doc="The logarithm of the sum of exponentials of any number of items.\n\n>>> logsumexp([1000.0, -1000.0])\n1000.0",
+)  # fmt: skip
+
+
+def softmax(items: Iterable[Any]) -> list[Any]:
+    """Positive weights that add up to 1: ``exp(x_i) / sum_j exp(x_j)``, one node an item.
+
+    >>> softmax([0.0, 0.0])
+    [0.5, 0.5]
+    """
+    items = tuple(items)
+    if all(x.__class__ is float for x in items):
+        return _weights(items)
+    return [softmax_weight(float(i), *items) for i in range(len(items))]
+
+
+def log_softmax(items: Iterable[Any], index: int | None = None) -> Any:
+    """The logarithms of the softmax weights, right also where a weight is nearly 1 or underflows; or just one of them.
+
+    >>> log_softmax([0.0, -1000.0])
+    [-0.0, -1000.0]
+    >>> log_softmax([0.0, -1000.0], 1)
+    -1000.0
+    """
+    items = tuple(items)
+    if index is not None:
+        return log_softmax_weight(float(index), *items)
+    return [log_softmax_weight(float(i), *items) for i in range(len(items))]

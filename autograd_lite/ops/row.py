@@ -1,0 +1,242 @@
+"""One row of the op table.  A row *is* the public function: called on floats it computes, on Values it records a node.
+
+A user's own primitive is a row too, made with this same constructor:
+
+>>> from autograd_lite import Op, Value
+>>> softsign = Op("softsign", lambda x: x / (1 + abs(x)), lambda x, out: 1 / (1 + abs(x)) ** 2)
+>>> v = Value(3.0)
+>>> softsign(v).backward()
+>>> softsign(3.0), v.grad
+(0.75, 0.0625)
+
+Rules contain no Python ``if`` and call other rows, so that the same text runs on floats, on nodes (higher orders) and in the
+compiler.  They may use ``+ - *`` freely, but write ``div`` for ``/`` and ``pow`` for ``**``: those two raise on floats.
+Imports `errors` and `tree`.  To add an op: one row in the family file it belongs to; the tests walk the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any, NamedTuple
+
+from ..errors import InputTypeError
+from ..tree import as_float
+
+Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
+
+GENERAL, UNARY, BINARY = 0, 1, 2
+
+TABLE: dict[str, Op] = {}  # every built-in row by name; a user's rows stay the user's
+
+
+class Interval(NamedTuple):
+    """The values an argument may take; an end belongs to the domain unless it is open (or infinite)."""
+
+    low: float = -inf
+    high: float = inf
+    open: bool = False
+
+    def __contains__(self, x: object) -> bool:
+        assert isinstance(x, (float, int))
+        return self.low < x < self.high if self.open else self.low <= x <= self.high
+
+    def __str__(self) -> str:
+        left = "(" if self.open or self.low == -inf else "["
+        right = ")" if self.open or self.high == inf else "]"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+
+REAL = Interval()
+POSITIVE = Interval(0.0, inf, open=True)
+
+
+class Pin(NamedTuple):
+    """A value and partials fixed by convention at one special point; checked by the tests, offered to strategies."""
+
+    at: tuple[float, ...]
+    value: float
+    partials: tuple[float, ...]
+
+
+class Kink(NamedTuple):
+    """Where the derivative does not exist or jumps: a kink, a jump or a pole."""
+
+    text: str
+    holds: Callable[..., bool]
+
+
+class Op:
+    """A primitive: forward on floats, one partial rule per argument, where it holds, and how it is written.
+
+    Args:
+        name: how it is called, ``"tanh"``.
+        forward: floats to float; follows IEEE (returns inf or nan rather than raising).
+        partials: for each argument a rule ``(arguments..., out) -> partial``, or a float where the partial is constant
+            (a constant 0.0 is "no influence": it is never multiplied).  One bare rule serves a single argument.
+        variadic: any number of arguments; then `partials` is one rule ``(args, out) -> sequence of partials``.
+        products: per argument, None or a rule ``(g, arguments..., out) -> g * partial``, for when forming the partial first
+            would overflow or lose the point; a product that returns None gives the argument nothing at all.
+        gather: turns the arguments of a call into the flat ones, for functions of a sequence.
+        defaults: values of trailing arguments left out of a call.
+        text, latex, edges: how a call and each partial are written; ``{0}``, ``{1}`` are the arguments, ``{out}`` the result.
+        symbol: the short sign of the op in a picture, ``"+"``; the name unless given.
+        domain: one interval per argument; kinks and pins: see `Kink` and `Pin`.
+        doc: the docstring: one sentence and a doctest; formula, derivative and domain are added from the row.
+
+    Raises InputTypeError when called with the wrong number of arguments or with something that is not a number.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., float],
+        partials: Rule | float | Sequence[Rule | float],
+        *,
+        variadic: bool = False,
+        products: Sequence[Rule | None] | None = None,
+        gather: Callable[..., tuple[Any, ...]] | None = None,
+        defaults: tuple[float, ...] = (),
+        text: str | None = None,
+        latex: str | None = None,
+        edges: Sequence[str] | str | None = None,
+        symbol: str | None = None,
+        domain: Sequence[Interval] = (),
+        kinks: Sequence[Kink] = (),
+        pins: Sequence[tuple[tuple[float, ...], float, tuple[float, ...]]] = (),
+        doc: str = "",
+    ) -> None:
+        if not name.isidentifier():
+            raise InputTypeError(f"name={name!r} is not an identifier: give the op a name like 'softsign'")
+        if not callable(forward):
+            raise InputTypeError(f"forward={forward!r} of op {name} is not callable: give a function of floats")
+        self.name = self.__name__ = name
+        self.forward = forward
+        self.variadic = variadic
+        self.rule: Rule | None = None
+        self.partials: tuple[Rule | float, ...] = ()
+        if variadic:
+            if not callable(partials):
+                raise InputTypeError(f"partials of variadic op {name} must be one rule (args, out) -> all partials")
+            self.rule = partials
+        else:
+            rules = partials if isinstance(partials, (tuple, list)) else (partials,)
+            for i, rule in enumerate(rules):
+                if not callable(rule) and rule.__class__ is not float:
+                    raise InputTypeError(f"partials[{i}]={rule!r} of op {name} must be a rule or a float")
+            self.partials = tuple(rules)
+        self.arity = None if variadic else len(self.partials)
+        self.products = tuple(products) if products else None
+        plain = not variadic and not products and len(self.partials) <= 2
+        self.kind = len(self.partials) if plain else GENERAL  # how the reverse sweep takes it
+        self.first = self.partials[0] if plain else None
+        self.second = self.partials[-1] if plain else None
+        self.gather = gather
+        self.defaults = defaults
+        marks = ["{%d}" % i for i in range(self.arity or 0)]
+        self.text = text or f"{name}({', '.join(marks)})"
+        self.latex = latex or rf"\operatorname{{{{{name}}}}}\left({', '.join(marks)}\right)"
+        self.edges = (edges,) if isinstance(edges, str) else tuple(edges or ())
+        self.symbol = symbol or name
+        self.domain = tuple(domain) or (REAL,) * (self.arity or 1)
+        self.kinks = tuple(kinks)
+        self.pins = tuple(Pin(*pin) for pin in pins)
+        self.__doc__ = self._document(doc)
+
+    def __call__(self, *args: Any) -> Any:
+        if self.gather is not None:
+            args = self.gather(*args)
+        elif len(args) != self.arity and not self.variadic:
+            args = self._complete(args)
+        for arg in args:
+            if arg.__class__ is not float:
+                return self._dispatch(args)
+        return self.forward(*args)
+
+    def _dispatch(self, args: tuple[Any, ...]) -> Any:
+        """Some argument is no float: a node records the call, other numbers become floats."""
+        for arg in args:
+            record = getattr(type(arg), "_record", None)
+            if record is not None:
+                return record(self, args)
+        return self.forward(*[self.number(arg, i) for i, arg in enumerate(args)])
+
+    def number(self, arg: Any, index: int) -> float:
+        """Argument `index` as a float, or an error that names this op."""
+        if getattr(arg, "shape", ()) != ():
+            raise InputTypeError(
+                f"{self.name}() takes numbers or Values, not an array of shape {arg.shape}: "
+                f"map it over the items, or use NumPy's function of that name on the array"
+            )
+        return as_float(arg, f"argument {index + 1} of {self.name}()")
+
+    def _complete(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        assert self.arity is not None
+        missing = self.arity - len(args)
+        if 0 < missing <= len(self.defaults):
+            return args + self.defaults[-missing:]
+        least = self.arity - len(self.defaults)
+        count = f"{self.arity}" if not self.defaults else f"{least} to {self.arity}"
+        raise InputTypeError(f"{self.name}() takes {count} argument{'s' * (count != '1')}, got {len(args)}: {self.text}")
+
+    def partial(self, index: int, args: Sequence[Any], out: Any) -> Any:
+        """The partial derivative with respect to argument `index`, on floats or on nodes."""
+        if self.rule is not None:
+            return self.rule(args, out)[index]
+        rule = self.partials[index]
+        return rule(*args, out) if callable(rule) else rule
+
+    def product(self, index: int, g: Any, args: Sequence[Any], out: Any) -> Any:
+        """`g` times that partial, by the row's product rule where it has one; None where nothing flows."""
+        if self.products is not None and (rule := self.products[index]) is not None:
+            return rule(g, *args, out)
+        if self.rule is None and (constant := self.partials[index]).__class__ is float:
+            return times_constant(g, constant)
+        d = self.partial(index, args, out)
+        return d if g.__class__ is float and g == 1.0 else g * d
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if TABLE.get(self.name) is self:
+            return (_row, (self.name,))
+        return object.__reduce__(self)
+
+    def _document(self, doc: str) -> str:
+        lines = [doc.strip() or f"{self.name}, a primitive."]
+        letters = "xyzuvw"
+        names = [letters[i] for i in range(min(self.arity or 0, 6))]
+        if names and self.edges:
+            for x, edge in zip(names, self.edges, strict=False):
+                lines.append(f"d/d{x} {self.text.format(*names)} = {edge.format(*names, out=self.text.format(*names))}")
+        if any(d != REAL for d in self.domain):
+            lines.append("Domain: " + ", ".join(f"{x} in {d}" for x, d in zip(names, self.domain, strict=False)) + ".")
+        if self.kinks:
+            lines.append("No derivative where " + ", ".join(k.text for k in self.kinks) + ".")
+        return "\n\n".join(lines)
+
+
+def _row(name: str) -> Op:
+    return TABLE[name]
+
+
+def row(*args: Any, **columns: Any) -> Op:
+    """A built-in row: an `Op` that is also entered in the table."""
+    return enter(Op(*args, **columns))
+
+
+def enter(op: Op) -> Op:
+    """Put a row into the table; two rows of one name are a mistake."""
+    assert op.name not in TABLE, op.name
+    TABLE[op.name] = op
+    return op
+
+
+def times_constant(g: Any, constant: Any) -> Any:
+    """``g`` times a partial that is the same everywhere, recording no multiplication by 1, -1 or "no influence"."""
+    if constant == 1.0:
+        return g
+    if constant == -1.0:
+        return -g
+    return g * constant if constant else 0.0

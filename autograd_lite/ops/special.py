@@ -1,0 +1,72 @@
+"""Rows of the error function, the gamma family and sinc.  Imports `trigonometry` and the floats of `numerics`."""
+
+from __future__ import annotations
+
+import math
+from math import inf, nan
+
+from . import numerics
+from .piecewise import where
+from .row import REAL, Interval, Kink, row
+
+ORDER = Interval(0.0, inf)
+AT_POLES = (Kink("x = 0, -1, -2, ...", lambda *args: args[-1] <= 0.0 and args[-1] == math.floor(args[-1])),)
+ROOT_PI = math.sqrt(math.pi)
+
+
+def _gaussian(x: float, c: float) -> float:
+    if not c * x * x < 800.0:  # underflow, or nan
+        return nan if x != x or c != c else 0.0
+    t = 134217729.0 * x  # Veltkamp's split: high * high is exact, so that the rounding of x * x is not blown up by exp
+    high = t - (t - x)
+    return math.exp(-c * high * high) * math.exp(-c * (x - high) * (x + high))
+
+
+# exp(-c x^2), the bell under erf (c = 1) and gelu (c = 1/2).  `where` keeps the infinite x from meeting the 0
+gaussian = row(
+    "gaussian", _gaussian,
+    (lambda x, c, z: -2.0 * c * where(z, x, 0.0) * z, lambda x, c, z: -(where(z, x, 0.0) * where(z, x, 0.0)) * z),
+    text="exp(-{1}·{0}²)", latex="e^{{-{1} {0}^2}}", domain=(REAL, Interval(0.0, inf, open=True)),
+    edges=("-2·{1}·{0}·{out}", "-{0}²·{out}"), pins=[((inf, 1.0), 0.0, (0.0, 0.0))],
+    doc="exp(-c * x**2).\n\n>>> gaussian(0.0, 1.0)\n1.0",
+)  # fmt: skip
+erf = row(
+    "erf", math.erf, lambda x, z: (2.0 / ROOT_PI) * gaussian(x, 1.0), latex=r"\operatorname{{erf}} {0}",
+    edges="2/√π·exp(-{0}²)", pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))],
+    doc="The error function.\n\n>>> erf(0.0)\n0.0",
+)  # fmt: skip
+erfc = row(
+    "erfc", math.erfc, lambda x, z: (-2.0 / ROOT_PI) * gaussian(x, 1.0), latex=r"\operatorname{{erfc}} {0}",
+    edges="-2/√π·exp(-{0}²)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 2.0, (0.0,))],
+    doc="1 - erf(x), exact where that is tiny.\n\n>>> erfc(0.0)\n1.0",
+)  # fmt: skip
+gamma = row(
+    "gamma", numerics.gamma, lambda x, z: z * digamma(x), kinks=AT_POLES, latex=r"\Gamma\left({0}\right)",
+    edges="{out}·digamma({0})", pins=[((-2.0,), nan, (nan,)), ((200.0,), inf, (inf,))],
+    doc="The gamma function: (x - 1)! for whole x.\n\n>>> gamma(5.0)\n24.0",
+)  # fmt: skip
+lgamma = row(
+    "lgamma", numerics.lgamma, lambda x, z: digamma(x), kinks=AT_POLES, latex=r"\ln\left|\Gamma\left({0}\right)\right|",
+    edges="digamma({0})", pins=[((-2.0,), inf, (nan,))],
+    doc="The logarithm of |gamma(x)|.\n\n>>> lgamma(1.0)\n0.0",
+)  # fmt: skip
+digamma = row(
+    "digamma", numerics.digamma, lambda x, z: polygamma(1.0, x), kinks=AT_POLES, latex=r"\psi\left({0}\right)",
+    edges="polygamma(1, {0})", pins=[((0.0,), -inf, (inf,)), ((-1.0,), nan, (inf,))],
+    doc="The derivative of lgamma.\n\n>>> round(digamma(1.0), 12)\n-0.577215664902",
+)  # fmt: skip
+polygamma = row(
+    "polygamma", numerics.polygamma, (nan, lambda n, x, z: polygamma(n + 1.0, x)), kinks=AT_POLES, domain=(ORDER, REAL),
+    latex=r"\psi^{{({0})}}\left({1}\right)", edges=("none", "polygamma({0} + 1, {1})"),
+    doc="The n-th derivative of digamma; n is a whole constant.\n\n>>> round(polygamma(1, 1.0), 12)\n1.644934066848",
+)  # fmt: skip
+sinc_derivative = row(
+    "sinc_derivative", numerics.sinc_derivative, (nan, lambda n, x, z: sinc_derivative(n + 1.0, x)), domain=(ORDER, REAL),
+    latex=r"\operatorname{{sinc}}^{{({0})}} {1}", edges=("none", "sinc_derivative({0} + 1, {1})"),
+    doc="The n-th derivative of sinc; n is a whole constant.\n\n>>> sinc_derivative(1, 0.0)\n0.0",
+)  # fmt: skip
+sinc = row(
+    "sinc", numerics.sinc, lambda x, z: sinc_derivative(1.0, x), latex=r"\operatorname{{sinc}} {0}",
+    edges="sinc'({0})", pins=[((0.0,), 1.0, (0.0,)), ((1.0,), 0.0, (-1.0,))],
+    doc="sin(πx) / (πx), and 1 at 0, as in NumPy.\n\n>>> sinc(0.0)\n1.0",
+)  # fmt: skip

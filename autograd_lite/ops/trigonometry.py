@@ -1,0 +1,204 @@
+"""Rows of circular and hyperbolic functions, their inverses, and lengths and angles.  Imports `powers`.
+
+``unit(x, y) = x / hypot(x, y)`` carries hypot, atan2, asinh and the second derivative of atan: it neither overflows at
+1e200 nor loses the digits of 1 - u*u, because du = w (w dx - u dy) / h.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from functools import reduce
+from math import inf, nan
+from typing import Any
+
+from .arithmetic import div, mul
+from .powers import inverse, sqrt
+from .row import Interval, Kink, row
+
+UNIT = Interval(-1.0, 1.0)
+AT_ENDS = (Kink("x = -1", lambda x: x == -1.0), Kink("x = 1", lambda x: x == 1.0))
+
+
+def _guarded(f: Any) -> Any:
+    """`f` with its domain errors as nan."""
+
+    def forward(x: float) -> float:
+        try:
+            return float(f(x))
+        except ValueError:
+            return nan
+
+    return forward
+
+
+# -- circular ---------------------------------------------------------------------------------------------------------
+
+sin = row(
+    "sin", _guarded(math.sin), lambda x, z: cos(x), latex=r"\sin {0}", edges="cos({0})", pins=[((inf,), nan, (nan,))],
+    doc="The sine of x radians.\n\n>>> sin(0.0)\n0.0",
+)  # fmt: skip
+cos = row(
+    "cos", _guarded(math.cos), lambda x, z: -sin(x), latex=r"\cos {0}", edges="-sin({0})", pins=[((inf,), nan, (nan,))],
+    doc="The cosine of x radians.\n\n>>> cos(0.0)\n1.0",
+)  # fmt: skip
+tan = row(
+    "tan", _guarded(math.tan), lambda x, z: 1.0 + z * z, latex=r"\tan {0}", edges="1 + {out}²",
+    kinks=(Kink("x = π/2 + kπ", lambda x: math.fabs(math.cos(x)) < 1e-15),),
+    doc="The tangent of x radians.\n\n>>> tan(0.0)\n0.0",
+)  # fmt: skip
+# (1-x)(1+x), whose derivative -2x would be lost in the difference of the two factors' slopes
+co_square = row(
+    "co_square", lambda x: (1.0 - x) * (1.0 + x), lambda x, z: -2.0 * x, text="(1 - {0}²)", latex="(1 - {0}^2)",
+    edges="-2·{0}", doc="1 - x*x, exact near 1.\n\n>>> co_square(0.5)\n0.75",
+)  # fmt: skip
+asin = row(
+    "asin", _guarded(math.asin), lambda x, z: div(1.0, sqrt(co_square(x))), latex=r"\arcsin {0}", domain=(UNIT,),
+    kinks=AT_ENDS, edges="1/√(1 - {0}²)", pins=[((1.0,), math.pi / 2, (inf,)), ((2.0,), nan, (nan,))],
+    doc="The angle in [-π/2, π/2] whose sine is x.\n\n>>> asin(0.0)\n0.0",
+)  # fmt: skip
+acos = row(
+    "acos", _guarded(math.acos), lambda x, z: div(-1.0, sqrt(co_square(x))), latex=r"\arccos {0}", domain=(UNIT,),
+    kinks=AT_ENDS, edges="-1/√(1 - {0}²)", pins=[((1.0,), 0.0, (-inf,)), ((2.0,), nan, (nan,))],
+    doc="The angle in [0, π] whose cosine is x.\n\n>>> acos(1.0)\n0.0",
+)  # fmt: skip
+atan_derivative = row(
+    "atan_derivative", lambda x: 1.0 / (1.0 + x * x), lambda x, z: -2.0 * z * (unit(x, 1.0) * unit(1.0, x)),
+    text="1/(1 + {0}²)", latex=r"\frac{{1}}{{1 + {0}^2}}", edges="-2·{0}/(1 + {0}²)²", pins=[((inf,), 0.0, (0.0,))],
+    doc="1 / (1 + x*x), the derivative of atan.\n\n>>> atan_derivative(1.0)\n0.5",
+)  # fmt: skip
+atan = row(
+    "atan", math.atan, lambda x, z: atan_derivative(x), latex=r"\arctan {0}", edges="1/(1 + {0}²)",
+    pins=[((inf,), math.pi / 2, (0.0,)), ((-inf,), -math.pi / 2, (0.0,))],
+    doc="The angle in [-π/2, π/2] whose tangent is x.\n\n>>> atan(0.0)\n0.0",
+)  # fmt: skip
+
+# -- lengths and angles -----------------------------------------------------------------------------------------------
+
+
+def _unit(x: float, *others: float) -> float:
+    if math.isinf(x):
+        return nan if any(map(math.isinf, others)) or any(o != o for o in others) else math.copysign(1.0, x)
+    largest = max(map(math.fabs, (x, *others)))
+    if not 0.0 < largest < inf:
+        return 0.0 if largest == 0.0 or not any(v != v for v in (x, *others)) else nan
+    scale = -math.frexp(largest)[1]  # a power of two: exact, and the length neither overflows nor turns denormal
+    return math.ldexp(x, scale) / math.hypot(*[math.ldexp(v, scale) for v in (x, *others)])
+
+
+def _others(args: Sequence[Any], i: int) -> list[Any]:
+    return [args[i], *args[:i], *args[i + 1 :]]
+
+
+def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
+    h = hypot(*args)
+    rest = [unit(*_others(args, i)) for i in range(1, len(args))]
+    squares = reduce(operator.add, [w * w for w in rest]) if rest else 0.0
+    return [div(squares, h), *[-div(out * w, h) for w in rest]]
+
+
+unit = row(
+    "unit", _unit, _unit_partials, variadic=True, text="{0}/|{all}|", latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
+    pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0))],
+    doc="The first argument over the length of all: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
+)  # fmt: skip
+hypot = row(
+    "hypot", math.hypot, lambda args, out: [unit(*_others(args, i)) for i in range(len(args))], variadic=True,
+    latex=r"\sqrt{{{squares}}}", kinks=(Kink("all are 0", lambda *args: not any(args)),), edges="{i}/{out}",
+    pins=[((0.0, 0.0), 0.0, (0.0, 0.0)), ((inf, 1.0), inf, (1.0, 0.0)), ((3e200, 4e200), 5e200, (0.6, 0.8)),
+          ((3e-200, 4e-200), 5e-200, (0.6, 0.8))],
+    doc="The length of a vector given by its coordinates, any number of them.\n\n>>> hypot(3.0, 4.0)\n5.0",
+)  # fmt: skip
+atan2 = row(
+    "atan2", math.atan2,
+    (lambda y, x, z: div(unit(x, y), hypot(x, y)), lambda y, x, z: -div(unit(y, x), hypot(x, y))),
+    latex=r"\operatorname{{atan2}}\left({0}, {1}\right)", edges=("{1}/({0}² + {1}²)", "-{0}/({0}² + {1}²)"),
+    kinks=(Kink("y = 0 and x <= 0", lambda y, x: y == 0.0 and x <= 0.0),),
+    pins=[((0.0, 0.0), 0.0, (nan, nan)), ((1e200, 1e200), math.pi / 4, (5e-201, -5e-201))],
+    doc="The angle of the point (x, y), given y first as in math.\n\n>>> atan2(0.0, 1.0)\n0.0",
+)  # fmt: skip
+
+
+def degrees(x: Any) -> Any:
+    """Radians to degrees: ``x * (180 / pi)``.
+
+    >>> degrees(math.pi)
+    180.0
+    """
+    return mul(x, 180.0 / math.pi)
+
+
+def radians(x: Any) -> Any:
+    """Degrees to radians: ``x * (pi / 180)``.
+
+    >>> radians(180.0)
+    3.141592653589793
+    """
+    return mul(x, math.pi / 180.0)
+
+
+# -- hyperbolic -------------------------------------------------------------------------------------------------------
+
+
+def _sinh(x: float) -> float:
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return math.copysign(inf, x)
+
+
+def _cosh(x: float) -> float:
+    try:
+        return math.cosh(x)
+    except OverflowError:
+        return inf
+
+
+def _sech2(x: float) -> float:
+    e = math.exp(-2.0 * math.fabs(x))
+    return 4.0 * e / ((1.0 + e) * (1.0 + e))
+
+
+sinh = row(
+    "sinh", _sinh, lambda x, z: cosh(x), latex=r"\sinh {0}", edges="cosh({0})", pins=[((-1000.0,), -inf, (inf,))],
+    doc="The hyperbolic sine.\n\n>>> sinh(0.0)\n0.0",
+)  # fmt: skip
+cosh = row(
+    "cosh", _cosh, lambda x, z: sinh(x), latex=r"\cosh {0}", edges="sinh({0})", pins=[((-1000.0,), inf, (-inf,))],
+    doc="The hyperbolic cosine.\n\n>>> cosh(0.0)\n1.0",
+)  # fmt: skip
+sech2 = row(
+    "sech2", _sech2, lambda x, z: -2.0 * tanh(x) * z, text="sech²({0})", latex=r"\operatorname{{sech}}^2 {0}",
+    edges="-2·tanh({0})·{out}", pins=[((inf,), 0.0, (0.0,))],
+    doc="1 - tanh(x)**2 without the cancellation: the derivative of tanh.\n\n>>> sech2(0.0)\n1.0",
+)  # fmt: skip
+tanh = row(
+    "tanh", math.tanh, lambda x, z: sech2(x), latex=r"\tanh {0}", edges="1 - {out}²",
+    pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))], doc="The hyperbolic tangent.\n\n>>> tanh(0.0)\n0.0",
+)  # fmt: skip
+asinh = row(
+    "asinh", math.asinh, lambda x, z: unit(1.0, x), latex=r"\operatorname{{arsinh}} {0}", edges="1/√({0}² + 1)",
+    pins=[((inf,), inf, (0.0,))], doc="The inverse of sinh.\n\n>>> asinh(0.0)\n0.0",
+)  # fmt: skip
+acosh = row(
+    "acosh", _guarded(math.acosh), lambda x, z: div(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)),
+    latex=r"\operatorname{{arcosh}} {0}", domain=(Interval(1.0, inf),), kinks=(Kink("x = 1", lambda x: x == 1.0),),
+    edges="1/√({0}² - 1)", pins=[((1.0,), 0.0, (inf,)), ((0.5,), nan, (nan,))],
+    doc="The inverse of cosh, for x >= 1.\n\n>>> acosh(1.0)\n0.0",
+)  # fmt: skip
+
+
+def _atanh(x: float) -> float:
+    if -1.0 < x < 1.0:
+        return math.atanh(x)
+    return math.copysign(inf, x) if x in (-1.0, 1.0) else nan
+
+
+atanh = row(
+    "atanh", _atanh, lambda x, z: inverse(co_square(x)), latex=r"\operatorname{{artanh}} {0}",
+    domain=(Interval(-1.0, 1.0, open=True),), kinks=AT_ENDS, edges="1/(1 - {0}²)",
+    pins=[((1.0,), inf, (inf,)), ((-1.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
+    doc="The inverse of tanh, for |x| < 1.\n\n>>> atanh(0.0)\n0.0",
+)  # fmt: skip
+

@@ -1,0 +1,211 @@
+"""Numbers, and nested containers of them: what counts as a scalar, and containers <-> flat lists.
+
+A *tree* is a list, tuple, named tuple, dict, NumPy array or module of trees, down to scalars; ``None`` is an empty tree.
+Anything else can join by having ``tree_flatten() -> (children, spec)`` and a class method ``tree_unflatten(spec, children)``;
+that is how ``nn.Module`` does it.  Imports `errors` only, and NumPy never: an array can only be met if NumPy is there.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from .errors import InputOverflowError, InputTypeError, StructureError
+
+__all__ = ["as_float", "flatten", "map_leaves", "unflatten"]
+
+
+def as_float(number: Any, what: str = "data") -> float:
+    """The exact Python float of a number of any kind: bool, int, Fraction, float subclass, NumPy scalar.
+
+    >>> as_float(True), as_float(3)
+    (1.0, 3.0)
+
+    Raises InputTypeError for anything that is not one real number, InputOverflowError for an int beyond 1.8e308.
+    """
+    if number.__class__ is float:
+        return number  # type: ignore[no-any-return]
+    if isinstance(number, numbers.Real):
+        try:
+            return float(number)
+        except OverflowError:
+            raise InputOverflowError(
+                f"{what} is a {type(number).__name__} too large for a double (limit 1.8e308): scale it down first"
+            ) from None
+    if getattr(number, "shape", None) == () and hasattr(number, "item"):  # np.bool_, a 0-d array or tensor
+        item = number.item()
+        if item is not number:
+            return as_float(item, what)
+    raise InputTypeError(f"{what}={_short(number)} is {_kind(number)}, not a real number: {_repair(number)}")
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether `x` is one number or one graph node, rather than a container or something foreign."""
+    return (
+        x.__class__ is float
+        or hasattr(type(x), "_record")
+        or isinstance(x, numbers.Real)
+        or (getattr(x, "shape", None) == () and hasattr(x, "item"))
+    )
+
+
+def _short(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _kind(x: Any) -> str:
+    return "None" if x is None else f"a {type(x).__name__}"
+
+
+def _repair(x: Any) -> str:
+    if isinstance(x, (str, bytes)):
+        return "convert it with float(...)"
+    if isinstance(x, complex):
+        return "give its .real or .imag"
+    if isinstance(x, numbers.Number) or type(x).__name__ == "Decimal":
+        return "convert it with float(...), which rounds"
+    if hasattr(type(x), "_record"):
+        return "use it as it is, or take .detach() or .data"
+    if hasattr(x, "__iter__"):
+        return "give one number at a time"
+    return "give an int or a float"
+
+
+class Spec(NamedTuple):
+    """The structure of a tree without its leaves; compare two with ==."""
+
+    kind: Any  # None for a leaf, else the container's class
+    detail: Any  # dict keys, an array's shape, a module's own spec
+    children: tuple[Spec, ...]
+
+
+LEAF = Spec(None, None, ())
+
+
+def flatten(tree: Any, what: str = "argument") -> tuple[list[Any], Spec]:
+    """The scalars of a tree in order, and the structure that puts them back.
+
+    >>> leaves, spec = flatten({"w": [1, 2], "b": 3.0})
+    >>> leaves, unflatten(spec, [10, 20, 30])
+    ([1, 2, 3.0], {'w': [10, 20], 'b': 30})
+
+    Raises InputTypeError naming the place of anything that is neither a scalar nor a container.
+    """
+    leaves: list[Any] = []
+    return leaves, _flatten(tree, leaves, what)
+
+
+def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
+    if is_scalar(tree):
+        leaves.append(tree)
+        return LEAF
+    cls = type(tree)
+    children: Sequence[Any]
+    if tree is None:
+        children, detail, steps = (), None, iter(())
+    elif isinstance(tree, (list, tuple)):
+        children, detail, steps = tree, None, (f"[{i}]" for i in range(len(tree)))
+    elif isinstance(tree, dict):
+        children, detail, steps = list(tree.values()), tuple(tree), (f"[{k!r}]" for k in tree)
+    elif hasattr(tree, "tree_flatten"):
+        children, detail = tree.tree_flatten()
+        steps = (f".{i}" for i in range(len(children)))
+    elif hasattr(tree, "shape") and hasattr(tree, "ravel"):
+        children, detail = tree.ravel().tolist(), tuple(tree.shape)
+        steps = (f".flat[{i}]" for i in range(len(children)))
+    else:
+        raise InputTypeError(
+            f"{where}={_short(tree)} is {_kind(tree)}: expected numbers or Values, alone or nested in "
+            f"lists, tuples, dicts, NumPy arrays or modules; {_repair(tree)}"
+        )
+    return Spec(cls, detail, tuple(_flatten(c, leaves, where + s) for c, s in zip(children, steps, strict=True)))
+
+
+def unflatten(spec: Spec, leaves: Sequence[Any]) -> Any:
+    """The tree of structure `spec` holding `leaves`; the inverse of `flatten`."""
+    supply = iter(leaves)
+    tree = _unflatten(spec, supply)
+    if next(supply, supply) is not supply:
+        raise StructureError(f"{len(leaves)} leaves are more than the structure holds: give as many as flatten returned")
+    return tree
+
+
+def _unflatten(spec: Spec, supply: Iterator[Any]) -> Any:
+    cls, detail, specs = spec
+    if cls is None:
+        try:
+            return next(supply)
+        except StopIteration:
+            raise StructureError("too few leaves for the structure: give as many as flatten returned") from None
+    children = [_unflatten(s, supply) for s in specs]
+    if cls is type(None):
+        return None
+    if hasattr(cls, "tree_unflatten"):
+        return cls.tree_unflatten(detail, children)
+    if issubclass(cls, dict):
+        return dict(zip(detail, children, strict=True))
+    if issubclass(cls, tuple):
+        return cls(*children) if hasattr(cls, "_fields") else tuple(children)
+    if issubclass(cls, list):
+        return children
+    return _array(children, detail)
+
+
+def _array(children: list[Any], shape: tuple[int, ...]) -> Any:
+    import numpy as np  # the caller gave an array, so it is there
+
+    if children and all(isinstance(c, np.ndarray) for c in children):  # a Jacobian's rows: shape of out, then of in
+        return np.stack(children).reshape(shape + children[0].shape)
+    if all(c.__class__ is float for c in children):
+        return np.array(children, dtype=float).reshape(shape)
+    array = np.empty(len(children), dtype=object)
+    array[:] = children
+    return array.reshape(shape)
+
+
+def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+    """The tree with `function` applied to each leaf, and to the leaves of `others` in the same places.
+
+    >>> map_leaves(lambda w, g: w - 0.1 * g, {"w": 1.0, "b": [2.0]}, {"w": 10.0, "b": [20.0]})
+    {'w': 0.0, 'b': [0.0]}
+
+    Raises StructureError where the trees differ.
+    """
+    leaves, spec = flatten(tree)
+    columns = [leaves] + [flatten_like(spec, other) for other in others]
+    return unflatten(spec, [function(*row) for row in zip(*columns, strict=True)])
+
+
+def flatten_like(spec: Spec, tree: Any, what: str = "argument", like: str = "the other") -> list[Any]:
+    """The scalars of `tree`, which must have the structure `spec`."""
+    leaves, other = flatten(tree, what)
+    if not _mirrors(spec, other):
+        raise StructureError(
+            f"{what} has the structure {describe(other)}, but {like} has {describe(spec)}: give both the same structure"
+        )
+    return leaves
+
+
+def _mirrors(a: Spec, b: Spec) -> bool:
+    same_kind = a.kind is b.kind or a.kind in (list, tuple) and b.kind in (list, tuple)
+    return (
+        same_kind
+        and a.detail == b.detail
+        and len(a.children) == len(b.children)
+        and all(map(_mirrors, a.children, b.children))
+    )
+
+
+def describe(spec: Spec) -> str:
+    """A structure in words a person can compare: ``dict(w: list(*, *), b: *)``."""
+    if spec.kind is None:
+        return "*"
+    if issubclass(spec.kind, dict):
+        inside = ", ".join(f"{k}: {describe(s)}" for k, s in zip(spec.detail, spec.children, strict=True))
+    elif len(spec.children) > 4 and all(s == LEAF for s in spec.children):
+        inside = f"{len(spec.children)} scalars"
+    else:
+        inside = ", ".join(map(describe, spec.children))
+    return f"{spec.kind.__name__}({inside})"

@@ -1,0 +1,428 @@
+"""`Value`: a number that remembers how it was computed, and `backward`, which applies the chain rule to it.
+
+Imports `ops`, `graph`, `tree` and `errors`.  Every operator and method is one line that names its row of the op table.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import chain
+from operator import attrgetter
+from typing import Any, NoReturn
+
+from . import graph, ops
+from .errors import InputTypeError, NotALeafError
+from .ops import Op
+from .tree import as_float
+
+__all__ = ["Value"]
+
+_new = object.__new__
+_commit = threading.Lock()
+
+
+def _unary(op: Op) -> Callable[[Value], Value]:
+    """The method that applies a row to one Value."""
+    forward = op.forward
+
+    def method(self: Value) -> Value:
+        out = _new(Value)
+        out._x = x = self._data
+        out._data = forward(x)
+        out._a = self
+        out._b = out._y = 0.0
+        out.op = op
+        out.grad = 0.0
+        out.name = None
+        return out
+
+    method.__doc__ = (op.__doc__ or "").split("\n\n")[0]
+    return method
+
+
+def _binary(op: Op) -> Callable[[Value, Any], Any]:
+    """The method that applies a row to a Value and another Value or number, in this order."""
+    forward = op.forward
+
+    def method(self: Value, other: Any) -> Any:
+        if other.__class__ is Value:
+            y = other._data
+        elif other.__class__ is float:
+            y = other
+        elif isinstance(other, Value):
+            y = other._data
+        else:
+            other = y = _other_number(other, op)
+            if y is NotImplemented:
+                return y
+        out = _new(Value)
+        out._x = x = self._data
+        out._y = y
+        out._data = forward(x, y)
+        out._a = self
+        out._b = other
+        out.op = op
+        out.grad = 0.0
+        out.name = None
+        return out
+
+    method.__doc__ = (op.__doc__ or "").split("\n\n")[0]
+    return method
+
+
+def _reflected(op: Op) -> Callable[[Value, Any], Any]:
+    """The method for a number on the left of the operator: ``2.0 - v``."""
+    forward = op.forward
+
+    def method(self: Value, other: Any) -> Any:
+        if other.__class__ is not float:
+            other = _other_number(other, op)
+            if other is NotImplemented:
+                return other
+        out = _new(Value)
+        out._x = other
+        out._y = y = self._data
+        out._data = forward(other, y)
+        out._a = other
+        out._b = self
+        out.op = op
+        out.grad = 0.0
+        out.name = None
+        return out
+
+    return method
+
+
+def _compared(relation: Op) -> Callable[[Any, object], bool]:
+    """The method that compares by value; the answer is a plain bool."""
+    forward = relation.forward
+
+    def method(self: Value, other: object) -> bool:
+        y = other._data if isinstance(other, Value) else _other_number(other, relation)
+        return y if y is NotImplemented else bool(forward(self._data, y))
+
+    return method
+
+
+def _other_number(other: Any, op: Op) -> Any:
+    """The operand of an operator as a float; NotImplemented where it may know better what to do (an array)."""
+    if isinstance(other, (str, bytes, complex)) or other is None or type(other).__name__ == "Decimal":
+        if op.name in ("eq", "ne"):
+            return NotImplemented
+        as_float(other, f"operand of {op.symbol}")
+    if getattr(other, "shape", ()) != ():
+        return NotImplemented
+    try:
+        return as_float(other, f"operand of {op.symbol}")
+    except InputTypeError:
+        return NotImplemented
+
+
+class Value:
+    """A scalar that records the computation it comes from, so that gradients can be taken through it.
+
+    ``bar(a) = sum over results z of a:  bar(z) * dz/da``, in reverse topological order.
+
+    >>> w, x, b, y = Value(2.0, "w"), 3.0, Value(1.0, "b"), 10.0
+    >>> loss = (w * x + b - y) ** 2
+    >>> loss.backward()
+    >>> loss.data, w.grad, b.grad
+    (9.0, -18.0, -6.0)
+
+    Args:
+        data: any real number; it becomes an exact float.
+        name: how messages and pictures call it.
+
+    Raises InputTypeError for what is not one real number, InputOverflowError for an int beyond a double.
+
+    Comparison is by value and gives a bool, the hash is by identity, and ``s += v`` rebinds ``s`` to a new node.
+    """
+
+    __slots__ = ("_a", "_b", "_data", "_x", "_y", "grad", "name", "op")
+
+    _a: Any  # first operand, a Value or a float; a tuple of all where there are more than two
+    _b: Any  # second operand; the float 0.0 where there is none
+    _x: Any  # what _a was worth when this node was made, so that a leaf changed later cannot mix old and new
+    _y: Any  # what _b was worth
+    _data: float
+    grad: Any
+    name: str | None
+    op: Op | None
+
+    def __init__(self, data: Any, name: str | None = None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise InputTypeError(f"name={name!r} must be a string: Value({data!r}, name='w')")
+        self._data = data if data.__class__ is float else as_float(data)
+        self.grad = 0.0
+        self.name = name
+        self.op = None
+        self._a = self._b = self._x = self._y = 0.0
+
+    # -- what it is ---------------------------------------------------------------------------------------------------
+
+    def _set_data(self, number: Any) -> None:
+        if self.op is not None:
+            raise NotALeafError(
+                f"data of {self._title()} cannot be set: it is computed by {self.op.name}; "
+                f"set the leaves it comes from, or take .detach() first"
+            )
+        self._data = number if number.__class__ is float else as_float(number)
+
+    data = property(attrgetter("_data"), _set_data, doc="The number itself; it can be set on leaves only.")
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The operands this was computed from, in order, repeats kept; constants are plain floats."""
+        return graph.operands(self)
+
+    @property
+    def _prev(self) -> set[Value]:
+        """The operands that are Values, as micrograd has them."""
+        return {a for a in graph.operands(self) if isinstance(a, Value)}
+
+    @property
+    def _op(self) -> str:
+        """The sign of the op, as micrograd has it; empty for a leaf."""
+        if self.op is None:
+            return ""
+        return f"**{self._b:g}" if self.op is ops.pow and self._b.__class__ is float else self.op.symbol
+
+    def _title(self) -> str:
+        return f"Value {self.name!r}" if self.name is not None else f"a Value of {self._data!r}"
+
+    def __repr__(self) -> str:
+        grad = self.grad._data if isinstance(self.grad, Value) else self.grad
+        name = "" if self.name is None else f", name={self.name!r}"
+        return f"Value(data={self._data}, grad={grad}{name})"
+
+    def detach(self) -> Value:
+        """A new leaf of the same value and name, which no gradient passes."""
+        return Value(self._data, self.name)
+
+    def zero_grad(self) -> None:
+        """Set this Value's own gradient to 0."""
+        self.grad = 0.0
+
+    # -- making nodes -------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _record(op: Op, args: tuple[Any, ...]) -> Value:
+        """The node that applies `op` to `args`, Values and numbers of any kind."""
+        worth: list[float] = []
+        plain = True
+        for a in args:
+            if a.__class__ is Value:
+                worth.append(a._data)
+            elif a.__class__ is float:
+                worth.append(a)
+            elif isinstance(a, Value):
+                worth.append(a._data)
+            else:
+                plain = False
+                worth.append(op.number(a, len(worth)))
+        if not plain:
+            args = tuple(a if isinstance(a, Value) else x for a, x in zip(args, worth, strict=True))
+        out = _new(Value)
+        out._data = as_float(op.forward(*worth), f"result of {op.name}()")
+        if op.arity == 1:
+            (out._a,), (out._x,) = args, worth
+            out._b = out._y = 0.0
+        elif op.arity == 2:
+            out._a, out._b = args
+            out._x, out._y = worth
+        else:
+            out._a, out._x = args, tuple(worth)
+            out._b = out._y = 0.0
+        out.op = op
+        out.grad = 0.0
+        out.name = None
+        return out
+
+    def _worth(self, data: float) -> Value:
+        """This leaf as it was when it was worth `data`: gradients still pass through to it."""
+        out: Value = ops.identity(self)
+        out._data = out._x = data
+        return out
+
+    # -- the chain rule -----------------------------------------------------------------------------------------------
+
+    def backward(self, gradient: Any = 1.0, create_graph: bool = False) -> None:
+        """Set ``.grad`` of everything this was computed from to the derivative of this Value with respect to it.
+
+        ``leaf.grad += gradient * d self / d leaf``; computed Values get theirs set, not added to.
+
+        >>> x = Value(3.0)
+        >>> (x * x).backward()
+        >>> x.grad
+        6.0
+
+        Args:
+            gradient: the derivative of some further result with respect to this Value; a number, or a Value.
+            create_graph: make the gradients Values, which can be differentiated again.  They refer to the graph that
+                refers to them: `zero_grad` breaks that ring, and `autograd_lite.grad` never makes one.
+
+        The sweep keeps its sums to itself and hands them over at the end in one step: an interrupted backward has
+        changed nothing, and threads that share leaves lose nothing.  The gradient belongs to the values of the
+        forward pass, even if leaves have been given new data since.
+        """
+        if not isinstance(gradient, Value):
+            gradient = as_float(gradient, "gradient")
+        inputs, nodes, grads = graph.reverse({self: gradient}, create_graph or isinstance(gradient, Value))
+        if create_graph:
+            grads = [g if isinstance(g, Value) else Value(g) for g in grads]
+        with _commit:
+            totals = [_sum(leaf.grad, g, create_graph) for leaf, g in inputs.items()]
+            # One call that runs no Python code of ours: neither a signal nor another thread can come in between.
+            deque(map(_set_grad, chain(inputs, nodes), chain(totals, grads)), maxlen=0)
+
+    # -- operators ----------------------------------------------------------------------------------------------------
+
+    __add__ = _binary(ops.add)
+    __radd__ = _reflected(ops.add)
+    __sub__ = _binary(ops.sub)
+    __rsub__ = _reflected(ops.sub)
+    __mul__ = _binary(ops.mul)
+    __rmul__ = _reflected(ops.mul)
+    __truediv__ = _binary(ops.div)
+    __rtruediv__ = _reflected(ops.div)
+    __floordiv__ = _binary(ops.floordiv)
+    __rfloordiv__ = _reflected(ops.floordiv)
+    __mod__ = _binary(ops.mod)
+    __rmod__ = _reflected(ops.mod)
+    __pow__ = _binary(ops.pow)
+    __rpow__ = _reflected(ops.pow)
+    __neg__ = _unary(ops.neg)
+    __pos__ = _unary(ops.identity)
+    __abs__ = _unary(ops.abs)
+    __floor__ = _unary(ops.floor)
+    __ceil__ = _unary(ops.ceil)
+    __trunc__ = _unary(ops.trunc)
+    __lt__ = _compared(ops.lt)
+    __le__ = _compared(ops.le)
+    __gt__ = _compared(ops.gt)
+    __ge__ = _compared(ops.ge)
+    __eq__ = _compared(ops.eq)
+    __ne__ = _compared(ops.ne)
+    __hash__ = object.__hash__
+
+    def __divmod__(self, other: Any) -> tuple[Value, Value]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
+        return other // self, other % self
+
+    def __round__(self, digits: int | None = None) -> Value:
+        rounded: Value = ops.round_(self, 0 if digits is None else digits)
+        return rounded
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __float__(self) -> float:
+        self._refuse("float")
+
+    def __int__(self) -> int:
+        self._refuse("int")
+
+    def __complex__(self) -> complex:
+        self._refuse("complex")
+
+    def _refuse(self, kind: str) -> NoReturn:
+        raise InputTypeError(
+            f"{kind}() of {self._title()} would lose its gradient: use autograd_lite.sin(v) or v.sin() in place of "
+            f"math.sin(v), an object array in place of a float one, and v.data where only the number is wanted"
+        )
+
+    # -- copies and files ---------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.op is not None:
+            raise NotALeafError(
+                f"{self._title()} is computed by {self.op.name} and cannot be copied or pickled with its graph: "
+                f"copy v.detach(), which keeps value and name"
+            )
+        return type(self), (self._data, self.name)
+
+    # -- functions, under the names NumPy's ufuncs look for -----------------------------------------------------------
+
+    exp = _unary(ops.exp)
+    exp2 = _unary(ops.exp2)
+    expm1 = _unary(ops.expm1)
+    log = _unary(ops.log)
+    log2 = _unary(ops.log2)
+    log10 = _unary(ops.log10)
+    log1p = _unary(ops.log1p)
+    sqrt = _unary(ops.sqrt)
+    cbrt = _unary(ops.cbrt)
+    square = _unary(ops.square)
+    sin = _unary(ops.sin)
+    cos = _unary(ops.cos)
+    tan = _unary(ops.tan)
+    asin = arcsin = _unary(ops.asin)
+    acos = arccos = _unary(ops.acos)
+    atan = arctan = _unary(ops.atan)
+    atan2 = arctan2 = _binary(ops.atan2)
+    sinh = _unary(ops.sinh)
+    cosh = _unary(ops.cosh)
+    tanh = _unary(ops.tanh)
+    asinh = arcsinh = _unary(ops.asinh)
+    acosh = arccosh = _unary(ops.acosh)
+    atanh = arctanh = _unary(ops.atanh)
+    sinc = _unary(ops.sinc)
+    erf = _unary(ops.erf)
+    erfc = _unary(ops.erfc)
+    sigmoid = _unary(ops.sigmoid)
+    log_sigmoid = _unary(ops.log_sigmoid)
+    softplus = _unary(ops.softplus)
+    relu = _unary(ops.relu)
+    gelu = _unary(ops.gelu)
+    silu = _unary(ops.silu)
+    sign = _unary(ops.sign)
+    fabs = _unary(ops.abs)
+    floor = _unary(ops.floor)
+    ceil = _unary(ops.ceil)
+    trunc = _unary(ops.trunc)
+    fmod = _binary(ops.fmod)
+    copysign = _binary(ops.copysign)
+    maximum = fmax = _binary(ops.maximum)
+    minimum = fmin = _binary(ops.minimum)
+    logaddexp = _binary(ops.logaddexp)
+
+    def hypot(self, *others: Any) -> Any:
+        """The length of the vector of this and the others."""
+        return ops.hypot(self, *others)
+
+    def reciprocal(self) -> Any:
+        """One over this."""
+        return ops.reciprocal(self)
+
+    def degrees(self) -> Any:
+        """These radians in degrees."""
+        return ops.degrees(self)
+
+    def radians(self) -> Any:
+        """These degrees in radians."""
+        return ops.radians(self)
+
+    rad2deg = degrees
+    deg2rad = radians
+
+    def rint(self) -> Any:
+        """Rounded to the nearest whole number, halves to even."""
+        return ops.round_(self)
+
+    def clip(self, low: Any, high: Any) -> Any:
+        """Kept within [low, high]."""
+        return ops.clamp(self, low, high)
+
+
+_set_grad = Value.grad.__set__
+
+
+def _sum(old: Any, new: Any, create_graph: bool) -> Any:
+    """A leaf's gradient so far and what is added; always a new object, by which an optimizer knows it was reached."""
+    if isinstance(new, Value):
+        return new if not isinstance(old, Value) and old == 0.0 else old + new
+    return Value(old + new) if create_graph and not isinstance(old, Value) else old + new
