@@ -133,6 +133,8 @@ def _parameters(params: Any) -> dict[str, Any]:
 
 def _numeric(place: str, item: Any, like: Any) -> Any:
     """A float, or an array of the shape of ``like``; a Value, or a parameter that holds a gradient, gives its data."""
+    if item.__class__ is float and like.__class__ is float:
+        return item
     item = item.data if hasattr(item, "grad") else item
     shape, wanted = getattr(item, "shape", ()), getattr(like, "shape", ())
     if shape != wanted:
@@ -150,7 +152,7 @@ def _nonzero(x: Any) -> bool:
 
 def _require_finite(place: str, value: Any, repair: str) -> None:
     finite = abs(value) < math.inf
-    if not (finite.all() if hasattr(finite, "all") else finite):
+    if finite is not True and not (finite.all() if hasattr(finite, "all") else finite):
         flat = value.ravel().tolist() if hasattr(value, "ravel") else [value]
         i, bad = next((i, x) for i, x in enumerate(flat) if not math.isfinite(x))
         index = f".flat[{i}]" if getattr(value, "shape", ()) else ""

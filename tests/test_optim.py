@@ -260,9 +260,9 @@ def test_a_variance_that_rounding_makes_negative_counts_as_zero():
     optimizer, (p,) = made(RMSprop, [1.0], centered=True, alpha=0.5, eps=1.0)
     for _ in range(200):
         before = p.data
-        optimizer.step([0.1])
+        optimizer.step([0.7])
         assert type(p.data) is float
-    assert p.data == pytest.approx(before - 0.01 * 0.1, rel=1e-9)
+    assert p.data == before - 0.01 * 0.7
 
 
 def test_plain_sgd_is_exactly_data_minus_lr_times_grad():
@@ -773,9 +773,7 @@ def test_a_bad_state_is_refused_whole(path, value, error, message):
 
 def test_bad_states_of_other_kinds():
     optimizer, _ = made(SGD, lr=0.1)
-    with pytest.raises(
-        InputTypeError, match=re.escape("state=None is a NoneType, not a dict; use the state_dict() of")
-    ):
+    with pytest.raises(InputTypeError, match=re.escape("state=None is a NoneType, not a dict; use the state_dict() of")):
         optimizer.load_state_dict(None)
     with pytest.raises(InputValueError, match="nesterov=True needs momentum > 0"):
         optimizer.load_state_dict(changed(optimizer.state_dict(), ["nesterov"], True))
@@ -852,9 +850,7 @@ def test_clip_grad_norm_refuses_what_it_cannot_scale():
     with pytest.raises(NonFiniteGradientError, match="norm with the gradient of b=inf must be finite"):
         clip_grad_norm(params, 0.1)
     for value in (0, -1.0, math.nan):
-        with pytest.raises(
-            InputValueError, match=f"max_norm={value!r} must be positive; max_norm=math.inf only measures"
-        ):
+        with pytest.raises(InputValueError, match=f"max_norm={value!r} must be positive; max_norm=math.inf only measures"):
             clip_grad_norm(params, value)
     with pytest.raises(InputValueError, match="params holds no parameter"):
         clip_grad_norm([], 1.0)
@@ -906,13 +902,9 @@ def test_a_gradient_of_zero_from_backward_is_a_gradient():
 
 def test_a_computed_value_is_no_parameter():
     w = Value(1.0, "w")
-    with pytest.raises(
-        NotALeafError, match=re.escape("params[1] was computed (op=mul), it is not a leaf; make it a leaf")
-    ):
+    with pytest.raises(NotALeafError, match=re.escape("params[1] was computed (op=mul), it is not a leaf; make it a leaf")):
         SGD([w, w * 2.0], lr=0.1)
-    with pytest.raises(
-        InputTypeError, match=r"^params=Value\(data=1.0, .* is a single Value; put it in a list: \[params\]$"
-    ):
+    with pytest.raises(InputTypeError, match=r"^params=Value\(data=1.0, .* is a single Value; put it in a list: \[params\]$"):
         SGD(w, lr=0.1)
 
 

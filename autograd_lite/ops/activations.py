@@ -12,7 +12,7 @@ from .special import gaussian
 from .trigonometry import tanh
 
 ROOT_2 = math.sqrt(2.0)
-ROOT_2_PI = math.sqrt(2.0 * math.pi)
+PHI_0 = 1.0 / math.sqrt(2.0 * math.pi)  # the normal density at 0
 
 
 def _sigmoid(x: float) -> float:
@@ -87,12 +87,12 @@ def _gelu(x: float) -> float:
 
 def _gelu_derivative(x: float) -> float:
     bell = gaussian.forward(x, 0.5)
-    return 0.5 * math.erfc(-x / ROOT_2) + (x * bell / ROOT_2_PI if bell else 0.0)
+    return 0.5 * math.erfc(-x / ROOT_2) + (x * bell * PHI_0 if bell else 0.0)
 
 
 gelu_derivative = row(
     "gelu_derivative", _gelu_derivative,
-    lambda x, z: gaussian(x, 0.5) * (2.0 - square(where(gaussian(x, 0.5), x, 0.0))) * (1.0 / ROOT_2_PI),
+    lambda x, z: gaussian(x, 0.5) * (2.0 - square(where(gaussian(x, 0.5), x, 0.0))) * PHI_0,
     text="gelu'({0})", latex=r"\operatorname{{gelu}}'\left({0}\right)", edges="φ({0})·(2 - {0}²)",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
     doc="The derivative of gelu: Φ(x) + x φ(x).\n\n>>> gelu_derivative(0.0)\n0.5",

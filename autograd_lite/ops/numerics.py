@@ -56,7 +56,7 @@ def _zeta(s: float, x: float, unit: float) -> float:
     a = x
     while a < s + _SHIFT:  # long only if the terms fall slowly: some fifty passes at most for any s
         terms.append((unit / a) ** s)
-        if terms[-1] < _NEGLIGIBLE:
+        if terms[-1] < _NEGLIGIBLE or a + 1 == a:  # at such an a < s the last bit of a moves the result as much
             return math.fsum(terms)
         a = x + len(terms)
     terms.append((unit / a) ** s * (a / (s - 1) + _correction(s, a)))
@@ -130,7 +130,10 @@ def polygamma(n: float, x: float) -> float:
     if abs(d) == 0.5 and sign < 0:  # odd powers of opposite points cancel in pairs
         return polygamma(n, 1 - x)
     unit = abs(d)
-    near, far = _zeta(s, unit, unit), _zeta(s, 1 - unit, unit)
+    near, far = _zeta(s, unit, unit), _zeta(s, 2 - unit, unit)
+    # The first far term, (unit/(1-unit))^s: a flat spot of an odd n lies near unit = 1/2, where x may have no error at
+    # all to hide the s-fold one of a rounded base.  1 - 2 unit is exact from a quarter on.
+    far += math.exp(-2 * s * math.atanh(1 - 2 * unit)) if unit > 0.25 else math.pow(unit / (1 - unit), s)
     right, left = (near, far) if d > 0 else (far, near)
     left -= _zeta(s, 1 - x, unit)
     return sign * _times_factorial(n, unit, right + sign * left)
@@ -187,7 +190,7 @@ def sinc_derivative(n: float, x: float) -> float:
     sine, cosine = _sincospi(x)
     derivatives = (sine, cosine, -sine, -cosine)
     steps = 30 + 10 * math.isqrt(order)  # after these a wrong start is damped below 1e-18, even at |u| = n
-    if abs(x) * math.pi >= n:
+    if abs(x) * math.pi > n + 2:  # + 2: at u = n = 1 the upward step cancels
         first = max(0, order - steps)
         value = sine / math.pi / x if first == 0 else 0.0
         for k in range(first + 1, order + 1):
@@ -208,7 +211,8 @@ def sinc_derivative(n: float, x: float) -> float:
 def gamma(x: float) -> float:
     """The gamma function; nan at 0, the negative integers and -inf, and inf where it overflows.
 
-    The integral of t^(x-1) exp(-t) over t > 0, continued to x < 0: math.gamma without its exceptions.
+    The integral of t^(x-1) exp(-t) over t > 0, continued to x < 0: math.gamma without its
+    exceptions, and without its nine ulp where gamma is flat between its first poles.
 
     >>> gamma(5.0), gamma(0.0), gamma(200.0), gamma(-1e-310)
     (24.0, nan, inf, -inf)
@@ -217,6 +221,9 @@ def gamma(x: float) -> float:
     """
     if _is_pole(x) or x == -math.inf:
         return math.nan
+    if _between_poles(x):
+        product, one = _rising(x)
+        return math.exp(_lgamma_near_2(x - math.floor(x))) * (one / product)
     try:
         return math.gamma(x)
     except OverflowError:
@@ -240,16 +247,27 @@ def lgamma(x: float) -> float:
         return _lgamma_near_2(x - 1) - math.log1p(x - 1)
     if 1.25 <= x < 2.5:
         return _lgamma_near_2(x - 2)
-    if -2.75 < x < -2.45:  # |gamma| < 1 between two roots: x (x+1) ... (x+4) gamma(x) = gamma(x+5)
-        top, bottom = x.as_integer_ratio()  # integers, for the product has to be good beyond a double
-        product, one = -math.prod(top + k * bottom for k in range(5)), bottom**5
-        return _lgamma_near_2(x + 3) - math.log1p((product - one) / one)
+    if _between_poles(x):
+        product, one = _rising(x)
+        return _lgamma_near_2(x - math.floor(x)) - math.log1p((abs(product) - one) / one)
     try:
         return math.lgamma(x)
     except OverflowError:
         return math.inf
 
 
+def _between_poles(x: float) -> bool:
+    """Whether x is where gamma(x) = gamma(x+n)/(x (x+1) ... (x+n-1)) is worth its price: it is flat, and math errs."""
+    return -6 < x < -1 and x - math.floor(x) < 0.75
+
+
+def _rising(x: float) -> tuple[int, int]:
+    """x (x+1) ... up to the factor in [1, 2), as a fraction of integers: a double would round it too early."""
+    top, bottom = x.as_integer_ratio()
+    factors = 2 - math.floor(x)
+    return math.prod(top + k * bottom for k in range(factors)), bottom**factors
+
+
 def _lgamma_near_2(w: float) -> float:
-    """log gamma(2 + w) for -3/4 <= w <= 1/2."""
+    """log gamma(2 + w) for |w| <= 3/4."""
     return w * math.fsum([_PSI_2, *(c * w**k / (k + 1) for k, c in enumerate(_digamma_taylor(2.0), start=1))])

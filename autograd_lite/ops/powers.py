@@ -10,6 +10,9 @@ from .arithmetic import div
 from .row import POSITIVE, Interval, Kink, row
 
 NONNEGATIVE = Interval(0.0, inf)
+LN_2 = math.log(2.0)
+LOG2_E = 1.0 / math.log(2.0)
+LOG10_E = 1.0 / math.log(10.0)
 
 # -- powers -----------------------------------------------------------------------------------------------------------
 
@@ -138,7 +141,7 @@ exp = row(
     pins=[((1000.0,), inf, (inf,)), ((-inf,), 0.0, (0.0,))], doc="e to the x.\n\n>>> exp(0.0)\n1.0",
 )  # fmt: skip
 exp2 = row(
-    "exp2", _exp2, lambda x, z: z * math.log(2.0), latex="2^{{{0}}}", edges="{out}·log(2)",
+    "exp2", _exp2, lambda x, z: z * LN_2, latex="2^{{{0}}}", edges="{out}·log(2)",
     pins=[((2000.0,), inf, (inf,))], doc="2 to the x.\n\n>>> exp2(3.0)\n8.0",
 )  # fmt: skip
 expm1 = row(
@@ -175,12 +178,12 @@ log = row(
     doc="The natural logarithm; -inf at 0, nan below.\n\n>>> log(1.0)\n0.0",
 )  # fmt: skip
 log2 = row(
-    "log2", _logarithm(math.log2), lambda x, z: inverse(x) * (1.0 / math.log(2.0)), domain=(POSITIVE,), kinks=AT_ZERO,
+    "log2", _logarithm(math.log2), lambda x, z: inverse(x) * LOG2_E, domain=(POSITIVE,), kinks=AT_ZERO,
     latex=r"\log_2 {0}", edges="1/({0}·log(2))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     doc="The logarithm to base 2.\n\n>>> log2(8.0)\n3.0",
 )  # fmt: skip
 log10 = row(
-    "log10", _logarithm(math.log10), lambda x, z: inverse(x) * (1.0 / math.log(10.0)), domain=(POSITIVE,), kinks=AT_ZERO,
+    "log10", _logarithm(math.log10), lambda x, z: inverse(x) * LOG10_E, domain=(POSITIVE,), kinks=AT_ZERO,
     latex=r"\log_{{10}} {0}", edges="1/({0}·log(10))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     doc="The logarithm to base 10.\n\n>>> log10(100.0)\n2.0",
 )  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import accumulate
 from math import inf, nan
@@ -65,7 +65,7 @@ sum = row(
     doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
 )  # fmt: skip
 prod = row(
-    "prod", math.prod, _prod_partials, variadic=True, gather=_items("prod"), symbol="Π", text="prod({all})",
+    "prod", lambda *items: math.prod(items), _prod_partials, variadic=True, gather=_items("prod"), symbol="Π", text="prod({all})",
     latex=r"\prod\left({all}\right)", edges="product of the others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",
@@ -125,24 +125,34 @@ def _log_weight(index: float, *items: float) -> float:
     return difference.forward(own, items[top]) - math.log1p(_plus(map(math.exp, below)))
 
 
-def _softmax_partials(args: Sequence[Any], out: Any) -> list[Any]:
-    i, w = int(args[0]), softmax(args[1:])
-    others = sum(w[:i] + w[i + 1 :])  # 1 - w[i], without the cancellation where w[i] is nearly 1
-    return [nan, *[out * others if j == i else -out * w[j] for j in range(len(w))]]
+def _rest(index: float, *items: float) -> float:
+    if any(x != x for x in items):
+        return nan
+    e = [math.exp(d) for d in _shifted(items)[1]]
+    return _plus(e[: int(index)] + e[int(index) + 1 :]) / _plus(e)
 
 
-def _log_softmax_partials(args: Sequence[Any], out: Any) -> list[Any]:
-    i, w = int(args[0]), softmax(args[1:])
-    return [nan, *[sum(w[:i] + w[i + 1 :]) if j == i else -w[j] for j in range(len(w))]]
+def _weight_slopes(args: Sequence[Any], own: Any, others: Callable[[Any], Any]) -> list[Any]:
+    """A slope for each item: `own` at the index, `others` of the weight elsewhere; none for the index itself."""
+    i = int(args[0])
+    return [nan, *[own if j == i else others(w) for j, w in enumerate(softmax(args[1:]))]]
 
 
+# 1 - w of one item, added up from the other weights: nothing cancels where w is nearly 1, at any order
+softmax_rest = row(
+    "softmax_rest", _rest,
+    lambda args, out: _weight_slopes(args, -softmax_weight(*args) * out, lambda w: softmax_weight(*args) * w), variadic=True,
+    text="1 - softmax({rest})[{0}]", latex=r"1 - \operatorname{{softmax}}_{0}\left({rest}\right)", edges="{w}·{out}",
+    doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
+)  # fmt: skip
 softmax_weight = row(
-    "softmax_weight", lambda index, *items: _weights(items)[int(index)], _softmax_partials, variadic=True, text="softmax({rest})[{0}]",
+    "softmax_weight", lambda index, *items: _weights(items)[int(index)],
+    lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True, text="softmax({rest})[{0}]",
     latex=r"\operatorname{{softmax}}\left({all}\right)", edges="{out}·([i = 0] - {w})",
     doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n>>> softmax_weight(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 log_softmax_weight = row(
-    "log_softmax_weight", _log_weight, _log_softmax_partials, variadic=True, text="log_softmax({rest})[{0}]",
+    "log_softmax_weight", _log_weight, lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True, text="log_softmax({rest})[{0}]",
     latex=r"\ln \operatorname{{softmax}}\left({all}\right)", edges="[i = 0] - {w}",
     doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n>>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
 )  # fmt: skip
@@ -178,7 +188,7 @@ def log_softmax(items: Iterable[Any], index: int | None = None) -> Any:
     """The logarithms of the softmax weights, right also where a weight is nearly 1 or underflows; or just one of them.
 
     >>> log_softmax([0.0, -1000.0])
-    [-0.0, -1000.0]
+    [0.0, -1000.0]
     >>> log_softmax([0.0, -1000.0], 1)
     -1000.0
     """

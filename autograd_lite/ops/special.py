@@ -7,11 +7,12 @@ from math import inf, nan
 
 from . import numerics
 from .piecewise import where
+from .powers import _exp
 from .row import REAL, Interval, Kink, row
 
 ORDER = Interval(0.0, inf)
 AT_POLES = (Kink("x = 0, -1, -2, ...", lambda *args: args[-1] <= 0.0 and args[-1] == math.floor(args[-1])),)
-ROOT_PI = math.sqrt(math.pi)
+ERF_SLOPE = 2.0 / math.sqrt(math.pi)
 
 
 def _gaussian(x: float, c: float) -> float:
@@ -19,7 +20,7 @@ def _gaussian(x: float, c: float) -> float:
         return nan if x != x or c != c else 0.0
     t = 134217729.0 * x  # Veltkamp's split: high * high is exact, so that the rounding of x * x is not blown up by exp
     high = t - (t - x)
-    return math.exp(-c * high * high) * math.exp(-c * (x - high) * (x + high))
+    return _exp(-c * high * high) * _exp(-c * (x - high) * (x + high))
 
 
 # exp(-c x^2), the bell under erf (c = 1) and gelu (c = 1/2).  `where` keeps the infinite x from meeting the 0
@@ -31,12 +32,12 @@ gaussian = row(
     doc="exp(-c * x**2).\n\n>>> gaussian(0.0, 1.0)\n1.0",
 )  # fmt: skip
 erf = row(
-    "erf", math.erf, lambda x, z: (2.0 / ROOT_PI) * gaussian(x, 1.0), latex=r"\operatorname{{erf}} {0}",
+    "erf", math.erf, lambda x, z: ERF_SLOPE * gaussian(x, 1.0), latex=r"\operatorname{{erf}} {0}",
     edges="2/√π·exp(-{0}²)", pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))],
     doc="The error function.\n\n>>> erf(0.0)\n0.0",
 )  # fmt: skip
 erfc = row(
-    "erfc", math.erfc, lambda x, z: (-2.0 / ROOT_PI) * gaussian(x, 1.0), latex=r"\operatorname{{erfc}} {0}",
+    "erfc", math.erfc, lambda x, z: -ERF_SLOPE * gaussian(x, 1.0), latex=r"\operatorname{{erfc}} {0}",
     edges="-2/√π·exp(-{0}²)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 2.0, (0.0,))],
     doc="1 - erf(x), exact where that is tiny.\n\n>>> erfc(0.0)\n1.0",
 )  # fmt: skip

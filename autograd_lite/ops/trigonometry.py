@@ -20,6 +20,8 @@ from .row import Interval, Kink, row
 UNIT = Interval(-1.0, 1.0)
 AT_ENDS = (Kink("x = -1", lambda x: x == -1.0), Kink("x = 1", lambda x: x == 1.0))
 
+AT_ORIGIN = (Kink("all are 0", lambda *args: not any(args)),)
+
 
 def _guarded(f: Any) -> Any:
     """`f` with its domain errors as nan."""
@@ -100,12 +102,13 @@ def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
 
 unit = row(
     "unit", _unit, _unit_partials, variadic=True, text="{0}/|{all}|", latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
+    edges="(1 - {out}²)/|{all}|", kinks=AT_ORIGIN,
     pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0))],
     doc="The first argument over the length of all: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
 )  # fmt: skip
 hypot = row(
     "hypot", math.hypot, lambda args, out: [unit(*_others(args, i)) for i in range(len(args))], variadic=True,
-    latex=r"\sqrt{{{squares}}}", kinks=(Kink("all are 0", lambda *args: not any(args)),), edges="{i}/{out}",
+    latex=r"\sqrt{{{squares}}}", kinks=AT_ORIGIN, edges="{i}/{out}",
     pins=[((0.0, 0.0), 0.0, (0.0, 0.0)), ((inf, 1.0), inf, (1.0, 0.0)), ((3e200, 4e200), 5e200, (0.6, 0.8)),
           ((3e-200, 4e-200), 5e-200, (0.6, 0.8))],
     doc="The length of a vector given by its coordinates, any number of them.\n\n>>> hypot(3.0, 4.0)\n5.0",

@@ -1,0 +1,10 @@
+"""Hypothesis profiles: `ci` is fixed and short, `long` is for `HYPOTHESIS_PROFILE=long python -m pytest`."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
+settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **_CALM)
+settings.register_profile("long", max_examples=1000, **_CALM)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

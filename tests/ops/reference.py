@@ -1,0 +1,221 @@
+"""The op table again, in mpmath: what each row should be, written from its definition and sharing nothing with the rows."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+from mpmath import mp, mpf
+
+from autograd_lite.ops import Op
+from autograd_lite.ops.row import Interval
+
+STEP = 50  # differences are taken over 1e-50 of the argument
+DIGITS = 350  # and worked out with so many digits that slopes of 1e-200 come out right
+
+
+def _logistic(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x))
+
+
+def _whole_mod(x: Any, y: Any) -> Any:
+    return x - y * mp.floor(x / y)
+
+
+def _softmax(i: Any, *items: Any) -> Any:
+    return mp.exp(items[int(i)]) / mp.fsum(mp.exp(x) for x in items)
+
+
+def _sinc(x: Any) -> Any:
+    return mp.sin(mp.pi * x) / (mp.pi * x) if x else mpf(1)
+
+
+def _sinc_derivative(n: Any, x: Any) -> Any:
+    return mp.nsum(
+        lambda k: (-1) ** int(k) * mp.pi ** (2 * k) / mp.factorial(2 * k + 1) * mp.ff(2 * k, int(n)) * x ** (2 * k - int(n))
+        if 2 * k >= n
+        else mpf(0),
+        [0, 40 + 6 * int(abs(x))],
+        method="d",
+    )
+
+
+REFERENCE: dict[str, Callable[..., Any]] = {
+    "identity": lambda x: x,
+    "stop_gradient": lambda x: x,
+    "zero": lambda x: 0 * x,
+    "lt": lambda x, y: mpf(x < y),
+    "le": lambda x, y: mpf(x <= y),
+    "gt": lambda x, y: mpf(x > y),
+    "ge": lambda x, y: mpf(x >= y),
+    "eq": lambda x, y: mpf(x == y),
+    "ne": lambda x, y: mpf(x != y),
+    "where": lambda c, a, b: a if c else b,
+    "sign": mp.sign,
+    "heaviside": lambda x, h: mpf(x > 0) if x else h,
+    "abs": abs,
+    "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),
+    "floor": mp.floor,
+    "ceil": mp.ceil,
+    "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
+    "round": lambda x, n: mp.nint(x * mpf(10) ** n) / mpf(10) ** n,
+    "difference": lambda x, y: x - y,
+    "maximum": max,
+    "minimum": min,
+    "clamp": lambda x, low, high: min(max(x, low), high),
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: x - y,
+    "mul": lambda x, y: x * y,
+    "neg": lambda x: -x,
+    "muldiv": lambda x, y, z: x * y / z,
+    "div": lambda x, y: x / y,
+    "floordiv": lambda x, y: mp.floor(x / y),
+    "mod": _whole_mod,
+    "fmod": lambda x, y: x - y * mp.sign(x / y) * mp.floor(abs(x / y)),
+    "pow": lambda x, y: x**y,
+    "pow_derivative": lambda x, y, n, k: mp.diff(
+        lambda t: mp.ff(t, int(n)) * x ** (t - int(n)), y, int(k)
+    ),
+    "square": lambda x: x * x,
+    "sqrt": mp.sqrt,
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+    "exp": mp.exp,
+    "exp2": lambda x: mpf(2) ** x,
+    "expm1": lambda x: mp.exp(x) - 1,
+    "inverse": lambda x: 1 / x,
+    "log": mp.log,
+    "log2": lambda x: mp.log(x) / mp.log(2),
+    "log10": lambda x: mp.log(x) / mp.log(10),
+    "log1p": lambda x: mp.log(1 + x),
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "co_square": lambda x: 1 - x * x,
+    "asin": mp.asin,
+    "acos": mp.acos,
+    "atan_derivative": lambda x: 1 / (1 + x * x),
+    "atan": mp.atan,
+    "unit": lambda *v: v[0] / mp.sqrt(mp.fsum(t * t for t in v)),
+    "hypot": lambda *v: mp.sqrt(mp.fsum(t * t for t in v)),
+    "atan2": mp.atan2,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "sech2": lambda x: mp.sech(x) ** 2,
+    "tanh": mp.tanh,
+    "asinh": mp.asinh,
+    "acosh": mp.acosh,
+    "atanh": mp.atanh,
+    "gaussian": lambda x, c: mp.exp(-c * x * x),
+    "erf": mp.erf,
+    "erfc": mp.erfc,
+    "gamma": mp.gamma,
+    "lgamma": lambda x: mp.log(abs(mp.gamma(x))),
+    "digamma": mp.digamma,
+    "polygamma": lambda n, x: mp.psi(int(n), x),
+    "sinc_derivative": _sinc_derivative,
+    "sinc": _sinc,
+    "sigmoid_derivative": lambda x: _logistic(x) * _logistic(-x),
+    "sigmoid": _logistic,
+    "log_sigmoid": lambda x: mp.log(_logistic(x)),
+    "softplus": lambda x: mp.log(1 + mp.exp(x)),
+    "relu": lambda x: max(x, mpf(0)),
+    "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
+    "elu": lambda x, alpha: x if x > 0 else alpha * (mp.exp(x) - 1),
+    "gelu_derivative": lambda x: mp.ncdf(x) + x * mp.npdf(x),
+    "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "silu": lambda x: x * _logistic(x),
+    "sum": lambda *v: mp.fsum(v),
+    "prod": lambda *v: mp.fprod(v),
+    "mean": lambda *v: mp.fsum(v) / len(v),
+    "dot": lambda *v: mp.fdot(v[: len(v) // 2], v[len(v) // 2 :]),
+    "softmax_weight": _softmax,
+    "softmax_rest": lambda i, *v: 1 - _softmax(i, *v),
+    "log_softmax_weight": lambda i, *v: mp.log(_softmax(i, *v)),
+    "logaddexp": lambda x, y: mp.log(mp.exp(x) + mp.exp(y)),
+    "logsumexp": lambda *v: mp.log(mp.fsum(map(mp.exp, v))),
+}  # fmt: skip
+
+# Arguments that select a function rather than being one of its variables: the whole values they are drawn from.
+SELECTORS: dict[str, dict[int, tuple[float, ...]]] = {
+    "pow_derivative": {2: (0.0, 1.0, 2.0), 3: (0.0, 1.0, 2.0)},
+    "polygamma": {0: (0.0, 1.0, 2.0, 3.0, 5.0)},
+    "sinc_derivative": {0: (0.0, 1.0, 2.0, 3.0)},
+    "round": {1: (0.0, 1.0, 2.0)},
+    "where": {0: (0.0, 1.0)},
+    "softmax_weight": {0: (0.0, 1.0, 2.0)},
+    "log_softmax_weight": {0: (0.0, 1.0, 2.0)},
+}
+SELECTORS["softmax_rest"] = SELECTORS["softmax_weight"]
+# Functions of the differences of their arguments: what counts is an ulp of 1 in an argument, not of its own size.
+OF_DIFFERENCES = {"softmax_weight", "softmax_rest", "log_softmax_weight"}
+VARIADIC_SIZE = {"softmax_rest": 4, "dot": 4, "softmax_weight": 4, "log_softmax_weight": 4}  # the others: 3
+
+
+def size(op: Op) -> int:
+    """How many arguments the tests give to a row."""
+    return op.arity if op.arity is not None else VARIADIC_SIZE.get(op.name, 3)
+
+
+def intervals(op: Op) -> tuple[Interval, ...]:
+    """The domain of each argument."""
+    return op.domain if op.arity is not None else op.domain[:1] * size(op)
+
+
+def variables(op: Op) -> list[int]:
+    """The arguments that can be differentiated."""
+    return [i for i in range(size(op)) if i not in SELECTORS.get(op.name, {})]
+
+
+def usable(op: Op, at: Sequence[float]) -> bool:
+    """Whether a point lies in the row's domain and away from its kinks."""
+    inside = all(x in d for x, d in zip(at, intervals(op), strict=True))
+    return inside and not any(kink.holds(*at) for kink in op.kinks)
+
+
+def derivative(f: Callable[..., Any], at: Sequence[Any], orders: Sequence[int]) -> Any:
+    """A partial derivative in high precision, by central differences with a tiny step."""
+    with mp.workdps(DIGITS):
+        h = mpf(10) ** -STEP
+        total = mpf(0)
+        for steps in itertools.product(*(range(n + 1) for n in orders)):
+            weight = mpf(1)
+            for n, s in zip(orders, steps, strict=True):
+                weight *= (-1) ** (n - s) * math.comb(n, s)
+            scale = [(abs(x) or mpf(1)) * h for x in at]
+            total += weight * f(*[x + (mpf(s) - mpf(n) / 2) * d for x, s, n, d in zip(at, steps, orders, scale, strict=True)])
+        for n, d in zip(orders, scale, strict=True):
+            total /= d**n
+        return total
+
+
+def oracle(op: Op, at: Sequence[float], orders: Sequence[int]) -> tuple[Any, float]:
+    """The true derivative of a row at a point, and its condition number with respect to the point's coordinates."""
+    f = REFERENCE[op.name]
+    with mp.workdps(DIGITS):
+        point = [mpf(x) for x in at]
+        truth = derivative(f, point, orders)
+        if not truth:
+            return truth, 1.0
+        condition = mpf(1)
+        for i in variables(op):
+            raised = [n + (j == i) for j, n in enumerate(orders)]
+            size_of = max(abs(point[i]), 1) if op.name in OF_DIFFERENCES else abs(point[i])
+            condition += abs(size_of * derivative(f, point, raised) / truth)
+        return truth, float(min(condition, mpf(10) ** 300))
+
+
+def error_in_ulp(got: float, truth: Any) -> float:
+    """How far a float is from the truth, in units of its last place; 0 for overflow to inf where the truth overflows."""
+    with mp.workdps(DIGITS):
+        if abs(truth) > mpf(1.7e308):
+            return 0.0 if abs(got) > 1e308 and (got > 0) == (truth > 0) else math.inf
+        if math.isnan(got) or math.isinf(got):
+            return math.inf
+        if abs(truth) < mpf(10) ** -200:  # about to underflow
+            return 0.0 if abs(got) < 1e-199 else math.inf
+        return float(abs(mpf(got) - truth) / math.ulp(float(truth)))
+
+

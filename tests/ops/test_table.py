@@ -1,0 +1,177 @@
+"""The op table itself: what every row must hold, whatever it computes."""
+
+from __future__ import annotations
+
+import copy
+import dis
+import doctest
+import itertools
+import math
+import pickle
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+import autograd_lite
+from autograd_lite import Op, Value, errors
+from autograd_lite.functional import grad
+from autograd_lite.ops import FUNCTIONS, TABLE
+from autograd_lite.ops.row import BINARY, GENERAL, UNARY
+
+ASKED = """
+add sub mul div neg pow floordiv mod abs exp expm1 exp2 log log1p log2 log10 sqrt cbrt square reciprocal sin cos tan asin acos
+atan atan2 sinc degrees radians sinh cosh tanh asinh acosh atanh hypot erf erfc gamma lgamma digamma polygamma sigmoid
+log_sigmoid softplus relu leaky_relu elu gelu silu sign floor ceil trunc fmod copysign maximum minimum clamp where logaddexp
+logsumexp softmax log_softmax sum prod mean dot lt le gt ge eq ne
+""".split()
+EXTREME = (nan, inf, -inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e308, -1e308, 5e-324, 1e-200, 1e200, -3.0, 710.0)
+
+
+def sizes(op: Op) -> int:
+    return op.arity if op.arity is not None else 2
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_public_by_name(name: str) -> None:
+    assert name in FUNCTIONS
+    assert callable(getattr(autograd_lite, name))
+
+
+def test_a_star_import_leaves_builtins_alone() -> None:
+    assert not {"abs", "pow", "sum", "round"} & set(autograd_lite.__all__)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_docstrings_run(name: str) -> None:
+    function = getattr(autograd_lite.ops, name)
+    examples = doctest.DocTestParser().get_doctest(function.__doc__, vars(autograd_lite.ops) | {"math": math}, name, None, None)
+    assert examples.examples, f"{name} has no doctest"
+    assert doctest.DocTestRunner(verbose=False).run(examples).failed == 0
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
+def test_rows_are_whole(op: Op) -> None:
+    assert op.__doc__
+    assert op.edges, "no text for the partials on an edge"
+    assert op.arity is None or len(op.edges) == op.arity == len(op.domain)
+    names = ["a", "b", "c", "d"][: sizes(op)]
+    words = {"out": "z", "all": "a, b", "rest": "b", "squares": "a^2", "i": "a", "n": "2", "other": "b", "w": "w"}
+    for template in (op.text, op.latex, *op.edges):
+        assert "{" not in template.format(*names, **words).replace("{a", "").replace("{b", "") or template is op.latex
+    assert op.kind in (GENERAL, UNARY, BINARY)
+    for pin in op.pins:
+        assert len(pin.at) == len(pin.partials)
+
+
+def same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=4e-16, abs_tol=0.0)
+
+
+PINS = [(op, pin) for op in TABLE.values() for pin in op.pins]
+
+
+@pytest.mark.parametrize(("op", "pin"), PINS, ids=[f"{op.name}{pin.at}" for op, pin in PINS])
+@pytest.mark.parametrize("route", ["backward", "create_graph", "grad"])
+def test_pins_hold(op: Op, pin: Any, route: str) -> None:
+    if route == "grad":
+        value = op.forward(*pin.at)
+        found = grad(lambda *xs: Value._record(op, xs), tuple(range(len(pin.at))))(*pin.at)
+    else:
+        leaves = [Value(x) for x in pin.at]
+        out = Value._record(op, tuple(leaves))
+        value = out.data
+        out.backward(create_graph=route == "create_graph")
+        found = [leaf.grad.data if isinstance(leaf.grad, Value) else leaf.grad for leaf in leaves]
+    assert same(value, pin.value)
+    assert all(map(same, found, pin.partials)), (found, pin.partials)
+
+
+def rules(op: Op) -> list[Any]:
+    every = [*op.partials, *(op.products or ()), op.rule]
+    return [r for r in every if callable(r)]
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
+def test_rules_neither_branch_nor_raise_on_zero(op: Op) -> None:
+    for rule in rules(op):
+        if op.rule is rule:
+            continue  # these walk over their arguments; where they divide is held by the next test
+        for step in dis.get_instructions(rule):
+            assert "JUMP_IF" not in step.opname, f"{op.name}: a rule must not branch, use where()"
+            assert step.argrepr not in ("/", "**", "//", "%"), f"{op.name}: write div or pow in place of {step.argrepr}"
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
+def test_no_input_raises_and_nothing_turns_complex(op: Op) -> None:
+    for at in itertools.product(EXTREME, repeat=min(sizes(op), 2)):
+        args = (*at, *(1.0,) * (sizes(op) - len(at)))
+        if op.name in ("softmax_weight", "softmax_rest", "log_softmax_weight"):
+            args = (0.0, *at)
+        if op.name == "pow_derivative":
+            args = (*at, 1.0, 2.0)
+        if op.name == "round":
+            args = (at[0], 2.0)
+        value = op.forward(*args)
+        assert value.__class__ is float, (args, value)
+        variables = [i for i in range(len(args)) if not (op.name in NEEDS_INDEX and i in NEEDS_INDEX[op.name])]
+        for gradient in grad(lambda *xs, args=args: Value._record(op, xs), tuple(variables))(*args):
+            assert gradient.__class__ is float
+
+
+NEEDS_INDEX = {
+    "softmax_weight": (0,), "softmax_rest": (0,), "log_softmax_weight": (0,), "pow_derivative": (2, 3), "round": (1,),
+    "polygamma": (0,), "sinc_derivative": (0,),
+}  # fmt: skip
+
+PROPAGATE = [op for op in TABLE.values() if op.name not in ("where", "lt", "le", "gt", "ge", "eq", "ne", "hypot", "pow")]
+
+
+@pytest.mark.parametrize("op", PROPAGATE, ids=lambda op: op.name)
+def test_nan_in_gives_nan_out(op: Op) -> None:
+    args = {"round": (nan, 1.0), "softmax_weight": (0.0, nan, 1.0), "softmax_rest": (0.0, nan, 1.0),
+            "log_softmax_weight": (0.0, nan, 1.0), "polygamma": (1.0, nan), "sinc_derivative": (1.0, nan),
+            "pow_derivative": (nan, 2.0, 1.0, 1.0), "heaviside": (nan, 0.5)}.get(op.name, (nan,) + (1.0,) * (sizes(op) - 1))  # fmt: skip
+    assert math.isnan(op.forward(*args))
+
+
+LINEAR = {"identity", "stop_gradient", "add", "sub", "neg", "difference", "sum", "mean", "dot", "mul", "square", "zero", "prod",
+          "muldiv", "div", "co_square"}  # fmt: skip
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.kind == UNARY and op.name not in LINEAR], ids=lambda op: op.name)
+def test_nan_in_gives_nan_gradient(op: Op) -> None:
+    assert math.isnan(grad(op)(nan))
+
+
+@pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
+def test_rows_pickle_and_copy_as_themselves(op: Op) -> None:
+    assert pickle.loads(pickle.dumps(op)) is op
+    assert copy.deepcopy(op) is op
+
+
+WRONG_CALLS = [
+    (lambda: autograd_lite.sin(), r"sin\(\) takes 1 argument, got 0"),
+    (lambda: autograd_lite.atan2(1.0), r"atan2\(\) takes 2 arguments, got 1"),
+    (lambda: autograd_lite.elu(), r"elu\(\) takes 1 to 2 arguments, got 0"),
+    (lambda: autograd_lite.sin("1"), r"argument 1 of sin\(\)='1' is a str, not a real number: convert it with float"),
+    (lambda: autograd_lite.sum(1.0, 2.0), r"sum\(\) takes one list of items: sum\(\[x, y, z\]\)"),
+    (lambda: autograd_lite.dot([1.0], [1.0, 2.0]), r"dot\(\) of 1 and 2 items: give both the same number"),
+    (lambda: autograd_lite.dot(1.0, 2.0), r"dot\(\) takes two lists of items of one length"),
+    (lambda: Op("no name", abs, abs), r"name='no name' is not an identifier"),
+    (lambda: Op("f", 3.0, abs), r"forward=3.0 of op f is not callable"),
+    (lambda: Op("f", abs, (abs, None)), r"partials\[1\]=None of op f must be a rule or a float"),
+    (lambda: Op("f", abs, (abs,), variadic=True), r"partials of variadic op f must be one rule"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "message"), WRONG_CALLS)
+def test_wrong_calls_say_what_is_right(call: Any, message: str) -> None:
+    with pytest.raises(errors.AutogradError, match=message):
+        call()
+
+
+def test_arrays_are_told_where_to_go() -> None:
+    np = pytest.importorskip("numpy")
+    with pytest.raises(TypeError, match=r"sin\(\) takes numbers or Values, not an array of shape \(2,\)"):
+        autograd_lite.sin(np.ones(2))
