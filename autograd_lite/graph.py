@@ -24,7 +24,7 @@ def operands(node: Node) -> tuple[Any, ...]:
         return ()
     a = node._a
     if a.__class__ is tuple:
-        return a  # type: ignore[no-any-return]
+        return a
     return (a,) if node.op.arity == 1 else (a, node._b)
 
 
@@ -32,15 +32,14 @@ def values(node: Node) -> tuple[float, ...]:
     """What the operands were worth when the node was made."""
     x = node._x
     if x.__class__ is tuple:
-        return x  # type: ignore[no-any-return]
+        return x
     return (x,) if node.op.arity == 1 else (x, node._y)
 
 
 def as_they_were(node: Node) -> tuple[Any, ...]:
     """The operands as nodes worth what they were then: a leaf changed since is replaced by a copy of its old self."""
     return tuple(
-        a if a.__class__ is float or a._data is x else a._worth(x)
-        for a, x in zip(operands(node), values(node), strict=True)
+        a if a.__class__ is float or a._data is x else a._worth(x) for a, x in zip(operands(node), values(node), strict=True)
     )
 
 

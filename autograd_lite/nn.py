@@ -12,6 +12,7 @@ import os
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,7 @@ class MLP(Module):
         sizes = [nin, *nouts]
         self.layers = [
             Layer(n, m, activation, draw, nonlin=i < len(nouts) - 1)
-            for i, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False))
+            for i, (n, m) in enumerate(pairwise(sizes))
         ]
 
     def __call__(self, x: Sequence[Any]) -> Any:

@@ -8,7 +8,7 @@ that is how ``nn.Module`` does it.  Imports `errors` only, and NumPy never: an a
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .errors import InputOverflowError, InputTypeError, StructureError
@@ -25,7 +25,7 @@ def as_float(number: Any, what: str = "data") -> float:
     Raises InputTypeError for anything that is not one real number, InputOverflowError for an int beyond 1.8e308.
     """
     if number.__class__ is float:
-        return number  # type: ignore[no-any-return]
+        return number
     if isinstance(number, numbers.Real):
         try:
             return float(number)
@@ -103,8 +103,10 @@ def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
         return LEAF
     cls = type(tree)
     children: Sequence[Any]
+    detail: Any
+    steps: Iterable[str]
     if tree is None:
-        children, detail, steps = (), None, iter(())
+        children, detail, steps = (), None, ()
     elif isinstance(tree, (list, tuple)):
         children, detail, steps = tree, None, (f"[{i}]" for i in range(len(tree)))
     elif isinstance(tree, dict):
@@ -189,12 +191,9 @@ def flatten_like(spec: Spec, tree: Any, what: str = "argument", like: str = "the
 
 
 def _mirrors(a: Spec, b: Spec) -> bool:
-    same_kind = a.kind is b.kind or a.kind in (list, tuple) and b.kind in (list, tuple)
+    same_kind = a.kind is b.kind or (a.kind in (list, tuple) and b.kind in (list, tuple))
     return (
-        same_kind
-        and a.detail == b.detail
-        and len(a.children) == len(b.children)
-        and all(map(_mirrors, a.children, b.children))
+        same_kind and a.detail == b.detail and len(a.children) == len(b.children) and all(map(_mirrors, a.children, b.children))
     )
 
 

@@ -418,7 +418,7 @@ class Value:
         return ops.clamp(self, low, high)
 
 
-_set_grad = Value.grad.__set__
+_set_grad = vars(Value)["grad"].__set__
 
 
 def _sum(old: Any, new: Any, create_graph: bool) -> Any:

@@ -32,7 +32,7 @@ def times_w(w):
 
 
 def walk(update, w):
-    """Where `update` leads from w; given up once it is very far away."""
+    """Where `update` leads from w, given up beyond a million."""
     for _ in range(STEPS):
         w = update(w) if abs(w) < 1e6 else w
     return w
@@ -70,15 +70,16 @@ def main():
     for name, power in (("x*w by w", -1.0), ("x**2", -7.5), ("sin(x)", -8.0)):
         check(f"the power of ten of the best h for {name}", math.log10(best[name]), power, within=1.0)
 
-    print(f"\nTwo updates on the loss (w - 3)**2, {STEPS} steps with a = {RATE}:\n")
+    print(f"\nTwo updates on the loss (w - 3)**2, {STEPS} steps with a = {RATE}, given up beyond a million:\n")
     print("                 by w - a*grad          by w - a*grad*w\nstart   loss        w      loss            w      loss")
     for start in (4.0, 1.0, 0.0, -1.0, -4.0):
         before, end, other = loss_of(start), walk(plain, start), walk(times_w, start)
         print(f"{start:5.1f}  {before:5.1f}  {end:7.4f}  {loss_of(end):8.1e}  {other:11.4g}  {loss_of(other):8.1e}")
         check(f"w - a*grad lowers the loss from {start}", loss_of(plain(start)) < before, True)
         check(f"where w - a*grad leads from {start}", end, 3.0, within=1e-3)
-        change = loss_of(times_w(start)) - before
-        check(f"w - a*grad*w from {start}: the loss falls, stays, rises", (change > 0) - (change < 0), (start < 0) - (start > 0))
+        after = loss_of(times_w(start))
+        turn = "falls" if after < before else "rises" if after > before else "stays"
+        check(f"the loss by w - a*grad*w from {start}", turn, "falls" if start > 0 else "rises" if start < 0 else "stays")
     print("\nw - a*grad goes downhill from every start.  The factor w that note 000 adds makes the step nothing where w is 0,")
     print("and turns it round where w is negative: the loss rises.")
     print("\nChecked: the slopes, where rounding takes over, and where both updates lead.")

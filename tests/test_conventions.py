@@ -29,7 +29,7 @@ def power(x: Any, y: Any) -> Any:
 ROWS: list[Row] = [
     ("abs(0)", abs, (0.0,), 0.0, (0.0,)),
     *[(f"{f.__name__} of nan", f, (nan,), nan, (nan,)) for f in (al.abs, al.relu)],
-    *[(f"{f.__name__} of nan and 1", f, at, nan, (nan, nan)) for f in (al.maximum, al.minimum) for at in ((nan, 1.0), (1.0, nan))],
+    *[(f"{f.__name__}{at}", f, at, nan, (nan, nan)) for f in (al.maximum, al.minimum) for at in ((nan, 1.0), (1.0, nan))],
     ("relu(0)", al.relu, (0.0,), 0.0, (0.0,)),
     ("leaky_relu(0)", lambda x: al.leaky_relu(x, 0.1), (0.0,), 0.0, (0.1,)),
     ("elu(0)", al.elu, (0.0,), 0.0, (1.0,)),

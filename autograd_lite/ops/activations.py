@@ -109,4 +109,3 @@ silu = row(
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     doc="x sigmoid(x).\n\n>>> silu(0.0)\n0.0",
 )  # fmt: skip
-

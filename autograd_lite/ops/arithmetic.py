@@ -7,7 +7,7 @@ import operator
 from math import copysign, inf, nan
 
 from .piecewise import round_, zero
-from .row import Kink, row
+from .row import Kink, Op, row
 
 add = row(
     "add", operator.add, (1.0, 1.0), symbol="+", text="{0} + {1}", latex="{0} + {1}", edges=("1", "1"),
@@ -39,7 +39,7 @@ def _muldiv(x: float, y: float, z: float) -> float:
 
 
 # x*y/z in the order that keeps clear of overflow: the reverse rule of a quotient needs it, and so does its own.
-muldiv = row(
+muldiv: Op = row(
     "muldiv", _muldiv,
     (lambda x, y, z, out: div(y, z), lambda x, y, z, out: div(x, z), lambda x, y, z, out: -div(out, z)),
     products=(lambda g, x, y, z, out: muldiv(g, y, z), lambda g, x, y, z, out: muldiv(g, x, z),
@@ -48,7 +48,7 @@ muldiv = row(
     kinks=(Kink("z = 0", lambda x, y, z: z == 0.0),), edges=("{1}/{2}", "{0}/{2}", "-{out}/{2}"),
     doc="x * y / z without overflow on the way.\n\n>>> muldiv(1e300, 1e300, 1e300)\n1e+300",
 )  # fmt: skip
-div = row(
+div: Op = row(
     "div", _div, (lambda x, y, z: div(1.0, y), lambda x, y, z: -div(z, y)),
     products=(lambda g, x, y, z: div(g, y), lambda g, x, y, z: -muldiv(g, z, y)),
     symbol="/", text="{0} / {1}", latex=r"\frac{{{0}}}{{{1}}}", kinks=(Kink("y = 0", lambda x, y: y == 0.0),),

@@ -1,18 +1,20 @@
-"""Special functions that Python's :mod:`math` lacks or that it guards with exceptions.
+"""Special functions that Python's :mod:`math` lacks, or answers with an exception, or rounds poorly.
 
 Float in, float out; nothing here raises a math exception: a pole or an overflow answers ``inf`` or
 ``-inf``, a point where the function has no value answers ``nan``.  Imports ``math`` and ``functools`` only.
 
-Sources: NIST Digital Library of Mathematical Functions (DLMF, https://dlmf.nist.gov) 5.4, 5.7, 5.9, 5.11,
-5.15, 25.11; Abramowitz & Stegun, Handbook of Mathematical Functions (A&S), 6.1.33, 6.3, 6.4, 23.2.
+Sources: NIST Digital Library of Mathematical Functions (DLMF, https://dlmf.nist.gov) 2.10, 3.6, 5.4,
+5.5, 5.7, 5.11, 5.15, 25.11; Abramowitz & Stegun, Handbook of Mathematical Functions (A&S), 6.1.33, 6.3, 6.4, 23.2.
 
-@ACCURACY@
+Worst error found against mpmath, in units in the last place over the condition number max(1, |x f'(x)/f(x)|), at
+thousands of random points in each of ten ranges: digamma 3.0 (3.2, undivided, within 1/2 of its positive root),
+polygamma 2.5, sinc 1.8, sinc_derivative 3.5, gamma 6.3, lgamma 6.7; the last two are those of math's own functions.
 """
 
 import functools
 import math
 
-# B(2j), j = 1..11: the Bernoulli numbers of the Euler-Maclaurin correction (DLMF 24.2, table 24.2.3).
+# B(2j), j = 1..11: the Bernoulli numbers of the Euler-Maclaurin correction (DLMF 24.2(iv)).
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6,
               -3617 / 510, 43867 / 798, -174611 / 330, 854513 / 138)  # fmt: skip
 _SHIFT = 10.0  # from s + 10 up those eleven terms reach double precision
@@ -42,7 +44,7 @@ def _sincospi(x: float) -> tuple[float, float]:
 
 
 def _correction(s: float, a: float) -> float:
-    """1/2 + sum over j of B(2j)/(2j)! s (s+1)...(s+2j-2) a^(1-2j): Euler-Maclaurin's (DLMF 25.11.5, 2.10.1)."""
+    """1/2 + sum over j of B(2j)/(2j)! s (s+1)...(s+2j-2) a^(1-2j): Euler-Maclaurin's (DLMF 25.11.7, 2.10.1)."""
     terms, factor = [0.5], s / a / 2
     for j, bernoulli in enumerate(_BERNOULLI, start=1):
         terms.append(bernoulli * factor)
@@ -65,7 +67,7 @@ def _zeta(s: float, x: float, unit: float) -> float:
 
 @functools.cache
 def _digamma_taylor(center: float) -> tuple[float, ...]:
-    """digamma^(k)(center)/k! = (-1)^(k+1) zeta(k+1, center) for k = 1..40 (DLMF 5.15.1)."""
+    """digamma^(k)(center)/k! = (-1)^(k+1) zeta(k+1, center) for k = 1..40 (DLMF 25.11.12)."""
     return tuple((-1) ** (k + 1) * _zeta(k + 1.0, center, center) / center ** (k + 1) for k in range(1, 41))
 
 
@@ -110,7 +112,7 @@ def polygamma(n: float, x: float) -> float:
     >>> round(polygamma(1.0, 1.0), 12), polygamma(2.0, 0.0), polygamma(0.5, 1.0)
     (1.644934066848, -inf, nan)
 
-    DLMF 5.15.1, 25.11.1, 25.11.5; A&S 6.4.10.
+    DLMF 5.15.6, 25.11.1, 25.11.7, 25.11.12; A&S 6.4.10.
     """
     if not _is_order(n) or math.isnan(x) or x == -math.inf:
         return math.nan
@@ -148,7 +150,7 @@ def _times_factorial(n: float, x: float, total: float) -> float:
         # Stirling (DLMF 5.11.1); half the power on either side, so that neither overflows alone.  Its error is
         # n times that of its base, which is what an error of half an ulp in x makes of the result as well.
         half = math.pow(n / x / math.e, n / 2)
-        return half * (math.sqrt(2 * math.pi * n) / x * math.exp(1 / (12 * n) - 1 / (360 * n**3)) * total) * half
+        return half * (math.sqrt(2 * math.pi * n) / x * math.exp(1 / (12 * n) - 1 / (360 * n * n * n)) * total) * half
     except OverflowError:
         return math.copysign(math.inf, total)
 
@@ -217,7 +219,7 @@ def gamma(x: float) -> float:
     >>> gamma(5.0), gamma(0.0), gamma(200.0), gamma(-1e-310)
     (24.0, nan, inf, -inf)
 
-    DLMF 5.2.1.
+    DLMF 5.2.1, 5.5.1.
     """
     if _is_pole(x) or x == -math.inf:
         return math.nan
@@ -239,7 +241,7 @@ def lgamma(x: float) -> float:
     >>> lgamma(1.0), round(lgamma(10.0), 12), lgamma(-1.0)
     (0.0, 12.801827480081, inf)
 
-    DLMF 5.2.1, 5.7.3; A&S 6.1.33.
+    DLMF 5.5.1, 5.7.3; A&S 6.1.33.
     """
     if _is_pole(x) or math.isinf(x):
         return math.inf

@@ -44,7 +44,7 @@ def _flat(name: str, forward: Any, arity: int = 1, **columns: Any) -> Op:
 def _comparison(name: str, sign: str, latex: str, forward: Any, doc: str) -> Op:
     return row(
         name, lambda x, y: 1.0 if forward(x, y) else 0.0, (0.0, 0.0), symbol=sign, kinks=AT_TIE, edges=("0", "0"),
-        text="{0} %s {1}" % sign, latex="{0} %s {1}" % latex, doc=doc,
+        text=f"{{0}} {sign} {{1}}", latex=f"{{0}} {latex} {{1}}", doc=doc,
     )  # fmt: skip
 
 
@@ -105,14 +105,15 @@ heaviside = row(
     "heaviside", _heaviside, (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
     products=(lambda g, x, h, z: zero(x), None), kinks=AT_ZERO, edges=("0", "{0} == 0"),
     pins=[((0.0, 0.5), 0.5, (0.0, 1.0)), ((nan, 0.5), nan, (nan, 0.0))],
-    doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n>>> heaviside(-1.0, 0.5), heaviside(0.0, 0.5)\n(0.0, 0.5)",
+    doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n"
+    ">>> heaviside(-1.0, 0.5), heaviside(0.0, 0.5)\n(0.0, 0.5)",
 )  # fmt: skip
 abs = row(
     "abs", math.fabs, lambda x, z: sign(x), kinks=AT_ZERO, text="|{0}|", latex=r"\left|{0}\right|", edges="sign({0})",
     pins=[((0.0,), 0.0, (0.0,)), ((-0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,)), ((-inf,), inf, (-1.0,))],
     doc="Absolute value; slope 0 at the kink.\n\n>>> abs(-2.0)\n2.0",
 )  # fmt: skip
-copysign = row(
+copysign: Op = row(
     "copysign", _copysign, (lambda x, y, z: sign(x) * copysign(1.0, y), 0.0),
     kinks=(Kink("x = 0", lambda x, y: x == 0.0), Kink("y = 0", lambda x, y: y == 0.0)),
     edges=("sign({0})·sign({1})", "0"), pins=[((0.0, -3.0), -0.0, (0.0, 0.0)), ((2.0, -3.0), -2.0, (-1.0, 0.0))],
@@ -214,6 +215,6 @@ clamp = row(
     pins=[((0.0, 0.0, 1.0), 0.0, (1.0, 0.0, 0.0)), ((1.0, 0.0, 1.0), 1.0, (1.0, 0.0, 0.0)),
           ((-1.0, 0.0, 1.0), 0.0, (0.0, 1.0, 0.0)), ((2.0, 0.0, 1.0), 1.0, (0.0, 0.0, 1.0)),
           ((nan, 0.0, 1.0), nan, (nan, nan, nan))],
-    doc="x kept within [low, high]; slope 1 at a bound, so that a parameter there can move back.\n\n>>> clamp(7.0, 0.0, 1.0)\n1.0",
+    doc="x kept within [low, high]; slope 1 at a bound, so that a parameter there can move back.\n\n"
+    ">>> clamp(7.0, 0.0, 1.0)\n1.0",
 )  # fmt: skip
-

@@ -7,7 +7,7 @@ from math import inf, nan
 from typing import Any
 
 from .arithmetic import div
-from .row import POSITIVE, Interval, Kink, row
+from .row import POSITIVE, Interval, Kink, Op, row
 
 NONNEGATIVE = Interval(0.0, inf)
 LN_2 = math.log(2.0)
@@ -54,19 +54,21 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> float:
             total = total * log + c
         return total * _pow(x, power)
     # at 0 and at inf the limit: the power decides, and where it does not, the highest log that is left
-    if power and (power > 0.0) == (x == 0.0) or not any(terms):
+    if (power and (power > 0.0) == (x == 0.0)) or not any(terms):
         return 0.0
     m = max(m for m, c in enumerate(terms) if c)
     return terms[m] * (-inf if x == 0.0 and m % 2 else inf) if m or power else terms[0]
 
 
-pow_derivative = row(
+pow_derivative: Op = row(
     "pow_derivative", _pow_derivative,
-    (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0), nan, nan),
+    (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0),
+     nan, nan),
     text="d^{2}/dx d^{3}/dy {0}^{1}", latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
     domain=(POSITIVE, Interval(), NONNEGATIVE, NONNEGATIVE), kinks=(Kink("x <= 0", lambda x, y, n, k: x <= 0.0),),
     edges=("d/dx", "d/dy", "none", "none"),
-    doc="The derivative of x**y, n times in x and k times in y, all orders in one row.\n\n>>> pow_derivative(2.0, 3.0, 1.0, 0.0)\n12.0",
+    doc="The derivative of x**y, n times in x and k times in y, all orders in one row.\n\n"
+    ">>> pow_derivative(2.0, 3.0, 1.0, 0.0)\n12.0",
 )  # fmt: skip
 pow = row(
     "pow", _pow, (lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
@@ -108,7 +110,8 @@ sqrt = row(
 )  # fmt: skip
 cbrt = row(
     "cbrt", math.cbrt, lambda x, z: div(1.0, 3.0 * (z * z)), text="∛{0}", latex=r"\sqrt[3]{{{0}}}",
-    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3·{out}²)", pins=[((0.0,), 0.0, (inf,)), ((-8.0,), -2.0, (1 / 12,))],
+    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3·{out}²)",
+    pins=[((0.0,), 0.0, (inf,)), ((-8.0,), -2.0, (1 / 12,))],
     doc="The real cube root.\n\n>>> cbrt(-8.0)\n-2.0",
 )  # fmt: skip
 
@@ -174,7 +177,8 @@ def _logarithm(log: Any, zero_at: float = 0.0) -> Any:
 AT_ZERO = (Kink("x = 0", lambda x: x == 0.0),)
 log = row(
     "log", _logarithm(math.log), lambda x, z: inverse(x), domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
-    edges="1/{0}", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)), ((5e-324,), -744.4400719213812, (inf,))],
+    edges="1/{0}", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)),
+          ((5e-324,), -744.4400719213812, (inf,))],
     doc="The natural logarithm; -inf at 0, nan below.\n\n>>> log(1.0)\n0.0",
 )  # fmt: skip
 log2 = row(

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import InputTypeError, InputValueError
 from .activations import sigmoid
 from .piecewise import difference
-from .row import row
+from .row import Op, row
 
 # -- sums and products ------------------------------------------------------------------------------------------------
 
@@ -78,7 +78,8 @@ mean = row(
 dot = row(
     "dot", _dot, lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True, gather=_pairs,
     symbol="·", text="dot({all})", latex=r"\langle {all} \rangle", edges="{other}",
-    doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n>>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
+    doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n"
+    ">>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
 )  # fmt: skip
 
 # -- the logarithm of a sum of exponentials ---------------------------------------------------------------------------
@@ -145,16 +146,20 @@ softmax_rest = row(
     text="1 - softmax({rest})[{0}]", latex=r"1 - \operatorname{{softmax}}_{0}\left({rest}\right)", edges="{w}·{out}",
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
-softmax_weight = row(
+softmax_weight: Op = row(
     "softmax_weight", lambda index, *items: _weights(items)[int(index)],
-    lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True, text="softmax({rest})[{0}]",
+    lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
+    text="softmax({rest})[{0}]",
     latex=r"\operatorname{{softmax}}\left({all}\right)", edges="{out}·([i = 0] - {w})",
-    doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n>>> softmax_weight(0, 1.0, 1.0)\n0.5",
+    doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n"
+    ">>> softmax_weight(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 log_softmax_weight = row(
-    "log_softmax_weight", _log_weight, lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True, text="log_softmax({rest})[{0}]",
+    "log_softmax_weight", _log_weight,
+    lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True, text="log_softmax({rest})[{0}]",
     latex=r"\ln \operatorname{{softmax}}\left({all}\right)", edges="[i = 0] - {w}",
-    doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n>>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
+    doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n"
+    ">>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
 )  # fmt: skip
 logaddexp = row(
     "logaddexp", _logaddexp,

@@ -133,7 +133,7 @@ class Op:
         self.second = self.partials[-1] if plain else None
         self.gather = gather
         self.defaults = defaults
-        marks = ["{%d}" % i for i in range(self.arity or 0)]
+        marks = [f"{{{i}}}" for i in range(self.arity or 0)]
         self.text = text or f"{name}({', '.join(marks)})"
         self.latex = latex or rf"\operatorname{{{{{name}}}}}\left({', '.join(marks)}\right)"
         self.edges = (edges,) if isinstance(edges, str) else tuple(edges or ())

@@ -8,7 +8,7 @@ from math import inf, nan
 from . import numerics
 from .piecewise import where
 from .powers import _exp
-from .row import REAL, Interval, Kink, row
+from .row import REAL, Interval, Kink, Op, row
 
 ORDER = Interval(0.0, inf)
 AT_POLES = (Kink("x = 0, -1, -2, ...", lambda *args: args[-1] <= 0.0 and args[-1] == math.floor(args[-1])),)
@@ -51,17 +51,17 @@ lgamma = row(
     edges="digamma({0})", pins=[((-2.0,), inf, (nan,))],
     doc="The logarithm of |gamma(x)|.\n\n>>> lgamma(1.0)\n0.0",
 )  # fmt: skip
-digamma = row(
+digamma: Op = row(
     "digamma", numerics.digamma, lambda x, z: polygamma(1.0, x), kinks=AT_POLES, latex=r"\psi\left({0}\right)",
     edges="polygamma(1, {0})", pins=[((0.0,), -inf, (inf,)), ((-1.0,), nan, (inf,))],
     doc="The derivative of lgamma.\n\n>>> round(digamma(1.0), 12)\n-0.577215664902",
 )  # fmt: skip
-polygamma = row(
+polygamma: Op = row(
     "polygamma", numerics.polygamma, (nan, lambda n, x, z: polygamma(n + 1.0, x)), kinks=AT_POLES, domain=(ORDER, REAL),
     latex=r"\psi^{{({0})}}\left({1}\right)", edges=("none", "polygamma({0} + 1, {1})"),
     doc="The n-th derivative of digamma; n is a whole constant.\n\n>>> round(polygamma(1, 1.0), 12)\n1.644934066848",
 )  # fmt: skip
-sinc_derivative = row(
+sinc_derivative: Op = row(
     "sinc_derivative", numerics.sinc_derivative, (nan, lambda n, x, z: sinc_derivative(n + 1.0, x)), domain=(ORDER, REAL),
     latex=r"\operatorname{{sinc}}^{{({0})}} {1}", edges=("none", "sinc_derivative({0} + 1, {1})"),
     doc="The n-th derivative of sinc; n is a whole constant.\n\n>>> sinc_derivative(1, 0.0)\n0.0",

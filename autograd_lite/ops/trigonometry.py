@@ -15,7 +15,7 @@ from typing import Any
 
 from .arithmetic import div, mul
 from .powers import inverse, sqrt
-from .row import Interval, Kink, row
+from .row import Interval, Kink, Op, row
 
 UNIT = Interval(-1.0, 1.0)
 AT_ENDS = (Kink("x = -1", lambda x: x == -1.0), Kink("x = 1", lambda x: x == 1.0))
@@ -41,7 +41,7 @@ sin = row(
     "sin", _guarded(math.sin), lambda x, z: cos(x), latex=r"\sin {0}", edges="cos({0})", pins=[((inf,), nan, (nan,))],
     doc="The sine of x radians.\n\n>>> sin(0.0)\n0.0",
 )  # fmt: skip
-cos = row(
+cos: Op = row(
     "cos", _guarded(math.cos), lambda x, z: -sin(x), latex=r"\cos {0}", edges="-sin({0})", pins=[((inf,), nan, (nan,))],
     doc="The cosine of x radians.\n\n>>> cos(0.0)\n1.0",
 )  # fmt: skip
@@ -100,7 +100,7 @@ def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
     return [div(squares, h), *[-div(out * w, h) for w in rest]]
 
 
-unit = row(
+unit: Op = row(
     "unit", _unit, _unit_partials, variadic=True, text="{0}/|{all}|", latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
     edges="(1 - {out}²)/|{all}|", kinks=AT_ORIGIN,
     pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0))],
@@ -167,7 +167,7 @@ sinh = row(
     "sinh", _sinh, lambda x, z: cosh(x), latex=r"\sinh {0}", edges="cosh({0})", pins=[((-1000.0,), -inf, (inf,))],
     doc="The hyperbolic sine.\n\n>>> sinh(0.0)\n0.0",
 )  # fmt: skip
-cosh = row(
+cosh: Op = row(
     "cosh", _cosh, lambda x, z: sinh(x), latex=r"\cosh {0}", edges="sinh({0})", pins=[((-1000.0,), inf, (-inf,))],
     doc="The hyperbolic cosine.\n\n>>> cosh(0.0)\n1.0",
 )  # fmt: skip
@@ -176,7 +176,7 @@ sech2 = row(
     edges="-2·tanh({0})·{out}", pins=[((inf,), 0.0, (0.0,))],
     doc="1 - tanh(x)**2 without the cancellation: the derivative of tanh.\n\n>>> sech2(0.0)\n1.0",
 )  # fmt: skip
-tanh = row(
+tanh: Op = row(
     "tanh", math.tanh, lambda x, z: sech2(x), latex=r"\tanh {0}", edges="1 - {out}²",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))], doc="The hyperbolic tangent.\n\n>>> tanh(0.0)\n0.0",
 )  # fmt: skip
@@ -204,4 +204,3 @@ atanh = row(
     pins=[((1.0,), inf, (inf,)), ((-1.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
     doc="The inverse of tanh, for |x| < 1.\n\n>>> atanh(0.0)\n0.0",
 )  # fmt: skip
-

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-
 from mpmath import mp, mpf
 
 from autograd_lite.ops import Op
@@ -35,9 +34,11 @@ def _sinc(x: Any) -> Any:
 
 def _sinc_derivative(n: Any, x: Any) -> Any:
     return mp.nsum(
-        lambda k: (-1) ** int(k) * mp.pi ** (2 * k) / mp.factorial(2 * k + 1) * mp.ff(2 * k, int(n)) * x ** (2 * k - int(n))
-        if 2 * k >= n
-        else mpf(0),
+        lambda k: (
+            (-1) ** int(k) * mp.pi ** (2 * k) / mp.factorial(2 * k + 1) * mp.ff(2 * k, int(n)) * x ** (2 * k - int(n))
+            if 2 * k >= n
+            else mpf(0)
+        ),
         [0, 40 + 6 * int(abs(x))],
         method="d",
     )
@@ -217,5 +218,3 @@ def error_in_ulp(got: float, truth: Any) -> float:
         if abs(truth) < mpf(10) ** -200:  # about to underflow
             return 0.0 if abs(got) < 1e-199 else math.inf
         return float(abs(mpf(got) - truth) / math.ulp(float(truth)))
-
-

@@ -16,15 +16,87 @@ import pytest
 import autograd_lite
 from autograd_lite import Op, Value, errors
 from autograd_lite.functional import grad
-from autograd_lite.ops import FUNCTIONS, TABLE
+from autograd_lite.ops import TABLE
 from autograd_lite.ops.row import BINARY, GENERAL, UNARY
 
-ASKED = """
-add sub mul div neg pow floordiv mod abs exp expm1 exp2 log log1p log2 log10 sqrt cbrt square reciprocal sin cos tan asin acos
-atan atan2 sinc degrees radians sinh cosh tanh asinh acosh atanh hypot erf erfc gamma lgamma digamma polygamma sigmoid
-log_sigmoid softplus relu leaky_relu elu gelu silu sign floor ceil trunc fmod copysign maximum minimum clamp where logaddexp
-logsumexp softmax log_softmax sum prod mean dot lt le gt ge eq ne
-""".split()
+ASKED = [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "pow",
+    "floordiv",
+    "mod",
+    "abs",
+    "exp",
+    "expm1",
+    "exp2",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "sqrt",
+    "cbrt",
+    "square",
+    "reciprocal",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "atan2",
+    "sinc",
+    "degrees",
+    "radians",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "hypot",
+    "erf",
+    "erfc",
+    "gamma",
+    "lgamma",
+    "digamma",
+    "polygamma",
+    "sigmoid",
+    "log_sigmoid",
+    "softplus",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "silu",
+    "sign",
+    "floor",
+    "ceil",
+    "trunc",
+    "fmod",
+    "copysign",
+    "maximum",
+    "minimum",
+    "clamp",
+    "where",
+    "logaddexp",
+    "logsumexp",
+    "softmax",
+    "log_softmax",
+    "sum",
+    "prod",
+    "mean",
+    "dot",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "eq",
+    "ne",
+]
+FUNCTIONS = [name for name in autograd_lite.ops.__all__ if name.islower()]
 EXTREME = (nan, inf, -inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e308, -1e308, 5e-324, 1e-200, 1e200, -3.0, 710.0)
 
 
@@ -139,7 +211,10 @@ LINEAR = {"identity", "stop_gradient", "add", "sub", "neg", "difference", "sum",
           "muldiv", "div", "co_square"}  # fmt: skip
 
 
-@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.kind == UNARY and op.name not in LINEAR], ids=lambda op: op.name)
+BENT = [op for op in TABLE.values() if op.kind == UNARY and op.name not in LINEAR]
+
+
+@pytest.mark.parametrize("op", BENT, ids=lambda op: op.name)
 def test_nan_in_gives_nan_gradient(op: Op) -> None:
     assert math.isnan(grad(op)(nan))
 
@@ -151,9 +226,9 @@ def test_rows_pickle_and_copy_as_themselves(op: Op) -> None:
 
 
 WRONG_CALLS = [
-    (lambda: autograd_lite.sin(), r"sin\(\) takes 1 argument, got 0"),
+    (autograd_lite.sin, r"sin\(\) takes 1 argument, got 0"),
     (lambda: autograd_lite.atan2(1.0), r"atan2\(\) takes 2 arguments, got 1"),
-    (lambda: autograd_lite.elu(), r"elu\(\) takes 1 to 2 arguments, got 0"),
+    (autograd_lite.elu, r"elu\(\) takes 1 to 2 arguments, got 0"),
     (lambda: autograd_lite.sin("1"), r"argument 1 of sin\(\)='1' is a str, not a real number: convert it with float"),
     (lambda: autograd_lite.sum(1.0, 2.0), r"sum\(\) takes one list of items: sum\(\[x, y, z\]\)"),
     (lambda: autograd_lite.dot([1.0], [1.0, 2.0]), r"dot\(\) of 1 and 2 items: give both the same number"),
