@@ -4,7 +4,6 @@ from . import errors, nn, ops, optim
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .ops import (
     Op,
-    abs as abs,
     acos,
     acosh,
     add,
@@ -60,7 +59,6 @@ from .ops import (
     ne,
     neg,
     polygamma,
-    pow as pow,
     prod,
     radians,
     reciprocal,
@@ -78,11 +76,19 @@ from .ops import (
     square,
     stop_gradient,
     sub,
-    sum as sum,
     tan,
     tanh,
     trunc,
     where,
+)
+from .ops import (
+    abs as abs,
+)
+from .ops import (
+    pow as pow,
+)
+from .ops import (
+    sum as sum,
 )
 from .value import Value
 

@@ -10,12 +10,14 @@ exactly a float, so ``.__class__ is not float`` finds the nodes.  Nothing here w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from itertools import repeat
 from typing import Any, NamedTuple
 
-from .ops.row import BINARY, GENERAL
+from .ops.row import ANY_NUMBER, BINARY, GENERAL
 
 Node = Any
 NOTHING: frozenset[Node] = frozenset()
+UNREACHED = -float("0")  # told from any sum by identity; -0.0 + d is d to the bit
 
 
 def operands(node: Node) -> tuple[Any, ...]:
@@ -68,9 +70,14 @@ def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Nod
         node = stack.pop()
         a = node._a
         if a.__class__ is tuple:
-            for a in node._a:
-                if a.__class__ is not float and a.op is not None:
-                    visit(a)
+            for b in a:
+                if b.__class__ is not float and b.op is not None:
+                    if b in seen:
+                        shared[b] = shared.get(b, 1) + 1
+                    else:
+                        add(b)
+                        if b not in stop:
+                            push(b)
             continue
         # visit(a), visit(b), written out: this loop sees every edge of the graph
         if a.__class__ is not float and a.op is not None:
@@ -132,9 +139,12 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
     The inputs are the leaves and the nodes in `stop`, beyond which the sweep does not look.  A node is missing from the
     answer where no gradient reaches it at all, which is not the same as gradient 0.
     """
-    waiting = sharing(seeds, stop)
-    special = waiting.keys() | stop
-    inputs: dict[Node, Any] = {}  # also holds what shared nodes have gathered so far
+    # Nodes that gather from several places have a cell [how many are still to come, their sum so far]; inputs too, with
+    # a count that never comes to 0.  All other nodes pass on what they get at once.
+    cells: dict[Node, list[Any]] = {node: [count, UNREACHED] for node, count in sharing(seeds, stop).items()}
+    for node in stop:
+        cells[node] = [-1, UNREACHED]
+    cell_of = cells.get
     nodes: list[Node] = []
     grads: list[Any] = []
     done, done_grad = nodes.append, grads.append
@@ -142,16 +152,18 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
     push = ready.append
 
     def give(a: Node, d: Any) -> None:
-        """Add `d` to the adjoint of `a`, or nothing where d is None, and make `a` ready if that was the last."""
-        if a.op is not None and a not in special:
+        """Add `d` to what `a` has gathered, nothing where d is None, and make `a` ready if that was the last."""
+        cell = cell_of(a)
+        if cell is not None:
+            if d is not None:
+                cell[1] = d if cell[1] is UNREACHED else cell[1] + d
+            cell[0] -= 1
+            if not cell[0]:
+                push((a, None if cell[1] is UNREACHED else cell[1]))
+        elif a.op is not None:
             push((a, d))
-            return
-        if d is not None:
-            inputs[a] = inputs[a] + d if a in inputs else d
-        if a in waiting and a not in stop:
-            waiting[a] -= 1
-            if not waiting[a]:
-                push((a, inputs.pop(a, None)))
+        elif d is not None:
+            cells[a] = [-1, d]
 
     for root, seed in seeds.items():
         give(root, seed)
@@ -159,14 +171,31 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
         node, g = ready.pop()
         op = node.op
         kind = op.kind
-        if kind == GENERAL or graph or g is None:
+        if kind <= GENERAL or graph or g is None:
             args = operands(node)
-            if g is not None:
+            if g is None:
+                flows: Iterable[Any] = repeat(None, len(args))
+            else:
                 done(node)
                 done_grad(g)
-            for a, d in zip(args, args if g is None else contributions(node, g, graph), strict=True):
+                if kind == ANY_NUMBER and not graph:
+                    # give(operand, g * partial), written out: this loop sees every weight of every neuron
+                    for a, cell, d in zip(args, map(cell_of, args), op.rule(node._x, node._data), strict=True):
+                        if a.__class__ is not float:
+                            if cell is not None:
+                                cell[1] += g * d
+                                n = cell[0] = cell[0] - 1
+                                if not n:
+                                    push((a, cell[1]))
+                            elif a.op is None:
+                                cells[a] = [-1, g * d]
+                            else:
+                                push((a, g * d))
+                    continue
+                flows = contributions(node, g, graph)
+            for a, d in zip(args, flows, strict=True):
                 if a.__class__ is not float:
-                    give(a, d if g is not None else None)
+                    give(a, d)
             continue
         # One or two operands on floats, by partials alone: nearly every node of nearly every graph.  What follows is
         # give(operand, g * partial) for each, written out.
@@ -181,13 +210,14 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
                 d = g * (d(x, y, node._data) if kind == BINARY else d(x, node._data))
             else:
                 d = g * d if d else 0.0
-            if a.op is None:
-                try:
-                    inputs[a] += d
-                except KeyError:
-                    inputs[a] = d
-            elif a in special:
-                give(a, d)
+            cell = cell_of(a)
+            if cell is not None:
+                cell[1] += d
+                n = cell[0] = cell[0] - 1
+                if not n:
+                    push((a, cell[1]))
+            elif a.op is None:
+                cells[a] = [-1, d]
             else:
                 push((a, d))
         a = node._b  # the second operand; of a unary op it is the float 0.0
@@ -197,15 +227,17 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
                 d = g * d(x, y, node._data)
             else:
                 d = g * d if d else 0.0
-            if a.op is None:
-                try:
-                    inputs[a] += d
-                except KeyError:
-                    inputs[a] = d
-            elif a in special:
-                give(a, d)
+            cell = cell_of(a)
+            if cell is not None:
+                cell[1] += d
+                n = cell[0] = cell[0] - 1
+                if not n:
+                    push((a, cell[1]))
+            elif a.op is None:
+                cells[a] = [-1, d]
             else:
                 push((a, d))
+    inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0 and cell[1] is not UNREACHED}
     return Adjoints(inputs, nodes, grads)
 
 

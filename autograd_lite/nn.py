@@ -55,7 +55,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
         for p in self.parameters():
-            p.grad = 0.0
+            p.zero_grad()
 
     def tree_flatten(self) -> tuple[list[Any], _Shape]:
         """Parameters that are leaves count as plain numbers; those that a transform has put in are passed on as they are."""
@@ -289,10 +289,7 @@ class MLP(Module):
             raise InputValueError(f"nouts={nouts!r} must name at least one layer: MLP(2, [16, 16, 1])")
         draw = random.Random(seed) if isinstance(seed, int) else seed
         sizes = [nin, *nouts]
-        self.layers = [
-            Layer(n, m, activation, draw, nonlin=i < len(nouts) - 1)
-            for i, (n, m) in enumerate(pairwise(sizes))
-        ]
+        self.layers = [Layer(n, m, activation, draw, nonlin=i < len(nouts) - 1) for i, (n, m) in enumerate(pairwise(sizes))]
 
     def __call__(self, x: Sequence[Any]) -> Any:
         for i, layer in enumerate(self.layers):

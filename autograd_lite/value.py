@@ -23,6 +23,14 @@ _new = object.__new__
 _commit = threading.Lock()
 
 
+class _NeitherError(Exception):
+    """Some argument is neither a Value nor a float, and must be looked at more closely."""
+
+
+def _neither(arg: Any) -> NoReturn:
+    raise _NeitherError
+
+
 def _unary(op: Op) -> Callable[[Value], Value]:
     """The method that applies a row to one Value."""
     forward = op.forward
@@ -197,6 +205,9 @@ class Value:
         name = "" if self.name is None else f", name={self.name!r}"
         return f"Value(data={self._data}, grad={grad}{name})"
 
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else str(self)
+
     def detach(self) -> Value:
         """A new leaf of the same value and name, which no gradient passes."""
         return Value(self._data, self.name)
@@ -210,31 +221,31 @@ class Value:
     @staticmethod
     def _record(op: Op, args: tuple[Any, ...]) -> Value:
         """The node that applies `op` to `args`, Values and numbers of any kind."""
-        worth: list[float] = []
-        plain = True
-        for a in args:
-            if a.__class__ is Value:
-                worth.append(a._data)
-            elif a.__class__ is float:
-                worth.append(a)
-            elif isinstance(a, Value):
-                worth.append(a._data)
-            else:
-                plain = False
-                worth.append(op.number(a, len(worth)))
-        if not plain:
-            args = tuple(a if isinstance(a, Value) else x for a, x in zip(args, worth, strict=True))
-        out = _new(Value)
-        out._data = as_float(op.forward(*worth), f"result of {op.name}()")
-        if op.arity == 1:
-            (out._a,), (out._x,) = args, worth
-            out._b = out._y = 0.0
-        elif op.arity == 2:
-            out._a, out._b = args
-            out._x, out._y = worth
+        a: Any
+        x: Any
+        b: Any = 0.0
+        y = 0.0
+        if op.arity == 1 and args[0].__class__ is Value:  # the most frequent call by far
+            a = args[0]
+            x = a._data
+            data = op.forward(x)
         else:
-            out._a, out._x = args, tuple(worth)
-            out._b = out._y = 0.0
+            try:
+                worth = [a._data if a.__class__ is Value else a if a.__class__ is float else _neither(a) for a in args]
+            except _NeitherError:
+                worth = [a._data if isinstance(a, Value) else op.number(a, i) for i, a in enumerate(args)]
+                args = tuple(a if isinstance(a, Value) else x for a, x in zip(args, worth, strict=True))
+            data = op.forward(*worth)
+            if op.arity == 1:
+                (a,), (x,) = args, worth
+            elif op.arity == 2:
+                a, b = args
+                x, y = worth
+            else:
+                a, x = args, tuple(worth)
+        out = _new(Value)
+        out._data = data if data.__class__ is float else as_float(data, f"result of {op.name}()")
+        out._a, out._b, out._x, out._y = a, b, x, y
         out.op = op
         out.grad = 0.0
         out.name = None

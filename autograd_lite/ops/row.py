@@ -25,7 +25,7 @@ from ..tree import as_float
 
 Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
 
-GENERAL, UNARY, BINARY = 0, 1, 2
+ANY_NUMBER, GENERAL, UNARY, BINARY = -1, 0, 1, 2  # how the reverse sweep takes a row
 
 TABLE: dict[str, Op] = {}  # every built-in row by name; a user's rows stay the user's
 
@@ -128,7 +128,7 @@ class Op:
         self.arity = None if variadic else len(self.partials)
         self.products = tuple(products) if products else None
         plain = not variadic and not products and len(self.partials) <= 2
-        self.kind = len(self.partials) if plain else GENERAL  # how the reverse sweep takes it
+        self.kind = ANY_NUMBER if variadic else len(self.partials) if plain else GENERAL
         self.first = self.partials[0] if plain else None
         self.second = self.partials[-1] if plain else None
         self.gather = gather
@@ -156,7 +156,7 @@ class Op:
     def _dispatch(self, args: tuple[Any, ...]) -> Any:
         """Some argument is no float: a node records the call, other numbers become floats."""
         for arg in args:
-            record = getattr(type(arg), "_record", None)
+            record = getattr(arg.__class__, "_record", None)
             if record is not None:
                 return record(self, args)
         return self.forward(*[self.number(arg, i) for i, arg in enumerate(args)])

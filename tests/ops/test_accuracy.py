@@ -54,7 +54,7 @@ def points(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
 
 def apply(op: Op, args: list[Any]) -> Any:
     """The row on flat arguments, without the gathering of lists that the public call does."""
-    return op._dispatch(tuple(args)) if any(isinstance(a, Value) for a in args) else op.forward(*args)
+    return Value._record(op, tuple(args)) if any(isinstance(a, Value) for a in args) else op.forward(*args)
 
 
 def engine(op: Op, at: tuple[float, ...], order: int) -> dict[tuple[int, ...], float]:

@@ -1,0 +1,134 @@
+"""Learning-rate schedules: one pure factor of the base lr each; several on one optimizer multiply. Imports `optimizers`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import InputTypeError
+from .optimizers import Optimizer
+from .settings import Configured, an, short, valid
+
+
+class Schedule(Configured):
+    """Base of the schedules: the optimizer's lr is its base lr times ``factor(step)`` of every schedule made for it.
+
+    Several schedules on one optimizer multiply, as warm-up times cosine here; each is stepped on its own.
+
+    >>> from autograd_lite import Value
+    >>> optimizer = SGD([Value(1.0)], lr=8.0)
+    >>> warmup = LinearLR(optimizer, start_factor=0.5, total_iters=1)
+    >>> cosine = CosineAnnealingLR(optimizer, T_max=2)
+    >>> optimizer.lr
+    4.0
+    >>> warmup.step(); cosine.step(); round(optimizer.lr, 12)
+    4.0
+
+    A new schedule is a subclass with a ``factor``, and settings as an optimizer has.  Raises InputTypeError and
+    InputValueError when made.  Source of all: torch.optim.lr_scheduler.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._configure()
+        if not isinstance(optimizer, Optimizer):
+            raise InputTypeError(f"optimizer={short(optimizer)} is {an(optimizer)}, not an optimizer; try an SGD")
+        self.optimizer = optimizer
+        self._slot = len(optimizer._factors)
+        optimizer._factors.append(1.0)
+        self._go_to(0)
+
+    def factor(self, step: int) -> float:
+        """What the base lr is multiplied by after ``step`` steps; a pure function."""
+        raise NotImplementedError(f"{type(self).__name__} must define factor(step)")
+
+    def _go_to(self, step: int) -> None:
+        optimizer = self.optimizer
+        optimizer._factors[self._slot] = self.factor(step)
+        optimizer._lr, self._step = optimizer.base_lr * math.prod(optimizer._factors), step
+
+    def step(self) -> None:
+        """Go one step on and set the optimizer's lr."""
+        self._go_to(self._step + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The settings and the step as plain data."""
+        return {"schedule": type(self).__name__, **self._saved(), "step": self._step}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where ``state_dict()`` was taken, once the optimizer's is loaded; on an error nothing changes."""
+        settings = self._check_saved("schedule", state, self.state_dict())
+        step = valid("step", state["step"])
+        vars(self).update(settings)
+        self._go_to(step)
+
+
+class StepLR(Schedule):
+    """A drop every ``step_size`` steps: ``gamma ** (step // step_size)``.
+
+    >>> from autograd_lite import Value
+    >>> [StepLR(SGD([Value(1.0)], lr=1.0), step_size=2, gamma=0.5).factor(step) for step in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer)
+
+    def factor(self, step: int) -> float:
+        return self.gamma ** (step // self.step_size)
+
+
+class ExponentialLR(Schedule):
+    """A drop at every step: ``gamma ** step``.
+
+    >>> from autograd_lite import Value
+    >>> [ExponentialLR(SGD([Value(1.0)], lr=1.0), gamma=0.5).factor(step) for step in range(4)]
+    [1.0, 0.5, 0.25, 0.125]
+    """
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def factor(self, step: int) -> float:
+        return self.gamma**step
+
+
+class CosineAnnealingLR(Schedule):
+    """Half a cosine from lr to ``eta_min``: ``r + (1-r) * (1 + cos(pi * step / T_max)) / 2`` with ``r = eta_min / lr``.
+
+    >>> from autograd_lite import Value
+    >>> [round(CosineAnnealingLR(SGD([Value(1.0)], lr=1.0), T_max=4).factor(step), 3) for step in range(5)]
+    [1.0, 0.854, 0.5, 0.146, 0.0]
+
+    ``T_max``: steps, after which the lr rises again as in torch; ``eta_min``: in units of lr.
+    Source: Loshchilov and Hutter 2017, arXiv 1608.03983.
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:  # noqa: N803 (torch's name)
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer)
+
+    def factor(self, step: int) -> float:
+        low = self.eta_min / (self.optimizer.base_lr or 1.0)
+        return low + (1 - low) * (1 + math.cos(math.pi * step / self.T_max)) / 2
+
+
+class LinearLR(Schedule):
+    """A warm-up: from ``start_factor`` to ``end_factor`` on a straight line over ``total_iters`` steps, constant after.
+
+    >>> from autograd_lite import Value
+    >>> [LinearLR(SGD([Value(1.0)], lr=1.0), start_factor=0.25, total_iters=3).factor(step) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+    ) -> None:
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer)
+
+    def factor(self, step: int) -> float:
+        done = min(step / self.total_iters, 1.0)
+        return self.start_factor + (self.end_factor - self.start_factor) * done

@@ -1,0 +1,56 @@
+"""The README is true: its sessions run, its commands are the ones CI runs, and what it quotes is what is printed."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(marker: str) -> str:
+    """The fenced block that follows a marker comment."""
+    found = re.search(rf"<!-- {re.escape(marker)} -->\n```\w+\n(.*?)```", README, re.DOTALL)
+    assert found, f"README has no block marked {marker!r}"
+    return found.group(1)
+
+
+def run_sessions(text: str) -> doctest.TestResults:
+    sessions = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    test = doctest.DocTestParser().get_doctest(sessions, {}, "README", "README.md", 0)
+    assert len(test.examples) > 20
+    return doctest.DocTestRunner(verbose=False).run(test)
+
+
+def test_sessions_run() -> None:
+    assert run_sessions(README).failed == 0
+
+
+def test_a_wrong_number_in_a_session_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_sessions(README.replace("(9.0, -18.0, -6.0)", "(9.0, -18.0, 6.0)")).failed == 1
+
+
+def test_quoted_output_of_the_main_job() -> None:
+    quoted = block("printed by demos/miles_per_gallon.py")
+    script = block("main job").split()[-1]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert quoted in done.stdout
+
+
+def test_ci_runs_the_readme_test_command() -> None:
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "<!-- test command -->" in ci, "the CI script reads the command from the README"
+    assert block("test command").strip().endswith("-m pytest")
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "demos").glob("*.py")))
+def test_every_demo_is_named(name: str) -> None:
+    assert f"demos/{name}" in README
