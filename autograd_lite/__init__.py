@@ -91,6 +91,7 @@ from .ops import (
     sum as sum,
 )
 from .value import Value
+from .watch import detect_anomaly, errstate
 
 __version__ = "0.1.0"
 
@@ -113,6 +114,7 @@ __all__ = [
     "cos",
     "cosh",
     "degrees",
+    "detect_anomaly",
     "digamma",
     "div",
     "dot",
@@ -121,6 +123,7 @@ __all__ = [
     "erf",
     "erfc",
     "errors",
+    "errstate",
     "exp",
     "exp2",
     "expm1",

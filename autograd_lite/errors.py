@@ -32,5 +32,21 @@ class NonFiniteGradientError(AutogradError, FloatingPointError):
     """An optimizer was handed a gradient that is nan or infinite; no parameter was changed."""
 
 
+class InvalidValueError(AutogradError, ValueError):
+    """A result that is not a number, under ``errstate(invalid="raise")``."""
+
+
+class PoleError(AutogradError, ZeroDivisionError):
+    """An exact infinity from finite operands, under ``errstate(divide="raise")``."""
+
+
+class RangeError(AutogradError, OverflowError):
+    """A result beyond the largest double, under ``errstate(overflow="raise")``."""
+
+
+class AnomalyError(AutogradError, ArithmeticError):
+    """The first nan in a value or in a gradient, under ``detect_anomaly()``."""
+
+
 class GradientWarning(UserWarning):
     """Something legal that is rarely meant, such as a parameter that the loss never reached."""

@@ -49,10 +49,14 @@ class _Inputs:
             self.args[number] = unflatten(spec, nodes)
 
     def _lift(self, leaf: Any, number: int) -> Value:
+        """An input node of its own over one leaf of an argument."""
         if isinstance(leaf, Value):
             self.in_graph = True
-            return Value._record(ops.identity, (leaf,))
-        return Value._record(ops.identity, (Value(as_float(leaf, f"argument {number} of {self.f_name}")),))
+        else:
+            leaf = Value(as_float(leaf, f"argument {number} of {self.f_name}"))
+        node: Value = ops.identity(leaf)
+        node.name = leaf.name or f"argument {number} of {self.f_name}"
+        return node
 
     def restore(self, leaves: Sequence[Any]) -> Any:
         """`leaves`, one for each input, in the structure of the differentiated arguments."""

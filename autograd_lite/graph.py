@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import repeat
 from typing import Any, NamedTuple
 
+from . import watch
+from .errors import AnomalyError
 from .ops.row import ANY_NUMBER, BINARY, GENERAL
 
 Node = Any
@@ -139,6 +141,16 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
     The inputs are the leaves and the nodes in `stop`, beyond which the sweep does not look.  A node is missing from the
     answer where no gradient reaches it at all, which is not the same as gradient 0.
     """
+    if not watch.active:
+        return _reverse(seeds, graph, stop)
+    with watch.quietly():  # an infinite partial is no error of the user's
+        found = _reverse(seeds, graph, stop)
+    if watch.current().anomaly:
+        _name_nan(seeds, stop)
+    return found
+
+
+def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> Adjoints:
     # Nodes that gather from several places have a cell [how many are still to come, their sum so far]; inputs too, with
     # a count that never comes to 0.  All other nodes pass on what they get at once.
     cells: dict[Node, list[Any]] = {node: [count, UNREACHED] for node, count in sharing(seeds, stop).items()}
@@ -256,6 +268,35 @@ def contributions(node: Node, g: Any, graph: bool = False) -> list[Any]:
 
 
 LinearForm = list[tuple[Node, list[tuple[Node, Any]]]]
+
+
+def _name_nan(seeds: Mapping[Node, Any], stop: Collection[Node]) -> None:
+    """Raise AnomalyError for the first product or sum of the reverse sweep that is nan though its parts are not."""
+    adjoint = {node: getattr(g, "_data", g) for node, g in seeds.items()}
+    origin: dict[Node, str] = {}
+    with watch.quietly():
+        for node in order(seeds, stop):
+            g = adjoint.get(node)
+            if g is None or g != g:
+                continue
+            name, where = node.op.name, getattr(node, "where", "unknown line")
+            for i, (a, d) in enumerate(zip(operands(node), contributions(node, g), strict=True)):
+                if d is None:
+                    continue
+                title = a.name or (f"the result of {a.op.name}" if a.op is not None else f"a Value of {a._data!r}")
+                if d != d and a._data == a._data:
+                    partial = node.op.partial(i, values(node), node._data)
+                    raise AnomalyError(
+                        f"the gradient of {title} is nan: {g:g} (from {origin.get(node, 'the seed')}) x "
+                        f"{partial:g} ({name}' at {where})"
+                    )
+                total = adjoint[a] + d if a in adjoint else d
+                if total != total and d == d and adjoint[a] == adjoint[a]:
+                    raise AnomalyError(
+                        f"the gradient of {title} is nan: {adjoint[a]:g} (from {origin[a]}) + {d:g} (from {name} at {where})"
+                    )
+                adjoint[a] = total
+                origin[a] = f"{name} at {where}"
 
 
 def linear_form(roots: Iterable[Node], graph: bool = False, stop: Collection[Node] = NOTHING) -> LinearForm:

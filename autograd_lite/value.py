@@ -12,7 +12,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any, NoReturn
 
-from . import graph, ops
+from . import graph, ops, watch
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .tree import as_float
@@ -44,7 +44,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return out
+        return _watched(out) if watch.active else out
 
     method.__doc__ = (op.__doc__ or "").split("\n\n")[0]
     return method
@@ -74,7 +74,7 @@ def _binary(op: Op) -> Callable[[Value, Any], Any]:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return out
+        return _watched(out) if watch.active else out
 
     method.__doc__ = (op.__doc__ or "").split("\n\n")[0]
     return method
@@ -98,7 +98,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Any]:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return out
+        return _watched(out) if watch.active else out
 
     return method
 
@@ -249,7 +249,7 @@ class Value:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return out
+        return _watched(out) if watch.active else out
 
     def _worth(self, data: float) -> Value:
         """This leaf as it was when it was worth `data`: gradients still pass through to it."""
@@ -427,6 +427,32 @@ class Value:
     def clip(self, low: Any, high: Any) -> Any:
         """Kept within [low, high]."""
         return ops.clamp(self, low, high)
+
+
+class Located(Value):
+    """A node made under `detect_anomaly`: it also knows the source line that made it."""
+
+    __slots__ = ("where",)
+
+    where: str
+
+
+def _watched(node: Value) -> Value:
+    """The node just made, looked at as `errstate` and `detect_anomaly` ask."""
+    now = watch.current()
+    if now is watch.QUIET:
+        return node
+    where = None
+    if now.anomaly:
+        located = _new(Located)
+        for slot in Value.__slots__:
+            setattr(located, slot, getattr(node, slot))
+        where = located.where = watch.source_line()
+        node = located
+    assert node.op is not None
+    names = [a.name if isinstance(a, Value) else None for a in node.args]
+    watch.check(node.op, names, graph.values(node), node._data, where)
+    return node
 
 
 _set_grad = vars(Value)["grad"].__set__

@@ -752,8 +752,8 @@ def test_data_is_set_on_leaves_only():
         (lambda v: divmod(v, 2)[1], 1.0, 1.0), (lambda v: divmod(v, Value(2))[1], 1.0, 1.0), (lambda v: +v, 5.0, 1.0),
         (lambda v: -v, -5.0, -1.0), (abs, 5.0, 1.0), (round, 5.0, 0.0), (lambda v: round(v / 3, 1), 1.7, 0.0),
         (math.floor, 5.0, 0.0), (lambda v: math.ceil(v - 0.5), 5.0, 0.0), (lambda v: math.trunc(-v), -5.0, 0.0),
-        (lambda v: sum([v, v]), 10.0, 2.0),        (lambda v: max(v, 2), 5.0, 1.0), (lambda v: min([v, Value(9)]), 5.0, 1.0), (lambda v: pow(v, 2), 25.0, 10.0),
-        (lambda v: math.prod([v, v]), 25.0, 10.0), (lambda v: sorted([v, 1.0])[1], 5.0, 1.0),
+        (lambda v: sum([v, v]), 10.0, 2.0), (lambda v: max(v, 2), 5.0, 1.0), (lambda v: min([v, Value(9)]), 5.0, 1.0),
+        (lambda v: pow(v, 2), 25.0, 10.0), (lambda v: math.prod([v, v]), 25.0, 10.0), (lambda v: sorted([v, 1.0])[1], 5.0, 1.0),
     ],
 )  # fmt: skip
 def test_operators_and_builtins(f, value, slope):

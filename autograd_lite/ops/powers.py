@@ -73,7 +73,8 @@ pow_derivative: Op = row(
 pow = row(
     "pow", _pow, (lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
     symbol="**", text="{0} ** {1}", latex="{0}^{{{1}}}", domain=(POSITIVE, Interval()),
-    kinks=(Kink("x <= 0", lambda x, y: x <= 0.0),), edges=("{1}·{0}^({1}-1)", "{out}·log({0})"),
+    kinks=(Kink("x = 0 and y is not 0, 1, 2, ...", lambda x, y: x == 0.0 and not (y >= 0.0 and y % 1.0 == 0.0)),),
+    edges=("{1}·{0}^({1}-1)", "{out}·log({0})"),
     pins=[
         ((5.0, 0.0), 1.0, (0.0, math.log(5.0))), ((0.0, 0.0), 1.0, (0.0, 0.0)), ((0.0, 0.5), 0.0, (inf, 0.0)),
         ((0.0, 1.0), 0.0, (1.0, 0.0)), ((0.0, 2.0), 0.0, (0.0, 0.0)), ((0.0, -1.0), inf, (-inf, nan)),

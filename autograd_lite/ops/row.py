@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
+from .. import watch
 from ..errors import InputTypeError
 from ..tree import as_float
 
@@ -151,7 +152,7 @@ class Op:
         for arg in args:
             if arg.__class__ is not float:
                 return self._dispatch(args)
-        return self.forward(*args)
+        return self.forward(*args) if not watch.active else self._watched(args)
 
     def _dispatch(self, args: tuple[Any, ...]) -> Any:
         """Some argument is no float: a node records the call, other numbers become floats."""
@@ -159,7 +160,14 @@ class Op:
             record = getattr(arg.__class__, "_record", None)
             if record is not None:
                 return record(self, args)
-        return self.forward(*[self.number(arg, i) for i, arg in enumerate(args)])
+        return self._watched(tuple(self.number(arg, i) for i, arg in enumerate(args)))
+
+    def _watched(self, args: tuple[float, ...]) -> float:
+        """The result on floats, looked at as `errstate` asks."""
+        result = self.forward(*args)
+        if watch.active:
+            watch.check(self, [None] * len(args), args, result, None)
+        return result
 
     def number(self, arg: Any, index: int) -> float:
         """Argument `index` as a float, or an error that names this op."""

@@ -17,6 +17,7 @@ class Schedule(Configured):
     Several schedules on one optimizer multiply, as warm-up times cosine here; each is stepped on its own.
 
     >>> from autograd_lite import Value
+    >>> from autograd_lite.optim import SGD
     >>> optimizer = SGD([Value(1.0)], lr=8.0)
     >>> warmup = LinearLR(optimizer, start_factor=0.5, total_iters=1)
     >>> cosine = CosineAnnealingLR(optimizer, T_max=2)
@@ -67,6 +68,7 @@ class StepLR(Schedule):
     """A drop every ``step_size`` steps: ``gamma ** (step // step_size)``.
 
     >>> from autograd_lite import Value
+    >>> from autograd_lite.optim import SGD
     >>> [StepLR(SGD([Value(1.0)], lr=1.0), step_size=2, gamma=0.5).factor(step) for step in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
@@ -83,6 +85,7 @@ class ExponentialLR(Schedule):
     """A drop at every step: ``gamma ** step``.
 
     >>> from autograd_lite import Value
+    >>> from autograd_lite.optim import SGD
     >>> [ExponentialLR(SGD([Value(1.0)], lr=1.0), gamma=0.5).factor(step) for step in range(4)]
     [1.0, 0.5, 0.25, 0.125]
     """
@@ -99,6 +102,7 @@ class CosineAnnealingLR(Schedule):
     """Half a cosine from lr to ``eta_min``: ``r + (1-r) * (1 + cos(pi * step / T_max)) / 2`` with ``r = eta_min / lr``.
 
     >>> from autograd_lite import Value
+    >>> from autograd_lite.optim import SGD
     >>> [round(CosineAnnealingLR(SGD([Value(1.0)], lr=1.0), T_max=4).factor(step), 3) for step in range(5)]
     [1.0, 0.854, 0.5, 0.146, 0.0]
 
@@ -119,6 +123,7 @@ class LinearLR(Schedule):
     """A warm-up: from ``start_factor`` to ``end_factor`` on a straight line over ``total_iters`` steps, constant after.
 
     >>> from autograd_lite import Value
+    >>> from autograd_lite.optim import SGD
     >>> [LinearLR(SGD([Value(1.0)], lr=1.0), start_factor=0.25, total_iters=3).factor(step) for step in range(5)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """

@@ -1,0 +1,136 @@
+"""Watching computations: `errstate` raises where a result is invalid or infinite, `detect_anomaly` names what made a nan.
+
+Both hold for the code inside the ``with`` in this thread (or asyncio task).  Imports `errors` only; `value` asks `active`, one
+attribute look-up, before it pays for anything here.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from .errors import AnomalyError, InputValueError, InvalidValueError, PoleError, RangeError
+
+__all__ = ["detect_anomaly", "errstate"]
+
+active = 0  # how many watches there are, in any thread
+
+
+class Watch(NamedTuple):
+    """What is watched for."""
+
+    invalid: bool = False
+    divide: bool = False
+    overflow: bool = False
+    anomaly: bool = False  # record source lines, and name the first nan in value or gradient
+
+
+QUIET = Watch()
+_current: ContextVar[Watch] = ContextVar("autograd_lite.watch", default=QUIET)
+
+
+def current() -> Watch:
+    """What this thread watches for."""
+    return _current.get() if active else QUIET
+
+
+@contextmanager
+def _watching(watch: Watch) -> Iterator[None]:
+    global active  # noqa: PLW0603
+    token = _current.set(watch)
+    active += 1
+    try:
+        yield
+    finally:
+        active -= 1
+        _current.reset(token)
+
+
+@contextmanager
+def errstate(*, invalid: str | None = None, divide: str | None = None, overflow: str | None = None) -> Iterator[None]:
+    """Say what becomes of results that are no numbers, or infinite: "ignore" (IEEE, as without it) or "raise".
+
+    `invalid`: nan from operands that are not (ValueError); `divide`: an exact infinity from finite operands, as in 1/0
+    or log(0) (ZeroDivisionError); `overflow`: a result beyond 1.8e308 (OverflowError).  Gradients are not watched, see
+    `detect_anomaly`.
+
+    >>> from autograd_lite import Value, log
+    >>> with errstate(invalid="raise"):
+    ...     log(Value(-1.0, "x"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    autograd_lite.errors.InvalidValueError: log(x) is nan at x=-1.0: outside the domain (0, inf); ...
+
+    Args: each None to leave as it is.  Raises InputValueError for another word.  Source: numpy.errstate.
+    """
+    given = {"invalid": invalid, "divide": divide, "overflow": overflow}
+    for name, word in given.items():
+        if word not in (None, "ignore", "raise"):
+            raise InputValueError(f'{name}={word!r} must be "ignore" or "raise"')
+    with _watching(_current.get()._replace(**{name: word == "raise" for name, word in given.items() if word is not None})):
+        yield
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Name the first node that makes a nan, in value or in gradient, with both factors and the source lines.
+
+    >>> from autograd_lite import Value, sqrt
+    >>> x = Value(0.0, "x")
+    >>> with detect_anomaly():
+    ...     (sqrt(x) ** 2).backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    autograd_lite.errors.AnomalyError: the gradient of x is nan: 0 (from pow at ...) x inf (sqrt' at ...)
+
+    Only nodes made inside know their lines, so build the graph and call backward under it.  It costs some microseconds a
+    node.  Raises AnomalyError.  Source: torch.autograd.detect_anomaly.
+    """
+    with _watching(_current.get()._replace(anomaly=True)):
+        yield
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """No watching inside: for the library's own sweeps, whose partials may be infinite and are looked at afterwards."""
+    token = _current.set(QUIET)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def source_line() -> str:
+    """The file and line outside the library that is running now."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        frame = frame.f_back
+    return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame is not None else "unknown line"
+
+
+def check(op: Any, names: Sequence[str | None], values: Sequence[float], result: float, where: str | None) -> None:
+    """Raise if the watch of this thread does not allow this result of this op."""
+    watch = _current.get()
+    if math.isfinite(result) or watch is QUIET:
+        return
+    labels = [name or f"{value!r}" for name, value in zip(names, values, strict=True)]
+    at = ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True) if name)
+    call = f"{op.name}({', '.join(labels)})" + (f" at {at}" if at else "") + (f" ({where})" if where else "")
+    call = call.replace(" at ", f" is {result!r} at ", 1) if at else f"{call} is {result!r}"
+    if result != result:
+        if any(v != v for v in values):
+            return
+        if watch.anomaly:
+            raise AnomalyError(f"{call}: the first nan; none of its operands was one")
+        if watch.invalid:
+            domain = ", ".join(str(d) for d in op.domain)
+            raise InvalidValueError(f'{call}: outside the domain {domain}; errstate(invalid="ignore") lets it pass')
+    elif all(map(math.isfinite, values)):
+        if any(kink.holds(*values) for kink in op.kinks):
+            if watch.divide:
+                raise PoleError(f'{call}: a pole; errstate(divide="ignore") lets it pass')
+        elif watch.overflow:
+            raise RangeError(f'{call}: beyond 1.8e308; scale the operands, or errstate(overflow="ignore") lets it pass')
