@@ -59,7 +59,7 @@ def test_gradients_mirror_the_argument(x, f, expected):
     out, pullback = vjp(f, x)
     assert out == value
     assert close(pullback(1.0), (expected,))
-    assert close(hvp(lambda *a: 2.0 * f(*a), (x,), (expected,)), jvp(grad(f), (x,), (al.tree.map_leaves(lambda t: 2 * t, expected),))[1])
+    assert close(hvp(f, (x,), (expected,)), jvp(grad(f), (x,), (expected,))[1])
 
 
 def test_the_gradient_of_a_float_array_is_a_float_array():
@@ -161,31 +161,26 @@ def d_value_and_grad(f):
     return lambda x: value_and_grad(f)(x)[1]
 
 
-def d_backward(f):
-    def derivative(x):
-        leaf = Value(x) if not isinstance(x, Value) else +x
-        return grad(f)(leaf)
-
-    return derivative
-
-
 ROUTES = [grad, jacobian, d_jvp, d_vjp, d_value_and_grad, lambda f: lambda x: jacobian(lambda y: [f(y)])(x)[0]]
 
 
 @pytest.mark.parametrize("inner", ROUTES)
-@pytest.mark.parametrize("outer", [*ROUTES, d_backward])
+@pytest.mark.parametrize("outer", ROUTES)
 def test_any_transform_of_any_transform(outer, inner):
     def f(x):
         return al.exp(al.sin(x)) * x + 1.0 / x
 
-    truth = [0.9171523356672743, 2.6773883547729]  # mpmath
-    x = 0.8
-    assert float(getattr(inner(f)(x), "data", inner(f)(x))) == pytest.approx(grad(f)(x), rel=1e-13)
-    second = outer(inner(f))(x)
-    assert getattr(second, "data", second) == pytest.approx(grad(grad(f))(x), rel=1e-12)
-    third = grad(outer(inner(f)))(x)
-    assert third == pytest.approx(grad(grad(grad(f)))(x), rel=1e-12)
-    del truth
+    def textbook(x):
+        """The first three derivatives, by hand."""
+        s, c = math.sin(x), math.cos(x)
+        e = [math.exp(s) * k for k in (1.0, c, c * c - s, c**3 - 3.0 * s * c - c)]
+        return e[0] + x * e[1] - x**-2, 2.0 * e[1] + x * e[2] + 2.0 * x**-3, 3.0 * e[2] + x * e[3] - 6.0 * x**-4
+
+    x, second = 0.8, outer(inner(f))
+    leaf = Value(x)
+    inner(f)(leaf).backward()
+    assert (inner(f)(x), second(x), grad(second)(x)) == pytest.approx(textbook(x), rel=1e-12)
+    assert leaf.grad == pytest.approx(second(x), rel=1e-12)
 
 
 def test_the_hessian_of_a_jvp():
@@ -218,7 +213,7 @@ def test_a_tangent_is_differentiated():
 
 def test_a_closure_over_an_outer_argument():
     assert grad(lambda x: x * grad(lambda y: x * y)(2.0))(3.0) == 6.0
-    assert grad(lambda x: grad(lambda y: x**2 * y**3)(x))(2.0) == 15 * 2.0**4
+    assert grad(lambda x: grad(lambda y: x**2 * y**3)(x))(2.0) == 12 * 2.0**3
     assert grad(lambda x: grad(lambda y: grad(lambda z: x * y * z)(1.0) * y)(x))(5.0) == 20.0
     assert hessian(lambda x: jvp(lambda y: [x[0] * y * y], (x[1],), (x[2],))[1][0])([1.0, 2.0, 3.0]) == [
         [0.0, 6.0, 4.0], [6.0, 0.0, 2.0], [4.0, 2.0, 0.0],
@@ -232,10 +227,10 @@ def test_functions_that_read_values_from_their_surroundings():
     slope.backward()
     assert (slope.data, w.grad) == (12.0, 4.0)
     w.zero_grad()
-    for out in (jacobian(lambda x: [w * x])(2.0)[0], jvp(lambda x: w * w * x, (2.0,), (1.0,))[1], vjp(lambda x: w * x, 2.0)[1](1.0)[0]):
-        assert isinstance(out, Value)
-    jvp(lambda x: w * w * x, (2.0,), (1.0,))[1].backward()
-    assert w.grad == 6.0
+    for out in (jacobian(lambda x: [w * w * x])(2.0)[0], d_jvp(lambda x: w * w * x)(2.0), d_vjp(lambda x: w * w * x)(2.0)):
+        w.zero_grad()
+        out.backward()
+        assert (out.data, w.grad) == (9.0, 6.0)
     assert hessian(lambda x: w * x * x)(2.0).data == 6.0
     assert grad(lambda x: w)(2.0).data == 0.0
 
@@ -283,7 +278,7 @@ def function(program):
         stack = list(x)
         for name, i, j in program:
             stack.append(STEPS[name](stack[-1 - i % len(stack)], stack[-1 - j % len(stack)]))
-        return stack[-1] * 1.0 + 0.0 * x[0]
+        return stack[-1] + 0.0 * (x[0] + x[1] + x[2])
 
     return f
 
@@ -322,8 +317,9 @@ def test_all_routes_agree(program, x):
         assert close(route, gradient)
     h = hessian(f)(x)
     for route in (
-        second, [hvp(f, (x,), (u,)) for u in units], [jvp(grad(f), (x,), (u,))[1] for u in units], [vjp(grad(f), x)[1](u)[0] for u in units],
-        [grad(lambda x, u=u: jvp(f, (x,), (u,))[1])(x) for u in units], jacobian(jacobian(f))(x), [list(c) for c in zip(*h, strict=True)],
+        second, [hvp(f, (x,), (u,)) for u in units], [jvp(grad(f), (x,), (u,))[1] for u in units],
+        [vjp(grad(f), x)[1](u)[0] for u in units], [grad(lambda x, u=u: jvp(f, (x,), (u,))[1])(x) for u in units], jacobian(jacobian(f))(x),
+        [list(c) for c in zip(*h, strict=True)],
     ):  # fmt: skip
         assert close(route, h, 1e-8)
 
@@ -349,7 +345,7 @@ SCALAR_ONLY = {
     [
         (forgets, "needs forgets to return one scalar, and it returned None: does it end in a return statement?"),
         (lambda x: "text", "needs <lambda> to return one scalar, and it returned str 'text': return a Value"),
-        (lambda x: (x, x), "and it returned a tuple of 2: use jacobian(<lambda>) for the derivative of each, vjp for a weighted sum"),
+        (lambda x: (x, x), "and it returned a tuple of 2: use jacobian(<lambda>) for the derivative of each, vjp for"),
         (lambda x: [x], "and it returned a list of 1: use jacobian"),
         (lambda x: {"a": x, "b": [x, x]}, "and it returned a dict of 3: use jacobian"),
         (lambda x: np.array([x, x]), "and it returned a ndarray of 2: use jacobian"),
@@ -363,7 +359,7 @@ def test_functions_that_return_no_scalar(transform, f, message):
 @pytest.mark.parametrize("number", [3.0, 3, True, np.float64(3.0), np.array(3.0)])
 @pytest.mark.parametrize("transform", [grad, lambda f: lambda x: value_and_grad(f)(x)[1]])
 def test_a_plain_number_has_gradient_zero_and_a_warning(number, transform):
-    with pytest.warns(GradientWarning, match=r"returned the plain number .*does not depend on its arguments.*0.*\.data") as caught:
+    with pytest.warns(GradientWarning, match=r"returned the plain number .*does not depend.*0.*\.data") as caught:
         assert transform(lambda x: number)(1.0) == 0.0
     assert caught[0].filename == __file__
 
@@ -383,12 +379,12 @@ def test_argnums_out_of_range(transform, argnums):
 
 
 def test_arguments_passed_by_keyword_cannot_be_differentiated():
-    with pytest.raises(InputValueError, match="called with 0 positional arguments: .* pass the differentiated arguments by position"):
+    with pytest.raises(InputValueError, match=r"called with 0 positional arguments: .* arguments by position"):
         grad(lambda x: x)(x=1.0)
 
 
 @pytest.mark.parametrize("transform", [grad, jacobian, lambda f: lambda x: vjp(f, x), lambda f: lambda x: jvp(f, (x,), (x,))])
-@pytest.mark.parametrize(("x", "place"), [("a", "='a' is a str"), ([1.0, {"k": None, "j": b"b"}], r"\[1\]\['j'\]=b'b' is a bytes")])
+@pytest.mark.parametrize(("x", "place"), [("a", "='a' is a str"), ([1.0, {"j": b"b"}], r"\[1\]\['j'\]=b'b' is a bytes")])
 def test_arguments_that_are_no_numbers(transform, x, place):
     with pytest.raises(InputTypeError, match=place):
         transform(lambda x: x)(x)
@@ -399,18 +395,18 @@ def test_arguments_that_are_no_numbers(transform, x, place):
     [
         (lambda: jvp(lambda x: x[0], ([1.0, 2.0],), ([1.0],)), r"tangents has the structure tuple\(list\(\*\)\), but primals has"),
         (lambda: jvp(lambda x: x, (1.0,), (1.0, 2.0)), "tangents has the structure"),
-        (lambda: hvp(lambda x: x["a"] ** 2, ({"a": 1.0},), ({"b": 1.0},)), r"tangents has .*dict\(b: \*\).* but primals has .*dict\(a"),
-        (lambda: vjp(lambda x: [x, x], 1.0)[1](1.0), r"cotangents has the structure \*, but the result of <lambda> has list\(\*, \*\)"),
+        (lambda: hvp(lambda x: x["a"] ** 2, ({"a": 1.0},), ({"b": 1.0},)), r"tangents has .*dict\(b: .* primals has .*dict\(a"),
+        (lambda: vjp(lambda x: [x, x], 1.0)[1](1.0), r"cotangents has the structure \*, but the result of <lambda> has list"),
         (lambda: vjp(lambda x: x, np.ones(2))[1](np.ones(3)), r"cotangents has the structure ndarray"),
     ],
 )
 def test_structures_that_do_not_match(call, message):
-    with pytest.raises(StructureError, match=f"{message}.*give both the same structure|{message}"):
+    with pytest.raises(StructureError, match=f"{message}.*give both the same structure"):
         call()
 
 
 def test_primals_and_tangents_are_tuples():
-    with pytest.raises(InputTypeError, match=r"primals and tangents of jvp must be tuples of arguments: jvp\(f, \(x,\), \(1\.0,\)\)"):
+    with pytest.raises(InputTypeError, match=r"primals and tangents of jvp must be tuples of arguments: jvp\(f, \(x"):
         jvp(lambda x: x, 1.0, 1.0)
 
 

@@ -135,8 +135,9 @@ class Op:
         self.gather = gather
         self.defaults = defaults
         marks = [f"{{{i}}}" for i in range(self.arity or 0)]
-        self.text = text or f"{name}({', '.join(marks)})"
-        self.latex = latex or rf"\operatorname{{{{{name}}}}}\left({', '.join(marks)}\right)"
+        call = "{all}" if variadic else ", ".join(marks)
+        self.text = text or f"{name}({call})"
+        self.latex = latex or rf"\operatorname{{{{{name}}}}}\left({call}\right)"
         self.edges = (edges,) if isinstance(edges, str) else tuple(edges or ())
         self.symbol = symbol or name
         self.domain = tuple(domain) or (REAL,) * (self.arity or 1)
