@@ -356,7 +356,11 @@ def hinge(scores: Any, labels: Any) -> Any:
     >>> hinge([2.0, 0.5], [1, 1])
     0.25
     """
-    return ops.mean([ops.relu(1.0 - y * s) for s, y in _paired("hinge", scores, labels)])
+    pairs = _paired("hinge", scores, labels)
+    for i, (_, y) in enumerate(pairs):
+        if not isinstance(y, Value) and y not in (-1, 1):
+            raise InputValueError(f"labels[{i}]={y!r} must be -1 or 1: turn 0 and 1 into them with 2 * y - 1")
+    return ops.mean([ops.relu(1.0 - y * s) for s, y in pairs])
 
 
 def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Any:

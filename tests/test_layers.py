@@ -1,0 +1,110 @@
+"""Who may import whom, what importing costs, and that whatever is public says what it is."""
+
+import ast
+import importlib
+import inspect
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd_lite
+
+ROOT = Path(autograd_lite.__file__).parent
+
+# from low to high; a module imports only from rows above its own in this table
+ROWS = [
+    "errors",
+    "tree expression watch",
+    "optim",
+    "ops.row",
+    "ops.numerics ops.piecewise",
+    "ops.arithmetic",
+    "ops.powers",
+    "ops.trigonometry",
+    "ops.special",
+    "ops.activations",
+    "ops.reductions",
+    "ops",
+    "graph",
+    "value",
+    "functional nn",
+]
+RANK = {name: rank for rank, row in enumerate(ROWS) for name in row.split()}
+LATER = len(ROWS)  # modules not in the table stand above it
+
+MODULES = sorted(m.name.removeprefix("autograd_lite.") for m in pkgutil.walk_packages([str(ROOT)], "autograd_lite."))
+
+
+def rank(module):
+    """The row of a module; what is inside a package that is one row stands in that row."""
+    return RANK.get(module, RANK.get("optim") if module.startswith("optim.") else LATER)
+
+
+def path(module):
+    file = ROOT / (module.replace(".", "/") + ".py")
+    return file if file.exists() else ROOT / module.replace(".", "/") / "__init__.py"
+
+
+def imports(module):
+    """The modules of this package that a module imports, anywhere in its text."""
+    is_package = path(module).name == "__init__.py"
+    here = ["autograd_lite", *module.split(".")][: None if is_package else -1]
+    for node in ast.walk(ast.parse(path(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (a.name for a in node.names if a.name.split(".")[0] == "autograd_lite")
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(here[: len(here) + 1 - node.level]) if node.level else ""
+            source = ".".join(filter(None, (base, node.module)))
+            if source.split(".")[0] == "autograd_lite":
+                for alias in node.names:
+                    inner = f"{source}.{alias.name}".removeprefix("autograd_lite.")
+                    yield inner if inner in MODULES else source.removeprefix("autograd_lite.")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_from_lower_rows(module):
+    for other in set(imports(module)):
+        assert other != "autograd_lite", f"{module} imports the top package"
+        inside = module.split(".")[0] == other.split(".")[0] == "optim"
+        later = rank(module) == rank(other) == LATER
+        assert rank(other) < rank(module) or inside or later, f"{module} imports {other}, which is not below it"
+
+
+def test_the_table_names_modules_that_exist_or_will():
+    assert set(RANK) - set(MODULES) <= {"expression", "watch"}
+    assert {m for m in MODULES if m.startswith("ops.")} <= set(RANK)
+    assert {"errors", "graph"} <= set(imports("value"))
+    assert {"arithmetic", "row"} <= {m.removeprefix("ops.") for m in imports("ops.powers")}
+
+
+def test_importing_takes_the_standard_library_only():
+    program = "import sys; import autograd_lite; print(*{m.partition('.')[0] for m in sys.modules})"
+    run = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT.parent)!r}); {program}"]
+    done = subprocess.run(run, capture_output=True, text=True, check=False, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) - set(sys.stdlib_module_names) <= {"autograd_lite", "__main__"}
+
+
+def public():
+    """Every public function and class, and the public methods of the classes, each once by name."""
+    for name in MODULES:
+        module = importlib.import_module(f"autograd_lite.{name}")
+        yield name, module
+        for key, thing in vars(module).items():
+            if key.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
+                continue
+            if inspect.isclass(thing) or inspect.isfunction(thing):
+                yield f"{name}.{key}", thing
+            if inspect.isclass(thing):
+                for method, member in vars(thing).items():
+                    if not method.startswith("_") and (callable(member) or isinstance(member, (property, classmethod))):
+                        yield f"{name}.{key}.{method}", member
+    yield from ((f"ops.{op.name}", op) for op in autograd_lite.ops.TABLE.values())
+
+
+def test_whatever_is_public_has_a_docstring():
+    assert [name for name, thing in public() if not (thing.__doc__ or "").strip()] == []

@@ -1,0 +1,395 @@
+"""Modules: weights, order, structure, gradients; losses against formulas of their own; saving and loading."""
+
+import json
+import math
+import os
+import random
+import re
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import Value, grad, hessian, hvp, jacobian, jvp, nn, value_and_grad, vjp
+from autograd_lite.errors import AutogradError, InputTypeError, InputValueError, StructureError
+from autograd_lite.nn import MLP, Layer, Module, Neuron
+
+# -- neurons, layers, perceptrons -------------------------------------------------------------------------------------
+
+
+def data(module):
+    return [p.data for p in module.parameters()]
+
+
+def test_the_same_seed_gives_the_same_weights():
+    assert data(MLP(2, [3, 1], seed=7)) == data(MLP(2, [3, 1], seed=7)) != data(MLP(2, [3, 1], seed=8))
+    assert data(Layer(2, 3, seed=7)) == data(Layer(2, 3, seed=random.Random(7)))
+    assert data(Neuron(2, seed=7)) == data(Layer(2, 1, seed=7)) == data(MLP(2, [1], seed=7))
+
+
+def test_a_seed_leaves_the_global_generator_alone():
+    random.seed(5)
+    state = random.getstate()
+    model = MLP(3, [8, 8, 1], seed=0)
+    assert random.getstate() == state
+    assert all(-1.0 <= x <= 1.0 for x in data(model))
+
+
+@pytest.mark.parametrize("seed", [0, 2**70, 1.5, "abc", b"abc", random.Random(0), None])
+def test_no_neuron_repeats_another(seed):
+    weights = [p.data for name, p in MLP(3, [4, 4, 1], seed=seed).named_parameters() if ".w." in name]
+    assert len(set(weights)) == len(weights)
+
+
+@pytest.mark.parametrize("k", [0, 1337])
+def test_the_global_seed_gives_micrograds_own_weights(k):
+    theirs = pytest.importorskip("micrograd.nn", reason="micrograd is not installed")
+    random.seed(k)
+    expected = theirs.MLP(2, [16, 16, 1])
+    random.seed(k)
+    model = MLP(2, [16, 16, 1])
+    assert data(model) == data(expected)
+    assert repr(model) == repr(expected)
+    x = [0.3, -0.7]
+    out, other = model(x), expected(x)
+    out.backward()
+    other.backward()
+    assert out.data == pytest.approx(other.data, rel=1e-12)
+    assert [p.grad for p in model.parameters()] == pytest.approx([p.grad for p in expected.parameters()], rel=1e-11)
+
+
+def test_parameters_come_in_order_under_their_paths():
+    model = MLP(2, [2, 1], seed=0)
+    neurons = [n for layer in model.layers for n in layer.neurons]
+    assert [id(p) for p in model.parameters()] == [id(p) for n in neurons for p in (*n.w, n.b)]
+    assert [name for name, _ in model.named_parameters()] == [
+        "layers.0.neurons.0.w.0", "layers.0.neurons.0.w.1", "layers.0.neurons.0.b",
+        "layers.0.neurons.1.w.0", "layers.0.neurons.1.w.1", "layers.0.neurons.1.b",
+        "layers.1.neurons.0.w.0", "layers.1.neurons.0.w.1", "layers.1.neurons.0.b",
+    ]  # fmt: skip
+    assert len(MLP(2, [16, 16, 1]).parameters()) == 337
+
+
+Pair = namedtuple("Pair", "first second")
+
+
+class Zoo(Module):
+    """Parameters in every kind of container, one of them twice."""
+
+    def __init__(self):
+        self.a = Value(1.0)
+        self.table = {"b": Value(2.0), "c": [Value(3.0), None, "text", 7.0]}
+        self.pair = Pair(Value(4.0), (Value(5.0), self.a))
+        self.inner = Neuron(1, "tanh", seed=0)
+        self.rate = 0.5
+
+    def __call__(self, x):
+        b, c = self.table["b"], self.table["c"][0]
+        return (self.a * x + b * c) * self.pair.first + self.pair.second[0] * self.pair.second[1] * self.inner([x]) * self.rate
+
+
+def test_parameters_are_found_in_containers_and_tied_ones_once():
+    zoo = Zoo()
+    names = [name for name, _ in zoo.named_parameters()]
+    assert names == ["a", "table.b", "table.c.0", "pair.0", "pair.1.0", "inner.w.0", "inner.b"]
+    assert data(zoo)[:5] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_tied_parameters_stay_tied_in_transforms():
+    zoo = Zoo()
+    value, g = value_and_grad(lambda m, x: m(x))(zoo, 0.7)
+    out = zoo(0.7)
+    out.backward()
+    assert value == out.data
+    assert g.pair.second[1] is g.a
+    assert type(g.pair) is Pair
+    assert (g.rate, g.table["c"][1:]) == (0.5, [None, "text", 7.0])
+    assert [p.data for p in g.parameters()] == pytest.approx([p.grad for p in zoo.parameters()], rel=1e-14)
+    assert data(zoo)[:5] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("activation", "function", "text"),
+    [
+        ("relu", al.relu, "ReLUNeuron(2)"), ("tanh", al.tanh, "tanhNeuron(2)"), ("linear", lambda z: z, "LinearNeuron(2)"),
+        (None, lambda z: z, "LinearNeuron(2)"), ("identity", lambda z: z, "LinearNeuron(2)"), (al.sin, al.sin, "sinNeuron(2)"),
+        ("leaky_relu", al.leaky_relu, "leaky_reluNeuron(2)"), (lambda z: z * z, lambda z: z * z, "<lambda>Neuron(2)"),
+    ],
+)  # fmt: skip
+def test_activations(activation, function, text):
+    neuron = Neuron(2, activation, seed=0)
+    neuron.w[0].data, neuron.w[1].data, neuron.b.data = 1.0, -2.0, 0.25
+    assert neuron([0.5, 1.0]).data == function(-1.25)
+    assert repr(neuron) == text
+
+
+def test_shapes_of_outputs():
+    assert isinstance(Layer(2, 1, seed=0)([1.0, 2.0]), Value)
+    assert len(Layer(2, 3, seed=0)([1.0, 2.0])) == 3
+    assert isinstance(MLP(2, [3, 1, 2, 1], seed=0)(np.array([1.0, 2.0])), Value)
+    assert len(MLP(1, [1, 2], seed=0)([1.0])) == 2
+    assert repr(MLP(2, [2, 1])) == "MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(2)]]"
+    assert Neuron(2, nonlin=False).activation is None
+
+
+def test_zero_grad():
+    model = MLP(2, [2, 1], "tanh", seed=0)
+    model([1.0, 2.0]).backward()
+    assert any(p.grad for p in model.parameters())
+    model.zero_grad()
+    assert {p.grad for p in model.parameters()} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Neuron(0), "nin=0 must be a whole number of at least 1"),
+        (lambda: Neuron(2.0), r"nin=2\.0 must be a whole number"),
+        (lambda: Neuron(True), "nin=True must be a whole number"),
+        (lambda: Layer(2, -1), "nout=-1 must be a whole number of at least 1"),
+        (lambda: MLP(2, []), r"nouts=\[\] must name at least one layer: MLP\(2, \[16, 16, 1\]\)"),
+        (lambda: MLP(2, [3, 0]), "nout=0 must be a whole number"),
+        (lambda: Neuron(2, "foo"), "activation='foo' is not a function of one number: give 'relu', 'tanh'.*or a function"),
+        (lambda: Neuron(2, "add"), "activation='add' is not a function of one number"),
+        (lambda: Neuron(2, "sum"), "activation='sum' is not a function of one number"),
+        (lambda: Neuron(2)([1.0]), r"len\(x\)=1, but the neuron has 2 inputs: give one number for each"),
+    ],
+)
+def test_messages_of_modules(call, message):
+    with pytest.raises(InputValueError, match=message):
+        call()
+
+
+# -- transforms over modules ------------------------------------------------------------------------------------------
+
+XS, YS = [[0.5, 1.0], [-1.0, 0.25], [2.0, -0.5]], [1.0, -1.0, 0.5]
+
+
+def loss(model, xs, ys):
+    return nn.mse([model(x) for x in xs], ys)
+
+
+def test_the_gradient_has_the_models_shape_and_backwards_numbers():
+    model = MLP(2, [4, 3, 1], "tanh", seed=0)
+    before = data(model)
+    value, g = value_and_grad(loss)(model, XS, YS)
+    out = loss(model, XS, YS)
+    out.backward()
+    assert type(value) is float
+    assert value == out.data
+    assert type(g) is MLP
+    assert [n for n, _ in g.named_parameters()] == [n for n, _ in model.named_parameters()]
+    assert data(g) == pytest.approx([p.grad for p in model.parameters()], rel=1e-12)
+    assert data(model) == before
+    assert {p.op for p in g.parameters()} == {None}
+
+
+def test_nested_transforms_over_a_module():
+    model = Neuron(2, "tanh", seed=3)
+    n = len(model.parameters())
+    units = [al.tree.unflatten(al.tree.flatten(model)[1], [float(i == j) for j in range(n)]) for i in range(n)]
+
+    def f(m):
+        return loss(m, XS, YS)
+
+    def flat(w):
+        return nn.mse([al.tanh(w[0] * x[0] + w[1] * x[1] + w[2]) for x in XS], YS)
+
+    expected = [pytest.approx(row, rel=1e-11, abs=1e-13) for row in hessian(flat)(data(model))]
+    assert data(grad(f)(model)) == pytest.approx(grad(flat)(data(model)), rel=1e-12)
+    assert [data(jvp(grad(f), (model,), (u,))[1]) for u in units] == expected
+    assert [data(hvp(f, (model,), (u,))) for u in units] == expected
+    assert [data(vjp(grad(f), model)[1](u)[0]) for u in units] == expected
+    assert [data(row) for row in jacobian(lambda m: [m(XS[0])])(model)] == [data(grad(lambda m: m(XS[0]))(model))]
+    assert [data(row) for row in jacobian(lambda m: grad(f)(m).parameters())(model)] == expected
+    h = hessian(f)(model)
+    assert [data(row) for row in (*h.w, h.b)] == expected
+
+
+def test_a_step_along_the_gradient_learns():
+    model = MLP(2, [4, 1], "tanh", seed=0)
+    first = loss(model, XS, YS).data
+    for _ in range(50):
+        _, g = value_and_grad(loss)(model, XS, YS)
+        for p, slope in zip(model.parameters(), g.parameters(), strict=True):
+            p.data -= 0.1 * slope.data
+    assert loss(model, XS, YS).data < 0.1 * first
+
+
+# -- losses -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "predictions", "targets", "value", "slopes"),
+    [
+        (nn.mse, [1.0, 2.0, 5.0], [1.0, 4.0, 4.0], 5 / 3, [0.0, -4 / 3, 2 / 3]),
+        (nn.mse, [1e200], [0.0], math.inf, [2e200]),
+        (nn.mae, [1.0, 2.0, 5.0], [1.0, 4.0, 4.0], 1.0, [0.0, -1 / 3, 1 / 3]),
+        (nn.huber, [0.5, 3.0, -4.0, 1.0], [0.0] * 4, (0.125 + 2.5 + 3.5 + 0.5) / 4, [0.125, 0.25, -0.25, 0.25]),
+        (lambda p, y: nn.huber(p, y, delta=2.0), [3.0, 1.0], [0.0, 0.0], (4.0 + 0.5) / 2, [1.0, 0.5]),
+        (nn.huber, [1e200], [0.0], 1e200, [1.0]),
+        (nn.hinge, [2.0, 0.5, -3.0], [1, 1, -1], 0.5 / 3, [0.0, -1 / 3, 0.0]),
+        (nn.hinge, [-1.0], [1], 2.0, [-1.0]),
+        (nn.binary_cross_entropy_with_logits, [0.0], [1], math.log(2.0), [-0.5]),
+        (nn.binary_cross_entropy_with_logits, [40.0, -40.0], [1, 0], math.exp(-40.0),
+         [-math.exp(-40.0) / 2, math.exp(-40.0) / 2]),
+        (nn.binary_cross_entropy_with_logits, [-1000.0, 1000.0], [1, 0], 1000.0, [-0.5, 0.5]),
+        (nn.binary_cross_entropy_with_logits, [1000.0, -1000.0], [1, 0], 0.0, [0.0, 0.0]),
+        (nn.binary_cross_entropy_with_logits, [0.3], [0.25], math.log1p(math.exp(0.3)) - 0.075,
+         [1 / (1 + math.exp(-0.3)) - 0.25]),
+        (nn.cross_entropy, [0.0, 0.0, 0.0], 1, math.log(3.0), [1 / 3, -2 / 3, 1 / 3]),
+        (nn.cross_entropy, [50.0, 0.0], 0, math.exp(-50.0), [-math.exp(-50.0), math.exp(-50.0)]),
+        (nn.cross_entropy, [0.0, 1000.0], 0, 1000.0, [-1.0, 1.0]),
+        (nn.cross_entropy, [1.0, 2.0], [0.25, 0.75], 1.25 + math.log(1 + math.exp(-1.0)) - 1.0,
+         [1 / (1 + math.e) - 0.25, 1 / (1 + math.exp(-1)) - 0.75]),
+    ],
+)  # fmt: skip
+def test_losses_and_their_slopes(f, predictions, targets, value, slopes):
+    assert f(predictions, targets) == pytest.approx(value, rel=4e-15)
+    assert grad(f)(predictions, targets) == pytest.approx(slopes, rel=4e-15)
+    leaves = [Value(p) for p in predictions]
+    out = f(leaves, targets)
+    out.backward()
+    assert [out.data, *(v.grad for v in leaves)] == pytest.approx([value, *slopes], rel=4e-15)
+
+
+def test_cross_entropy_averages_over_rows():
+    rows = [[0.1, 0.2, 0.3], [1.0, -1.0, 0.5]]
+    each = [nn.cross_entropy(row, t) for row, t in zip(rows, [2, 0], strict=True)]
+    for logits, targets in [(rows, [2, 0]), (np.array(rows), np.array([2, 0])), (rows, [[0, 0, 1], [1, 0, 0]])]:
+        assert nn.cross_entropy(logits, targets) == pytest.approx(sum(each) / 2, rel=1e-15)
+
+
+@pytest.mark.parametrize("f", [nn.mse, nn.mae, nn.huber, nn.hinge, nn.binary_cross_entropy_with_logits])
+def test_losses_take_scalars_arrays_and_values(f):
+    expected = f([0.3], [1.0])
+    assert f(0.3, 1.0) == expected
+    assert f(np.array([0.3]), np.array([1.0])) == expected
+    assert f(Value(0.3), 1).data == f([Value(0.3)], [Value(1.0)]).data == expected
+    assert f([0.3] * 4, [1.0] * 4) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: nn.mse([1.0], [1.0, 2.0]), StructureError, "mse of 1 predictions and 2 targets: give one target for each"),
+        (lambda: nn.hinge([], []), InputValueError, "hinge of no predictions has no mean: give at least one"),
+        (lambda: nn.huber([1.0], [1.0], 0.0), InputValueError, r"delta=0\.0 must be above 0: it is where the loss turns"),
+        (lambda: nn.huber([1.0], [1.0], math.nan), InputValueError, "delta=nan must be above 0"),
+        (lambda: nn.cross_entropy(1.0, 0), InputTypeError, r"logits=1\.0 must be a row of scores, one for each class"),
+        (lambda: nn.cross_entropy([1.0, 2.0], 2), InputValueError, "target=2 must be the index of one of 2 classes, 0 to 1"),
+        (lambda: nn.cross_entropy([1.0, 2.0], -1), InputValueError, "target=-1 must be the index"),
+        (lambda: nn.cross_entropy([1.0, 2.0], 0.5), InputValueError, r"target=0\.5 must be the index"),
+        (lambda: nn.cross_entropy([[1.0, 2.0]], [0, 1]), StructureError, "cross_entropy of 1 predictions and 2 targets"),
+        (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), InputValueError, r"dot\(\) of 1 and 2 items"),
+    ],
+)
+def test_messages_of_losses(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+class Line(Module):
+    def __init__(self, w, b):
+        self.w, self.b = Value(w), Value(b)
+
+
+@pytest.mark.parametrize(("w", "b"), [(1.5, -0.0), (0.1, 5e-324), (math.inf, -math.inf), (math.nan, 1.7976931348623157e308)])
+def test_parameters_survive_to_the_bit(tmp_path, w, b):
+    Line(w, b).save(tmp_path / "line.json")
+    line = Line(0.0, 0.0)
+    line.load(str(tmp_path / "line.json"))
+    assert [x.hex() for x in data(line)] == [w.hex(), b.hex()]
+
+
+def test_the_file_is_json_of_the_documented_form(tmp_path):
+    Line(math.nan, -math.inf).save(tmp_path / "line.json")
+    assert json.loads((tmp_path / "line.json").read_text(), parse_constant=pytest.fail) == {
+        "format": "autograd_lite.parameters",
+        "version": 1,
+        "parameters": {"w": "nan", "b": "-inf"},
+    }
+    assert os.listdir(tmp_path) == ["line.json"]
+
+
+def test_a_model_survives(tmp_path):
+    model, other = MLP(2, [3, 1], seed=0), MLP(2, [3, 1], seed=1)
+    model.save(tmp_path / "model.json")
+    same = other.parameters()
+    other.load(tmp_path / "model.json")
+    assert data(other) == data(model)
+    assert other.parameters() == same
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace", "fdopen"])
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, broken, error):
+    path = tmp_path / "line.json"
+    Line(1.0, 2.0).save(path)
+    old = path.read_bytes()
+
+    def fail(first, *args, **kwargs):
+        if broken == "fdopen":
+            os.close(first)
+        raise error
+
+    monkeypatch.setattr(os, broken, fail)
+    with pytest.raises(type(error)):
+        Line(3.0, 4.0).save(path)
+    assert path.read_bytes() == old
+    assert os.listdir(tmp_path) == ["line.json"]
+
+
+GOOD = {"format": "autograd_lite.parameters", "version": 1, "parameters": {"w": 1.0, "b": 2.0}}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is not JSON .*: give a file written by save"),
+        (b"{", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        ([1.0], "does not hold autograd_lite.parameters: give a file written by save"),
+        ({}, "does not hold autograd_lite.parameters"),
+        (GOOD | {"format": "other"}, "does not hold autograd_lite.parameters"),
+        (GOOD | {"version": 2}, "has version 2, this library reads 1: save it again"),
+        ({"format": GOOD["format"]}, "has version None"),
+        (GOOD | {"parameters": [1.0]}, "has no table of parameters: give a file"),
+        (GOOD | {"parameters": {"w": 5.0}}, "lacks b: it was saved from a module of another shape"),
+        (GOOD | {"parameters": {}}, "lacks w, b"),
+        (GOOD | {"parameters": {"w": 5.0, "b": 5.0, "c": 5.0}}, "also holds c: it was saved from a module of another shape"),
+        (GOOD | {"parameters": dict.fromkeys("wbcdefg", 5.0)}, "also holds c, d, e and 2 more"),
+        (GOOD | {"parameters": {"w": 5.0, "b": "x"}}, "gives b='x', which is not a number: give a file"),
+        (GOOD | {"parameters": {"w": 5.0, "b": None}}, "gives b=None, which is not a number"),
+        (GOOD | {"parameters": {"w": 5.0, "b": True}}, "gives b=True, which is not a number"),
+        (GOOD | {"parameters": {"w": 5.0, "b": [1.0]}}, r"gives b=\[1\.0\], which is not a number"),
+    ],
+)
+def test_files_that_are_refused_change_nothing(tmp_path, content, message):
+    path = tmp_path / "line.json"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    line = Line(1.0, 2.0)
+    with pytest.raises(InputValueError, match=f"{re.escape(str(path))} {message}") as caught:
+        line.load(path)
+    assert isinstance(caught.value, ValueError)
+    assert data(line) == [1.0, 2.0]
+
+
+def test_a_number_beyond_a_double_changes_nothing(tmp_path):
+    path = tmp_path / "line.json"
+    path.write_text(json.dumps(GOOD | {"parameters": {"w": 5.0, "b": 10**400}}))
+    line = Line(1.0, 2.0)
+    with pytest.raises(AutogradError):
+        line.load(path)
+    assert data(line) == [1.0, 2.0]
+
+
+def test_a_missing_file_is_pythons_own_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Line(1.0, 2.0).load(tmp_path / "none.json")
+    with pytest.raises(FileNotFoundError):
+        Line(1.0, 2.0).save(tmp_path / "none" / "line.json")
