@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import math
 import os
-import random
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import ops
 from .errors import InputTypeError, InputValueError, StructureError
+from .files import write_atomically
 from .tree import as_float
 from .value import Value
+
+if TYPE_CHECKING:
+    import random
 
 __all__ = [
     "MLP", "Layer", "Module", "Neuron", "binary_cross_entropy_with_logits", "cross_entropy", "hinge", "huber", "mae", "mse",
@@ -81,17 +82,7 @@ class Module:
         """
         parameters = {n: p.data if math.isfinite(p.data) else str(p.data) for n, p in self.named_parameters()}
         text = json.dumps({"format": FORMAT, "version": VERSION, "parameters": parameters}, indent=1, allow_nan=False)
-        path = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_atomically(path, text + "\n")
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Set the parameters from a file that `save` wrote.
@@ -99,7 +90,8 @@ class Module:
         Raises InputValueError, with nothing changed, where the file is not one or names other parameters.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            with open(path, encoding="utf-8") as file:
+                content = json.loads(file.read())
         except ValueError as error:
             raise InputValueError(f"{path} is not JSON ({error}): give a file written by save()") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -192,6 +184,13 @@ def _activation(activation: str | Activation | None) -> Activation | None:
     return op
 
 
+def _source(seed: int | random.Random | None) -> Any:
+    """Where weights are drawn from: a generator of their own, or without a seed the `random` module's."""
+    import random
+
+    return random if seed is None else random.Random(seed) if isinstance(seed, int) else seed
+
+
 def _count(name: str, n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise InputValueError(f"{name}={n!r} must be a whole number of at least 1")
@@ -220,7 +219,7 @@ class Neuron(Module):
         seed: int | random.Random | None = None,
         nonlin: bool = True,
     ) -> None:
-        draw = seed if isinstance(seed, random.Random) else random.Random(seed) if seed is not None else random
+        draw = _source(seed)
         self.w = [Value(draw.uniform(-1.0, 1.0)) for _ in range(_count("nin", nin))]
         self.b = Value(0.0)
         self.activation = _activation(activation) if nonlin else None
@@ -253,7 +252,7 @@ class Layer(Module):
         seed: int | random.Random | None = None,
         nonlin: bool = True,
     ) -> None:
-        draw = random.Random(seed) if isinstance(seed, int) else seed
+        draw = _source(seed)
         self.neurons = [Neuron(nin, activation, draw, nonlin) for _ in range(_count("nout", nout))]
 
     def __call__(self, x: Sequence[Any]) -> Any:
@@ -287,7 +286,7 @@ class MLP(Module):
     ) -> None:
         if not nouts:
             raise InputValueError(f"nouts={nouts!r} must name at least one layer: MLP(2, [16, 16, 1])")
-        draw = random.Random(seed) if isinstance(seed, int) else seed
+        draw = _source(seed)
         sizes = [nin, *nouts]
         self.layers = [Layer(n, m, activation, draw, nonlin=i < len(nouts) - 1) for i, (n, m) in enumerate(pairwise(sizes))]
 

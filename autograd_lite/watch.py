@@ -7,11 +7,11 @@ attribute look-up, before it pays for anything here.
 from __future__ import annotations
 
 import math
+import os.path
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from .errors import AnomalyError, InputValueError, InvalidValueError, PoleError, RangeError
@@ -108,7 +108,7 @@ def source_line() -> str:
     frame: Any = sys._getframe(1)
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
         frame = frame.f_back
-    return f"{PurePath(frame.f_code.co_filename).name}:{frame.f_lineno}" if frame is not None else "unknown line"
+    return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "unknown line"
 
 
 def check(op: Any, names: Sequence[str | None], values: Sequence[float], result: float, where: str | None) -> None:
