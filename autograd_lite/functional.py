@@ -11,12 +11,13 @@ sweep from the result stops at them.  A second derivative needs no more than the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import index
 from typing import Any
 
 from . import graph, ops
 from .errors import GradientWarning, InputTypeError, InputValueError
-from .tree import Spec, as_float, flatten, flatten_like, is_scalar, unflatten
+from .tree import Spec, array_of, as_float, flatten, flatten_like, is_scalar, rebuild, unflatten
 from .value import Value
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -28,20 +29,27 @@ class _Inputs:
     """The differentiated arguments as fresh input nodes, and the way back to their structure."""
 
     def __init__(self, transform: str, f: Function, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
-        self.single = isinstance(argnums, int)
+        self.single = hasattr(argnums, "__index__")
         self.f_name = getattr(f, "__name__", None) or repr(f)
         self.transform = transform
         self.nodes: list[Value] = []
         self.specs: list[Spec] = []
         self.in_graph = False  # whether some argument is a Value, whose graph the result must join
         self.args = list(args)
-        numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+        try:
+            numbers = (index(argnums),) if self.single else tuple(map(index, argnums))  # type: ignore[arg-type]
+        except TypeError:
+            raise InputTypeError(f"argnums={argnums!r} of {transform} must be a whole number or a tuple of them") from None
         for number in numbers:
             if not -len(args) <= number < len(args):
                 raise InputValueError(
                     f"argnums={argnums} of {transform}, but {self.f_name} was called with {len(args)} positional "
                     f"argument{'s' * (len(args) != 1)}: count from 0, and pass the differentiated arguments by position"
                 )
+        numbers = tuple(number % len(args) for number in numbers)
+        if len(set(numbers)) < len(numbers):
+            raise InputValueError(f"argnums={argnums} of {transform} names an argument twice: name each once")
+        for number in numbers:
             leaves, spec = flatten(args[number], f"argument {number} of {self.f_name}")
             nodes = [self._lift(leaf, number) for leaf in leaves]
             self.nodes += nodes
@@ -63,6 +71,18 @@ class _Inputs:
         supply = iter(leaves)
         trees = [unflatten(spec, [next(supply) for _ in range(_size(spec))]) for spec in self.specs]
         return trees[0] if self.single else tuple(trees)
+
+    def restore_block(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Any:
+        """The rows of a Jacobian that belong to an array of results: the inputs' structure with arrays at its leaves."""
+        places = iter(range(len(self.nodes)))
+        trees = [_block(spec, rows, shape, places) for spec in self.specs]
+        return trees[0] if self.single else tuple(trees)
+
+    def results(self, out: Any) -> tuple[list[Any], Spec]:
+        """The scalars that f returned, and their structure."""
+        if out is None:
+            raise InputTypeError(f"{self.transform} of {self.f_name}, which returned None: does it end in a return statement?")
+        return flatten(out, f"result of {self.f_name}")
 
     def scalar(self, out: Any) -> Any:
         """The one scalar that f returned, or an error that names what to use instead."""
@@ -115,7 +135,29 @@ def _size(spec: Spec) -> int:
 
 def _node(x: Any) -> Value:
     """A result as a node; a plain number becomes a constant one, which depends on nothing."""
-    return x if isinstance(x, Value) else Value._record(ops.identity, (as_float(x),))
+    if isinstance(x, Value) and x.op is not None:
+        return x
+    return Value._record(ops.identity, (x if isinstance(x, Value) else as_float(x),))  # never a leaf of the user's itself
+
+
+def _block(spec: Spec, rows: list[list[Any]], shape: tuple[int, ...], places: Iterator[int]) -> Any:
+    """One argument's part of `restore_block`; `places` are the columns still to be used."""
+    if spec.kind is None:
+        column = next(places)
+        return array_of([row[column] for row in rows], shape)
+    if spec.detail is not None and hasattr(spec.kind, "ravel"):
+        columns = [next(places) for _ in spec.children]
+        return array_of([row[column] for row in rows for column in columns], shape + spec.detail)
+    return rebuild(spec, [_block(child, rows, shape, places) for child in spec.children])
+
+
+def _jacobian_tree(spec: Spec, rows: Iterator[list[Any]], inputs: _Inputs) -> Any:
+    """The structure of the results with each scalar replaced by the structure of the inputs; arrays join their shapes."""
+    if spec.kind is None:
+        return inputs.restore(next(rows))
+    if hasattr(spec.kind, "ravel"):
+        return inputs.restore_block([next(rows) for _ in spec.children], spec.detail)
+    return rebuild(spec, [_jacobian_tree(child, rows, inputs) for child in spec.children])
 
 
 def _plain(x: Any) -> Any:
@@ -167,11 +209,16 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     Args and errors: as `value_and_grad`.
     """
+    return _grad("grad", f, argnums)
+
+
+def _grad(transform: str, f: Function, argnums: int | Sequence[int]) -> Function:
+    """`grad`, naming another transform in its errors."""
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        return _value_and_grad("grad", f, argnums, args, kwargs)[1]
+        return _value_and_grad(transform, f, argnums, args, kwargs)[1]
 
-    transformed.__name__ = f"grad_{getattr(f, '__name__', 'f')}"
+    transformed.__name__ = f"{transform}_{getattr(f, '__name__', 'f')}"
     return transformed
 
 
@@ -191,7 +238,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     Raises StructureError where the pullback's argument does not mirror the result.
     """
     inputs = _Inputs("vjp", f, primals, tuple(range(len(primals))))
-    outs, spec = flatten(f(*inputs.args), f"result of {inputs.f_name}")
+    outs, spec = inputs.results(f(*inputs.args))
     in_graph = inputs.in_graph or graph.has_leaves([o for o in outs if isinstance(o, Value)], frozenset(inputs.nodes))
 
     def pullback(cotangents: Any) -> Any:
@@ -225,7 +272,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     spec = flatten(tuple(primals))[1]
     given = flatten_like(spec, tuple(tangents), "tangents", "primals")
     inputs = _Inputs("jvp", f, tuple(primals), tuple(range(len(primals))))
-    outs, out_spec = flatten(f(*inputs.args), f"result of {inputs.f_name}")
+    outs, out_spec = inputs.results(f(*inputs.args))
     inputs.in_graph |= any(isinstance(t, Value) for t in given)
     form, in_graph = inputs.linear_form(outs)
     rates = {x: t if isinstance(t, Value) else as_float(t, "tangent") for x, t in zip(inputs.nodes, given, strict=True)}
@@ -251,7 +298,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("jacobian", f, args, argnums)
-        outs, spec = flatten(f(*inputs.args, **kwargs), f"result of {inputs.f_name}")
+        outs, spec = inputs.results(f(*inputs.args, **kwargs))
         form, in_graph = inputs.linear_form(outs)
         if len(inputs.nodes) < len(outs):
             columns = [graph.push(form, {x: 1.0}) for x in inputs.nodes]
@@ -263,7 +310,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
                 rows.append([adjoint.get(x, 0.0) for x in inputs.nodes])
         if in_graph:
             rows = [list(map(_node, row)) for row in rows]
-        return unflatten(spec, [inputs.restore(row) for row in rows])
+        return _jacobian_tree(spec, iter(rows), inputs)
 
     transformed.__name__ = f"jacobian_{getattr(f, '__name__', 'f')}"
     return transformed
@@ -279,7 +326,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     Args and errors: as `grad`; the structure is that of ``jacobian(grad(f))``.
     """
-    return jacobian(grad(f, argnums), argnums)
+    return jacobian(_grad("hessian", f, argnums), argnums)
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -297,4 +344,4 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     Returns the structure of the argument, a tuple where there are several.
     """
     argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
-    return jvp(grad(f, argnums), primals, tangents)[1]
+    return jvp(_grad("hvp", f, argnums), primals, tangents)[1]

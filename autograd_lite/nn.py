@@ -11,12 +11,14 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from numbers import Real
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from . import ops
-from .errors import InputTypeError, InputValueError, StructureError
+from .errors import InputTypeError, InputValueError, NotALeafError, StructureError
 from .files import write_atomically
-from .tree import as_float
+from .tree import an, as_float
 from .value import Value
 
 if TYPE_CHECKING:
@@ -70,8 +72,9 @@ class Module:
     def tree_unflatten(cls, shape: _Shape, children: Sequence[Any]) -> Module:
         """A module like the one flattened, holding `children` as its parameters."""
         own = shape.module.parameters()
-        replaced = {p: c if isinstance(c, Value) else Value(c) for p, c in zip(own, children, strict=True)}
-        copy: Module = _rebuilt(shape.module, replaced)
+        # a number becomes a parameter of its own; a row of a Hessian may put whole modules in the parameters' places
+        replaced = {p: Value(c) if isinstance(c, Real) else c for p, c in zip(own, children, strict=True)}
+        copy: Module = _rebuilt(shape.module, replaced, {})
         return copy
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -92,7 +95,7 @@ class Module:
         try:
             with open(path, encoding="utf-8") as file:
                 content = json.loads(file.read())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputValueError(f"{path} is not JSON ({error}): give a file written by save()") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputValueError(f"{path} does not hold {FORMAT}: give a file written by save()")
@@ -106,6 +109,8 @@ class Module:
         if extra := [n for n in saved if n not in own]:
             raise InputValueError(f"{path} also holds {_some(extra)}: it was saved from a module of another shape")
         numbers = {n: _saved_number(saved[n], n, path) for n in own}
+        if computed := [n for n, p in own.items() if p.op is not None]:
+            raise NotALeafError(f"{_some(computed)} cannot be set: computed from other Values; keep only leaves in a module")
         for name, p in own.items():
             p.data = numbers[name]
 
@@ -137,36 +142,53 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _walk(thing: Any, path: str) -> Iterator[tuple[str, Value]]:
+def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
+    """The Values in a module or container with their paths; a module within itself is walked once."""
     if isinstance(thing, Value):
         yield path, thing
         return
+    items: Any
     if isinstance(thing, Module):
-        items: Any = vars(thing).items()
+        if any(thing is outer for outer in inside):
+            return
+        inside = (*inside, thing)
+        items = vars(thing).items()
     elif isinstance(thing, dict):
         items = thing.items()
     elif isinstance(thing, (list, tuple)):
         items = enumerate(thing)
+    elif _holds_objects(thing):
+        items = enumerate(thing.ravel().tolist())
     else:
         return
     for key, inner in items:
-        yield from _walk(inner, f"{path}.{key}" if path else str(key))
+        yield from _walk(inner, f"{path}.{key}" if path else str(key), inside)
 
 
-def _rebuilt(thing: Any, replaced: dict[Value, Value]) -> Any:
-    """A copy that holds other parameters; what is not a container is shared."""
+def _holds_objects(thing: Any) -> bool:
+    """Whether it is a NumPy array of objects, in which Values can be."""
+    return bool(getattr(getattr(thing, "dtype", None), "hasobject", False))
+
+
+def _rebuilt(thing: Any, replaced: dict[Value, Any], copies: dict[int, Any]) -> Any:
+    """A copy that holds other parameters; what is not a container is shared, what is shared stays so."""
     if isinstance(thing, Value):
         return replaced[thing]
     if isinstance(thing, Module):
-        copy = object.__new__(type(thing))
-        vars(copy).update({k: _rebuilt(v, replaced) for k, v in vars(thing).items()})
-        return copy
+        if id(thing) not in copies:
+            copies[id(thing)] = copy = object.__new__(type(thing))
+            vars(copy).update({k: _rebuilt(v, replaced, copies) for k, v in vars(thing).items()})
+        return copies[id(thing)]
     if isinstance(thing, dict):
-        return {k: _rebuilt(v, replaced) for k, v in thing.items()}
+        return {k: _rebuilt(v, replaced, copies) for k, v in thing.items()}
     if isinstance(thing, tuple) and hasattr(thing, "_fields"):
-        return type(thing)(*(_rebuilt(v, replaced) for v in thing))
+        return type(thing)(*(_rebuilt(v, replaced, copies) for v in thing))
     if isinstance(thing, (list, tuple)):
-        return type(thing)(_rebuilt(v, replaced) for v in thing)
+        return type(thing)(_rebuilt(v, replaced, copies) for v in thing)
+    if _holds_objects(thing):
+        copy = thing.copy()
+        copy.ravel()[:] = [_rebuilt(v, replaced, copies) for v in thing.ravel().tolist()]
+        return copy
     return thing
 
 
@@ -188,7 +210,14 @@ def _source(seed: int | random.Random | None) -> Any:
     """Where weights are drawn from: a generator of their own, or without a seed the `random` module's."""
     import random
 
-    return random if seed is None else random.Random(seed) if isinstance(seed, int) else seed
+    if seed is None:
+        return random
+    if hasattr(seed, "uniform"):
+        return seed
+    try:
+        return random.Random(index(seed))
+    except TypeError:
+        raise InputTypeError(f"seed={seed!r} is {an(seed)}: give a whole number, a random.Random or None") from None
 
 
 def _count(name: str, n: Any) -> int:
@@ -284,6 +313,8 @@ class MLP(Module):
         activation: str | Activation | None = "relu",
         seed: int | random.Random | None = None,
     ) -> None:
+        if not hasattr(nouts, "__len__"):
+            raise InputTypeError(f"nouts={nouts!r} is {an(nouts)}: give a list with the neurons of each layer, [16, 16, 1]")
         if not nouts:
             raise InputValueError(f"nouts={nouts!r} must name at least one layer: MLP(2, [16, 16, 1])")
         draw = _source(seed)
@@ -385,7 +416,7 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     if not hasattr(logits, "__iter__"):
         raise InputTypeError(f"logits={logits!r} must be a row of scores, one for each class, or a list of rows")
     rows = list(logits)
-    if not rows or not hasattr(rows[0], "__iter__"):
+    if rows and not hasattr(rows[0], "__iter__"):
         rows, targets = [rows], [targets]
     return ops.mean([_row_entropy(list(row), t) for row, t in _paired("cross_entropy", rows, targets)])
 
@@ -393,7 +424,8 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
 def _row_entropy(row: list[Any], target: Any) -> Any:
     if hasattr(target, "__iter__"):
         return -ops.dot(list(target), ops.log_softmax(row))
-    index = int(target)
-    if index != target or not 0 <= index < len(row):
+    if not row:
+        raise InputValueError("cross_entropy of a row of no scores: give one for each class")
+    if target not in range(len(row)):
         raise InputValueError(f"target={target!r} must be the index of one of {len(row)} classes, 0 to {len(row) - 1}")
-    return -ops.log_softmax(row, index)
+    return -ops.log_softmax(row, int(target))

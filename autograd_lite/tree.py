@@ -7,6 +7,7 @@ that is how ``nn.Module`` does it.  Imports `errors` only, and NumPy never: an a
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -28,16 +29,19 @@ def as_float(number: Any, what: str = "data") -> float:
         return number
     if isinstance(number, numbers.Real):
         try:
-            return float(number)
+            result = float(number)
         except OverflowError:
-            raise InputOverflowError(
-                f"{what} is a {type(number).__name__} too large for a double (limit 1.8e308): scale it down first"
-            ) from None
+            result = math.inf
+        except TypeError:  # np.timedelta64 calls itself an integer
+            raise InputTypeError(_not_a_number(number, what)) from None
+        if math.isinf(result) and number != result:
+            raise InputOverflowError(f"{what} is {an(number)} too large for a double (limit 1.8e308): scale it down first")
+        return result
     if getattr(number, "shape", None) == () and hasattr(number, "item"):  # np.bool_, a 0-d array or tensor
         item = number.item()
         if item is not number:
             return as_float(item, what)
-    raise InputTypeError(f"{what}={_short(number)} is {_kind(number)}, not a real number: {_repair(number)}")
+    raise InputTypeError(_not_a_number(number, what))
 
 
 def is_scalar(x: Any) -> bool:
@@ -55,8 +59,14 @@ def _short(x: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _kind(x: Any) -> str:
-    return "None" if x is None else f"a {type(x).__name__}"
+def an(x: Any) -> str:
+    """What kind of thing `x` is, with its article: "an int", "a str", "None"."""
+    name = type(x).__name__
+    return "None" if x is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _not_a_number(x: Any, what: str) -> str:
+    return f"{what}={_short(x)} is {an(x)}, not a real number: {_repair(x)}"
 
 
 def _repair(x: Any) -> str:
@@ -119,7 +129,7 @@ def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
         steps = (f".flat[{i}]" for i in range(len(children)))
     else:
         raise InputTypeError(
-            f"{where}={_short(tree)} is {_kind(tree)}: expected numbers or Values, alone or nested in "
+            f"{where}={_short(tree)} is {an(tree)}: expected numbers or Values, alone or nested in "
             f"lists, tuples, dicts, NumPy arrays or modules; {_repair(tree)}"
         )
     return Spec(cls, detail, tuple(_flatten(c, leaves, where + s) for c, s in zip(children, steps, strict=True)))
@@ -135,13 +145,17 @@ def unflatten(spec: Spec, leaves: Sequence[Any]) -> Any:
 
 
 def _unflatten(spec: Spec, supply: Iterator[Any]) -> Any:
-    cls, detail, specs = spec
-    if cls is None:
+    if spec.kind is None:
         try:
             return next(supply)
         except StopIteration:
             raise StructureError("too few leaves for the structure: give as many as flatten returned") from None
-    children = [_unflatten(s, supply) for s in specs]
+    return rebuild(spec, [_unflatten(s, supply) for s in spec.children])
+
+
+def rebuild(spec: Spec, children: list[Any]) -> Any:
+    """One container of the kind that `spec` says, holding `children`."""
+    cls, detail, _ = spec
     if cls is type(None):
         return None
     if hasattr(cls, "tree_unflatten"):
@@ -152,18 +166,18 @@ def _unflatten(spec: Spec, supply: Iterator[Any]) -> Any:
         return cls(*children) if hasattr(cls, "_fields") else tuple(children)
     if issubclass(cls, list):
         return children
-    return _array(children, detail)
+    return array_of(children, detail)
 
 
-def _array(children: list[Any], shape: tuple[int, ...]) -> Any:
+def array_of(children: list[Any], shape: tuple[int, ...]) -> Any:
+    """A NumPy array of floats, or of objects where some child is something else."""
     import numpy as np  # the caller gave an array, so it is there
 
-    if children and all(isinstance(c, np.ndarray) for c in children):  # a Jacobian's rows: shape of out, then of in
-        return np.stack(children).reshape(shape + children[0].shape)
     if all(c.__class__ is float for c in children):
         return np.array(children, dtype=float).reshape(shape)
     array = np.empty(len(children), dtype=object)
-    array[:] = children
+    for i, child in enumerate(children):  # one by one: a child may be an array itself
+        array[i] = child
     return array.reshape(shape)
 
 
@@ -181,20 +195,38 @@ def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
 
 
 def flatten_like(spec: Spec, tree: Any, what: str = "argument", like: str = "the other") -> list[Any]:
-    """The scalars of `tree`, which must have the structure `spec`."""
+    """The scalars of `tree` in the order of `spec`, whose structure it must have; a dict's keys may come in any order."""
     leaves, other = flatten(tree, what)
-    if not _mirrors(spec, other):
+    order = _matched(spec, other, iter(range(len(leaves))))
+    if order is None:
         raise StructureError(
             f"{what} has the structure {describe(other)}, but {like} has {describe(spec)}: give both the same structure"
         )
-    return leaves
+    return [leaves[i] for i in order]
 
 
-def _mirrors(a: Spec, b: Spec) -> bool:
-    same_kind = a.kind is b.kind or (a.kind in (list, tuple) and b.kind in (list, tuple))
-    return (
-        same_kind and a.detail == b.detail and len(a.children) == len(b.children) and all(map(_mirrors, a.children, b.children))
-    )
+def _matched(spec: Spec, other: Spec, places: Iterator[int]) -> list[int] | None:
+    """For each leaf of `spec` the place of the same leaf in `other`; None where the structures differ."""
+    same_kind = spec.kind is other.kind or (spec.kind in (list, tuple) and other.kind in (list, tuple))
+    if not same_kind or len(spec.children) != len(other.children):
+        return None
+    if spec.kind is None:
+        return [next(places)]
+    children = spec.children
+    keys = list(range(len(children)))
+    if issubclass(spec.kind, dict):
+        if set(spec.detail) != set(other.detail):
+            return None
+        keys = [spec.detail.index(key) for key in other.detail]
+    elif spec.detail != other.detail:
+        return None
+    found: dict[int, list[int]] = {}
+    for key, child in zip(keys, other.children, strict=True):
+        part = _matched(children[key], child, places)
+        if part is None:
+            return None
+        found[key] = part
+    return [place for key in range(len(children)) for place in found[key]]
 
 
 def describe(spec: Spec) -> str:
@@ -203,6 +235,8 @@ def describe(spec: Spec) -> str:
         return "*"
     if issubclass(spec.kind, dict):
         inside = ", ".join(f"{k}: {describe(s)}" for k, s in zip(spec.detail, spec.children, strict=True))
+    elif isinstance(spec.detail, tuple) and hasattr(spec.kind, "ravel"):
+        return f"{spec.kind.__name__} of shape {spec.detail}"
     elif len(spec.children) > 4 and all(s == LEAF for s in spec.children):
         inside = f"{len(spec.children)} scalars"
     else:

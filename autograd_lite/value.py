@@ -5,12 +5,13 @@ Imports `ops`, `graph`, `tree` and `errors`.  Every operator and method is one l
 
 from __future__ import annotations
 
+import numbers
 import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
 from operator import attrgetter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from . import graph, ops, watch
 from .errors import InputTypeError, NotALeafError
@@ -20,7 +21,10 @@ from .tree import as_float
 __all__ = ["Value"]
 
 _new = object.__new__
-_commit = threading.Lock()
+_commit = threading.RLock()  # one that a signal handler may take again
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class _NeitherError(Exception):
@@ -29,6 +33,13 @@ class _NeitherError(Exception):
 
 def _neither(arg: Any) -> NoReturn:
     raise _NeitherError
+
+
+def _described(method: Method, op: Op) -> Method:
+    """The method under the name and first sentence of its row."""
+    method.__name__, method.__qualname__ = op.name, f"Value.{op.name}"
+    method.__doc__ = (op.__doc__ or "").split("\n\n")[0]
+    return method
 
 
 def _unary(op: Op) -> Callable[[Value], Value]:
@@ -46,8 +57,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
         out.name = None
         return _watched(out) if watch.active else out
 
-    method.__doc__ = (op.__doc__ or "").split("\n\n")[0]
-    return method
+    return _described(method, op)
 
 
 def _binary(op: Op) -> Callable[[Value, Any], Any]:
@@ -76,8 +86,7 @@ def _binary(op: Op) -> Callable[[Value, Any], Any]:
         out.name = None
         return _watched(out) if watch.active else out
 
-    method.__doc__ = (op.__doc__ or "").split("\n\n")[0]
-    return method
+    return _described(method, op)
 
 
 def _reflected(op: Op) -> Callable[[Value, Any], Any]:
@@ -100,7 +109,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Any]:
         out.name = None
         return _watched(out) if watch.active else out
 
-    return method
+    return _described(method, op)
 
 
 def _compared(relation: Op) -> Callable[[Any, object], bool]:
@@ -108,10 +117,14 @@ def _compared(relation: Op) -> Callable[[Any, object], bool]:
     forward = relation.forward
 
     def method(self: Value, other: object) -> bool:
-        y = other._data if isinstance(other, Value) else _other_number(other, relation)
+        if isinstance(other, Value):
+            return bool(forward(self._data, other._data))
+        if isinstance(other, numbers.Real):  # as it is: Python compares a float with any int exactly
+            return bool(forward(self._data, other))
+        y = _other_number(other, relation)
         return y if y is NotImplemented else bool(forward(self._data, y))
 
-    return method
+    return _described(method, relation)
 
 
 def _other_number(other: Any, op: Op) -> Any:
@@ -119,11 +132,11 @@ def _other_number(other: Any, op: Op) -> Any:
     if isinstance(other, (str, bytes, complex)) or other is None or type(other).__name__ == "Decimal":
         if op.name in ("eq", "ne"):
             return NotImplemented
-        as_float(other, f"operand of {op.symbol}")
+        as_float(other, f"operand of {op.name}()")
     if getattr(other, "shape", ()) != ():
         return NotImplemented
     try:
-        return as_float(other, f"operand of {op.symbol}")
+        return as_float(other, f"operand of {op.name}()")
     except InputTypeError:
         return NotImplemented
 
@@ -209,7 +222,10 @@ class Value:
         return format(self._data, spec) if spec else str(self)
 
     def detach(self) -> Value:
-        """A new leaf of the same value and name, which no gradient passes."""
+        """A new leaf of the same value and name, which no gradient passes.
+
+        To a transform it is a Value from the surroundings; inside a function `stop_gradient` is the better word.
+        """
         return Value(self._data, self.name)
 
     def zero_grad(self) -> None:
@@ -287,6 +303,12 @@ class Value:
             totals = [_sum(leaf.grad, g, create_graph) for leaf, g in inputs.items()]
             # One call that runs no Python code of ours: neither a signal nor another thread can come in between.
             deque(map(_set_grad, chain(inputs, nodes), chain(totals, grads)), maxlen=0)
+
+    def explain(self, **options: Any) -> Any:
+        """The backward pass from here in readable steps: see `autograd_lite.explain`."""
+        from .explain import explain
+
+        return explain(self, **options)
 
     # -- operators ----------------------------------------------------------------------------------------------------
 
@@ -460,6 +482,8 @@ _set_grad = vars(Value)["grad"].__set__
 
 def _sum(old: Any, new: Any, create_graph: bool) -> Any:
     """A leaf's gradient so far and what is added; always a new object, by which an optimizer knows it was reached."""
+    if old is None:  # as PyTorch clears it
+        old = 0.0
     if isinstance(new, Value):
         return new if not isinstance(old, Value) and old == 0.0 else old + new
     return Value(old + new) if create_graph and not isinstance(old, Value) else old + new

@@ -373,7 +373,7 @@ BAD_GRADS = [
     ),
     (Module(b=Param(1.0)), StructureError, "grads has nothing for 'a'; "),
     (1.0, InputTypeError, "grads=1.0 is a single float; put it in a list: [grads]"),
-    ([1.0, None], InputTypeError, "gradient of b=None is a NoneType, not a number; give a float or a Value"),
+    ([1.0, None], InputTypeError, "gradient of b=None is None, not a number; give a float or a Value"),
     (["1", 1.0], InputTypeError, "gradient of a='1' is a str, not a number; give a float or a Value"),
 ]
 
@@ -580,7 +580,7 @@ BAD_SETTINGS = [
     (SGD, {"lr": math.nan}, "lr=nan must not be negative, infinite or nan; "),
     (SGD, {"lr": math.inf}, "lr=inf must not be"),
     (SGD, {"lr": "0.1"}, "lr='0.1' is a str, not a number; "),
-    (SGD, {"lr": None}, "lr=None is a NoneType, not a number; "),
+    (SGD, {"lr": None}, "lr=None is None, not a number; "),
     (SGD, {"lr": True}, "lr=True is a bool, not a number; "),
     (SGD, {"lr": 0.1, "momentum": -1}, "momentum=-1 must not be negative, infinite or nan; momentum=0.9 is usual"),
     (SGD, {"lr": 0.1, "dampening": math.nan}, "dampening=nan must be finite; 0 turns it off"),
@@ -773,7 +773,7 @@ def test_a_bad_state_is_refused_whole(path, value, error, message):
 
 def test_bad_states_of_other_kinds():
     optimizer, _ = made(SGD, lr=0.1)
-    with pytest.raises(InputTypeError, match=re.escape("state=None is a NoneType, not a dict; use the state_dict() of")):
+    with pytest.raises(InputTypeError, match=re.escape("state=None is None, not a dict; use the state_dict() of")):
         optimizer.load_state_dict(None)
     with pytest.raises(InputValueError, match="nesterov=True needs momentum > 0"):
         optimizer.load_state_dict(changed(optimizer.state_dict(), ["nesterov"], True))

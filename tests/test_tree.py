@@ -98,7 +98,6 @@ def test_anything_with_the_two_methods_joins():
     ("shape", "leaves", "expected"),
     [
         ((2,), [1.0, 2.0], np.array([1.0, 2.0])),
-        ((2, 1), [np.array([1.0, 2.0]), np.array([3.0, 4.0])], np.array([[[1.0, 2.0]], [[3.0, 4.0]]])),
         ((2,), [[1.0], [2.0]], [[1.0], [2.0]]),
         ((1,), [{"a": 1.0}], [{"a": 1.0}]),
     ],

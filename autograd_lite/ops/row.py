@@ -119,12 +119,14 @@ class Op:
         if variadic:
             if not callable(partials):
                 raise InputTypeError(f"partials of variadic op {name} must be one rule (args, out) -> all partials")
-            self.rule = partials
+            self.rule = self._counted(partials)
         else:
             rules = partials if isinstance(partials, (tuple, list)) else (partials,)
             for i, rule in enumerate(rules):
                 if not callable(rule) and rule.__class__ is not float:
                     raise InputTypeError(f"partials[{i}]={rule!r} of op {name} must be a rule or a float")
+            if not rules:
+                raise InputTypeError(f"partials of op {name} are empty: give one rule for each argument, at least one")
             self.partials = tuple(rules)
         self.arity = None if variadic else len(self.partials)
         self.products = tuple(products) if products else None
@@ -144,6 +146,19 @@ class Op:
         self.kinks = tuple(kinks)
         self.pins = tuple(Pin(*pin) for pin in pins)
         self.__doc__ = self._document(doc)
+
+    def _counted(self, rule: Rule) -> Rule:
+        """The rule of a row with any number of arguments, held to give as many partials."""
+
+        def counted(args: Sequence[Any], out: Any) -> Any:
+            partials = rule(args, out)
+            if len(partials) != len(args):
+                raise InputTypeError(
+                    f"the rule of op {self.name} gave {len(partials)} partials for {len(args)} arguments: give one for each"
+                )
+            return partials
+
+        return counted
 
     def __call__(self, *args: Any) -> Any:
         if self.gather is not None:
@@ -186,7 +201,10 @@ class Op:
             return args + self.defaults[-missing:]
         least = self.arity - len(self.defaults)
         count = f"{self.arity}" if not self.defaults else f"{least} to {self.arity}"
-        raise InputTypeError(f"{self.name}() takes {count} argument{'s' * (count != '1')}, got {len(args)}: {self.text}")
+        raise InputTypeError(f"{self.name}() takes {count} argument{'s' * (count != '1')}, got {len(args)}: {self._example()}")
+
+    def _example(self) -> str:
+        return f"{self.name}({', '.join('xyzuvw'[: self.arity])})"
 
     def partial(self, index: int, args: Sequence[Any], out: Any) -> Any:
         """The partial derivative with respect to argument `index`, on floats or on nodes."""

@@ -8,7 +8,8 @@ from numbers import Real
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, NonFiniteGradientError, StructureError
-from .settings import an, short, valid
+from ..tree import an
+from .settings import short, valid
 
 
 def items(what: str, tree: Any) -> list[tuple[str | None, Any]]:
@@ -23,6 +24,7 @@ def items(what: str, tree: Any) -> list[tuple[str | None, Any]]:
 
 
 def parameters(params: Any) -> dict[str, Any]:
+    """The parameters by name; each is there once and has .data and .grad."""
     found: dict[str, Any] = {}
     places: dict[int, str] = {}
     for i, (key, item) in enumerate(items("params", params)):
@@ -59,10 +61,12 @@ def numeric(place: str, item: Any, like: Any) -> Any:
 
 
 def nonzero(x: Any) -> bool:
+    """Whether a number, or any item of an array, is not 0."""
     return bool(x.any() if hasattr(x, "any") else x)
 
 
 def require_finite(place: str, value: Any, repair: str) -> None:
+    """Raise NonFiniteGradientError naming the place, unless a number or all of an array is finite."""
     finite = abs(value) < math.inf
     if finite is not True and not (finite.all() if hasattr(finite, "all") else finite):
         flat = value.ravel().tolist() if hasattr(value, "ravel") else [value]

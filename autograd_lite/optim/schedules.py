@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import InputTypeError
+from ..tree import an
 from .optimizers import Optimizer
-from .settings import Configured, an, short, valid
+from .settings import Configured, short, valid
 
 
 class Schedule(Configured):

@@ -9,6 +9,7 @@ from reprlib import Repr
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, StructureError
+from ..tree import an
 
 _REPR = Repr()
 _REPR.maxother = 80
@@ -51,11 +52,6 @@ _SHAPES = {Real: (float, "number"), Integral: (int, "whole number"), bool: (bool
 # fmt: on
 
 
-def an(value: Any) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
-
-
 def valid(name: str, value: Any) -> Any:
     """The setting as a plain float, int, bool or tuple; one without a rule (of a user's own optimizer) as it is."""
     if name not in _RULES:
@@ -70,6 +66,7 @@ def valid(name: str, value: Any) -> Any:
 
 
 def same_names(what: str, given: Any, wanted: Iterable[str], repair: str) -> None:
+    """Raise StructureError unless `given` is a dict with just the keys `wanted`."""
     if not isinstance(given, Mapping):
         raise InputTypeError(f"{what}={short(given)} is {an(given)}, not a dict; {repair}")
     known = set(wanted)
