@@ -179,76 +179,81 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
 
     for root, seed in seeds.items():
         give(root, seed)
-    while ready:
-        node, g = ready.pop()
-        op = node.op
-        kind = op.kind
-        if kind <= GENERAL or graph or g is None:
-            args = operands(node)
-            if g is None:
-                flows: Iterable[Any] = repeat(None, len(args))
-            else:
-                done(node)
-                done_grad(g)
-                if kind == ANY_NUMBER and not graph:
-                    # give(operand, g * partial), written out: this loop sees every weight of every neuron
-                    for a, cell, d in zip(args, map(cell_of, args), op.rule(node._x, node._data), strict=True):
-                        if a.__class__ is not float:
-                            if cell is not None:
-                                cell[1] += g * d
-                                n = cell[0] = cell[0] - 1
-                                if not n:
-                                    push((a, cell[1]))
-                            elif a.op is None:
-                                cells[a] = [-1, g * d]
-                            else:
-                                push((a, g * d))
-                    continue
-                flows = contributions(node, g, graph)
-            for a, d in zip(args, flows, strict=True):
-                if a.__class__ is not float:
-                    give(a, d)
-            continue
-        # One or two operands on floats, by partials alone: nearly every node of nearly every graph.  What follows is
-        # give(operand, g * partial) for each, written out.
-        done(node)
-        done_grad(g)
-        a = node._a
-        x = node._x
-        y = node._y
-        if a.__class__ is not float:
-            d = op.first
-            if d.__class__ is not float:
-                d = g * (d(x, y, node._data) if kind == BINARY else d(x, node._data))
-            else:
-                d = g * d if d else 0.0
-            cell = cell_of(a)
-            if cell is not None:
-                cell[1] += d
-                n = cell[0] = cell[0] - 1
-                if not n:
-                    push((a, cell[1]))
-            elif a.op is None:
-                cells[a] = [-1, d]
-            else:
-                push((a, d))
-        a = node._b  # the second operand; of a unary op it is the float 0.0
-        if a.__class__ is not float:
-            d = op.second
-            if d.__class__ is not float:
-                d = g * d(x, y, node._data)
-            else:
-                d = g * d if d else 0.0
-            cell = cell_of(a)
-            if cell is not None:
-                cell[1] += d
-                n = cell[0] = cell[0] - 1
-                if not n:
-                    push((a, cell[1]))
-            elif a.op is None:
-                cells[a] = [-1, d]
-            else:
-                push((a, d))
+    op = None
+    try:
+        while ready:
+            node, g = ready.pop()
+            op = node.op
+            kind = op.kind
+            if kind <= GENERAL or graph or g is None:
+                args = operands(node)
+                if g is None:
+                    flows: Iterable[Any] = repeat(None, len(args))
+                else:
+                    done(node)
+                    done_grad(g)
+                    if kind == ANY_NUMBER and not graph:
+                        # give(operand, g * partial), written out: this loop sees every weight of every neuron
+                        for a, cell, d in zip(args, map(cell_of, args), op.rule(node._x, node._data), strict=True):
+                            if a.__class__ is not float:
+                                if cell is not None:
+                                    cell[1] += g * d
+                                    n = cell[0] = cell[0] - 1
+                                    if not n:
+                                        push((a, cell[1]))
+                                elif a.op is None:
+                                    cells[a] = [-1, g * d]
+                                else:
+                                    push((a, g * d))
+                        continue
+                    flows = contributions(node, g, graph)
+                for a, d in zip(args, flows, strict=True):
+                    if a.__class__ is not float:
+                        give(a, d)
+                continue
+            # One or two operands on floats, by partials alone: nearly every node of nearly every graph.  What follows is
+            # give(operand, g * partial) for each, written out.
+            done(node)
+            done_grad(g)
+            a = node._a
+            x = node._x
+            y = node._y
+            if a.__class__ is not float:
+                d = op.first
+                if d.__class__ is not float:
+                    d = g * (d(x, y, node._data) if kind == BINARY else d(x, node._data))
+                else:
+                    d = g * d if d else 0.0
+                cell = cell_of(a)
+                if cell is not None:
+                    cell[1] += d
+                    n = cell[0] = cell[0] - 1
+                    if not n:
+                        push((a, cell[1]))
+                elif a.op is None:
+                    cells[a] = [-1, d]
+                else:
+                    push((a, d))
+            a = node._b  # the second operand; of a unary op it is the float 0.0
+            if a.__class__ is not float:
+                d = op.second
+                if d.__class__ is not float:
+                    d = g * d(x, y, node._data)
+                else:
+                    d = g * d if d else 0.0
+                cell = cell_of(a)
+                if cell is not None:
+                    cell[1] += d
+                    n = cell[0] = cell[0] - 1
+                    if not n:
+                        push((a, cell[1]))
+                elif a.op is None:
+                    cells[a] = [-1, d]
+                else:
+                    push((a, d))
+    except Exception as error:
+        error.add_note(f"in the derivative rules of op {op.name}")
+        raise
     inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0 and cell[1] is not UNREACHED}
     return Adjoints(inputs, nodes, grads)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd_lite as al
-from autograd_lite import Value, grad, hessian, hvp, jacobian, jvp, nn, value_and_grad, vjp
+from autograd_lite import Value, errors, grad, hessian, hvp, jacobian, jvp, nn, value_and_grad, vjp
 from autograd_lite.errors import GradientWarning, InputTypeError, InputValueError, StructureError
 
 Point = namedtuple("Point", "x y")
@@ -426,3 +426,47 @@ def test_results_that_are_neither_numbers_nor_containers(transform):
 @pytest.mark.parametrize(("name", "transform"), [("grad", grad), ("value_and_grad", value_and_grad), ("jacobian", jacobian)])
 def test_transformed_functions_are_named(name, transform):
     assert transform(forgets).__name__ == f"{name}_forgets"
+
+
+def test_jacobians_of_arrays_by_several_arguments_have_jax_shapes():
+    a, b = np.ones(2), np.ones(3)
+    (ha, hab), (hba, hb) = al.hessian(lambda a, b: (a.sum() * b.sum()) ** 2, (0, 1))(a, b)
+    assert [h.shape for h in (ha, hab, hba, hb)] == [(2, 2), (2, 3), (3, 2), (3, 3)]
+    assert all(h.dtype == float for h in (ha, hab, hba, hb))
+    by_name = al.jacobian(lambda p: p["w"] * p["s"])({"w": np.array([1.0, 2.0]), "s": 3.0})
+    assert by_name["w"].tolist() == [[3.0, 0.0], [0.0, 3.0]]
+    assert by_name["s"].tolist() == [1.0, 2.0]
+    assert al.jacobian(lambda x: x[:0])(np.ones(3)).shape == (0, 3)
+
+
+def test_a_gradient_is_never_a_leaf_of_the_surroundings_itself():
+    c = Value(3.0)
+    g = al.grad(lambda x: x * c)(2.0)
+    assert g is not c
+    assert g.data == 3.0
+    g.backward()
+    assert c.grad == 1.0
+
+
+def test_argnums_must_be_distinct_whole_numbers():
+    with pytest.raises(errors.InputValueError, match=r"argnums=\(0, -2\) of grad names an argument twice: name each once"):
+        al.grad(lambda x, y: x * y, (0, -2))(1.0, 2.0)
+    with pytest.raises(errors.InputTypeError, match=r"argnums='a' of grad must be a whole number or a tuple of them"):
+        al.grad(lambda x: x, "a")(1.0)
+
+
+@pytest.mark.parametrize("transform", ["jacobian", "vjp", "jvp"])
+def test_forgetting_return_is_noticed(transform):
+    call = {
+        "jacobian": lambda f: al.jacobian(f)(1.0),
+        "vjp": lambda f: al.vjp(f, 1.0),
+        "jvp": lambda f: al.jvp(f, (1.0,), (1.0,)),
+    }
+    with pytest.raises(errors.InputTypeError, match=rf"{transform} of .*, which returned None: does it end in a return"):
+        call[transform](lambda x: None)
+
+
+def test_errors_name_the_transform_that_was_called():
+    for transform in (al.hessian, al.grad):
+        with pytest.raises(errors.InputTypeError, match=rf"^{transform.__name__} needs"):
+            transform(lambda x: [x, x])(1.0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite import Value, grad, hessian, hvp, jacobian, jvp, nn, value_and_grad, vjp
+from autograd_lite import Value, errors, grad, hessian, hvp, jacobian, jvp, nn, value_and_grad, vjp
 from autograd_lite.errors import AutogradError, InputTypeError, InputValueError, StructureError
 from autograd_lite.nn import MLP, Layer, Module, Neuron
 
@@ -400,3 +400,37 @@ def test_a_missing_file_is_pythons_own_error(tmp_path):
         Line(1.0, 2.0).load(tmp_path / "none.json")
     with pytest.raises(FileNotFoundError):
         Line(1.0, 2.0).save(tmp_path / "none" / "line.json")
+
+
+def test_a_computed_attribute_is_refused_before_anything_is_loaded(tmp_path):
+    class Half(nn.Module):
+        def __init__(self, computed):
+            self.a = Value(1.0)
+            self.b = Value(2.0) * 3 if computed else Value(2.0)
+
+    Half(False).save(tmp_path / "p.json")
+    module = Half(True)
+    module.a.data = 7.0
+    with pytest.raises(errors.NotALeafError, match="b cannot be set: computed from other Values; keep only leaves"):
+        module.load(tmp_path / "p.json")
+    assert module.a.data == 7.0
+
+
+def test_values_in_object_arrays_are_parameters_and_a_module_may_refer_to_itself():
+    np = pytest.importorskip("numpy")
+
+    class Odd(nn.Module):
+        def __init__(self):
+            self.w = np.array([Value(1.0), Value(2.0)])
+            self.me = self
+
+    module = Odd()
+    assert [n for n, _ in module.named_parameters()] == ["w.0", "w.1"]
+    gradient = value_and_grad(lambda m: m.w[0] * m.w[1])(module)[1]
+    assert [p.data for p in gradient.parameters()] == [2.0, 1.0]
+    assert gradient.me is gradient
+
+
+def test_hinge_refuses_other_labels():
+    with pytest.raises(errors.InputValueError, match=r"labels\[1\]=0 must be -1 or 1: turn 0 and 1 into them with 2 \* y - 1"):
+        nn.hinge([1.0, 1.0], [1, 0])

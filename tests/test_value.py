@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_lite as al
-from autograd_lite import Op, Value, grad, hessian, jvp
+from autograd_lite import Op, Value, errors, grad, hessian, jvp
 from autograd_lite.errors import InputTypeError, InputValueError, NotALeafError
 from autograd_lite.ops.row import REAL, Interval
 
@@ -327,3 +327,28 @@ def test_values_compute_what_floats_compute_and_twice_backward_is_twice(text, x,
         once = (a.grad, b.grad)
         out.backward()
         assert (a.grad, b.grad) == (2 * once[0], 2 * once[1]) or out in (a, b)
+
+
+def test_a_users_rule_that_goes_wrong_is_named():
+    short = Op("short", lambda *v: sum(v), lambda args, out: [1.0], variadic=True)
+    with pytest.raises(errors.InputTypeError, match=r"the rule of op short gave 1 partials for 2 arguments: give one for each"):
+        short(Value(1.0), 2.0).backward()
+    empty = Op("empty", lambda x: x, lambda x, out: None)
+    with pytest.raises(TypeError) as caught:
+        empty(Value(1.0)).backward()
+    assert caught.value.__notes__ == ["in the derivative rules of op empty"]
+    with pytest.raises(errors.InputTypeError, match="partials of op none are empty: give one rule for each argument"):
+        Op("none", lambda: 1.0, ())
+
+
+def test_comparison_with_any_int_is_exact():
+    v = Value(2.0)
+    assert (v == 10**400, v < 10**400, v > -(10**400)) == (False, True, True)
+    assert Value(2.0**53) != 2**53 + 1
+
+
+def test_a_gradient_cleared_with_none_counts_as_zero():
+    v = Value(2.0)
+    v.grad = None
+    (v * v).backward()
+    assert v.grad == 4.0
