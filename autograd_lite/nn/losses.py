@@ -1,0 +1,106 @@
+"""Losses over scalars or lists of them, averaged; right where a prediction is saturated. Imports `ops`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from ..errors import InputTypeError, InputValueError, StructureError
+from ..value import Value
+
+
+def _paired(name: str, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
+    """Predictions and targets in pairs; one scalar each is a list of one."""
+    a = list(predictions) if hasattr(predictions, "__iter__") else [predictions]
+    b = list(targets) if hasattr(targets, "__iter__") else [targets]
+    if len(a) != len(b):
+        raise StructureError(f"{name} of {len(a)} predictions and {len(b)} targets: give one target for each prediction")
+    if not a:
+        raise InputValueError(f"{name} of no predictions has no mean: give at least one")
+    return list(zip(a, b, strict=True))
+
+
+def mse(predictions: Any, targets: Any) -> Any:
+    """The mean squared error: ``mean((p - y)^2)``.
+
+    >>> mse([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+    return ops.mean([ops.square(p - y) for p, y in _paired("mse", predictions, targets)])
+
+
+def mae(predictions: Any, targets: Any) -> Any:
+    """The mean absolute error: ``mean(|p - y|)``.
+
+    >>> mae([1.0, 2.0], [1.0, 4.0])
+    1.0
+    """
+    return ops.mean([ops.abs(p - y) for p, y in _paired("mae", predictions, targets)])
+
+
+def huber(predictions: Any, targets: Any, delta: float = 1.0) -> Any:
+    """Squared near the target, absolute beyond `delta`: ``mean(r^2/2 if |r| <= delta else delta (|r| - delta/2))``.
+
+    >>> huber([0.5, 3.0], [0.0, 0.0])
+    1.3125
+
+    Args: `delta` in the units of the targets, above 0.  Source: Huber 1964; torch.nn.HuberLoss.
+    """
+    if not delta > 0:
+        raise InputValueError(f"delta={delta} must be above 0: it is where the loss turns from squared to straight")
+    terms = []
+    for p, y in _paired("huber", predictions, targets):
+        size = ops.abs(p - y)
+        terms.append(ops.where(ops.le(size, delta), 0.5 * ops.square(p - y), delta * (size - 0.5 * delta)))
+    return ops.mean(terms)
+
+
+def hinge(scores: Any, labels: Any) -> Any:
+    """The margin loss for labels -1 and 1: ``mean(relu(1 - y s))``.
+
+    >>> hinge([2.0, 0.5], [1, 1])
+    0.25
+    """
+    pairs = _paired("hinge", scores, labels)
+    for i, (_, y) in enumerate(pairs):
+        if not isinstance(y, Value) and y not in (-1, 1):
+            raise InputValueError(f"labels[{i}]={y!r} must be -1 or 1: turn 0 and 1 into them with 2 * y - 1")
+    return ops.mean([ops.relu(1.0 - y * s) for s, y in pairs])
+
+
+def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Any:
+    """Minus the log likelihood of targets in [0, 1]: ``-mean(y log s(z) + (1 - y) log s(-z))``, s the sigmoid.
+
+    >>> binary_cross_entropy_with_logits([0.0], [1])
+    0.6931471805599453
+    """
+    pairs = _paired("binary_cross_entropy_with_logits", logits, targets)
+    return -ops.mean([y * ops.log_sigmoid(z) + (1.0 - y) * ops.log_sigmoid(-z) for z, y in pairs])
+
+
+def cross_entropy(logits: Any, targets: Any) -> Any:
+    """Minus the log likelihood of classes: ``-log_softmax(logits)[target]``, averaged over rows.
+
+    >>> round(cross_entropy([0.0, 0.0], 1), 12)
+    0.69314718056
+
+    Args:
+        logits: one row of scores, one for each class; or a list of rows.
+        targets: for each row the index of its class, or a list of probabilities.
+    """
+    if not hasattr(logits, "__iter__"):
+        raise InputTypeError(f"logits={logits!r} must be a row of scores, one for each class, or a list of rows")
+    rows = list(logits)
+    if rows and not hasattr(rows[0], "__iter__"):
+        rows, targets = [rows], [targets]
+    return ops.mean([_row_entropy(list(row), t) for row, t in _paired("cross_entropy", rows, targets)])
+
+
+def _row_entropy(row: list[Any], target: Any) -> Any:
+    if hasattr(target, "__iter__"):
+        return -ops.dot(list(target), ops.log_softmax(row))
+    if not row:
+        raise InputValueError("cross_entropy of a row of no scores: give one for each class")
+    if target not in range(len(row)):
+        raise InputValueError(f"target={target!r} must be the index of one of {len(row)} classes, 0 to {len(row) - 1}")
+    return -ops.log_softmax(row, int(target))

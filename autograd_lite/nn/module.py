@@ -1,0 +1,176 @@
+"""`Module`: anything that holds parameters, as a container like a list; saved to and loaded from JSON. Imports `value`."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from numbers import Real
+from typing import Any
+
+from ..errors import InputValueError, NotALeafError
+from ..files import write_atomically
+from ..tree import as_float
+from ..value import Value
+
+
+class Module:
+    """Anything that holds parameters: the Values in its attributes, and in lists, dicts and modules within them.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.w, self.b = Value(2.0), Value(1.0)
+    ...     def __call__(self, x):
+    ...         return self.w * x + self.b
+    >>> [name for name, p in Line().named_parameters()]
+    ['w', 'b']
+    """
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Each parameter once, with its path: ``layers.0.neurons.2.b``."""
+        seen: set[Value] = set()
+        for name, value in _walk(self, ""):
+            if value not in seen:
+                seen.add(value)
+                yield name, value
+
+    def parameters(self) -> list[Value]:
+        """The parameters in a fixed order."""
+        return [p for _, p in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for p in self.parameters():
+            p.zero_grad()
+
+    def tree_flatten(self) -> tuple[list[Any], _Shape]:
+        """Parameters that are leaves count as plain numbers; those that a transform has put in are passed on as they are."""
+        names, values = [], []
+        for name, p in self.named_parameters():
+            names.append(name)
+            values.append(p if p.op is not None else p.data)
+        return values, _Shape(self, names)
+
+    @classmethod
+    def tree_unflatten(cls, shape: _Shape, children: Sequence[Any]) -> Module:
+        """A module like the one flattened, holding `children` as its parameters."""
+        own = shape.module.parameters()
+        # a number becomes a parameter of its own; a row of a Hessian may put whole modules in the parameters' places
+        replaced = {p: Value(c) if isinstance(c, Real) else c for p, c in zip(own, children, strict=True)}
+        copy: Module = _rebuilt(shape.module, replaced, {})
+        return copy
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the parameters as JSON; the file is complete or not there at all.
+
+        The format is ``{"format": "autograd_lite.parameters", "version": 1, "parameters": {name: number}}``, with "nan",
+        "inf" and "-inf" as strings.
+        """
+        parameters = {n: p.data if math.isfinite(p.data) else str(p.data) for n, p in self.named_parameters()}
+        text = json.dumps({"format": FORMAT, "version": VERSION, "parameters": parameters}, indent=1, allow_nan=False)
+        write_atomically(path, text + "\n")
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Set the parameters from a file that `save` wrote.
+
+        Raises InputValueError, with nothing changed, where the file is not one or names other parameters.
+        """
+        try:
+            with open(path, encoding="utf-8") as file:
+                content = json.loads(file.read())
+        except (ValueError, RecursionError) as error:
+            raise InputValueError(f"{path} is not JSON ({error}): give a file written by save()") from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise InputValueError(f"{path} does not hold {FORMAT}: give a file written by save()")
+        if content.get("version") != VERSION:
+            raise InputValueError(f"{path} has version {content.get('version')!r}, this library reads {VERSION}: save it again")
+        saved, own = content.get("parameters"), dict(self.named_parameters())
+        if not isinstance(saved, dict):
+            raise InputValueError(f"{path} has no table of parameters: give a file written by save()")
+        if missing := [n for n in own if n not in saved]:
+            raise InputValueError(f"{path} lacks {_some(missing)}: it was saved from a module of another shape")
+        if extra := [n for n in saved if n not in own]:
+            raise InputValueError(f"{path} also holds {_some(extra)}: it was saved from a module of another shape")
+        numbers = {n: _saved_number(saved[n], n, path) for n in own}
+        if computed := [n for n, p in own.items() if p.op is not None]:
+            raise NotALeafError(f"{_some(computed)} cannot be set: computed from other Values; keep only leaves in a module")
+        for name, p in own.items():
+            p.data = numbers[name]
+
+
+FORMAT, VERSION = "autograd_lite.parameters", 1
+
+
+class _Shape:
+    """A module's structure: two are equal where the parameters have the same names."""
+
+    def __init__(self, module: Module, names: list[str]) -> None:
+        self.module, self.names = module, names
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shape) and self.names == other.names
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _saved_number(text: Any, name: str, path: Any) -> float:
+    if isinstance(text, (int, float)) and not isinstance(text, bool):
+        return as_float(text)
+    if text in ("nan", "inf", "-inf"):
+        return float(text)
+    raise InputValueError(f"{path} gives {name}={text!r}, which is not a number: give a file written by save()")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
+    """The Values in a module or container with their paths; a module within itself is walked once."""
+    if isinstance(thing, Value):
+        yield path, thing
+        return
+    items: Any
+    if isinstance(thing, Module):
+        if any(thing is outer for outer in inside):
+            return
+        inside = (*inside, thing)
+        items = vars(thing).items()
+    elif isinstance(thing, dict):
+        items = thing.items()
+    elif isinstance(thing, (list, tuple)):
+        items = enumerate(thing)
+    elif _holds_objects(thing):
+        items = enumerate(thing.ravel().tolist())
+    else:
+        return
+    for key, inner in items:
+        yield from _walk(inner, f"{path}.{key}" if path else str(key), inside)
+
+
+def _holds_objects(thing: Any) -> bool:
+    """Whether it is a NumPy array of objects, in which Values can be."""
+    return bool(getattr(getattr(thing, "dtype", None), "hasobject", False))
+
+
+def _rebuilt(thing: Any, replaced: dict[Value, Any], copies: dict[int, Any]) -> Any:
+    """A copy that holds other parameters; what is not a container is shared, what is shared stays so."""
+    if isinstance(thing, Value):
+        return replaced[thing]
+    if isinstance(thing, Module):
+        if id(thing) not in copies:
+            copies[id(thing)] = copy = object.__new__(type(thing))
+            vars(copy).update({k: _rebuilt(v, replaced, copies) for k, v in vars(thing).items()})
+        return copies[id(thing)]
+    if isinstance(thing, dict):
+        return {k: _rebuilt(v, replaced, copies) for k, v in thing.items()}
+    if isinstance(thing, tuple) and hasattr(thing, "_fields"):
+        return type(thing)(*(_rebuilt(v, replaced, copies) for v in thing))
+    if isinstance(thing, (list, tuple)):
+        return type(thing)(_rebuilt(v, replaced, copies) for v in thing)
+    if _holds_objects(thing):
+        copy = thing.copy()
+        copy.ravel()[:] = [_rebuilt(v, replaced, copies) for v in thing.ravel().tolist()]
+        return copy
+    return thing
