@@ -16,6 +16,7 @@ import statistics
 import sys
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -44,7 +45,7 @@ X, Y = two_moons(ROWS)
 
 def initial_weights() -> list[list[tuple[list[float], float]]]:
     draw = random.Random(1337)
-    return [[([draw.uniform(-1, 1) for _ in range(n)], 0.0) for _ in range(m)] for n, m in zip(SIZES, SIZES[1:], strict=False)]
+    return [[([draw.uniform(-1, 1) for _ in range(n)], 0.0) for _ in range(m)] for n, m in pairwise(SIZES)]
 
 
 def op_by_op(scalar: Callable[[float], Any], relu: Callable[[Any], Any]) -> tuple[Any, list[Any]]:

@@ -1,0 +1,78 @@
+"""What rows say at the ends of their domains and at their kinks, as the rules themselves give it: no route in between.
+
+The mutation script (tests/benchmarks/mutation.py) found that no other test held these.
+"""
+
+from __future__ import annotations
+
+import math
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+from autograd_lite import Value, stop_gradient
+from autograd_lite.ops import TABLE, Op
+
+PINS = [(op, pin) for op in TABLE.values() for pin in op.pins]
+
+
+def same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=4e-16)
+
+
+@pytest.mark.parametrize(("op", "pin"), PINS, ids=[f"{op.name}{pin.at}" for op, pin in PINS])
+def test_pins_hold_for_the_rules_alone(op: Op, pin: Any) -> None:
+    """Also for an operand that is not taken, whose partial no sweep asks for."""
+    found = [op.partial(i, pin.at, pin.value) for i in range(len(pin.at))]
+    assert all(map(same, found, pin.partials)), found
+
+
+LIMITS: list[tuple[str, tuple[float, ...], float, tuple[float, ...]]] = [
+    ("muldiv", (1.0, 2.0, 0.0), inf, (inf, inf, -inf)),
+    ("floordiv", (0.0, 0.0), nan, (nan, nan)),
+    ("floordiv", (nan, 2.0), nan, (nan, nan)),
+    ("floordiv", (2.0, nan), nan, (nan, nan)),
+    ("clamp", (2e-7, 0.0, 0.0), 0.0, (0.0, 0.0, 1.0)),  # just above bounds that are equal
+    ("elu", (0.0, 2.0), 0.0, (2.0, 0.0)),  # the slope of the left side, as leaky_relu has it
+    ("elu", (0.0, 0.5), 0.0, (0.5, 0.0)),
+    ("leaky_relu", (0.0, 3.0), 0.0, (3.0, 0.0)),
+    ("pow_derivative", (0.0, 1.0, 0.0, 0.0), 0.0, (1.0, 0.0, nan, nan)),
+    ("pow_derivative", (0.0, 0.5, 0.0, 0.0), 0.0, (inf, 0.0, nan, nan)),
+    ("pow_derivative", (0.0, 2.0, 2.0, 0.0), 2.0, (0.0, -inf, nan, nan)),
+    ("pow_derivative", (-1.0, 3.0, 1.0, 0.0), 3.0, (-6.0, nan, nan, nan)),
+    ("polygamma", (1.0, 0.0), inf, (nan, -inf)),
+    ("polygamma", (1.0, -1.0), inf, (nan, nan)),  # its slope is inf on the left and -inf on the right
+    ("polygamma", (2.0, 0.0), -inf, (nan, inf)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "at", "value", "partials"), LIMITS, ids=[f"{r[0]}{r[1]}" for r in LIMITS])
+def test_limits(name: str, at: tuple[float, ...], value: float, partials: tuple[float, ...]) -> None:
+    op = TABLE[name]
+    out = op.forward(*at)
+    assert same(out, value)
+    assert all(same(op.partial(i, at, out), wanted) for i, wanted in enumerate(partials))
+    for i, wanted in enumerate(partials):
+        product = op.product(i, 2.0, at, out)
+        assert same(product, 2.0 * wanted), i
+
+
+SELECTORS = {
+    "pow_derivative": ((2.0, 1.5, 1.0, 1.0), (2, 3)), "polygamma": ((1.0, 2.5), (0,)), "sinc_derivative": ((1.0, 0.5), (0,)),
+    "softmax_weight": ((0.0, 1.0, 2.0), (0,)), "softmax_rest": ((0.0, 1.0, 2.0), (0,)),
+    "log_softmax_weight": ((0.0, 1.0, 2.0), (0,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_what_selects_a_function_has_no_derivative_rather_than_0(name: str) -> None:
+    at, selecting = SELECTORS[name]
+    op = TABLE[name]
+    for i in range(len(at)):
+        assert math.isnan(op.partial(i, at, op.forward(*at))) == (i in selecting)
+
+
+@pytest.mark.parametrize("x", [0.3, -7.0, 1e300, 5e-324, inf])
+def test_stop_gradient_keeps_the_value(x: float) -> None:
+    assert stop_gradient(x) == stop_gradient(Value(x)).data == x
