@@ -48,5 +48,13 @@ class AnomalyError(AutogradError, ArithmeticError):
     """The first nan in a value or in a gradient, under ``detect_anomaly()``."""
 
 
+class GradientCheckError(AutogradError, AssertionError):
+    """A derivative is wrong, or could not be checked."""
+
+
 class GradientWarning(UserWarning):
     """Something legal that is rarely meant, such as a parameter that the loss never reached."""
+
+
+class GraphTooLargeWarning(UserWarning):
+    """A picture that shows a part of its graph only, because the whole is beyond ``max_nodes`` or ``max_depth``."""

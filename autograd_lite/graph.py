@@ -57,17 +57,11 @@ def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Nod
     stack: list[Node] = []
     add, push = seen.add, stack.append
 
-    def visit(a: Node) -> None:
-        if a in seen:
-            shared[a] = shared.get(a, 1) + 1
-        else:
-            add(a)
-            if a not in stop:
-                push(a)
-
     for root in roots:
         if root.op is not None:
-            visit(root)
+            add(root)
+            if root not in stop:
+                push(root)
     while stack:
         node = stack.pop()
         a = node._a
@@ -81,7 +75,7 @@ def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Nod
                         if b not in stop:
                             push(b)
             continue
-        # visit(a), visit(b), written out: this loop sees every edge of the graph
+        # the same again for each of two operands, written out: this loop sees every edge of the graph
         if a.__class__ is not float and a.op is not None:
             if a in seen:
                 shared[a] = shared.get(a, 1) + 1
@@ -179,7 +173,7 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
 
     for root, seed in seeds.items():
         give(root, seed)
-    op = None
+    op: Any = None
     try:
         while ready:
             node, g = ready.pop()

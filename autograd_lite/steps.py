@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from . import graph, notation
+from . import graph, notation, watch
 from .graph import Node
 
 
@@ -35,19 +35,22 @@ def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 
     names = names or notation.names_of([root])
     adjoint: dict[Node, float] = {root: 1.0}
     steps = []
-    for node in graph.order([root]):
-        g = adjoint.get(node)
-        if g is None:
-            continue
-        values = graph.values(node)
-        for i, (a, product) in enumerate(zip(graph.operands(node), graph.contributions(node, g), strict=True)):
-            if product is None:
+    with watch.quietly():  # an infinite partial is no error of the user's
+        for node in graph.order([root]):
+            g = adjoint.get(node)
+            if g is None:
                 continue
-            before = adjoint.get(a)
-            after = product if before is None else before + product
-            adjoint[a] = after
-            symbol = notation.partial(node, i, names, digits)
-            steps.append(Step(node, a, i, g, symbol, node.op.partial(i, values, node._data), product, before, after))
+            values = graph.values(node)
+            partials = node.op.rule(values, node._data) if node.op.rule is not None else None
+            for i, (a, product) in enumerate(zip(graph.operands(node), graph.contributions(node, g), strict=True)):
+                if product is None:
+                    continue
+                before = adjoint.get(a)
+                after = product if before is None else before + product
+                adjoint[a] = after
+                symbol = notation.partial(node, i, names, digits)
+                partial = node.op.partial(i, values, node._data) if partials is None else partials[i]
+                steps.append(Step(node, a, i, g, symbol, partial, product, before, after))
     return steps
 
 

@@ -32,7 +32,7 @@ ROWS = [
     "graph",
     "value",
     "functional nn notation",
-    "steps",
+    "steps texmath",
     "explain draw gradcheck jit",
     "strategies plot fit",
     "cli",

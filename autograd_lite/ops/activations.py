@@ -30,7 +30,7 @@ def _softplus(x: float) -> float:
 
 
 sigmoid_derivative = row(
-    "sigmoid_derivative", _sigmoid_derivative, lambda x, z: -z * tanh(0.5 * x), text="σ'({0})",
+    "sigmoid_derivative", _sigmoid_derivative, lambda x, z: -z * tanh(0.5 * x), text="sigmoid'({0})",
     latex=r"\sigma'\left({0}\right)", edges="-{out}·tanh({0}/2)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
     doc="s(x) s(-x), the derivative of sigmoid.\n\n>>> sigmoid_derivative(0.0)\n0.25",
 )  # fmt: skip
@@ -50,7 +50,7 @@ softplus = row(
 )  # fmt: skip
 relu = row(
     "relu", lambda x: 0.0 if x <= 0.0 else x, lambda x, z: heaviside(x, 0.0), symbol="ReLU", kinks=AT_ZERO,
-    latex=r"\operatorname{{relu}} {0}", edges="{0} > 0", pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
+    latex=r"\operatorname{{relu}} {0}", edges="[{0} > 0]", pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     doc="max(x, 0); slope 0 at the kink.\n\n>>> relu(-2.0), relu(3.0)\n(0.0, 3.0)",
 )  # fmt: skip
 
@@ -62,7 +62,7 @@ def _leaky_relu(x: float, slope: float) -> float:
 leaky_relu = row(
     "leaky_relu", _leaky_relu,
     (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
-    defaults=(0.01,), kinks=AT_ZERO, edges=("1 or {1}", "{0} where {0} < 0"),
+    defaults=(0.01,), kinks=AT_ZERO, edges=("1 if {0} > 0 else {1}", "0 if {0} > 0 else {0}"),
     pins=[((0.0, 0.1), 0.0, (0.1, 0.0)), ((nan, 0.1), nan, (nan, nan))],
     doc="x, and slope * x below 0; the slope is 0.01 unless given.\n\n>>> leaky_relu(-2.0, 0.5)\n-1.0",
 )  # fmt: skip
@@ -75,7 +75,7 @@ def _elu(x: float, alpha: float) -> float:
 elu = row(
     "elu", _elu,
     (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
-    defaults=(1.0,), kinks=AT_ZERO, edges=("1 or {1}·exp({0})", "exp({0}) - 1 where {0} < 0"),
+    defaults=(1.0,), kinks=AT_ZERO, edges=("1 if {0} > 0 else {1}·exp({0})", "0 if {0} > 0 else exp({0}) - 1"),
     pins=[((0.0, 1.0), 0.0, (1.0, 0.0)), ((-inf, 1.0), -1.0, (0.0, -1.0)), ((nan, 1.0), nan, (nan, nan))],
     doc="x, and alpha * (exp(x) - 1) below 0; alpha is 1 unless given.\n\n>>> elu(2.0)\n2.0",
 )  # fmt: skip

@@ -79,7 +79,7 @@ def _fmod(x: float, y: float) -> float:
         return nan
 
 
-AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or math.fmod(x, y) == 0.0),)
+AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or _fmod(x, y) == 0.0),)
 floordiv = row(
     "floordiv", _floordiv, (lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
     products=(lambda g, x, y, z: zero(z), lambda g, x, y, z: zero(z)), symbol="//", text="{0} // {1}",
@@ -89,7 +89,7 @@ floordiv = row(
 )  # fmt: skip
 mod = row(
     "mod", _mod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
-    text="{0} % {1}", latex=r"{0} \bmod {1}", kinks=AT_MULTIPLE, edges=("1", "-({0} // {1})"),
+    text="{0} % {1}", latex=r"{0} \bmod {1}", kinks=AT_MULTIPLE, edges=("1", "-⌊{0}/{1}⌋"),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
 )  # fmt: skip

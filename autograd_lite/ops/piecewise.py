@@ -77,7 +77,7 @@ where = enter(_Where(
     (0.0, lambda c, a, b, z: ne(c, 0.0), lambda c, a, b, z: eq(c, 0.0)),
     products=(None, lambda g, c, a, b, z: _taken(g, bool(c)), lambda g, c, a, b, z: _taken(g, not c)),
     text="where({0}, {1}, {2})", latex=r"\begin{{cases}}{1}&\text{{if }}{0}\\{2}&\text{{else}}\end{{cases}}",
-    edges=("0", "1 if taken", "1 if taken"),
+    edges=("0", "[{0} ≠ 0]", "[{0} = 0]"),
     pins=[((1.0, 2.0, nan), 2.0, (0.0, 1.0, 0.0)), ((0.0, inf, 3.0), 3.0, (0.0, 0.0, 1.0))],
     doc="`a` where the condition is not 0, else `b`; the operand not taken gets no gradient at all, not even 0 times inf.\n"
     "\n>>> where(2 > 1, 10.0, 20.0)\n10.0",
@@ -103,7 +103,7 @@ def _heaviside(x: float, at_zero: float) -> float:
 
 heaviside = row(
     "heaviside", _heaviside, (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
-    products=(lambda g, x, h, z: zero(x), None), kinks=AT_ZERO, edges=("0", "{0} == 0"),
+    products=(lambda g, x, h, z: zero(x), None), kinks=AT_ZERO, edges=("0", "[{0} = 0]"),
     pins=[((0.0, 0.5), 0.5, (0.0, 1.0)), ((nan, 0.5), nan, (nan, 0.0))],
     doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n"
     ">>> heaviside(-1.0, 0.5), heaviside(0.0, 0.5)\n(0.0, 0.5)",
@@ -116,7 +116,7 @@ abs = row(
 copysign: Op = row(
     "copysign", _copysign, (lambda x, y, z: sign(x) * copysign(1.0, y), 0.0),
     kinks=(Kink("x = 0", lambda x, y: x == 0.0), Kink("y = 0", lambda x, y: y == 0.0)),
-    edges=("sign({0})·sign({1})", "0"), pins=[((0.0, -3.0), -0.0, (0.0, 0.0)), ((2.0, -3.0), -2.0, (-1.0, 0.0))],
+    edges=("sign({0})·copysign(1, {1})", "0"), pins=[((0.0, -3.0), -0.0, (0.0, 0.0)), ((2.0, -3.0), -2.0, (-1.0, 0.0))],
     doc="The size of x with the sign of y, as in math.\n\n>>> copysign(2.0, -3.0)\n-2.0",
 )  # fmt: skip
 
@@ -130,7 +130,7 @@ def _whole(rounding: Any) -> Any:
     return forward
 
 
-AT_WHOLE = (Kink("x is whole", lambda x: x == math.floor(x)),)
+AT_WHOLE = (Kink("x is whole", lambda x: x % 1.0 == 0.0),)
 _STEP_PINS = [((1.0,), 1.0, (0.0,)), ((inf,), inf, (0.0,)), ((nan,), nan, (nan,))]
 floor = _flat(
     "floor", _whole(math.floor), kinks=AT_WHOLE, text="floor({0})", latex=r"\lfloor {0} \rfloor", pins=_STEP_PINS,
@@ -152,7 +152,7 @@ def _round(x: float, digits: float) -> float:
 
 round_ = row(
     "round", _round, (lambda x, n, z: zero(z), 0.0), products=(lambda g, x, n, z: zero(z), None), defaults=(0.0,),
-    kinks=(Kink("x is half way", lambda x, n: abs((x * 10.0**n) % 1.0 - 0.5) < 1e-9),), edges=("0", "0"),
+    kinks=(Kink("x is half way", lambda x, n: abs(n) < 300.0 and abs((x * 10.0**n) % 1.0 - 0.5) < 1e-9),), edges=("0", "0"),
     pins=[((0.5, 0.0), 0.0, (0.0, 0.0)), ((nan, 0.0), nan, (nan, 0.0))],
     doc="x to n decimals, halves to even, as Python's round.\n\n>>> round_(2.5), round_(2.675, 1)\n(2.0, 2.7)",
 )  # fmt: skip
@@ -183,7 +183,7 @@ maximum = row(
     "maximum", _maximum,
     (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
     symbol="max", kinks=AT_TIE, text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
-    edges=("{0} > {1}", "{1} > {0}"),
+    edges=("[{0} > {1}] + [{0} = {1}]/2", "[{0} < {1}] + [{0} = {1}]/2"),
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((inf, inf), inf, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)),
           ((1.0, nan), nan, (nan, nan))],
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
@@ -192,7 +192,7 @@ minimum = row(
     "minimum", _minimum,
     (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
     symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
-    edges=("{0} < {1}", "{1} < {0}"),
+    edges=("[{0} < {1}] + [{0} = {1}]/2", "[{0} > {1}] + [{0} = {1}]/2"),
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)), ((1.0, nan), nan, (nan, nan))],
     doc="The smaller of two; a tie shares the slope, 1/2 each.\n\n>>> minimum(1.0, 2.0)\n1.0",
 )  # fmt: skip
@@ -211,7 +211,7 @@ clamp = row(
      lambda x, low, high, z: zero(z) + gt(maximum(x, low), high)),
     kinks=(Kink("x = low", lambda x, low, high: x == low), Kink("x = high", lambda x, low, high: x == high),
            Kink("low = high", lambda x, low, high: low == high)),
-    edges=("{1} <= {0} <= {2}", "{0} < {1}", "{0} > {2}"),
+    edges=("[{1} ≤ {0} ≤ {2}]", "[{0} < {1} ≤ {2}]", "[max({0}, {1}) > {2}]"),
     pins=[((0.0, 0.0, 1.0), 0.0, (1.0, 0.0, 0.0)), ((1.0, 0.0, 1.0), 1.0, (1.0, 0.0, 0.0)),
           ((-1.0, 0.0, 1.0), 0.0, (0.0, 1.0, 0.0)), ((2.0, 0.0, 1.0), 1.0, (0.0, 0.0, 1.0)),
           ((nan, 0.0, 1.0), nan, (nan, nan, nan))],

@@ -67,8 +67,7 @@ sum = row(
 )  # fmt: skip
 prod = row(
     "prod", lambda *items: math.prod(items), _prod_partials, variadic=True, gather=_items("prod"), symbol="Π",
-    text="prod({all})",
-    latex=r"\prod\left({all}\right)", edges="product of the others",
+    text="prod({all})", latex=r"\prod\left({all}\right)", edges="product of the others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",
 )  # fmt: skip
@@ -145,21 +144,22 @@ def _weight_slopes(args: Sequence[Any], own: Any, others: Callable[[Any], Any]) 
 softmax_rest = row(
     "softmax_rest", _rest,
     lambda args, out: _weight_slopes(args, -softmax_weight(*args) * out, lambda w: softmax_weight(*args) * w), variadic=True,
-    text="1 - softmax({rest})[{0}]", latex=r"1 - \operatorname{{softmax}}_{0}\left({rest}\right)", edges="{w}·{out}",
+    text="1 - softmax({rest})[{0}]", latex=r"1 - \operatorname{{softmax}}_{{{0}}}\left({rest}\right)",
+    edges=("none", "-{out}·(1 - {out})", "(1 - {out})·{w}"),
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 softmax_weight: Op = row(
     "softmax_weight", lambda index, *items: _weights(items)[int(index)],
     lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
     text="softmax({rest})[{0}]",
-    latex=r"\operatorname{{softmax}}\left({all}\right)", edges="{out}·([i = 0] - {w})",
+    latex=r"\operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "{out}·(1 - {out})", "-{out}·{w}"),
     doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n"
     ">>> softmax_weight(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 log_softmax_weight = row(
     "log_softmax_weight", _log_weight,
     lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True, text="log_softmax({rest})[{0}]",
-    latex=r"\ln \operatorname{{softmax}}\left({all}\right)", edges="[i = 0] - {w}",
+    latex=r"\ln \operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "1 - exp({out})", "-{w}"),
     doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n"
     ">>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
 )  # fmt: skip
@@ -173,7 +173,7 @@ logaddexp = row(
 )  # fmt: skip
 logsumexp = row(
     "logsumexp", _logsumexp, lambda args, out: softmax(args), variadic=True, gather=_items("logsumexp"),
-    text="logsumexp({all})", latex=r"\ln\sum e^{{\left({all}\right)}}", edges="softmax",
+    text="logsumexp({all})", latex=r"\ln\sum\exp\left({all}\right)", edges="exp({i} - {out})",
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0))],
     doc="The logarithm of the sum of exponentials of any number of items.\n\n>>> logsumexp([1000.0, -1000.0])\n1000.0",
 )  # fmt: skip

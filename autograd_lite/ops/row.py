@@ -139,7 +139,8 @@ class Op:
         marks = [f"{{{i}}}" for i in range(self.arity or 0)]
         call = "{all}" if variadic else ", ".join(marks)
         self.text = text or f"{name}({call})"
-        self.latex = latex or rf"\operatorname{{{{{name}}}}}\left({call}\right)"
+        spoken = name.replace("_", r"\_")
+        self.latex = latex or rf"\operatorname{{{{{spoken}}}}}\left({call}\right)"
         self.edges = (edges,) if isinstance(edges, str) else tuple(edges or ())
         self.symbol = symbol or name
         self.domain = tuple(domain) or (REAL,) * (self.arity or 1)

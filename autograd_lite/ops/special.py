@@ -11,7 +11,7 @@ from .powers import _exp
 from .row import REAL, Interval, Kink, Op, row
 
 ORDER = Interval(0.0, inf)
-AT_POLES = (Kink("x = 0, -1, -2, ...", lambda *args: args[-1] <= 0.0 and args[-1] == math.floor(args[-1])),)
+AT_POLES = (Kink("x = 0, -1, -2, ...", lambda *args: args[-1] <= 0.0 and args[-1] % 1.0 == 0.0),)
 ERF_SLOPE = 2.0 / math.sqrt(math.pi)
 
 
@@ -27,7 +27,7 @@ def _gaussian(x: float, c: float) -> float:
 gaussian = row(
     "gaussian", _gaussian,
     (lambda x, c, z: -2.0 * c * where(z, x, 0.0) * z, lambda x, c, z: -(where(z, x, 0.0) * where(z, x, 0.0)) * z),
-    text="exp(-{1}·{0}²)", latex="e^{{-{1} {0}^2}}", domain=(REAL, Interval(0.0, inf, open=True)),
+    text="exp(-{1}·{0}²)", latex=r"e^{{-{1} \cdot {0}^2}}", domain=(REAL, Interval(0.0, inf, open=True)),
     edges=("-2·{1}·{0}·{out}", "-{0}²·{out}"), pins=[((inf, 1.0), 0.0, (0.0, 0.0))],
     doc="exp(-c * x**2).\n\n>>> gaussian(0.0, 1.0)\n1.0",
 )  # fmt: skip

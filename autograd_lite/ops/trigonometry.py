@@ -47,7 +47,7 @@ cos: Op = row(
 )  # fmt: skip
 tan = row(
     "tan", _guarded(math.tan), lambda x, z: 1.0 + z * z, latex=r"\tan {0}", edges="1 + {out}²",
-    kinks=(Kink("x = π/2 + kπ", lambda x: math.fabs(math.cos(x)) < 1e-15),),
+    kinks=(Kink("x = π/2 + kπ", lambda x: math.fabs(cos.forward(x)) < 1e-15),),
     doc="The tangent of x radians.\n\n>>> tan(0.0)\n0.0",
 )  # fmt: skip
 # (1-x)(1+x), whose derivative -2x would be lost in the difference of the two factors' slopes
@@ -102,7 +102,7 @@ def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
 
 unit: Op = row(
     "unit", _unit, _unit_partials, variadic=True, text="{0}/|{all}|", latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
-    edges="(1 - {out}²)/|{all}|", kinks=AT_ORIGIN,
+    edges=("(1 - {out}²)/|{all}|", "-{out}·{i}/|{all}|²"), kinks=AT_ORIGIN,
     pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0))],
     doc="The first argument over the length of all: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
 )  # fmt: skip

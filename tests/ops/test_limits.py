@@ -33,6 +33,7 @@ LIMITS: list[tuple[str, tuple[float, ...], float, tuple[float, ...]]] = [
     ("floordiv", (0.0, 0.0), nan, (nan, nan)),
     ("floordiv", (nan, 2.0), nan, (nan, nan)),
     ("floordiv", (2.0, nan), nan, (nan, nan)),
+    ("tan", (math.pi / 2,), math.tan(math.pi / 2), (math.tan(math.pi / 2) ** 2,)),  # the double beside the pole
     ("clamp", (2e-7, 0.0, 0.0), 0.0, (0.0, 0.0, 1.0)),  # just above bounds that are equal
     ("elu", (0.0, 2.0), 0.0, (2.0, 0.0)),  # the slope of the left side, as leaky_relu has it
     ("elu", (0.0, 0.5), 0.0, (0.5, 0.0)),

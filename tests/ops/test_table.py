@@ -253,3 +253,12 @@ def test_arrays_are_told_where_to_go() -> None:
     np = pytest.importorskip("numpy")
     with pytest.raises(TypeError, match=r"sin\(\) takes numbers or Values, not an array of shape \(2,\)"):
         autograd_lite.sin(np.ones(2))
+
+
+@pytest.mark.parametrize("op", [op for op in TABLE.values() if op.kinks], ids=lambda op: op.name)
+def test_asking_for_kinks_never_raises(op: Op) -> None:
+    for x in EXTREME:
+        for y in (x, 1.0, 0.0):
+            args = (x, y, *(1.0,) * max(0, sizes(op) - 2))[: sizes(op)]
+            for kink in op.kinks:
+                assert kink.holds(*args) in (True, False)

@@ -1,0 +1,576 @@
+"""Mutation testing: break one rule of the op table, or one line of the engine, at a time; does the suite notice?
+
+    python tests/benchmarks/mutation.py [--sample N] [--seed S] [--only TEXT] [--list] [--quiet]
+
+Rows of the table are broken in memory: pytest collects the suite once, and every mutation is tried in a fork of that process,
+the tests that know the row first, stopping at the first that fails.  Lines of the engine are broken in a copy of the
+repository.  Exit status 1 if a mutation survives.  A mutation that changes no partial at any point tried is no mutation and is
+left out.  The library knows nothing of this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import math
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from math import inf, nan
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import pytest  # noqa: E402
+
+from autograd_lite.ops import TABLE, Op  # noqa: E402
+
+# Where the tests of the table are, and which of them see every row (the others are asked about their own row only).
+FILES = [
+    "tests/test_conventions.py", "tests/test_notation.py", "tests/test_steps.py", "tests/test_explain.py",
+    "tests/ops/test_limits.py", "tests/ops/test_table.py", "tests/ops/test_accuracy.py",
+]  # fmt: skip
+OWN_ROW_ONLY = ("tests/ops/test_accuracy.py", "tests/ops/test_table.py")
+LAST = ("test_gradients_against_finite_differences",)
+NEVER = ("test_planted_faults_are_caught", "test_faults_are_planted", "test_docstrings_run", "5_000", "pickle")
+
+
+class Mutation(NamedTuple):
+    """A change of one row, or of one line of a file."""
+
+    name: str
+    row: str = ""
+    apply: Callable[[], None] = lambda: None
+    file: str = ""
+    old: str = ""
+    new: str = ""
+    tests: tuple[str, ...] = ()
+
+
+# -- breaking rows ----------------------------------------------------------------------------------------------------
+
+FACTOR = 1.0 + 1e-6
+WRONG: dict[str, Callable[[Any], Any]] = {"sign flipped": lambda d: -d, "factor 1 + 1e-6": lambda d: d * FACTOR}
+SPECIAL = (nan, inf, -inf, 0.0, -0.0, 1.0, -1.0, 2.0, 3.0, 0.5, 0.4, 0.7, -2.5, 7.5, 1e200, 1e-200, 1e3, -1e3, math.pi / 2)
+
+
+def rule_of(op: Op, i: int) -> Callable[..., Any]:
+    rule = op.partials[i]
+    return rule if callable(rule) else lambda *args: rule
+
+
+def set_partials(op: Op, partials: Sequence[Any], products: Sequence[Any] | None) -> None:
+    """What the constructor would have made of these rules."""
+    again = Op(op.name, op.forward, tuple(partials), products=products)
+    op.partials, op.products, op.kind = again.partials, again.products, again.kind
+    op.first, op.second = again.first, again.second
+
+
+def _where_kinked(op: Op, args: Sequence[float]) -> bool:
+    try:
+        return any(kink.holds(*args) for kink in op.kinks)
+    except (ArithmeticError, ValueError, TypeError, AttributeError):  # nodes, and floor(inf)
+        return False
+
+
+def break_partial(op: Op, i: int, change: Callable[..., Any], which: str = "both") -> None:
+    """Argument `i` gets ``change(partial, arguments)``; its product rule follows suit, unless only one of them is meant."""
+    if op.rule is not None:
+        rule = op.rule
+        op.rule = lambda args, out: [change(d, args) if j == i else d for j, d in enumerate(rule(args, out))]
+        return
+    partials, products = list(op.partials), list(op.products or [None] * len(op.partials))
+    old, old_product = rule_of(op, i), products[i]
+    if which != "product":
+        partials[i] = lambda *a: change(old(*a), a[:-1])
+    if which != "partial" and old_product is not None:
+
+        def product(g: Any, *a: Any) -> Any:
+            d = old_product(g, *a)
+            return None if d is None else change(d, a[:-1])
+
+        products[i] = product
+    set_partials(op, partials, products if op.products else None)
+
+
+def drop_edge(op: Op, i: int) -> None:
+    """The gradient does not reach argument `i`."""
+    if op.rule is not None:
+        break_partial(op, i, lambda d, args: 0.0)
+        return
+    partials, products = list(op.partials), list(op.products or [None] * len(op.partials))
+    partials[i], products[i] = 0.0, None
+    set_partials(op, partials, products if any(products) else None)
+
+
+def swap(op: Op, i: int, j: int) -> None:
+    """The rules of two arguments change places."""
+    if op.rule is not None:
+        rule = op.rule
+
+        def swapped(args: Any, out: Any) -> list[Any]:
+            all_of_them = list(rule(args, out))
+            if max(i, j) < len(all_of_them):
+                all_of_them[i], all_of_them[j] = all_of_them[j], all_of_them[i]
+            return all_of_them
+
+        op.rule = swapped
+        return
+    partials, products = list(op.partials), list(op.products or ()) or None
+    partials[i], partials[j] = partials[j], partials[i]
+    if products:
+        products[i], products[j] = products[j], products[i]
+    set_partials(op, partials, products)
+
+
+def break_forward(op: Op, change: Callable[[float, Sequence[float]], float]) -> None:
+    forward = op.forward
+    op.forward = lambda *args: change(forward(*args), args)
+
+
+def nudged(value: float, args: Sequence[float]) -> float:
+    return value + 100.0 * math.ulp(value) if math.isfinite(value) else value
+
+
+def same_point(args: Sequence[Any], at: Sequence[float]) -> bool:
+    return len(args) == len(at) and all(
+        x.__class__ is float and (x == y or (x != x and y != y)) for x, y in zip(args, at, strict=True)
+    )
+
+
+def another(d: Any) -> Any:
+    """A different number, as far from a right one as conventions are from each other."""
+    if d.__class__ is not float:
+        return d
+    return 0.0 if d != d else d + 1.0 + 0.5 * abs(d) if math.isfinite(d) else nan
+
+
+def size(op: Op) -> int:
+    indexed = op.name in ("softmax_weight", "softmax_rest", "log_softmax_weight")
+    return op.arity if op.arity is not None else 4 if indexed or op.name == "dot" else 3
+
+
+SELECTORS = {
+    "pow_derivative": {2: (0.0, 1.0, 2.0), 3: (0.0, 1.0, 2.0)}, "polygamma": {0: (0.0, 1.0, 2.0)},
+    "sinc_derivative": {0: (0.0, 1.0, 2.0)}, "round": {1: (0.0, 1.0)}, "where": {0: (0.0, 1.0)},
+    **{name: {0: (0.0, 1.0, 2.0)} for name in ("softmax_weight", "softmax_rest", "log_softmax_weight")},
+}  # fmt: skip
+
+
+def probes(op: Op) -> list[tuple[float, ...]]:
+    """Points at which a mutation may show: special ones in every argument, and the row's own pins."""
+    draw = random.Random(0)
+    selectors = SELECTORS.get(op.name, {})
+
+    def point(usual: Callable[[], float]) -> tuple[float, ...]:
+        return tuple(draw.choice(selectors[i]) if i in selectors else usual() for i in range(size(op)))
+
+    points = [point(lambda: draw.choice(SPECIAL)) for _ in range(400)]
+    points += [point(lambda: round(draw.uniform(0.1, 3.0), 2)) for _ in range(20)]
+    return [*points, point(lambda: 0.0), *(pin.at for pin in op.pins)]
+
+
+def behaviour(op: Op) -> list[Any]:
+    """What a row does at all probes."""
+    seen: list[Any] = []
+    for at in probes(op):
+        out = op.forward(*at)
+        seen.append(out)
+        for i in range(len(at)):
+            for ask in (lambda: op.partial(i, at, out), lambda: op.product(i, 2.0, at, out)):  # noqa: B023
+                d = ask()
+                seen.append(float(d) if d is not None else None)
+        seen.append([_where_kinked(op, at)])
+    return [x + 0.0 if isinstance(x, float) else x for x in seen]
+
+
+STATE = ("forward", "rule", "partials", "products", "kind", "first", "second", "kinks", "edges")
+
+
+def changes_something(mutation: Mutation) -> bool:
+    op = TABLE[mutation.row]
+    before, state = repr(behaviour(op)), {slot: getattr(op, slot) for slot in STATE}
+    try:
+        mutation.apply()
+        return repr(behaviour(op)) != before or op.edges != state["edges"]
+    finally:
+        for slot, value in state.items():
+            setattr(op, slot, value)
+
+
+def beside(op: Op, i: int) -> Callable[..., Any]:
+    """The partial for argument `i` a little to the right of where it was asked for."""
+    rule, forward = rule_of(op, i), op.forward
+
+    def shifted(*a: Any) -> Any:
+        args = list(a[:-1])
+        args[i] = args[i] + 1e-6 * max(1.0, abs(args[i]))
+        return rule(*args, forward(*args))
+
+    return shifted
+
+
+def move_kink(op: Op, i: int) -> None:
+    """Where there is a kink, argument `i` gets the slope of the right-hand side instead of the convention."""
+    right = beside(op, i)
+    old, old_product = rule_of(op, i), (op.products or {i: None})[i]
+    partials, products = list(op.partials), list(op.products or [None] * len(op.partials))
+    kinks = op.kinks
+
+    def kinked(args: Sequence[Any]) -> bool:
+        if any(x.__class__ is not float for x in args):
+            return False
+        try:
+            return any(kink.holds(*args) for kink in kinks)
+        except (ArithmeticError, ValueError):
+            return False
+
+    partials[i] = lambda *a: right(*a) if kinked(a[:-1]) else old(*a)
+    if old_product is not None:
+        products[i] = lambda g, *a: g * right(*a) if kinked(a[:-1]) else old_product(g, *a)
+    set_partials(op, partials, products if op.products else None)
+
+
+def of_row(op: Op) -> Iterator[Mutation]:
+    """All mutations of one row."""
+
+    def mutation(what: str, apply: Callable[[], None]) -> Mutation:
+        return Mutation(f"{op.name}: {what}", op.name, apply)
+
+    for i in range(size(op)):
+        for what, wrong in WRONG.items():
+            change = lambda d, args, wrong=wrong: wrong(d)  # noqa: E731
+            yield mutation(f"partial {i}, {what}", lambda i=i, change=change: break_partial(op, i, change))
+            if op.products is not None and op.products[i] is not None:
+                for which in ("partial", "product"):
+                    yield mutation(
+                        f"partial {i}, {what}, in the {which} rule only",
+                        lambda i=i, change=change, which=which: break_partial(op, i, change, which),
+                    )
+        yield mutation(f"partial {i}, edge dropped", lambda i=i: drop_edge(op, i))
+        if op.kinks and op.rule is None:
+            yield mutation(f"partial {i}, other slope at the kink", lambda i=i: move_kink(op, i))
+    for i, j in itertools.combinations(range(size(op)), 2):
+        yield mutation(f"partials {i} and {j} swapped", lambda i=i, j=j: swap(op, i, j))
+    yield mutation("forward off by 100 ulp", lambda: break_forward(op, nudged))
+    for pin in op.pins:
+        at = "(" + ", ".join(f"{x:g}" for x in pin.at) + ")"
+        pinned = lambda d, args, pin=pin: another(d) if same_point(args, pin.at) else d  # noqa: E731
+        yield mutation(f"value at {at} changed", lambda pinned=pinned: break_forward(op, pinned))
+        for i in range(len(pin.at)):
+            yield mutation(f"partial {i} at {at} changed", lambda i=i, pinned=pinned: break_partial(op, i, pinned))
+    for k, kink in enumerate(op.kinks):
+
+        def forget(k: int = k) -> None:
+            op.kinks = op.kinks[:k] + op.kinks[k + 1 :]
+
+        yield mutation(f"kink {kink.text} forgotten", forget)
+    for i, edge in enumerate(op.edges):
+        if edge not in ("0", "none"):
+
+            def misprint(i: int = i, edge: str = edge) -> None:
+                op.edges = (*op.edges[:i], f"-({edge})", *op.edges[i + 1 :])
+
+            yield mutation(f"edge text {i}, sign flipped", misprint)
+
+
+def relu_one() -> None:
+    break_partial(TABLE["relu"], 0, lambda d, args: 1.0 if same_point(args, (0.0,)) else d)
+
+
+# -- breaking the engine ----------------------------------------------------------------------------------------------
+
+VALUE, GRAPH, STEPS, EXPLAIN = (f"autograd_lite/{name}.py" for name in ("value", "graph", "steps", "explain"))
+ENGINE_TESTS = ("tests/test_value.py", "tests/test_functional.py", "tests/test_promises.py")
+TEXT_TESTS = ("tests/test_steps.py", "tests/test_explain.py", "tests/test_notation.py")
+
+
+def line(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
+    return Mutation(f"{Path(file).name}: {name}", file=file, old=old, new=new, tests=tests or ENGINE_TESTS)
+
+
+ENGINE = [
+    line("a shared node keeps only the last contribution (first operand)", GRAPH,
+         "            cell = cell_of(a)\n            if cell is not None:\n                cell[1] += d\n",
+         "            cell = cell_of(a)\n            if cell is not None:\n                cell[1] = d\n"),
+    line("a shared node keeps only the last contribution (general ops)", GRAPH,
+         "cell[1] = d if cell[1] is UNREACHED else cell[1] + d", "cell[1] = d"),
+    line("a shared node keeps only the last contribution (many arguments)", GRAPH,
+         "                                cell[1] += g * d\n", "                                cell[1] = g * d\n"),
+    line("the second operand is forgotten", GRAPH,
+         "a = node._b  # the second operand; of a unary op it is the float 0.0", "a = 0.0"),
+    line("the second operand gets the first one's partial", GRAPH, "            d = op.second\n", "            d = op.first\n"),
+    line("the current data of a leaf in place of the saved", GRAPH,
+         "        a = node._a\n        x = node._x\n        y = node._y\n",
+         "        a = node._a\n        x = getattr(a, '_data', a)\n        y = getattr(node._b, '_data', node._b)\n"),
+    line("the current data of a leaf under create_graph", GRAPH,
+         "a if a.__class__ is float or a._data is x else a._worth(x) for a, x", "a for a, x"),
+    line("shared nodes are not counted (first operand)", GRAPH,
+         "        a = node._a\n        if a.__class__ is tuple:\n            for b in a:\n"
+         "                if b.__class__ is not float and b.op is not None:\n                    if b in seen:\n"
+         "                        shared[b] = shared.get(b, 1) + 1\n",
+         "        a = node._a\n        if a.__class__ is tuple:\n            for b in a:\n"
+         "                if b.__class__ is not float and b.op is not None:\n                    if b in seen:\n"
+         "                        pass\n"),
+    line("the gradient of the whole is not multiplied by the incoming one", GRAPH,
+         "flows = contributions(node, g, graph)", "flows = contributions(node, 1.0, graph)"),
+    line("what is not taken gets a zero", GRAPH, "                flows = contributions(node, g, graph)",
+         "                flows = [0.0 * g if d is None else d for d in contributions(node, g, graph)]"),
+    line("order: operands may come before all their results", GRAPH,
+         "            if waiting[node]:\n                continue\n", "            if False:\n                continue\n"),
+    line("the sweep looks beyond the inputs", GRAPH,
+         "    for node in stop:\n        cells[node] = [-1, UNREACHED]\n", "    for node in stop:\n        pass\n"),
+    line("forward sweep: only the last term", GRAPH, "total = t if total is None else total + t", "total = t"),
+    line("pull: only the last term", GRAPH, "adjoint[a] = adjoint[a] + d if a in adjoint else d", "adjoint[a] = d"),
+    line("leaves are set in place of added to", VALUE, "    return Value(old + new) if create_graph and not isinstance"
+         "(old, Value) else old + new", "    return Value(new) if create_graph and not isinstance(new, Value) else new"),
+    line("computed nodes accumulate", VALUE, "chain(totals, grads)), maxlen=0)",
+         "chain(totals, [n.grad + g for n, g in zip(nodes, grads)])), maxlen=0)"),
+    line("the incoming gradient is ignored", VALUE, "graph.reverse({self: gradient}", "graph.reverse({self: 1.0}"),
+    line("a number on the left is taken for the right operand", VALUE, "        out._data = forward(other, y)\n",
+         "        out._data = forward(y, other)\n"),
+    line("a reflected operand is saved on the wrong side", VALUE, "        out._x = other\n        out._y = y = self._data\n",
+         "        out._y = other\n        out._x = y = self._data\n"),
+    line("the operands of a general op are not saved", VALUE, "                a, x = args, tuple(worth)\n",
+         "                a, x = args, args\n"),
+    line("data of computed nodes can be set", VALUE, "        if self.op is not None:\n            raise NotALeafError(\n"
+         '                f"data of', "        if False:\n            raise NotALeafError(\n"
+         '                f"data of'),
+    line("detach keeps the graph", VALUE, "        return Value(self._data, self.name)\n", "        return self\n"),
+    line("comparison by identity", VALUE, "return y if y is NotImplemented else bool(forward(self._data, y))",
+         "return y if y is NotImplemented else self is other"),
+    line("gradients are handed over one by one", VALUE,
+         "            deque(map(_set_grad, chain(inputs, nodes), chain(totals, grads)), maxlen=0)",
+         "            for n, g in zip(chain(inputs, nodes), chain(totals, grads)):\n                n.grad = g"),
+    line("sums start over at every contribution", STEPS, "product if before is None else before + product", "product",
+         *TEXT_TESTS),
+    line("a step reports its product as the partial", STEPS, "symbol, partial, product, before",
+         "symbol, product, product, before", *TEXT_TESTS),
+    line("what is not taken is a step", STEPS, "                if product is None:\n                    continue\n",
+         "                if product is None:\n                    product = 0.0\n", *TEXT_TESTS),
+    line("paths are counted through the leaf only", EXPLAIN, "count[s.node] = count.get(s.node, 0) + ways",
+         "count[s.node] = ways", *TEXT_TESTS),
+    line("a path forgets its first partial", EXPLAIN, "math.prod(s.partial for s in taken)",
+         "math.prod(s.partial for s in taken[1:])", *TEXT_TESTS),
+    line("left and right are swapped", EXPLAIN, "yield Slopes(graph.operands(node)[i], left, right",
+         "yield Slopes(graph.operands(node)[i], right, left", *TEXT_TESTS),
+]  # fmt: skip
+
+
+PATIENCE = 120  # seconds; the engine's tests need five, and a lock that is never released is noticed too
+
+# Only made when asked for by name; they must survive.
+NOTHING = {m.name: m for m in (
+    Mutation("no-op", "neg"),
+    Mutation("no-op in the engine", file=STEPS, old="import annotations", new="import annotations  #", tests=TEXT_TESTS[:1]),
+)}  # fmt: skip
+
+
+def patch(source: str, old: str, new: str) -> str | None:
+    """The source with `old` replaced, wherever it is indented to; None if it is not there."""
+    if old in source or "\n" not in old:
+        return source.replace(old, new) if old in source else None
+    lines = [text.lstrip(" ") for text in old.rstrip("\n").split("\n")]
+    found = re.search(r"^( *)" + r"\n *".join(map(re.escape, lines)) + r"$", source, re.MULTILINE)
+    if found is None:
+        return None
+    shift = len(found[1]) - (len(old) - len(old.lstrip(" ")))
+    moved = [" " * shift + text if shift >= 0 else text[-shift:] for text in new.rstrip("\n").split("\n")]
+    return source[: found.start()] + "\n".join(moved) + source[found.end() :]
+
+
+def run_patched(mutation: Mutation) -> str | None:
+    """The first test that fails on a copy of the repository with one line changed; None if all pass."""
+    broken = patch((ROOT / mutation.file).read_text(encoding="utf-8"), mutation.old, mutation.new)
+    if broken is None:
+        return "STALE: the text to change is no longer there"
+    if (unasked := unpatched(mutation.tests)) is not None:
+        return f"STALE: {unasked} fails without any mutation"
+    return run_copy(mutation.tests, {mutation.file: broken})
+
+
+@functools.cache
+def unpatched(tests: tuple[str, ...]) -> str | None:
+    """The first of these tests that fails as things are."""
+    return run_copy(tests, {})
+
+
+def run_copy(tests: Sequence[str], changed: dict[str, str]) -> str | None:
+    """The first test that fails on a copy of the repository in which some files have other contents."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for part in ("autograd_lite", "tests"):
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        for file, text in changed.items():
+            (copy / file).write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
+        command += ["-k", "not million and not 5_000"]
+        try:
+            done = subprocess.run(
+                command, cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)}, capture_output=True, text=True, check=False,
+                timeout=PATIENCE,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return f"a test that never ends (stopped after {PATIENCE} s)"
+    failed = [text.split(" ")[1] for text in done.stdout.splitlines() if text.startswith(("FAILED ", "ERROR "))]
+    if done.returncode and not failed:
+        return f"STALE: pytest says {done.returncode}: {done.stdout[-200:]}"
+    return failed[0] if failed else None
+
+
+# -- one collection, many forks ---------------------------------------------------------------------------------------
+
+
+class Forks:
+    """A pytest plugin that runs, instead of the collected tests once, each mutation's tests in a fork."""
+
+    def __init__(self, mutations: Sequence[Mutation], report: Callable[[Mutation, str | None, float], None]) -> None:
+        self.mutations = mutations
+        self.report = report
+        self.healthy: dict[str, bool] = {}
+
+    def pytest_configure(self, config: Any) -> None:
+        from hypothesis import Phase, settings  # not before pytest has seen its plugin
+
+        # the conftest has set the profile by now: the same examples, but no time spent on making failures small
+        settings.register_profile("mutation", settings.default, phases=(Phase.explicit, Phase.generate))
+        settings.load_profile("mutation")
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        items = [item for item in session.items if not any(word in item.nodeid for word in NEVER)]
+        for mutation in self.mutations:
+            start = time.perf_counter()
+            chosen = select(items, mutation.row)
+            verdict = self.fork(chosen, mutation.apply)
+            while verdict is not None and not self.is_healthy(verdict, items):
+                chosen = [item for item in chosen if item.nodeid != verdict]  # it fails without any mutation
+                verdict = self.fork(chosen, mutation.apply)
+            self.report(mutation, verdict, time.perf_counter() - start)
+        return True
+
+    def is_healthy(self, nodeid: str, items: Sequence[Any]) -> bool:
+        if nodeid not in self.healthy:
+            self.healthy[nodeid] = self.fork([item for item in items if item.nodeid == nodeid], lambda: None) is None
+        return self.healthy[nodeid]
+
+    def fork(self, items: Sequence[Any], apply: Callable[[], None]) -> str | None:
+        """The first of these tests that fails after `apply`, found in a process of its own."""
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(read)
+            status = 1
+            try:
+                sink = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(sink, 1)
+                os.dup2(sink, 2)
+                apply()
+                os.write(write, json.dumps(first_failure(items)).encode())
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            answer = pipe.read()
+        os.waitpid(child, 0)
+        return json.loads(answer) if answer else "crash"
+
+
+def first_failure(items: Sequence[Any]) -> str | None:
+    from _pytest.runner import runtestprotocol  # the only way to run one collected test
+
+    for item, following in itertools.zip_longest(items, items[1:]):
+        if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
+            return str(item.nodeid)
+    return None
+
+
+def select(items: Sequence[Any], row: str) -> list[Any]:
+    """The tests that may notice a change of this row, those that name it first and slow ones last."""
+
+    def names_row(item: Any) -> bool:
+        _, _, label = item.nodeid.partition("[")
+        words = label.replace("-", " ").replace("(", " ").replace("]", " ").split()
+        return row in words
+
+    chosen = [i for i in items if names_row(i) or not i.nodeid.startswith(OWN_ROW_ONLY) or "[" not in i.nodeid]
+    slow = lambda i: (i.nodeid.startswith("tests/ops/test_accuracy.py"), any(word in i.nodeid for word in LAST))  # noqa: E731
+    return sorted(chosen, key=lambda i: (not names_row(i), *slow(i)) if not slow(i)[1] else (True, True, True))
+
+
+# -- the report -------------------------------------------------------------------------------------------------------
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sample", type=int, help="only so many mutations, drawn at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument(
+        "--only", help="only mutations whose name contains this; 'no-op' and 'no-op in the engine' must survive"
+    )
+    parser.add_argument("--list", action="store_true", help="name the mutations and stop")
+    parser.add_argument("--quiet", action="store_true", help="show survivors and the summary only")
+    asked = parser.parse_args()
+    os.chdir(ROOT)
+
+    table = [m for op in TABLE.values() for m in of_row(op)]
+    table.append(Mutation("relu: slope 1 at 0", "relu", relu_one))
+    engine = list(ENGINE)
+    if asked.only in NOTHING:
+        table = [m for m in NOTHING.values() if m.name == asked.only and m.row]
+        engine = [m for m in NOTHING.values() if m.name == asked.only and m.file]
+    elif asked.only:
+        table, engine = ([m for m in kind if asked.only in m.name] for kind in (table, engine))
+    left_out = 0
+    if asked.only not in NOTHING:
+        real = [m for m in table if changes_something(m)]
+        left_out, table = len(table) - len(real), real
+    if asked.sample is not None:
+        drawn = set(map(id, random.Random(asked.seed).sample(table + engine, min(asked.sample, len(table) + len(engine)))))
+        table, engine = ([m for m in kind if id(m) in drawn] for kind in (table, engine))
+    if asked.list:
+        print("\n".join(m.name for m in table + engine))
+        return 0
+
+    start, noticed, survivors = time.perf_counter(), 0, []
+
+    def report(mutation: Mutation, verdict: str | None, seconds: float) -> None:
+        nonlocal noticed
+        survived = verdict is None or verdict.startswith(("STALE", "crash"))
+        noticed += not survived
+        if survived:
+            survivors.append(mutation)
+        if survived or not asked.quiet:
+            shown = ("SURVIVED" if verdict is None else verdict).removeprefix("tests/")
+            print(f"{mutation.name:<66} {seconds:6.1f} s  {shown}", flush=True)
+
+    if table:
+        files = [f for f in FILES if (ROOT / f).exists()]
+        arguments = ["-q", "--no-header", "--no-summary", "-p", "no:cacheprovider", "-p", "no:doctest", "-s", *files]
+        status = pytest.main([*arguments, "-o", "addopts=--import-mode=importlib"], plugins=[Forks(table, report)])
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            print(f"pytest could not collect the suite: {status!r}")
+            return 2
+    for mutation in engine:
+        began = time.perf_counter()
+        report(mutation, run_patched(mutation), time.perf_counter() - began)
+    print(f"\n{noticed} of {noticed + len(survivors)} mutations noticed in {time.perf_counter() - start:.0f} s"
+          f" ({left_out} more change nothing and were left out)")  # fmt: skip
+    for mutation in survivors:
+        print(f"SURVIVED  {mutation.name}")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

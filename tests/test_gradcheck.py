@@ -1,0 +1,469 @@
+"""The gradient checker, itself checked with planted faults at orders 1 and 2, and with places where no derivative exists."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import math
+import random
+import re
+from collections.abc import Callable
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd_lite as al
+from autograd_lite import Op, Value
+from autograd_lite.errors import InputTypeError, InputValueError
+from autograd_lite.gradcheck import GradientCheckError, check_derivative, check_grads, numerical_derivative
+from autograd_lite.gradcheck.numerical import Derivative
+from autograd_lite.gradcheck.report import judge
+from autograd_lite.ops import TABLE
+
+
+def verdicts(report: Any) -> list[str]:
+    return [row.verdict for row in report.rows]
+
+
+# -- numerical derivatives --------------------------------------------------------------------------------------------
+
+
+def noise(x: float) -> float:
+    return random.Random(x.hex()).uniform(-1.0, 1.0)
+
+
+SMOOTH: list[tuple[Callable[[float], float], float, float, float]] = [  # f, x, truth, relative error that is allowed
+    (math.sin, 1.0, math.cos(1.0), 1e-11),
+    (math.sin, 1e10, math.cos(1e10), 1e-7),
+    (math.sin, 1e6 + 0.3, math.cos(1e6 + 0.3), 1e-8),
+    (lambda x: math.sin(1e10 * x), 1.0, 1e10 * math.cos(1e10), 1e-3),
+    (lambda x: math.sin(1e4 * x), 0.3, 1e4 * math.cos(3e3), 1e-8),
+    (math.exp, 700.0, math.exp(700.0), 1e-10),
+    (math.exp, -1e-9, math.exp(-1e-9), 1e-11),
+    (math.log, 1e-8, 1e8, 1e-10),
+    (math.log, 1e-200, 1e200, 1e-7),
+    (math.sqrt, 1e-12, 5e5, 1e-10),
+    (lambda x: 1.0 / x, -1e-5, -1e10, 1e-10),
+    (math.tan, math.pi / 2 - 1e-6, 1.0 + math.tan(math.pi / 2 - 1e-6) ** 2, 1e-10),
+    (lambda x: x * x, 1e150, 2e150, 1e-12),
+    (lambda x: abs(x - 1.000000001), 1.0, -1.0, 1e-12),
+    (lambda x: 5.0 + abs(x - 1.00001), 1.0, -1.0, 1e-8),
+    (lambda x: math.exp(x) + (x > 0.7001), 0.7, math.exp(0.7), 1e-9),
+    (lambda x: math.sin(x) + 1e-9 * noise(x), 1.0, math.cos(1.0), 1e-4),
+    (lambda x: (1.0 - math.cos(x)) / x**2, 0.01, -1e-2 / 12 * (1 - 1e-4 / 15), 1e-2),
+    (lambda x: abs(x) ** 1.5, 0.0, 0.0, 1.0),
+]
+
+
+@pytest.mark.parametrize(("f", "x", "truth", "allowed"), SMOOTH)
+def test_the_error_is_honest_and_small(f: Callable[[float], float], x: float, truth: float, allowed: float) -> None:
+    found = numerical_derivative(f, x)
+    assert found.kind == "smooth"
+    assert abs(found.value - truth) <= 2.0 * found.error + 1e-14 * abs(truth)
+    assert found.error <= allowed * (abs(truth) or 1.0)
+
+
+def step(x: float) -> float:
+    return 1.0 if x > 0.0 else 0.0
+
+
+KINDS: list[tuple[str, Callable[[float], float], float, str, float, float]] = [  # name, f, x, kind, left, right
+    ("abs", abs, 0.0, "kink", -1.0, 1.0),
+    ("relu", lambda x: max(x, 0.0), 0.0, "kink", 0.0, 1.0),
+    ("kink off 0", lambda x: abs(x - 1.5) + x * x, 1.5, "kink", 2.0, 4.0),
+    ("root beside flat", lambda x: math.sqrt(max(x, 0.0)), 0.0, "kink", 0.0, inf),
+    ("step", step, 0.0, "jump", 0.0, 0.0),
+    ("floor", math.floor, 1.0, "jump", 0.0, 0.0),
+    ("jump with slopes", lambda x: 3.0 * x + step(x), 0.0, "jump", 3.0, 3.0),
+    ("isolated", lambda x: float(x != 0.0), 0.0, "jump", 0.0, 0.0),
+    ("cbrt", math.cbrt, 0.0, "vertical tangent", inf, inf),
+    ("cusp", lambda x: math.sqrt(abs(x)), 0.0, "cusp", -inf, inf),
+    ("sqrt", math.sqrt, 0.0, "domain boundary", nan, inf),
+    ("acos", math.acos, 1.0, "domain boundary", -inf, nan),
+    ("x log x", lambda x: x * math.log(x) if x else 0.0, 0.0, "domain boundary", nan, -inf),
+    ("power of a root", lambda x: math.sqrt(x) ** 3 + 2.0 * x, 0.0, "domain boundary", nan, 2.0),
+    ("complex beyond", lambda x: (x - 2.0) ** 2.5 + x, 2.0, "domain boundary", nan, 1.0),
+    ("nan", lambda x: nan, 1.0, "not finite", nan, nan),
+    ("log at 0", al.log, 0.0, "not finite", nan, nan),
+    ("raises", math.log, -1.0, "not finite", nan, nan),
+    ("constant", lambda x: 3.0, 2.0, "smooth", 0.0, 0.0),
+    ("at infinity", lambda x: x, inf, "not finite", nan, nan),
+]
+
+
+@pytest.mark.parametrize(("name", "f", "x", "kind", "left", "right"), KINDS, ids=[k[0] for k in KINDS])
+def test_kinds(name: str, f: Callable[[float], float], x: float, kind: str, left: float, right: float) -> None:
+    found = numerical_derivative(f, x)
+    assert found.kind == kind
+    for got, wanted in ((found.left, left), (found.right, right)):
+        assert got == wanted or (got != got and wanted != wanted) or abs(got - wanted) < 1e-6
+
+
+def test_a_rounded_function_is_a_plateau() -> None:
+    found = numerical_derivative(lambda x: round(math.sin(x), 6), 1.0)
+    assert found.kind == "plateau"
+    assert abs(found.value - math.cos(1.0)) <= found.error < 1e-2
+    assert [judge(d, found, 1e-8).verdict for d in (0.0, math.cos(1.0), -math.cos(1.0))] == ["weak", "weak", "fail"]
+    assert numerical_derivative(math.floor, 1.3).kind == "smooth"
+
+
+def test_fast_is_ten_evaluations_at_most() -> None:
+    for f, x in [(s[0], s[1]) for s in SMOOTH] + [(k[1], k[2]) for k in KINDS]:
+        calls = []
+
+        def counted(t: float, f: Any = f, calls: list[float] = calls) -> float:
+            calls.append(t)
+            return f(t)  # type: ignore[no-any-return]
+
+        assert numerical_derivative(counted, x, fast=True).evaluations <= 10
+        assert len(calls) <= 10
+
+
+@given(st.floats(-3.0, 3.0), st.floats(-3.0, 3.0), st.floats(0.1, 20.0))
+def test_right_derivatives_pass_and_wrong_ones_fail(x: float, a: float, w: float) -> None:
+    found = numerical_derivative(lambda t: math.sin(w * t + a) + math.exp(0.3 * t), x)
+    right = w * math.cos(w * x + a) + 0.3 * math.exp(0.3 * x)
+    assert judge(right, found, 1e-8).verdict != "fail"
+    assert judge(right + 1e-6 * (1.0 + abs(right)), found, 1e-8).verdict == "fail"
+
+
+# -- verdicts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "engine", "verdict", "hint"),
+    [
+        (abs, 0.0, 0.5, "pass", ""),
+        (abs, 0.0, 1.1, "fail", "between the slopes -1 and 1"),
+        (abs, 0.0, nan, "fail", "nan, though f is finite and its slope is -1 on the left, 1 on the right"),
+        (math.sqrt, 0.0, inf, "pass", ""),
+        (math.sqrt, 0.0, -inf, "fail", "rises vertically"),
+        (math.cbrt, 0.0, 0.0, "fail", "rises vertically here: its slope grows to inf"),
+        (math.floor, 1.0, 0.0, "weak", "f jumps here and has no derivative"),
+        (math.floor, 1.0, 1.0, "fail", "beside the jump its slopes are"),
+        (step, 0.0, nan, "weak", "nan says so"),
+        (lambda x: nan, 1.0, nan, "pass", "as the value is"),
+        (lambda x: nan, 1.0, 0.0, "fail", "must be nan"),
+        (al.log, 0.0, inf, "inconclusive", "infinite here"),
+        (lambda x: step(x) if x == 0.0 else nan, 0.0, 0.0, "inconclusive", "finite here, but nowhere beside"),
+        (math.sin, 1.0, inf, "fail", "infinite, though the slope"),
+        (math.sin, 1.0, nan, "fail", "nan, though f is finite"),
+        (lambda x: 3.0, 1.0, 0.0, "pass", ""),
+        (lambda x: 3.0, 1.0, 1e-3, "fail", "the slope is 0"),
+        (math.tanh, 30.0, 4 * math.exp(-60.0), "weak", "too small for the values of f to tell from 0"),
+        (lambda x: math.sin(x) + 1e-6 * noise(x), 1.0, math.cos(1.0), "weak", "digits"),
+        (lambda x: 0.01 * math.sin(x) + noise(x), 1.0, 0.01 * math.cos(1.0), "inconclusive", "too noisy"),
+        (math.sin, 1.0, -math.cos(1.0), "fail", "ratio -1: the sign is wrong"),
+        (math.sin, 1.0, 2 * math.cos(1.0), "fail", "ratio 2: twice too large: counted twice"),
+        (math.sin, 1.0, math.cos(1.0) / 2, "fail", "ratio 0.5: halved"),
+        (math.sin, 1.0, 0.0, "fail", "an edge is missing"),
+        (math.sin, 1.0, math.cos(1.0) * (1 + 1e-5), "fail", "off by a factor of 1.00001"),
+    ],
+)
+def test_verdicts_and_hints(f: Callable[[float], float], x: float, engine: float, verdict: str, hint: str) -> None:
+    got = judge(engine, numerical_derivative(f, x), 1e-8)
+    assert got.verdict == verdict
+    assert hint in got.hint
+
+
+def test_a_side_without_a_slope_is_inconclusive() -> None:
+    found = Derivative(nan, inf, "kink", nan, 1.0, inf, 0.0, 1, 0.0, 0.0, 1.0)
+    assert judge(0.0, found, 1e-8).verdict == "inconclusive"
+    jump = found._replace(kind="jump", right_error=inf)
+    assert judge(0.0, jump, 1e-8).verdict == "inconclusive"
+    assert judge(0.0, found._replace(kind="smooth"), 1e-8).hint == "the values of f settle on no slope"
+
+
+# -- planted faults ---------------------------------------------------------------------------------------------------
+
+
+def cube(fault: Callable[[Any], Any]) -> Op:
+    return Op("cube", lambda x: x**3, lambda x, out: fault(3.0 * (x * x)))
+
+
+FAULTS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "sign": (lambda d: -d, "the sign is wrong"),
+    "factor": (lambda d: d * (1.0 + 1e-5), "off by a factor of 1.00001"),
+    "small factor": (lambda d: d * (1.0 + 1e-7), "off by a factor of 1.0000001"),
+    "missing edge": (lambda d: 0.0 * d, "an edge is missing"),
+    "doubled": (lambda d: d + d, "counted twice"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fast", [False, True])
+def test_planted_faults_are_caught_and_named(fault: str, fast: bool) -> None:
+    wrong, hint = FAULTS[fault]
+    bad = cube(wrong)
+
+    def f(x: Any, y: Any) -> Any:
+        return al.sin(x) * y + bad(y)
+
+    report = check_grads(f, (0.5, 1.5), fast=fast)
+    assert not report
+    failed = [row for row in report.rows if row.verdict == "fail"]
+    assert failed[0].input == "y"
+    assert [row.verdict for row in report.rows if row.input == "x"] == ["pass"]
+    assert "first wrong op: cube(1.5) at test_gradcheck.py:" in report.blame
+    assert hint in report.blame
+    assert check_grads(f, (0.5, 1.5), modes=("fwd",), order=1).rows[1].verdict == "fail"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_second_derivative_of_a_right_first(fault: str) -> None:
+    wrong, hint = FAULTS[fault]
+    slope = Op("slope", lambda x: 3.0 * x * x, lambda x, out: wrong(6.0 * x))
+    right_first = Op("right_first", lambda x: x**3, lambda x, out: slope(x))
+    report = check_grads(lambda x: right_first(x) * 2.0, (0.7,))
+    assert [(row.order, row.verdict) for row in report.rows] == [(1, "pass"), (2, "fail")]
+    assert hint in report.rows[1].hint
+    assert "first wrong op: slope(0.7) at test_gradcheck.py:" in report.blame
+
+
+def test_forward_and_reverse_are_told_apart() -> None:
+    lopsided = Op("lopsided", lambda x: x * x, lambda x, out: 2.0 * x, products=(lambda g, x, out: g * 3.0 * x,))
+    report = check_grads(lambda x: 5.0 * lopsided(x), (2.0,), order=1)
+    assert not report.ok
+    assert check_grads(lambda x: al.sin(x) * x, (2.0,), order=1).rows[0].mode == "rev, fwd"
+
+
+def test_an_asymmetric_hessian_fails() -> None:
+    product = Op("product", lambda x, y: x * y, (lambda x, y, out: y, lambda x, y, out: al.stop_gradient(x)))
+    report = check_grads(product, (2.0, 3.0))
+    assert any(row.mode == "symmetry" and "not symmetric" in row.hint for row in report.rows)
+    assert "stop_gradient" in report.blame
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in TABLE if n in ("tanh", "div", "logsumexp", "atan2", "gamma", "hypot", "gelu", "dot")]
+)
+def test_rows_of_the_table_pass(name: str) -> None:
+    op = TABLE[name]
+    n = op.arity or 4
+    assert check_grads(lambda *xs: Value._record(op, xs), (0.3, 0.7, 1.1, 0.4)[:n], reference="mpmath").raise_if_failed()
+
+
+# -- functions of structures ------------------------------------------------------------------------------------------
+
+
+def test_containers_in_and_out() -> None:
+    def f(w: Any, x: Any) -> Any:
+        return {"sum": w["a"][0] * x + w["b"], "wave": al.sin(x)}
+
+    report = check_grads(f, ({"a": [2.0, 1], "b": 0.5}, Value(0.3)))
+    assert report.ok
+    assert [row.input for row in report.rows[:4]] == ["w['a'][0]", "w['a'][1]", "w['b']", "x"]
+    assert {row.output for row in report.rows} == {"f['sum']", "f['wave']"}
+    assert len(report.rows) == 2 * (4 + 16)
+
+
+def test_methods_constants_and_neural_networks() -> None:
+    assert check_grads(lambda x: x.exp().tanh(), (0.3,)).ok
+    assert check_grads(lambda x: 3.0, (0.3,)).ok
+    assert check_grads(lambda x: al.grad(lambda y: y**3 * x)(x), (0.7,)).ok
+    assert check_grads(lambda x: x.sqrt(), (0.0,), order=1).rows[0].engine == inf
+
+
+def test_second_order_at_a_kink_is_weak() -> None:
+    assert verdicts(check_grads(abs, (0.0,))) == ["pass", "weak"]
+    assert verdicts(check_grads(al.relu, (0.0,))) == ["pass", "weak"]
+    assert verdicts(check_grads(al.sqrt, (0.0,))) == ["pass", "inconclusive"]
+
+
+def test_many_inputs_go_along_directions() -> None:
+    xs = [0.1 * i - 1.0 for i in range(25)]
+
+    def f(v: Any) -> Any:
+        return al.logsumexp([x * x for x in v])
+
+    report = check_grads(f, (xs,))
+    assert report.ok
+    assert {row.input.split()[0] for row in report.rows} == {"direction", "(direction"}
+    bad = cube(lambda d: -d)
+    wrong = check_grads(lambda v: f(v) + bad(v[3]), (xs,), order=1)
+    assert [row.input for row in wrong.rows if row.verdict == "fail"][-1] == "v[3]"
+    assert "first wrong op: cube" in wrong.blame
+
+
+# -- blame without a wrong op -----------------------------------------------------------------------------------------
+
+
+def test_a_part_outside_the_graph_is_suspected() -> None:
+    assert "outside the graph" in check_grads(lambda x: x * x.data, (0.7,)).blame
+    assert "passes no gradient: stop_gradient at test_gradcheck.py:" in check_grads(
+        lambda x: x * al.stop_gradient(x), (0.7,), order=1
+    ).blame  # fmt: skip
+
+
+def test_a_nan_gradient_of_a_finite_function_fails() -> None:
+    report = check_grads(lambda x: al.sqrt(x) ** 2.0, (0.0,), order=1)
+    assert verdicts(report) == ["fail"]
+    assert report.rows[0].engine != report.rows[0].engine
+    assert "no wrong op" in report.blame
+    assert "first nan: log(" in check_grads(lambda x: al.where(x > 0, x, al.log(-x)) - x.data + x * 3.0, (0.5,), order=1).blame
+
+
+# -- high precision ---------------------------------------------------------------------------------------------------
+
+
+def test_replay_settles_and_certifies() -> None:
+    def tiny(x: Any) -> Any:
+        return al.tanh(x)
+
+    assert verdicts(check_grads(tiny, (20.0,), order=1)) == ["weak"]
+    report = check_grads(tiny, (20.0,), reference="mpmath")
+    assert [(row.verdict, row.hint) for row in report.rows] == [("pass", "certified")] * 2
+    bad = cube(lambda d: d * (1.0 + 1e-11))
+    assert check_grads(bad, (0.5,), order=1).ok
+    assert verdicts(check_grads(bad, (0.5,), order=1, reference={"cube": lambda x: x**3})) == ["fail"]
+
+
+def test_replay_freezes_branches() -> None:
+    def f(x: Any, y: Any) -> Any:
+        kinky = al.relu(x - y) + al.clamp(x, 0.0, 1.0) * al.maximum(x, y) + abs(y) + x % 0.3 + al.leaky_relu(-x) + al.elu(-y)
+        return kinky + al.where(x > y, x * x, y) + al.floor(y) * x + al.copysign(x, -1.0) + al.minimum(x, 2.0)
+
+    report = check_grads(f, (0.7, 0.2), reference="mpmath")
+    assert report.ok
+    assert {row.hint for row in report.rows} == {"certified"}
+
+
+def test_replay_tells_rounding_from_faults() -> None:
+    report = check_grads(lambda x: (1 - al.cos(x)) / x**2, (1e-6,), order=1, reference="mpmath")
+    assert report.rows[0].verdict == "weak"
+    assert "every op is right, but rounding in f spoils the result" in report.rows[0].hint
+    assert abs(report.rows[0].numeric + 1e-6 / 12) < 1e-18
+
+
+def test_replay_says_what_it_cannot_do() -> None:
+    report = check_grads(cube(lambda d: d), (0.5,), order=1, reference="mpmath")
+    assert report.rows[0].verdict == "pass"
+    assert 'op cube has no high-precision form: give one with reference={"cube": ' in report.rows[0].hint
+    assert "not certified: op log is not finite" in check_grads(al.log, (-1.0,), order=1, reference="mpmath").rows[0].hint
+    assert "plain number" in check_grads(lambda x: 3.0, (1.0,), order=1, reference="mpmath").rows[0].hint
+
+
+def test_every_row_of_the_table_has_a_high_precision_form() -> None:
+    from mpmath import mp
+
+    from autograd_lite.gradcheck.replay import high_precision_forms
+
+    path = Path(__file__).parent / "ops" / "reference.py"
+    spec = importlib.util.spec_from_file_location("reference", path)
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    forms = high_precision_forms(mp)
+    assert set(forms) == set(TABLE)
+    draw = random.Random(0)
+    for name, op in TABLE.items():
+        made = 0
+        while made < 3:
+            domains = reference.intervals(op)
+            at = [draw.uniform(max(d.low, -3.0), min(d.high, 3.0)) if d.low <= 1.0 else 1.0 + draw.random() for d in domains]
+            for i, choices in reference.SELECTORS.get(name, {}).items():
+                at[i] = draw.choice(choices)
+            if reference.usable(op, at):
+                made += 1
+                out = op.forward(*at)
+                got = float(forms[name](at, out, *map(mp.mpf, at)))
+                assert math.isclose(got, out, rel_tol=1e-12, abs_tol=1e-14), (name, at)
+
+
+# -- reports ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_text_of_a_report() -> None:
+    text = str(check_grads(lambda x, y: abs(x) + cube(lambda d: -d)(y), (0.0, 2.0), order=1))
+    assert text.splitlines()[:3] == [
+        "f: 1 pass, 1 fail",
+        "derivative  mode      engine  numeric     kind    left  right  rel. error  verdict  hint",
+        "d f/x       rev, fwd  0       none        kink    -1    1      0.0e+00     pass",
+    ]
+    assert re.fullmatch(
+        r"d f/y +rev, fwd  -12 +12 ± \de-1\d +smooth  12 +12 +2.0e\+00 +fail +ratio -1: the sign is wrong", text.splitlines()[3]
+    )
+    assert text.splitlines()[4].startswith("first wrong op: cube(2) at test_gradcheck.py:")
+
+
+def test_long_reports_show_the_worst_first() -> None:
+    report = check_grads(lambda v: al.sum([abs(x) * x for x in v]) + v[4].data, ([1.0, 2.0, 3.0, 0.5, 0.7, 1.1],))
+    lines = str(report).splitlines()
+    assert "fail" in lines[2]
+    assert "... and 2 more, none of them worse" in lines
+    assert repr(report).startswith("<Report f: ")
+
+
+def test_raise_if_failed() -> None:
+    good = check_grads(al.sin, (0.3,))
+    assert good.raise_if_failed() is good
+    assert good.counts() == {"pass": 2, "weak": 0, "inconclusive": 0, "fail": 0}
+    with pytest.raises(GradientCheckError, match="sign is wrong"):
+        check_derivative(math.sin, lambda x: -math.cos(x), 1.0).raise_if_failed()
+    with pytest.raises(AssertionError, match="say nothing"):
+        check_grads(al.log, (0.0,), order=1).raise_if_failed()
+
+
+def test_check_derivative_of_foreign_code() -> None:
+    assert verdicts(check_derivative(math.log, lambda x: 1 / x, [1e-3, 1.0, 50.0])) == ["pass"] * 3
+    assert verdicts(check_derivative(math.log, lambda x: 1 / x, 2.0, fast=True)) == ["pass"]
+    wrong = check_derivative(math.lgamma, math.log, [0.5, 3.0])
+    assert verdicts(wrong) == ["fail", "fail"]
+    assert wrong.rows[0].output == "lgamma"
+
+
+# -- messages ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: check_grads(3.0, (1.0,)), InputTypeError, "f=3.0 is not callable"),
+        (lambda: check_grads(al.sin, 1.0), InputTypeError, r"args=1.0 must be the tuple .* check_grads\(f, \(x,\)\)"),
+        (lambda: check_grads(al.sin, [1.0]), InputTypeError, "must be the tuple"),
+        (lambda: check_grads(al.sin, (1.0,), order=3), InputValueError, "order=3 must be 1 or 2"),
+        (lambda: check_grads(al.sin, (1.0,), modes="rev"), InputValueError, "modes='rev' must hold"),
+        (lambda: check_grads(al.sin, (1.0,), modes=("back",)), InputValueError, "must hold"),
+        (lambda: check_grads(al.sin, (1.0,), rtol=0.0), InputValueError, "rtol=0.0 must lie between 0 and 0.1"),
+        (lambda: check_grads(al.sin, (1.0,), reference="sympy"), InputValueError, "reference='sympy' is not known"),
+        (lambda: check_grads(al.sin, (1.0,), reference=3), InputTypeError, "reference=3 must be None"),
+        (lambda: check_grads(al.sin, ([],)), InputValueError, "hold no numbers"),
+        (lambda: check_grads(lambda x: None, (1.0,)), InputTypeError, "returned no scalar"),
+        (lambda: check_grads(al.sin, ("a",)), InputTypeError, "'a'"),
+        (lambda: check_derivative(1.0, math.cos, 1.0), InputTypeError, "f=1.0 is not callable"),
+        (lambda: check_derivative(math.sin, 1.0, 1.0), InputTypeError, "df=1.0 is not callable"),
+        (lambda: check_derivative(math.sin, math.cos, []), InputValueError, r"x=\[\] holds no numbers"),
+        (lambda: check_derivative(math.sin, lambda x: None, 1.0), InputTypeError, "result of df=None"),
+    ],
+)
+def test_messages(call: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_missing_mpmath_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.partition(".")[0] == "mpmath":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputValueError, match=r'pip install "autograd-lite\[test\]"'):
+        check_grads(al.sin, (1.0,), reference="mpmath")
+
+
+def test_other_exceptions_pass_through() -> None:
+    def broken(x: Any) -> Any:
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        check_grads(broken, (1.0,))
+    with pytest.raises(RuntimeError, match="mine"):
+        numerical_derivative(broken, 1.0)
