@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,13 @@ def block(marker: str) -> str:
     return found.group(1)
 
 
+def python_blocks(text: str, sessions: bool) -> list[str]:
+    """The Python blocks: those that are sessions with a prompt, or those that are modules."""
+    return [b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if b.startswith(">>>") == sessions]
+
+
 def run_sessions(text: str) -> doctest.TestResults:
-    sessions = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    sessions = "\n".join(python_blocks(text, sessions=True))
     test = doctest.DocTestParser().get_doctest(sessions, {}, "README", "README.md", 0)
     assert len(test.examples) > 20
     return doctest.DocTestRunner(verbose=False).run(test)
@@ -35,6 +41,22 @@ def test_sessions_run() -> None:
 
 def test_a_wrong_number_in_a_session_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_sessions(README.replace("(9.0, -18.0, -6.0)", "(9.0, -18.0, 6.0)")).failed == 1
+
+
+@pytest.mark.parametrize("rule", ["1 / (1 + abs(x)) ** 2", "1 / (2 + abs(x)) ** 2"])
+def test_the_property_tests_run_and_notice_a_wrong_rule(rule: str) -> None:
+    (module,) = python_blocks(README, sessions=False)
+    assert "1 / (1 + abs(x)) ** 2" in module
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(module.replace("1 / (1 + abs(x)) ** 2", rule), "README.md", "exec"), names)
+    tests = [names[name] for name in names if name.startswith("test_")]
+    assert len(tests) == 2
+    for test in tests:
+        if rule == "1 / (1 + abs(x)) ** 2":
+            test()
+        else:
+            with pytest.raises(AssertionError):
+                test()
 
 
 def test_quoted_output_of_the_main_job() -> None:

@@ -34,6 +34,42 @@ def load_mpmath() -> Any:
     return mpmath
 
 
+def smooth_forms(mp: Any) -> dict[str, Callable[..., Any]]:
+    """The ops that have no branches, in mpmath, written from their definitions and sharing nothing with the op table."""
+
+    def logistic(x: Any) -> Any:
+        return 1 / (1 + mp.exp(-x))
+
+    def weight(i: Any, *items: Any) -> Any:
+        return mp.exp(items[int(i)]) / mp.fsum(map(mp.exp, items))
+
+    def sinc(x: Any) -> Any:
+        return mp.sinc(mp.pi * x)
+
+    return {
+        "identity": lambda x: x, "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y,
+        "neg": lambda x: -x, "muldiv": lambda x, y, z: x * y / z, "div": lambda x, y: x / y, "difference": lambda x, y: x - y,
+        "square": lambda x: x * x, "sqrt": mp.sqrt, "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)), "exp": mp.exp,
+        "exp2": lambda x: mp.mpf(2) ** x, "expm1": mp.expm1, "inverse": lambda x: 1 / x, "log": mp.log,
+        "log2": lambda x: mp.log(x, 2), "log10": mp.log10, "log1p": mp.log1p, "sin": mp.sin, "cos": mp.cos, "tan": mp.tan,
+        "co_square": lambda x: 1 - x * x, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan,
+        "atan_derivative": lambda x: 1 / (1 + x * x), "atan2": mp.atan2, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh,
+        "sech2": lambda x: mp.sech(x) ** 2, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
+        "unit": lambda x, *rest: x / mp.sqrt(mp.fsum(v * v for v in (x, *rest))),
+        "hypot": lambda *v: mp.sqrt(mp.fsum(t * t for t in v)),
+        "gaussian": lambda x, c: mp.exp(-c * x * x), "erf": mp.erf, "erfc": mp.erfc, "gamma": mp.gamma,
+        "lgamma": lambda x: mp.log(abs(mp.gamma(x))), "digamma": mp.digamma, "polygamma": lambda n, x: mp.psi(int(n), x),
+        "sinc": sinc, "sinc_derivative": lambda n, x: mp.diff(sinc, x, int(n)), "sigmoid": logistic,
+        "sigmoid_derivative": lambda x: logistic(x) * logistic(-x), "log_sigmoid": lambda x: -mp.log1p(mp.exp(-x)),
+        "softplus": lambda x: mp.log1p(mp.exp(x)), "gelu": lambda x: x * mp.ncdf(x),
+        "gelu_derivative": lambda x: mp.ncdf(x) + x * mp.npdf(x), "silu": lambda x: x * logistic(x),
+        "sum": lambda *v: mp.fsum(v), "prod": lambda *v: mp.fprod(v), "mean": lambda *v: mp.fsum(v) / len(v),
+        "dot": lambda *v: mp.fdot(v[: len(v) // 2], v[len(v) // 2 :]), "softmax_weight": weight,
+        "softmax_rest": lambda i, *v: 1 - weight(i, *v), "log_softmax_weight": lambda i, *v: mp.log(weight(i, *v)),
+        "logaddexp": lambda x, y: mp.log(mp.exp(x) + mp.exp(y)), "logsumexp": lambda *v: mp.log(mp.fsum(map(mp.exp, v))),
+    }  # fmt: skip
+
+
 def high_precision_forms(mp: Any) -> dict[str, Callable[..., Any]]:
     """Each op by name as a function ``(floats, out, *arguments)`` in mpmath; floats and out are what the graph recorded.
 
@@ -46,9 +82,6 @@ def high_precision_forms(mp: Any) -> dict[str, Callable[..., Any]]:
 
     def constant(floats: Sequence[float], out: float, *args: Any) -> Any:
         return mp.mpf(out)
-
-    def logistic(x: Any) -> Any:
-        return 1 / (1 + mp.exp(-x))
 
     def chosen(first: bool, tie: bool, a: Any, b: Any) -> Any:
         return (a + b) * half if tie else a if first else b
@@ -69,12 +102,6 @@ def high_precision_forms(mp: Any) -> dict[str, Callable[..., Any]]:
             mp.diff(lambda t: mp.ff(t, int(n)) * mp.power(x, t - int(n)), y, int(k)) if k else mp.ff(y, int(n)) * x ** (y - n)
         )
 
-    def weight(i: Any, *items: Any) -> Any:
-        return mp.exp(items[int(i)]) / mp.fsum(map(mp.exp, items))
-
-    def sinc(x: Any) -> Any:
-        return mp.sinc(mp.pi * x)
-
     forms: dict[str, Callable[..., Any]] = {
         "where": lambda f, out, c, a, b: a if f[0] else b,
         "heaviside": lambda f, out, x, h: h if f[0] == 0 else mp.mpf(out),
@@ -94,29 +121,7 @@ def high_precision_forms(mp: Any) -> dict[str, Callable[..., Any]]:
     forms |= dict.fromkeys(
         ("zero", "lt", "le", "gt", "ge", "eq", "ne", "sign", "floor", "ceil", "trunc", "round", "floordiv"), constant
     )
-    smooth: dict[str, Callable[..., Any]] = {
-        "identity": lambda x: x, "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y,
-        "neg": lambda x: -x, "muldiv": lambda x, y, z: x * y / z, "div": lambda x, y: x / y, "difference": lambda x, y: x - y,
-        "square": lambda x: x * x, "sqrt": mp.sqrt, "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)), "exp": mp.exp,
-        "exp2": lambda x: mp.mpf(2) ** x, "expm1": mp.expm1, "inverse": lambda x: 1 / x, "log": mp.log,
-        "log2": lambda x: mp.log(x, 2), "log10": mp.log10, "log1p": mp.log1p, "sin": mp.sin, "cos": mp.cos, "tan": mp.tan,
-        "co_square": lambda x: 1 - x * x, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan,
-        "atan_derivative": lambda x: 1 / (1 + x * x), "atan2": mp.atan2, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh,
-        "sech2": lambda x: mp.sech(x) ** 2, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
-        "unit": lambda x, *rest: x / mp.sqrt(mp.fsum(v * v for v in (x, *rest))),
-        "hypot": lambda *v: mp.sqrt(mp.fsum(t * t for t in v)),
-        "gaussian": lambda x, c: mp.exp(-c * x * x), "erf": mp.erf, "erfc": mp.erfc, "gamma": mp.gamma,
-        "lgamma": lambda x: mp.log(abs(mp.gamma(x))), "digamma": mp.digamma, "polygamma": lambda n, x: mp.psi(int(n), x),
-        "sinc": sinc, "sinc_derivative": lambda n, x: mp.diff(sinc, x, int(n)), "sigmoid": logistic,
-        "sigmoid_derivative": lambda x: logistic(x) * logistic(-x), "log_sigmoid": lambda x: -mp.log1p(mp.exp(-x)),
-        "softplus": lambda x: mp.log1p(mp.exp(x)), "gelu": lambda x: x * mp.ncdf(x),
-        "gelu_derivative": lambda x: mp.ncdf(x) + x * mp.npdf(x), "silu": lambda x: x * logistic(x),
-        "sum": lambda *v: mp.fsum(v), "prod": lambda *v: mp.fprod(v), "mean": lambda *v: mp.fsum(v) / len(v),
-        "dot": lambda *v: mp.fdot(v[: len(v) // 2], v[len(v) // 2 :]), "softmax_weight": weight,
-        "softmax_rest": lambda i, *v: one - weight(i, *v), "log_softmax_weight": lambda i, *v: mp.log(weight(i, *v)),
-        "logaddexp": lambda x, y: mp.log(mp.exp(x) + mp.exp(y)), "logsumexp": lambda *v: mp.log(mp.fsum(map(mp.exp, v))),
-    }  # fmt: skip
-    forms |= {name: plain(f) for name, f in smooth.items()}
+    forms |= {name: plain(f) for name, f in smooth_forms(mp).items()}
     forms["stop_gradient"] = lambda f, out, x: zero + f[0]  # a constant, by definition
     return forms
 
