@@ -1,7 +1,12 @@
 """autograd_lite: exact gradients of ordinary Python arithmetic, one scalar at a time."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import errors, nn, ops, optim
+from .draw import draw, draw_dot  # the functions; the package autograd_lite.draw they come from is imported as usual
+from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from .gradcheck import check_derivative, check_grads
 from .ops import (
     Op,
     acos,
@@ -93,10 +98,23 @@ from .ops import (
 from .value import Value
 from .watch import detect_anomaly, errstate
 
+if TYPE_CHECKING:
+    from .draw.drawing import Drawing as Drawing
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Drawing":  # what draw() gives back; its module is not needed before
+        from .draw.drawing import Drawing
+
+        return Drawing
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 # abs, pow and sum are here as autograd_lite.sum; a star import leaves the builtins of those names alone
 __all__ = [
+    "Drawing",
     "Op",
     "Value",
     "acos",
@@ -109,6 +127,8 @@ __all__ = [
     "atanh",
     "cbrt",
     "ceil",
+    "check_derivative",
+    "check_grads",
     "clamp",
     "copysign",
     "cos",
@@ -118,6 +138,8 @@ __all__ = [
     "digamma",
     "div",
     "dot",
+    "draw",
+    "draw_dot",
     "elu",
     "eq",
     "erf",
@@ -126,6 +148,7 @@ __all__ = [
     "errstate",
     "exp",
     "exp2",
+    "explain",
     "expm1",
     "floor",
     "floordiv",

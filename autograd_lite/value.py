@@ -310,6 +310,12 @@ class Value:
 
         return explain(self, **options)
 
+    def draw(self, **options: Any) -> Any:
+        """The picture of the computation and its gradients: see `autograd_lite.draw`."""
+        from .draw import draw
+
+        return draw(self, **options)
+
     # -- operators ----------------------------------------------------------------------------------------------------
 
     __add__ = _binary(ops.add)

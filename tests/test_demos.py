@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_lite import Value
+from autograd_lite import Value, draw
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMOS = sorted(path.stem for path in (ROOT / "demos").glob("*.py"))
@@ -24,6 +24,9 @@ LINES = {
         "  0.0    9.0   3.0000   1.8e-09            0   9.0e+00",
         " -1.0   16.0   2.9999   3.3e-09   -9.129e+06   8.3e+13",
         "Checked: the slopes, where rounding takes over, and where both updates lead.",
+    ],
+    "gallery": [
+        "Checked: what flows along the edges of each picture is the gradient on the card it flows to.",
     ],
     "linear_regression": [
         "  5  10.1   5.5   -4.6000  -4.6000  -23.0000 -23.0000   -4.6000  -4.6000",
@@ -64,6 +67,8 @@ FAULTS = [
     ("derivative", "grad", lambda grad: lambda f: lambda x: 1.000001 * grad(f)(x), "slope of x**2 at 5"),
     ("derivative", "times_w", lambda _: lambda w: w + 0.1 * (w - 3.0) * w, "the loss by w - a*grad*w from 4.0"),
     ("derivative", "CURVES", lambda curves: [*curves[:2], ("sin(x)", *curves[2][1:3], 0.54)], "the engine's slope of sin(x)"),
+    ("gallery", "squared_error", lambda _: lambda: draw(Value(2.0, "w") * Value(1.0, "b")), "gradients of the squared error"),
+    ("gallery", "flows", lambda flows: lambda drawing: flows(drawing) + 1e-9, "what flows in the picture squared_error"),
     ("linear_regression", "by_hand", lambda _: lambda x, y, yhat: (yhat - y, y - yhat, yhat - y), "dL/dtheta_1 at x = 1.0"),
     ("linear_regression", "half_square", lambda half: lambda y, yhat: 1.001 * half(y, yhat), "dL/dyhat at x = 1.0"),
     ("linear_regression", "RATE", lambda _: 0.001, "where the descent ends"),

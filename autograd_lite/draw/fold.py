@@ -1,0 +1,126 @@
+"""Which nodes share a card: chains of + become one sum card, w·x + b one dot card.  Imports `graph`.
+
+A node disappears into the card of its one consumer only where nothing is lost: it has no name of its own, and the partial
+on the way is 1.  A leaf used once, in one term, is written in the row of that term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .. import graph
+
+Node = Any
+PLUS = frozenset({"add", "sum", "dot"})  # ops that hand their adjoint on unchanged to each term
+
+
+class Factor(NamedTuple):
+    """One operand of a term: that argument of `owner`."""
+
+    operand: Any  # a node, or a float
+    owner: Node
+    argument: int
+
+
+@dataclass(slots=True)
+class Term:
+    """One row of a sum or dot card: one factor, or two to be multiplied."""
+
+    factors: tuple[Factor, ...]
+    leaf: Node | None = None  # the factor written in the row instead of on a card
+
+
+@dataclass(slots=True)
+class Folding:
+    """Which nodes have a card of their own, what it gathers, and in which card the others are."""
+
+    terms: dict[Node, list[Term]] = field(default_factory=dict)  # cards with rows
+    head: dict[Node, Node] = field(default_factory=dict)  # a node folded away -> the node whose card it is in
+
+
+def uses_of(order: Collection[Node]) -> dict[Node, int]:
+    """How often each node is an operand."""
+    uses: dict[Node, int] = {}
+    for node in order:
+        for a in graph.operands(node):
+            if a.__class__ is not float:
+                uses[a] = uses.get(a, 0) + 1
+    return uses
+
+
+def own_terms(node: Node) -> list[Term] | None:
+    """The terms of an op of any number of arguments as it stands; None where rows would say nothing."""
+    operands = graph.operands(node)
+    if node.op.name == "dot":
+        half = len(operands) // 2
+        return [Term((Factor(operands[i], node, i), Factor(operands[half + i], node, half + i))) for i in range(half)]
+    if len(operands) < 3 or (node.op.name not in ("sum", "mean", "prod") and any(a.__class__ is float for a in operands)):
+        return None
+    return [Term((Factor(a, node, i),)) for i, a in enumerate(operands)]
+
+
+def folding(root: Node, order: Collection[Node], fold: bool, keep: Collection[Node], first: Mapping[Node, Any]) -> Folding:
+    """Decide for the whole graph of `root`.
+
+    Args:
+        order: the computed nodes, results before operands.
+        fold: False gives rows only to ops that have many arguments by themselves.
+        keep: nodes that must have a card.
+        first: of two leaves in a term, one of these is the one written in the row.
+    """
+    found = Folding()
+    uses = uses_of(order) if fold else {}
+
+    def folds(a: Node) -> bool:
+        return a.__class__ is not float and uses[a] == 1 and a not in keep and a is not root
+
+    for node in order:
+        if node in found.head:
+            continue
+        if not fold or node.op.name not in PLUS:
+            if node.op.variadic and (own := own_terms(node)) is not None:
+                found.terms[node] = own
+            continue
+        terms, inner = _gather(node, folds)
+        for term in terms:
+            leaves = [f.operand for f in term.factors if folds(f.operand) and f.operand.op is None]
+            if leaves:
+                term.leaf = next((a for a in leaves if a in first), leaves[0])
+        if inner or len(terms) > 2 or node.op.name == "dot" or any(t.leaf is not None for t in terms):
+            found.terms[node] = terms
+            found.head.update(dict.fromkeys(inner, node))
+            found.head.update({t.leaf: node for t in terms if t.leaf is not None})
+    return found
+
+
+def _gather(node: Node, folds: Any) -> tuple[list[Term], list[Node]]:
+    """The terms of a sum, looking through the sums and products that fold; and those."""
+    terms: list[Term] = []
+    inner: list[Node] = []
+    stack: list[Factor | Term] = [Factor(node, node, 0)]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, Term):
+            terms.append(top)
+            continue
+        a = top.operand
+        computed = a is node or (folds(a) and a.op is not None and a.name is None)
+        name = a.op.name if computed else ""
+        if name in PLUS:
+            if a is not node:
+                inner.append(a)
+            operands = graph.operands(a)
+            parts: list[Factor | Term]
+            if name == "dot":
+                parts = list(own_terms(a) or [])
+            else:
+                parts = [Factor(b, a, i) for i, b in enumerate(operands)]
+            stack.extend(reversed(parts))
+        elif name == "mul":
+            inner.append(a)
+            terms.append(Term(tuple(Factor(b, a, i) for i, b in enumerate(graph.operands(a)))))
+        else:
+            terms.append(Term((top,)))
+    return terms, inner

@@ -1,0 +1,114 @@
+"""The picture before it has a place: cards, edges, moves.  Imports nothing of the library.
+
+What the other files of this package agree on:
+
+* ``Drawing.nodes`` is a list of `Card`, ``Drawing.edges`` a list of `Edge`, ``Drawing.steps`` a list of `Move`; the index of
+  a card or an edge is its place in its list.  ``Drawing.prefix`` is the text every id and class of its SVG starts with.
+* SVG, p being the prefix.  Every class starts with p, too::
+
+      <svg id=p class=p viewBox="0 0 W H" width=W height=H>
+      <g id=p-e{j} class="p-e p-pos|p-neg|p-zero|p-bad"> title, <path class=p-line>, <path class=p-tip> </g>   edge j
+      <g id=p-l{j} class="p-l"> <rect class=p-pill>, <text> </g>           the label of edge j, where it has one
+      <g id=p-n{i} class="p-n p-parameter|p-input|p-interior|p-root|p-stub"> title, <rect class=p-box>, header, value,
+         <rect class="p-band p-pos|p-neg|p-zero|p-bad" fill-opacity=strength>, <text class=p-grad>  the adjoint's text
+         <g id=p-n{i}-r{k} class=p-row> ... <rect class=p-band>, <text class=p-grad> </g>       row k of a sum or dot card
+      </g>                                                                 card i
+
+* One `Move` per use of the chain rule, in an order that works; the first is the seed.  What it changes: the ``p-grad`` text and
+  the ``p-band`` of card ``move.card`` (of its row ``move.row`` where that is not None: a leaf folded into the card) go from
+  ``move.before`` to ``move.after``; the edge ``move.edge`` is what it came along (None for the seed, and for a folded leaf in a
+  term without an edge), the card ``move.source`` is whose adjoint was handed on.  ``Move.line`` is the sentence.
+* `html.page(drawing) -> str` is what ``Drawing.html()`` calls; it starts from ``drawing.svg()``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Point = tuple[float, float]
+ROW, HEAD = 15.0, 17.0  # heights of a row of a card and of the line above the rows, pixels
+
+
+@dataclass(slots=True)
+class Row:
+    """One term inside a sum or dot card; an edge may end at it."""
+
+    text: str  # "w.1 × x2"
+    value: str  # what is worth showing of it: the folded weight, or the term
+    grad: str = ""  # the adjoint of a leaf folded into it, else empty
+    sign: str = "zero"
+    strength: float = 0.0
+    tooltip: str = ""
+    leaf: Any = None  # that leaf
+    name: str = ""  # its name
+    parameter: bool = False  # whether it is one
+
+
+@dataclass(slots=True)
+class Card:
+    """One Value as drawn, or a stub for what was cut off."""
+
+    index: int
+    node: Any  # the Value; None for a stub
+    kind: str  # parameter, input, interior, root, stub
+    name: str  # "v1"
+    header: str  # "v1 = w × x"
+    value: str = ""  # "3"
+    label: str = ""  # "∂L/∂v1"; empty: no such row
+    adjoint: str = ""  # "−3"
+    sign: str = "zero"  # of the adjoint: pos, neg, zero, bad (nan or infinite)
+    strength: float = 0.0  # opacity of the band, 0 to 0.5
+    columns: tuple[str, ...] = ()  # heads of the columns of the rows; the first may be what the names have in common
+    rows: list[Row] = field(default_factory=list)
+    tooltip: str = ""
+    full_name: str = ""  # up to 1,000 characters of it
+    bad: bool = False  # value or adjoint is nan or infinite
+    dim: bool = False  # not on a highlighted path
+    width: float = 0.0
+    height: float = 0.0
+    x: float = 0.0  # left
+    y: float = 0.0  # top
+
+    def port(self, row: int | None) -> float:
+        """How far below the top an edge into that row ends."""
+        return self.height / 2 if row is None else self.height - 4.0 - ROW * (len(self.rows) - row - 0.5)
+
+
+@dataclass(slots=True)
+class Edge:
+    """One use of an operand: from its card to the card of the result."""
+
+    index: int
+    source: int  # card of the operand
+    target: int  # card of the result
+    row: int | None = None  # the term it ends at
+    argument: int = 0  # which operand of that term it is
+    symbol: str = ""  # "x"
+    partial: float = 0.0
+    contribution: float | None = None  # what it adds to the operand's adjoint; None: nothing flows
+    label: str = ""  # as drawn, empty for none
+    tooltip: str = ""
+    sign: str = "zero"
+    weight: float = 1.0  # of the line, in pixels
+    dim: bool = False
+    emphasis: bool = False  # on a highlighted path
+    label_width: float = 0.0
+    label_at: Point | None = None  # the middle of the label
+    route: list[Point] = field(default_factory=list)  # start, then two control points and an end for each cubic
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One use of the chain rule, as the stepper and the animation show it."""
+
+    edge: int | None
+    card: int  # the card that receives
+    row: int | None  # the row of it, where the receiver is a leaf folded into that row
+    source: int  # the card whose adjoint is handed on
+    line: str  # "∂f/∂x += ∂f/∂v1·∂v1/∂x = 1 × 0.7 → 0.3624 + 0.7 = 1.062"
+    rule: str  # "∂v1/∂x = y"
+    before: str  # the receiver's adjoint as text; empty for none yet
+    after: str
+    sign: str  # of what it is then
+    strength: float

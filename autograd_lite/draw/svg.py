@@ -1,0 +1,177 @@
+"""The SVG writer.  Imports `escape`, `measure`, `model`, `style`, and `animate` when asked to.
+
+Coordinates are rounded to a tenth of a pixel.  While it is written, ids and classes start with a character that no text can
+hold; the prefix that takes its place is a hash of the rest, so pictures on one page cannot get into each other's way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from . import measure
+from .escape import xml
+from .model import HEAD, ROW, Card, Edge, Point, Row
+from .style import rules
+
+MARK = "\x00"
+TITLE = 30.0  # height of the line above the picture where it has a title of its own
+
+
+def prefix_of(body: str) -> str:
+    """What the ids and classes of a picture start with."""
+    return "ag" + hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def number(x: float) -> str:
+    """A coordinate.
+
+    >>> number(2.0), number(0.26), number(-0.01)
+    ('2', '0.3', '0')
+    """
+    text = f"{x:.1f}"
+    return "0" if text == "-0.0" else text.removesuffix(".0")
+
+
+def body(cards: Sequence[Card], edges: Sequence[Edge], extra: Sequence[str] = ()) -> str:
+    """Edges, their labels and cards, with `MARK` for the prefix."""
+    parts = [_edge(e) for e in edges]
+    parts += [_label(e) for e in edges if e.label_at]
+    parts += [_card(c) for c in cards]
+    return "\n".join([*parts, *extra])
+
+
+def document(
+    content: str, prefix: str, title: str, heading: str, desc: str, size: Point, theme: str, animation: str = ""
+) -> str:
+    """The whole SVG text around the content."""
+    w, h = size[0], size[1] + (TITLE if heading else 0.0)
+    top = -TITLE if heading else 0.0
+    said = f'<text class="{MARK}-heading" x="16" y="{number(top + 22)}">{xml(heading)}</text>\n' if heading else ""
+    text = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" id="{MARK}" class="{MARK}" role="img" aria-labelledby="{MARK}-t {MARK}-d" '
+        f'viewBox="0 {number(top)} {number(w)} {number(h)}" width="{number(w)}" height="{number(h)}">\n'
+        f'<title id="{MARK}-t">{xml(title)}</title>\n<desc id="{MARK}-d">{xml(desc)}</desc>\n'
+        f"<style>{rules(MARK, theme)}{animation}</style>\n"
+        f'<rect class="{MARK}-bg" y="{number(top)}" width="{number(w)}" height="{number(h)}"/>\n{said}{content}\n</svg>\n'
+    )
+    return text.replace(MARK, prefix)
+
+
+def _state(dim: bool, emphasis: bool = False) -> str:
+    return f" {MARK}-dim" if dim else f" {MARK}-lit" if emphasis else ""
+
+
+def _path(route: Sequence[Point]) -> str:
+    places = ("%.1f %.1f " * len(route)) % tuple([x for point in route for x in point])
+    start, _, rest = places.replace(".0 ", " ").replace("-0 ", "0 ").partition(" ")
+    y, _, rest = rest.partition(" ")
+    return f"M{start} {y}C{rest[:-1]}" if rest else f"M{start} {y}"
+
+
+def _tip(route: Sequence[Point]) -> str:
+    """The point of the arrow, in the direction in which the edge arrives."""
+    x, y = route[-1]
+    u, v = route[-2]
+    if abs(x - u) >= abs(y - v):
+        back = -8 if x >= u else 8
+        return f"M{number(x)} {number(y)}l{back} -4v8z"
+    back = -8 if y >= v else 8
+    return f"M{number(x)} {number(y)}l-4 {back}h8z"
+
+
+def _edge(e: Edge) -> str:
+    tip = f'<path class="{MARK}-tip" d="{_tip(e.route)}"/>'
+    return (
+        f'<g id="{MARK}-e{e.index}" class="{MARK}-e {MARK}-{e.sign}{_state(e.dim, e.emphasis)}"><title>{xml(e.tooltip)}</title>'
+        f'<path class="{MARK}-line" d="{_path(e.route)}" stroke-width="{number(e.weight)}"/>{tip}</g>'
+    )
+
+
+def _label(e: Edge) -> str:
+    assert e.label_at is not None
+    x, y = e.label_at
+    w, h = e.label_width, measure.LABEL
+    return (
+        f'<g id="{MARK}-l{e.index}" class="{MARK}-l{_state(e.dim)}"><title>{xml(e.tooltip)}</title>'
+        f'<rect class="{MARK}-pill" x="{number(x - w / 2)}" y="{number(y - h / 2)}" width="{number(w)}" height="{number(h)}"'
+        f' rx="4"/><text x="{number(x)}" y="{number(y + 4)}" text-anchor="middle">{xml(e.label)}</text></g>'
+    )
+
+
+def _text(css: str, x: float, y: float, text: str, anchor: str = "") -> str:
+    end = f' text-anchor="{anchor}"' if anchor else ""
+    return f'<text class="{css}" x="{number(x)}" y="{number(y)}"{end}>{xml(text)}</text>'
+
+
+def _card(c: Card) -> str:
+    middle, left, right = c.x + c.width / 2, c.x + measure.PAD, c.x + c.width - measure.PAD
+    bad = f" {MARK}-bad" if c.bad else ""
+    parts = [
+        f'<g id="{MARK}-n{c.index}" class="{MARK}-n {MARK}-{c.kind}{bad}{_state(c.dim)}"><title>{xml(c.tooltip)}</title>'
+        f'<rect class="{MARK}-box" x="{number(c.x)}" y="{number(c.y)}" width="{number(c.width)}" height="{number(c.height)}" '
+        f'rx="7"/>'
+    ]
+    if c.kind == "stub":
+        return "".join([*parts, _text(f"{MARK}-head", middle, c.y + 17, c.header, "middle"), "</g>"])
+    parts.append(_text(f"{MARK}-head", middle, c.y + 17, c.header, "middle"))
+    parts.append(_text(f"{MARK}-mute", left, c.y + 36, "value"))
+    parts.append(_text(f"{MARK}-value", right, c.y + 36, c.value, "end"))
+    if c.label:
+        radius = 0.0 if c.rows else 5.5
+        parts.append(_band(c.sign, c.strength, c.x + 1.5, c.y + 43.5, c.width - 3, 22.0, radius))
+        parts.append(_text(f"{MARK}-of", left, c.y + 59, c.label))
+        parts.append(_text(f"{MARK}-grad {MARK}-{c.sign}", right, c.y + 59, c.adjoint, "end"))
+    if c.rows:
+        parts.append(_rows(c))
+    return "\n".join([*parts, "</g>"])
+
+
+def _band(sign: str, strength: float, x: float, y: float, width: float, height: float, radius: float) -> str:
+    place = f'x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}"'
+    return f'<rect class="{MARK}-band {MARK}-{sign}" {place} rx="{number(radius)}" fill-opacity="{number2(strength)}"/>'
+
+
+def number2(x: float) -> str:
+    """A number between 0 and 1.
+
+    >>> number2(0.5), number2(0.0)
+    ('0.5', '0')
+    """
+    return f"{x:.2f}".rstrip("0").rstrip(".")
+
+
+def _rows(c: Card) -> str:
+    """The rows of a sum or dot card, in columns: the first to the left, the others to the right."""
+    widths = measure.column_widths(c)
+    ends = []
+    at = c.x + c.width - measure.PAD
+    for w in reversed(widths[1:]):
+        ends.append(at)
+        at -= w + measure.BETWEEN
+    ends.reverse()
+    left = c.x + measure.PAD
+    top = c.y + c.height - 4.0 - ROW * len(c.rows)
+    rule = f'<path class="{MARK}-rule" d="M{number(c.x)} {number(top - HEAD)}h{number(c.width)}"/>'
+    parts = [rule, _text(f"{MARK}-cell {MARK}-mute", left, top - 4.5, c.columns[0])]
+    parts += [
+        _text(f"{MARK}-cell {MARK}-mute", end, top - 4.5, text, "end") for end, text in zip(ends, c.columns[1:], strict=True)
+    ]
+    parts += [_row(c, k, row, left, ends, top + ROW * k) for k, row in enumerate(c.rows)]
+    return "\n".join(parts)
+
+
+def _row(c: Card, k: int, row: Row, left: float, ends: list[float], y: float) -> str:
+    parts = [f'<g id="{MARK}-n{c.index}-r{k}" class="{MARK}-row">']
+    if row.tooltip:
+        parts.append(f"<title>{xml(row.tooltip)}</title>")
+    if row.grad:
+        start = (ends[-2] if len(ends) > 1 else left) + measure.BETWEEN / 2
+        parts.append(_band(row.sign, row.strength, start, y + 1, c.x + c.width - 1.5 - start, ROW - 2, 2.0))
+    kind = f"{MARK}-own" if row.parameter else ""
+    parts.append(_text(f"{MARK}-cell {kind}".strip(), left, y + 11.5, row.text))
+    if row.value and ends:
+        parts.append(_text(f"{MARK}-cell", ends[0], y + 11.5, row.value, "end"))
+    if row.grad:
+        parts.append(_text(f"{MARK}-cell {MARK}-grad {MARK}-{row.sign}", ends[-1], y + 11.5, row.grad, "end"))
+    return "".join([*parts, "</g>"])

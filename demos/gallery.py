@@ -1,0 +1,95 @@
+"""A gallery of pictures: how a result was computed, and how the chain rule goes back through it.
+
+    python demos/gallery.py [folder]
+
+writes five files that need nothing else to be looked at: the squared error of a line (the picture in the README), a neuron,
+a function in which one input acts along two paths, a 2-16-16-1 network with its weights folded into the cards of its
+neurons, and the page that steps through the backward pass of the squared error.
+"""
+
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from autograd_lite import Value, draw, sin
+from autograd_lite.nn import MLP, Neuron
+
+ENGINE = "builtin"  # places the cards the same way everywhere, whether or not Graphviz is installed
+
+
+def squared_error():
+    """The squared error of the line w*x + b at one point."""
+    w, x, b, y = Value(2.0, "w"), Value(3.0, "x"), Value(1.0, "b"), Value(10.0, "y")
+    loss = (w * x + b - y) ** 2
+    loss.name = "L"
+    return draw(loss, params={"w": w, "b": b}, engine=ENGINE)
+
+
+def neuron():
+    """A neuron of three inputs, its sum as one card."""
+    model = Neuron(3, "tanh", seed=3)
+    out = model([Value(1.0, "x0"), Value(-2.0, "x1"), Value(0.5, "x2")])
+    out.name = "out"
+    return draw(out, params=model, fold=True, engine=ENGINE)
+
+
+def two_paths():
+    """x acts on f through the product and through the sine; its two contributions add up."""
+    x, y = Value(1.2, "x"), Value(0.7, "y")
+    f = x * y + sin(x)
+    f.name = "f"
+    return draw(f, engine=ENGINE)
+
+
+def network():
+    """The loss of one row of data in a 2-16-16-1 network: 337 parameters on 70 cards."""
+    model = MLP(2, [16, 16, 1], seed=1337)
+    loss = (model([Value(0.5, "x0"), Value(-1.2, "x1")]) - Value(1.0, "y")) ** 2
+    loss.name = "L"
+    return draw(loss, params=model, engine=ENGINE)
+
+
+def flows(drawing):
+    """How far the contributions on the edges are from the gradients on the cards they lead to; the largest difference."""
+    worst = 0.0
+    for card in drawing.nodes:
+        given = [e.contribution for e in drawing.edges if e.source == card.index]
+        if given:
+            gradient = float(card.tooltip.rpartition("= ")[2])
+            worst = max(worst, abs(sum(given) - gradient))
+    return worst
+
+
+def check(claim, got, wanted, within=0.0):
+    """Stop with a message unless `got` is `wanted`, numbers give or take `within`."""
+    if not (got == wanted or (within and abs(got - wanted) <= within)):
+        raise SystemExit(f"{claim}: expected {wanted}, got {got}")
+
+
+def main(folder=None):
+    folder = Path(folder or Path(tempfile.gettempdir()) / "autograd_lite_gallery")
+    folder.mkdir(parents=True, exist_ok=True)
+    drawings = {"squared_error": squared_error(), "neuron": neuron(), "two_paths": two_paths(), "network": network()}
+    for name, drawing in drawings.items():
+        path = folder / f"{name}.svg"
+        drawing.save(path)
+        print(f"{path}  {len(drawing.nodes)} nodes, {len(drawing.edges)} edges")
+    path = folder / "stepper.html"
+    drawings["squared_error"].save(path)
+    print(f"{path}  {len(drawings['squared_error'].steps)} steps")
+
+    for name, drawing in drawings.items():
+        check(f"elements of the picture {name}", ET.parse(folder / f"{name}.svg").getroot().tag.partition("}")[2], "svg")
+        check(f"what flows in the picture {name}", flows(drawing), 0.0, within=1e-12)
+    cards = {card.name: card.adjoint for card in drawings["squared_error"].nodes}
+    check("the gradients of the squared error", [cards["w"], cards["b"]], ["−18", "−6"])
+    check("the gradient along two paths", drawings["two_paths"].nodes[0].adjoint, "1.062")
+    weights = sum(row.parameter for card in drawings["network"].nodes for row in card.rows)
+    check("the parameters in the network's rows", weights, 337)
+    check("the end of the stepper", path.read_text("utf-8").rstrip().endswith("</html>"), True)
+    print("Checked: what flows along the edges of each picture is the gradient on the card it flows to.")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
