@@ -48,6 +48,14 @@ class AnomalyError(AutogradError, ArithmeticError):
     """The first nan in a value or in a gradient, under ``detect_anomaly()``."""
 
 
+class MissingPackageError(AutogradError, ImportError):
+    """A package of an extra that is not installed; the message says which to install."""
+
+
+class MissingProgramError(AutogradError, OSError):
+    """A program of the system that is not installed, or that failed."""
+
+
 class GradientCheckError(AutogradError, AssertionError):
     """A derivative is wrong, or could not be checked."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from . import graph, notation, texmath, watch
@@ -53,8 +52,7 @@ class KinkAt(NamedTuple):
     reached: bool  # whether the gradient passes here at all
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
+class Explanation(NamedTuple):
     """What `explain` found; it prints itself.
 
     Its data is never cut: `steps` in the order of the backward pass, `kinks`, and for one leaf `of` its `paths`, of which
@@ -79,7 +77,8 @@ class Explanation:
     def __str__(self) -> str:
         return "\n".join(_latex_lines(self) if self.format == "latex" else _text_lines(self))
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_latex_(self) -> str | None:
         return str(self) if self.format == "latex" else None
@@ -431,7 +430,7 @@ def _latex_lines(e: Explanation) -> list[str]:
         return [rf"&\ldots\ {count - shown}\text{{ more {things}}}"] if count > shown else []
 
     def step_row(s: Step) -> str:
-        partial = texmath.symbol(lambda names: notation.partial(s.node, s.index, names, e.digits), s.node, tex)
+        partial = texmath.symbol(lambda names: notation.partial(s.node, s.argument, names, e.digits), s.node, tex)
         g = num(s.adjoint)
         row = rf"{d(top, tex[s.operand])} &\mathrel{{+}}= {d(top, tex[s.node])} \cdot {d(tex[s.node], tex[s.operand])}"
         if partial != num(s.partial):

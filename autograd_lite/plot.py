@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputTypeError, InputValueError
+from .errors import InputTypeError, InputValueError, MissingPackageError
 from .tree import as_float
 from .value import Value
 
@@ -247,7 +247,7 @@ def _figure() -> tuple[Figure, Axes]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("plots need matplotlib, which is not installed: pip install 'autograd-lite[plot]'") from error
+        raise MissingPackageError("plots need matplotlib, which is not installed: pip install 'autograd-lite[plot]'") from error
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import graph, notation, watch
 from .graph import Node
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One use of the chain rule: ``bar(operand) += bar(node) * d node / d operand``."""
 
     node: Node  # the result whose adjoint is handed on
     operand: Node  # who receives
-    index: int  # which argument of the node that is
+    argument: int  # which argument of the node that is
     adjoint: float  # bar(node)
     symbol: str  # the partial as written, by names: "2·v3"
     partial: float

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import autograd_lite as al
 from autograd_lite import Op, Value
-from autograd_lite.errors import InputTypeError, InputValueError
+from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError
 from autograd_lite.gradcheck import GradientCheckError, check_derivative, check_grads, numerical_derivative
 from autograd_lite.gradcheck.numerical import Derivative
 from autograd_lite.gradcheck.report import judge
@@ -455,7 +455,7 @@ def test_missing_mpmath_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> N
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(InputValueError, match=r'pip install "autograd-lite\[test\]"'):
+    with pytest.raises(MissingPackageError, match=r'pip install "autograd-lite\[test\]"'):
         check_grads(al.sin, (1.0,), reference="mpmath")
 
 

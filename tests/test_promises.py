@@ -382,9 +382,7 @@ def point(op):
     if op.variadic:
         return (1.0, 0.7, 0.4) if op.gather is None else (0.7, 1.3, 0.4, 1.1)
     inside = ((max(d.low, -1e3), min(d.high, 1e3)) for d in op.domain)
-    return tuple(
-        low + 0.7 + 0.2 * i if low > -1e3 else min(0.7 + 0.2 * i, high / 2) for i, (low, high) in enumerate(inside)
-    )
+    return tuple(low + 0.7 + 0.2 * i if low > -1e3 else min(0.7 + 0.2 * i, high / 2) for i, (low, high) in enumerate(inside))
 
 
 def apply(op, args):

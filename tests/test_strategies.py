@@ -341,7 +341,7 @@ def test_without_hypothesis_the_import_says_what_to_install():
     program = "import sys; sys.modules['hypothesis'] = None; import autograd_lite; import autograd_lite.strategies"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=sys.path[0] or ".")
     assert done.returncode == 1
-    assert "ImportError: autograd_lite.strategies draws with Hypothesis" in done.stderr
+    assert "MissingPackageError: autograd_lite.strategies draws with Hypothesis" in done.stderr
     assert "pip install 'autograd-lite[test]'" in done.stderr
 
 

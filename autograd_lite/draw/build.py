@@ -73,7 +73,7 @@ class _Builder:
         self.names = {node: escape.clean(name) for node, name in self.full.items()}
         self.steps = steps_of(root, self.names, self.digits)
         self.adjoints = adjoints_of(root, self.steps)
-        self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.index): s for s in self.steps}
+        self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
         self.order = graph.order([root])
         self.chosen = [
             cut.values_of("only_paths_to", options.only_paths_to, self.names),
@@ -315,7 +315,7 @@ class _Builder:
             node = inside.get(step.node, step.node)
             if node not in index or (step.operand in inside and step.operand not in rows):
                 continue
-            edge = edge_at.get((step.node, step.index))
+            edge = edge_at.get((step.node, step.argument))
             row: int | None = None
             if step.operand in rows:
                 card, row = rows[step.operand]
@@ -348,9 +348,9 @@ class _Builder:
         """The edge into the same term as a leaf folded into it: along x for w in w × x."""
         count = len(graph.operands(step.node))
         if step.node.op.name == "mul":
-            return edge_at.get((step.node, 1 - step.index))
+            return edge_at.get((step.node, 1 - step.argument))
         if step.node.op.name == "dot":
-            return edge_at.get((step.node, (step.index + count // 2) % count))
+            return edge_at.get((step.node, (step.argument + count // 2) % count))
         return None
 
     def line(self, step: Step, node: Node, before: str) -> str:

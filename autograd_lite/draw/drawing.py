@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ..errors import AutogradError, InputTypeError, InputValueError
+from ..errors import InputTypeError, InputValueError, MissingProgramError
 from ..files import write_atomically
 from . import dot, layout, svg
 from .animate import animation
@@ -26,10 +26,6 @@ MOST = 300  # cards up to which `dot` is asked
 PASSED = 100  # layers that all edges may pass, besides 4 an edge
 SAID = 12  # gradients in the description
 INSTALL = "apt-get install graphviz, brew install graphviz, or https://graphviz.org/download/"
-
-
-class MissingProgramError(AutogradError, OSError):
-    """Something only the program `dot` can do was asked for where it is not installed, or it failed."""
 
 
 @dataclass
@@ -88,6 +84,10 @@ class Drawing:
 
         return html.page(self, step)
 
+    def stepper(self) -> Stepper:
+        """The stepper for a notebook cell: the page of `html` in a sandboxed frame, which shows itself."""
+        return Stepper(self)
+
     def dot(self) -> str:
         """The graph as DOT text, for Graphviz."""
         return dot.source(self.nodes, self.edges, self.rankdir, self.title)
@@ -121,6 +121,18 @@ class Drawing:
 
         more = f", {self.hidden} more not drawn" if self.hidden else ""
         return f"<Drawing of {self.name}: {many(len(self.nodes), 'node')}, {many(len(self.edges), 'edge')}{more}>"
+
+
+class Stepper:
+    """A picture to step through in a notebook; what it shows can reach nothing around its frame."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+
+    def _repr_html_(self) -> str:
+        from . import html
+
+        return html.iframe(self.drawing)
 
 
 def make(
@@ -213,4 +225,4 @@ def _rendered(text: str, format: str) -> bytes:
     return done.stdout
 
 
-__all__ = ["Drawing", "MissingProgramError", "Options", "content", "make"]
+__all__ = ["Drawing", "Options", "content", "make"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import graph
-from ..errors import InputTypeError, InputValueError
+from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..ops import TABLE
 
 DIGITS = 50
@@ -28,7 +28,7 @@ def load_mpmath() -> Any:
     try:
         import mpmath  # type: ignore[import-untyped]
     except ImportError:
-        raise InputValueError(
+        raise MissingPackageError(
             'reference="mpmath" needs mpmath, which is not installed: pip install "autograd-lite[test]"'
         ) from None
     return mpmath

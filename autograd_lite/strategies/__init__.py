@@ -6,10 +6,12 @@ Needs the extra ``test`` (hypothesis, mpmath) and is imported by name: ``from au
     arguments  <-  points  <-  formula  <-  conditioning  <-  drawing
 """
 
+from ..errors import MissingPackageError
+
 try:
     import hypothesis as _  # noqa: F401
 except ImportError as error:
-    raise ImportError(
+    raise MissingPackageError(
         "autograd_lite.strategies draws with Hypothesis, which is not installed: pip install 'autograd-lite[test]'"
     ) from error
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograd_lite import Value, draw, sin
-from autograd_lite.draw.drawing import MissingProgramError
-from autograd_lite.errors import AutogradError, InputValueError
+from autograd_lite.errors import AutogradError, InputValueError, MissingProgramError
 
 
 def drawing():
@@ -78,3 +77,11 @@ def test_in_a_notebook():
 def test_a_value_draws_itself():
     v = sin(Value(0.5, "x"))
     assert v.draw(engine="builtin", theme="dark").svg() == draw(v, engine="builtin", theme="dark").svg()
+
+
+def test_the_stepper_shows_itself_in_a_notebook_inside_a_sandbox() -> None:
+    w = Value(2.0, "w")
+    frame = draw(w * w).stepper()._repr_html_()
+    assert frame.startswith('<iframe sandbox="allow-scripts"')
+    assert "&lt;svg" in frame
+    assert "<svg" not in frame
