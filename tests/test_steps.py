@@ -16,7 +16,7 @@ from autograd_lite.steps import adjoints_of, steps_of
 
 
 def told(root: Value) -> list[tuple[str, int, float, str, float, float, float | None, float]]:
-    return [(s.operand.name, s.index, s.adjoint, s.symbol, s.partial, s.product, s.before, s.after) for s in steps_of(root)]
+    return [(s.operand.name, s.argument, s.adjoint, s.symbol, s.partial, s.product, s.before, s.after) for s in steps_of(root)]
 
 
 def test_the_square_of_a_line_by_hand() -> None:
@@ -116,7 +116,7 @@ def test_contributions_add_up_and_agree_with_backward(made: tuple[list[Value], V
         assert s.before is None if s.operand not in gathered else same(gathered[s.operand], s.before)
         gathered[s.operand] = s.product if s.before is None else s.before + s.product
         assert same(gathered[s.operand], s.after)
-        assert graph.operands(s.node)[s.index] is s.operand
+        assert graph.operands(s.node)[s.argument] is s.operand
     adjoints = adjoints_of(root, steps)
     for s in steps:
         assert same(s.adjoint, adjoints[s.node])
