@@ -4,7 +4,17 @@ Imports nothing.  A message says what was given (``name=value``), the rule it br
 """
 
 
-class AutogradError(Exception):
+class _Printable:
+    """Messages quote names that users gave, and reach terminals: what cannot be seen is written as an escape."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+class AutogradError(_Printable, Exception):
     """Base of every exception the library raises on purpose."""
 
 
@@ -60,9 +70,9 @@ class GradientCheckError(AutogradError, AssertionError):
     """A derivative is wrong, or could not be checked."""
 
 
-class GradientWarning(UserWarning):
+class GradientWarning(_Printable, UserWarning):
     """Something legal that is rarely meant, such as a parameter that the loss never reached."""
 
 
-class GraphTooLargeWarning(UserWarning):
+class GraphTooLargeWarning(_Printable, UserWarning):
     """A picture that shows a part of its graph only, because the whole is beyond ``max_nodes`` or ``max_depth``."""

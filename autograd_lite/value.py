@@ -471,7 +471,7 @@ def _watched(node: Value) -> Value:
     if now is watch.QUIET:
         return node
     where = None
-    if now.anomaly:
+    if now.lines:
         located = _new(Located)
         for slot in Value.__slots__:
             setattr(located, slot, getattr(node, slot))

@@ -27,10 +27,12 @@ class Watch(NamedTuple):
     invalid: bool = False
     divide: bool = False
     overflow: bool = False
-    anomaly: bool = False  # record source lines, and name the first nan in value or gradient
+    anomaly: bool = False  # name the first nan in value or gradient
+    lines: bool = False  # nodes remember the source line that made them
 
 
 QUIET = Watch()
+ONLY_LINES = Watch(lines=True)
 _current: ContextVar[Watch] = ContextVar("autograd_lite.watch", default=QUIET)
 
 
@@ -89,14 +91,14 @@ def detect_anomaly() -> Iterator[None]:
     Only nodes made inside know their lines, so build the graph and call backward under it.  It costs some microseconds a
     node.  Raises AnomalyError.  Source: torch.autograd.detect_anomaly.
     """
-    with _watching(_current.get()._replace(anomaly=True)):
+    with _watching(_current.get()._replace(anomaly=True, lines=True)):
         yield
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """No watching inside: for the library's own sweeps, whose partials may be infinite and are looked at afterwards."""
-    token = _current.set(QUIET)
+    """Nothing raises inside: for the library's own sweeps, whose partials may be infinite and are looked at afterwards."""
+    token = _current.set(ONLY_LINES if _current.get().lines else QUIET)
     try:
         yield
     finally:
@@ -118,8 +120,8 @@ def check(op: Any, names: Sequence[str | None], values: Sequence[float], result:
         return
     labels = [name or f"{value!r}" for name, value in zip(names, values, strict=True)]
     at = ", ".join(f"{name}={value!r}" for name, value in zip(names, values, strict=True) if name)
-    call = f"{op.name}({', '.join(labels)})" + (f" at {at}" if at else "") + (f" ({where})" if where else "")
-    call = call.replace(" at ", f" is {result!r} at ", 1) if at else f"{call} is {result!r}"
+    line = f" ({where})" if where else ""
+    call = f"{op.name}({', '.join(labels)})" + (f" is {result!r} at {at}{line}" if at else f"{line} is {result!r}")
     if result != result:
         if any(v != v for v in values):
             return

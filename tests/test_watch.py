@@ -131,3 +131,28 @@ def test_nothing_wrong_nothing_said() -> None:
     with detect_anomaly():
         (al.log(x) * al.sqrt(x)).backward()
     assert x.grad == pytest.approx(0.5**0.5 + log(2.0) * 0.5**1.5, rel=1e-15)
+
+
+def test_nodes_of_a_gradient_know_the_line_that_asked_for_it() -> None:
+    x = Value(2.0)
+    with detect_anomaly():
+        y = x * x
+        y.backward(create_graph=True)
+    assert re.fullmatch(r"test_watch\.py:\d+", x.grad.where)
+    assert x.grad.where != y.where
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a at b", "log(a at b) is nan at a at b=-1.0"), ("\x1b[2J", r"log(\x1b[2J) is nan"), ("\u202e", r"log(\u202e) is nan")],
+)
+def test_names_reach_messages_only_escaped(name: str, shown: str) -> None:
+    with errstate(invalid="raise"), pytest.raises(ValueError, match=re.escape(shown)):
+        al.log(Value(-1.0, name))
+
+
+def test_warnings_escape_names_too() -> None:
+    w = Value(1.0, "\x1b[31m")
+    with pytest.warns(errors.GradientWarning) as caught:
+        al.optim.SGD([w], lr=0.1).step()
+    assert r"\x1b[31m: no gradient" in str(caught[0].message)

@@ -447,8 +447,8 @@ def _blame(subject: _Subject, order: int, rtol: float) -> str:
                 roots = []
                 for k in range(len(subject.outputs)):
                     out = subject.out(k, leaves)
-                    if isinstance(out, Value):  # not graph.reverse, whose nodes know no source lines
-                        roots += graph._reverse({out: 1.0}, True, frozenset()).inputs.values()
+                    if isinstance(out, Value):
+                        roots += graph.reverse({out: 1.0}, graph=True).inputs.values()
     except AnomalyError as error:
         return f"first nan: {error}"
     seen = set()
