@@ -7,6 +7,7 @@ from .draw import draw, draw_dot  # the functions; the package autograd_lite.dra
 from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .gradcheck import check_derivative, check_grads
+from .jit import jit
 from .ops import (
     Op,
     acos,
@@ -164,6 +165,7 @@ __all__ = [
     "hypot",
     "identity",
     "jacobian",
+    "jit",
     "jvp",
     "le",
     "leaky_relu",

@@ -34,6 +34,12 @@ class NotALeafError(AutogradError, TypeError):
     """Something only a leaf can do was asked of a computed Value."""
 
 
+class ExpressionError(AutogradError, ValueError):
+    """A text that is no formula, or beyond a limit; the message points at the place, `column` counts it from 1."""
+
+    column = 0
+
+
 class StructureError(InputTypeError, ValueError):
     """Two nested containers that should mirror each other do not."""
 
@@ -66,12 +72,32 @@ class MissingProgramError(AutogradError, OSError):
     """A program of the system that is not installed, or that failed."""
 
 
+class TraceError(AutogradError, TypeError):
+    """A function under ``jit`` looked at the number of a traced Value, which differs from call to call."""
+
+
+class BranchError(TraceError):
+    """A function under ``jit`` over a batch branched on a traced Value, which differs from row to row."""
+
+
+class CompilationError(AutogradError, RuntimeError):
+    """A backend of ``jit`` could not make code of a program; another backend can."""
+
+
 class GradientCheckError(AutogradError, AssertionError):
     """A derivative is wrong, or could not be checked."""
 
 
+class LoweringError(AutogradError, NotImplementedError):
+    """An op that a backend cannot run: a user's own, which only Python can call."""
+
+
 class GradientWarning(_Printable, UserWarning):
     """Something legal that is rarely meant, such as a parameter that the loss never reached."""
+
+
+class JitWarning(_Printable, UserWarning):
+    """Compiled code gave way to something slower: too many paths, a backend that failed or knows no such op."""
 
 
 class GraphTooLargeWarning(_Printable, UserWarning):

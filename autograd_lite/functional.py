@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import index
 from typing import Any
 
-from . import graph, ops
+from . import graph, ops, watch
 from .errors import GradientWarning, InputTypeError, InputValueError
+from .ops.piecewise import Masked
 from .tree import Spec, array_of, as_float, flatten, flatten_like, is_scalar, rebuild, unflatten
 from .value import Value
 
@@ -112,8 +113,10 @@ class _Inputs:
 
     def adjoints(self, seeds: dict[Value, Any]) -> tuple[list[Any], bool]:
         """Each input's adjoint, and whether they are nodes of a graph."""
-        in_graph = self.in_graph or any(isinstance(g, Value) for g in seeds.values())
         stop = frozenset(self.nodes)
+        in_graph = self.in_graph or any(isinstance(g, Value) for g in seeds.values())
+        if not in_graph and watch.trace() is not None:  # a branch not taken now may be taken by what is traced
+            in_graph = graph.has_leaves(seeds, stop)
         found = graph.reverse(seeds, in_graph, stop).inputs
         if not in_graph and not stop.issuperset(found):  # f read Values from its surroundings: the answer depends on them
             in_graph = True
@@ -135,6 +138,8 @@ def _size(spec: Spec) -> int:
 
 def _node(x: Any) -> Value:
     """A result as a node; a plain number becomes a constant one, which depends on nothing."""
+    if isinstance(x, Masked):
+        x = x.resolved()
     if isinstance(x, Value) and x.op is not None:
         return x
     return Value._record(ops.identity, (x if isinstance(x, Value) else as_float(x),))  # never a leaf of the user's itself

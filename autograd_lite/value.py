@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
-from operator import attrgetter
 from typing import Any, NoReturn, TypeVar
 
 from . import graph, ops, watch
@@ -112,17 +111,23 @@ def _reflected(op: Op) -> Callable[[Value, Any], Any]:
     return _described(method, op)
 
 
-def _compared(relation: Op) -> Callable[[Any, object], bool]:
-    """The method that compares by value; the answer is a plain bool."""
+def _compared(relation: Op) -> Callable[[Any, object], Any]:
+    """The method that compares by value; the answer is a plain bool, save while a batch is traced."""
     forward = relation.forward
 
-    def method(self: Value, other: object) -> bool:
+    def method(self: Value, other: object) -> Any:
         if isinstance(other, Value):
-            return bool(forward(self._data, other._data))
-        if isinstance(other, numbers.Real):  # as it is: Python compares a float with any int exactly
-            return bool(forward(self._data, other))
-        y = _other_number(other, relation)
-        return y if y is NotImplemented else bool(forward(self._data, y))
+            y = other._data
+        elif isinstance(other, numbers.Real):
+            y = other  # as it is: Python compares a float with any int exactly
+        else:
+            y = _other_number(other, relation)
+            if y is NotImplemented:
+                return y
+        outcome = bool(forward(self._data, y))
+        if watch.active and (trace := watch.trace()) is not None:
+            return trace.compared(relation, self, other if isinstance(other, Value) else y, outcome)
+        return outcome
 
     return _described(method, relation)
 
@@ -180,10 +185,19 @@ class Value:
         self.name = name
         self.op = None
         self._a = self._b = self._x = self._y = 0.0
+        if watch.active and (trace := watch.trace()) is not None:
+            trace.made(self)
 
     # -- what it is ---------------------------------------------------------------------------------------------------
 
+    def _get_data(self) -> float:
+        if watch.active and (trace := watch.trace()) is not None:
+            trace.looked_at(self, ".data")
+        return self._data
+
     def _set_data(self, number: Any) -> None:
+        if watch.active and (trace := watch.trace()) is not None:
+            trace.looked_at(self, ".data = ...")
         if self.op is not None:
             raise NotALeafError(
                 f"data of {self._title()} cannot be set: it is computed by {self.op.name}; "
@@ -191,7 +205,7 @@ class Value:
             )
         self._data = number if number.__class__ is float else as_float(number)
 
-    data = property(attrgetter("_data"), _set_data, doc="The number itself; it can be set on leaves only.")
+    data = property(_get_data, _set_data, doc="The number itself; it can be set on leaves only.")
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -226,6 +240,9 @@ class Value:
 
         To a transform it is a Value from the surroundings; inside a function `stop_gradient` is the better word.
         """
+        if watch.active and watch.trace() is not None:  # a number of its own would be the one of this call for ever
+            held: Value = ops.stop_gradient(self)
+            return held
         return Value(self._data, self.name)
 
     def zero_grad(self) -> None:
@@ -294,6 +311,8 @@ class Value:
         changed nothing, and threads that share leaves lose nothing.  The gradient belongs to the values of the
         forward pass, even if leaves have been given new data since.
         """
+        if watch.active and (trace := watch.trace()) is not None:
+            trace.looked_at(self, ".backward()")
         if not isinstance(gradient, Value):
             gradient = as_float(gradient, "gradient")
         inputs, nodes, grads = graph.reverse({self: gradient}, create_graph or isinstance(gradient, Value))
@@ -357,7 +376,10 @@ class Value:
         return rounded
 
     def __bool__(self) -> bool:
-        return self._data != 0.0
+        outcome = self._data != 0.0
+        if watch.active and (trace := watch.trace()) is not None:
+            trace.decided(self, outcome)
+        return outcome
 
     def __float__(self) -> float:
         self._refuse("float")
@@ -369,6 +391,8 @@ class Value:
         self._refuse("complex")
 
     def _refuse(self, kind: str) -> NoReturn:
+        if watch.active and (trace := watch.trace()) is not None:
+            trace.looked_at(self, f"{kind}()")
         raise InputTypeError(
             f"{kind}() of {self._title()} would lose its gradient: use autograd_lite.sin(v) or v.sin() in place of "
             f"math.sin(v), an object array in place of a float one, and v.data where only the number is wanted"
@@ -469,6 +493,9 @@ def _watched(node: Value) -> Value:
     """The node just made, looked at as `errstate` and `detect_anomaly` ask."""
     now = watch.current()
     if now is watch.QUIET:
+        return node
+    if now.trace is not None:
+        now.trace.recorded(node)
         return node
     where = None
     if now.lines:

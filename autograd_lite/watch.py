@@ -29,10 +29,10 @@ class Watch(NamedTuple):
     overflow: bool = False
     anomaly: bool = False  # name the first nan in value or gradient
     lines: bool = False  # nodes remember the source line that made them
+    trace: Any = None  # what records the nodes made, and the branches taken, while `jit` runs a function
 
 
 QUIET = Watch()
-ONLY_LINES = Watch(lines=True)
 _current: ContextVar[Watch] = ContextVar("autograd_lite.watch", default=QUIET)
 
 
@@ -96,13 +96,29 @@ def detect_anomaly() -> Iterator[None]:
 
 
 @contextmanager
+def tracing(trace: Any) -> Iterator[None]:
+    """`trace` is told of every node made inside, of every comparison, and of every look at a Value's number.
+
+    None: the code inside is not traced, although what called it is.
+    """
+    with _watching(Watch(trace=trace)):
+        yield
+
+
+@contextmanager
 def quietly() -> Iterator[None]:
     """Nothing raises inside: for the library's own sweeps, whose partials may be infinite and are looked at afterwards."""
-    token = _current.set(ONLY_LINES if _current.get().lines else QUIET)
+    now = _current.get()
+    token = _current.set(Watch(lines=now.lines, trace=now.trace) if now.lines or now.trace is not None else QUIET)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+def trace() -> Any:
+    """What records the computation of this thread, or None."""
+    return _current.get().trace if active else None
 
 
 def source_line() -> str:

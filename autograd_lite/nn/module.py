@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any
 
+from .. import watch
 from ..errors import InputValueError, NotALeafError
 from ..files import write_atomically
 from ..tree import as_float
@@ -49,7 +50,7 @@ class Module:
         names, values = [], []
         for name, p in self.named_parameters():
             names.append(name)
-            values.append(p if p.op is not None else p.data)
+            values.append(p if p.op is not None or watch.trace() is not None else p.data)
         return values, _Shape(self, names)
 
     @classmethod
@@ -113,6 +114,10 @@ class _Shape:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def fixed(self) -> list[Any]:
+        """What the module holds besides its parameters, to be compared by ==: a program is compiled for one such content."""
+        return _fixed(self.module, ())
+
 
 def _saved_number(text: Any, name: str, path: Any) -> float:
     if isinstance(text, (int, float)) and not isinstance(text, bool):
@@ -152,6 +157,30 @@ def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple
 def _holds_objects(thing: Any) -> bool:
     """Whether it is a NumPy array of objects, in which Values can be."""
     return bool(getattr(getattr(thing, "dtype", None), "hasobject", False))
+
+
+def _fixed(thing: Any, inside: tuple[Any, ...]) -> list[Any]:
+    """The kinds of all containers and what they hold that is no parameter, in order."""
+    if isinstance(thing, Value):
+        return [Value]
+    items: Any
+    if isinstance(thing, Module):
+        if any(thing is outer for outer in inside):
+            return [type(thing)]
+        inside = (*inside, thing)
+        items = vars(thing)
+    elif isinstance(thing, dict):
+        items = thing
+    elif isinstance(thing, (list, tuple)):
+        items = dict(enumerate(thing))
+    elif hasattr(thing, "ravel") and hasattr(thing, "tolist"):
+        items = {"shape": thing.shape, **dict(enumerate(thing.ravel().tolist()))}
+    else:
+        return [type(thing), thing]
+    found: list[Any] = [type(thing), *items]
+    for inner in items.values():
+        found += _fixed(inner, inside)
+    return found
 
 
 def _rebuilt(thing: Any, replaced: dict[Value, Any], copies: dict[int, Any]) -> Any:

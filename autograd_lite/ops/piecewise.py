@@ -10,6 +10,7 @@ from math import copysign as _copysign
 from math import inf, nan
 from typing import Any
 
+from .. import watch
 from .row import Kink, Op, enter, row
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
@@ -68,14 +69,72 @@ class _Where(Op):
         return args[chosen] if hasattr(type(args[chosen]), "_record") else self.number(args[chosen], chosen)
 
 
-def _taken(g: Any, is_taken: bool) -> Any:
-    return g if is_taken else None
+def _taken(g: Any, c: Any, wanted: bool) -> Any:
+    """`g` where the condition is as wanted, else nothing; while a program is traced, what may flow."""
+    if watch.active and hasattr(type(c), "_record") and watch.trace() is not None:
+        return Masked(c, wanted, g)
+    return g if bool(c) is wanted else None
+
+
+class Masked:
+    """An adjoint or tangent that flows only where condition `c` is as `wanted`, and elsewhere is not there at all.
+
+    It stands for a number in sweeps while a program is traced, where the condition may come out either way: products and
+    negatives keep the mask, sums choose.  A mask of 0 times inf would be nan; nothing is multiplied here, only chosen.
+    """
+
+    __slots__ = ("c", "g", "wanted")
+
+    def __init__(self, c: Any, wanted: bool, g: Any) -> None:
+        if isinstance(g, Masked):  # both must hold
+            c, wanted, g = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g
+        self.c, self.wanted, self.g = c, wanted, g
+
+    def chosen(self, otherwise: Any) -> Any:
+        """The number where it flows, `otherwise` elsewhere."""
+        return where(self.c, self.g, otherwise) if self.wanted else where(self.c, otherwise, self.g)
+
+    def resolved(self) -> Any:
+        """The gradient it stands for in the end: 0 where nothing flows."""
+        return self.chosen(0.0)
+
+    @staticmethod
+    def _record(op: Op, args: tuple[Any, ...]) -> Any:
+        """A product rule on an adjoint that is masked: the op on the number, under the same mask."""
+        (mask,) = [a for a in args if isinstance(a, Masked)]
+        return Masked(mask.c, mask.wanted, op(*[a.g if a is mask else a for a in args]))
+
+    def __mul__(self, d: Any) -> Any:
+        return Masked(self.c, self.wanted, self.g * d)
+
+    def __rmul__(self, d: Any) -> Any:
+        return Masked(self.c, self.wanted, d * self.g)
+
+    def __neg__(self) -> Any:
+        return Masked(self.c, self.wanted, -self.g)
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, Masked):
+            return self.chosen(-0.0) + other  # -0.0 + x is x to the bit
+        if self.c is other.c:
+            if self.wanted is other.wanted:
+                return Masked(self.c, self.wanted, self.g + other.g)
+            return where(self.c, self.g, other.g) if self.wanted else where(self.c, other.g, self.g)
+        either = where(_truth(self.c, self.wanted), 1.0, _truth(other.c, other.wanted))
+        return Masked(either, True, self.chosen(-0.0) + other.chosen(-0.0))
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.chosen(-0.0)
+
+
+def _truth(c: Any, wanted: bool) -> Any:
+    return c if wanted else eq(c, 0.0)
 
 
 where = enter(_Where(
     "where", lambda c, a, b: a if c else b,
     (0.0, lambda c, a, b, z: ne(c, 0.0), lambda c, a, b, z: eq(c, 0.0)),
-    products=(None, lambda g, c, a, b, z: _taken(g, bool(c)), lambda g, c, a, b, z: _taken(g, not c)),
+    products=(None, lambda g, c, a, b, z: _taken(g, c, True), lambda g, c, a, b, z: _taken(g, c, False)),
     text="where({0}, {1}, {2})", latex=r"\begin{{cases}}{1}&\text{{if }}{0}\\{2}&\text{{else}}\end{{cases}}",
     edges=("0", "[{0} ≠ 0]", "[{0} = 0]"),
     pins=[((1.0, 2.0, nan), 2.0, (0.0, 1.0, 0.0)), ((0.0, inf, 3.0), 3.0, (0.0, 0.0, 1.0))],

@@ -1,0 +1,176 @@
+"""`Program`: a computation as a straight line of instructions, the form that passes rewrite and backends emit.
+
+Each instruction applies one row of the op table.  An operand is an int, the number of an earlier value, or a float, a
+constant.  Values 0 to inputs - 1 are the inputs, instruction k computes value inputs + k.  Imports `ops`, `errors`, `files`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .. import ops
+from ..errors import InputValueError
+from ..files import write_atomically
+from ..ops import Op
+
+Ref = int | float  # the number of a value, or a constant
+
+FORMAT, VERSION = "autograd_lite.program", 1
+
+
+class Instruction(NamedTuple):
+    """One row of the op table applied to earlier values and constants."""
+
+    op: Op
+    args: tuple[Ref, ...]
+
+
+class Guard(NamedTuple):
+    """A branch that the traced function took: the program holds only where value `ref` is true, or is not."""
+
+    ref: int
+    expected: bool
+    line: str
+
+
+class Program(NamedTuple):
+    """A straight line of instructions: what `jit` makes of a function, and what `jit(f).program(...)` gives.
+
+    >>> from autograd_lite import jit
+    >>> program = jit(lambda x, y: x * y + x).program(2.0, 3.0)
+    >>> print(program)
+    v2 = mul(v0, v1)
+    v3 = add(v2, v0)
+    return v3
+    >>> len(program), program([2.0, 3.0])
+    (2, [8.0])
+
+    Args:
+        inputs: how many inputs there are: the numbers in the arguments, then the Values read from the surroundings.
+        instructions: in order; each refers to inputs, to earlier instructions and to constants.
+        outputs: the results.
+        guards: the branches taken, in order.
+    """
+
+    inputs: int
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[Ref, ...]
+    guards: tuple[Guard, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.instructions)
+
+    def __call__(self, inputs: Sequence[float]) -> list[float]:
+        """The outputs, worked out one instruction after the other by the rows' own functions: no branch is looked at."""
+        if len(inputs) != self.inputs:
+            raise InputValueError(f"{len(inputs)} inputs given, the program has {self.inputs}: give one float for each")
+        values: list[float] = list(inputs)
+        for op, args in self.instructions:
+            values.append(op.forward(*[values[a] if a.__class__ is int else a for a in args]))
+        return [values[a] if a.__class__ is int else a for a in self.outputs]  # type: ignore[index, misc]
+
+    def __str__(self) -> str:
+        """One line for each instruction, the branches where they were taken, and what is returned."""
+        lines: list[str] = []
+        waiting = list(self.guards[::-1])
+        for number, (op, args) in enumerate(self.instructions, self.inputs):
+            lines += _passed(waiting, number)
+            lines.append(f"v{number} = {op.name}({', '.join(map(written, args))})")
+        lines += _passed(waiting, self.inputs + len(self.instructions))
+        lines.append(f"return {', '.join(map(written, self.outputs))}")
+        return "\n".join(lines)
+
+    def to_list(self) -> list[Any]:
+        """The program as a flat list that JSON can hold; constants are written by float.hex.
+
+        >>> Program(1, (Instruction(ops.mul, (0, 2.0)),), (1,)).to_list()
+        ['autograd_lite.program', 1, 1, [['mul', 0, '0x1.0000000000000p+1']], [1], []]
+        """
+        rows = [[_entered(op), *map(_stored, args)] for op, args in self.instructions]
+        guards = [list(guard) for guard in self.guards]
+        return [FORMAT, VERSION, self.inputs, rows, [*map(_stored, self.outputs)], guards]
+
+    @classmethod
+    def from_list(cls, content: Any) -> Program:
+        """The program that `to_list` wrote.
+
+        Raises InputValueError where the list is not one, or an instruction refers to what does not exist yet.
+        """
+        try:
+            form, version, inputs, rows, outputs, guards = content
+            if (form, version) != (FORMAT, VERSION) or inputs.__class__ is not int or inputs < 0:
+                raise ValueError
+            instructions = []
+            for number, (name, *args) in enumerate(rows, inputs):
+                instructions.append(Instruction(ops.TABLE[name], tuple(_read(a, number) for a in args)))
+            count = inputs + len(instructions)
+            marks = [Guard(int(_read(ref, count)), bool(expected), str(line)) for ref, expected, line in guards]
+            return cls(inputs, tuple(instructions), tuple(_read(a, count) for a in outputs), tuple(marks))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise InputValueError(
+                f"no program in a list that starts {str(content)[:60]!r}: give what Program.to_list() returned"
+            ) from None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program as JSON; the file is complete or not there at all."""
+        write_atomically(path, json.dumps(self.to_list()) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Program:
+        """The program of a file that `save` wrote.
+
+        Raises InputValueError where the file does not hold one.
+        """
+        with open(path, encoding="utf-8") as file:
+            try:
+                content = json.load(file)
+            except (ValueError, RecursionError):
+                content = None
+        return cls.from_list(content)
+
+
+def written(ref: Ref) -> str:
+    """How an operand is printed: ``v3``, or the constant."""
+    return f"v{ref}" if ref.__class__ is int else repr(ref)
+
+
+def _passed(waiting: list[Guard], number: int) -> list[str]:
+    """The lines of the guards, last one first in `waiting`, that are decided before value `number` is made."""
+    lines = []
+    while waiting and waiting[-1].ref < number:
+        ref, expected, line = waiting.pop()
+        lines.append(f"assert {'' if expected else 'not '}v{ref}  # {line}")
+    return lines
+
+
+def _entered(op: Op) -> str:
+    if ops.TABLE.get(op.name) is not op:
+        raise InputValueError(f"op {op.name} is not in the op table and cannot be saved: build it from functions of the library")
+    return op.name
+
+
+def _stored(ref: Ref) -> int | str:
+    return ref if isinstance(ref, int) else ref.hex()
+
+
+def _read(stored: Any, count: int) -> Ref:
+    """A ref to one of the first `count` values, or a constant."""
+    if stored.__class__ is str:
+        return float.fromhex(stored)
+    if stored.__class__ is int and 0 <= stored < count:
+        return int(stored)
+    raise ValueError
+
+
+def is_constant(ref: Ref) -> bool:
+    """Whether an operand is a constant."""
+    return ref.__class__ is float
+
+
+def same(x: float, y: float) -> bool:
+    """Whether two constants are the same double; zeros of two signs are not."""
+    return x == y and math.copysign(1.0, x) == math.copysign(1.0, y)

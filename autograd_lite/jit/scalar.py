@@ -1,0 +1,266 @@
+"""Scalar calls: one program for each path through the function's branches, found and made as calls need them.
+
+A call runs the program of some path.  Where one of its guards does not hold, the path that turned the other way there is
+run, and is traced first if no call has gone there yet.  Imports `trace`, `simplify`, `shapes`, `backends` and what they do.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from .. import watch
+from ..errors import CompilationError, InputValueError, JitWarning, LoweringError
+from ..tree import Spec, as_float, flatten, unflatten
+from ..value import Value
+from . import to_python
+from .shapes import RefusedError, packing, unpacking
+from .simplify import simplify
+from .trace import Traced, trace
+
+MOST_PATHS = 64
+LONG = 400  # instructions: from here on a compiled function pays for the way to it
+
+Function = Callable[..., Any]
+
+
+class Missed:
+    """What a path gives in place of a result: the number of the guard that did not hold."""
+
+    __slots__ = ("guard",)
+
+    def __init__(self, guard: int) -> None:
+        self.guard = guard
+
+
+class Path:
+    """One way through the function: its program, compiled, and the paths that turn off it, by guard."""
+
+    def __init__(self, traced: Traced, backend: str, fastmath: bool) -> None:
+        self.program = simplify(traced.program, fastmath)
+        self.live = traced.live
+        self.spec = traced.spec
+        self.literals = traced.literals
+        self.turns: dict[int, Path] = {}
+        self.run, self.source = self._compiled(backend, fastmath)
+        self.backend = "python" if self.source.startswith("def ") else "llvm"
+
+    def _compiled(self, backend: str, fastmath: bool) -> tuple[Callable[[list[float]], Any], str]:
+        """The function from the inputs to the result, or to a Missed; and its source."""
+        if backend == "llvm" or (backend == "auto" and len(self.program) > LONG):
+            try:
+                return self._llvm(fastmath)
+            except (CompilationError, LoweringError, ImportError) as error:
+                if backend == "llvm":
+                    raise
+                if not isinstance(error, ImportError):
+                    warnings.warn(f"{error}; it runs as Python source instead", JitWarning, stacklevel=2)
+        run = self.source_of([f"{', '.join(f'v{i}' for i in range(self.program.inputs))}, = inputs"] * bool(self.program.inputs))
+        return to_python.define(*run), run[0]
+
+    def source_of(
+        self, unpack: list[str], signature: str = "run(inputs)", leave: str = "return missed[{}]"
+    ) -> tuple[str, str, dict[str, Any]]:
+        """A Python function of this path, whose first lines name the inputs: text, name and names needed."""
+        source = to_python.Source(self.program, leave.format)
+        result, names = self._packing([*map(source.operand, self.program.outputs)])
+        names |= source.names | {"missed": [Missed(k) for k in range(len(self.program.guards))]}
+        text = "\n    ".join([f"def {signature}:", *unpack, *source.lines, f"return {result}"]) + "\n"
+        return text, signature.partition("(")[0], names
+
+    def _packing(self, leaves: list[str]) -> tuple[str, dict[str, Any]]:
+        """The expression of the result, from expressions of the outputs; plain numbers are given back as they were."""
+        names: dict[str, Any] = {}
+        for i, literal in self.literals.items():
+            names[f"literal{i}"] = literal
+            leaves[i] = f"literal{i}"
+        return packing(self.spec, leaves, names), names
+
+    def _llvm(self, fastmath: bool) -> tuple[Callable[[list[float]], Any], str]:
+        from .to_llvm import scalar
+
+        kernel = scalar(self.program, fastmath)
+        missed = [Missed(k) for k in range(len(self.program.guards))]
+        expression, names = self._packing([f"out[{i}]" for i in range(len(self.program.outputs))])
+        pack = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
+
+        def run(inputs: list[float]) -> Any:
+            out = kernel(inputs)
+            return missed[out] if out.__class__ is int else pack(out)
+
+        return run, kernel.source
+
+
+class Structure:
+    """The paths for arguments of one structure."""
+
+    def __init__(self, spec: Spec, fixed: list[Any], root: Path) -> None:
+        self.spec, self.fixed, self.root = spec, fixed, root
+        self.paths = 1
+        self.full = False
+
+
+class Scalar:
+    """A function and what has been compiled of it so far; `fast` takes the positional arguments of a call."""
+
+    def __init__(self, f: Function, backend: str, fastmath: bool) -> None:
+        self.f, self.backend, self.fastmath = f, backend, fastmath
+        self.name = getattr(f, "__name__", None) or repr(f)
+        self.structures: list[Structure] = []
+        self.lock = threading.RLock()
+        self.fast: Function = self._first
+
+    def _first(self, *args: Any) -> Any:
+        return self.call(args, {})
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result for any arguments."""
+        if watch.active:
+            now = watch.current()
+            if now.trace is not None:  # the function is part of a larger one that is traced
+                return self.f(*args, **kwargs)
+            if now is not watch.QUIET:  # compiled code cannot raise
+                return numbers(self.f(*args, **kwargs))
+        leaves, spec = self._leaves(args, kwargs)
+        if any(leaf.__class__ is not float and hasattr(type(leaf), "_record") for leaf in leaves):
+            return self.f(*args, **kwargs)  # the result joins their graph
+        floats = [as_float(leaf, f"an argument of {self.name}") for leaf in leaves]
+        structure = self._structure(spec, floats)
+        return self._follow(structure, structure.root, floats)
+
+    def path(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Path:
+        """The path that these arguments take, traced if need be."""
+        leaves, spec = self._leaves(args, kwargs)
+        floats = [as_float(leaf._data if isinstance(leaf, Value) else leaf, f"an argument of {self.name}") for leaf in leaves]
+        structure = self._structure(spec, floats)
+        path = structure.root
+        while True:
+            result = path.run([*floats, *[leaf._data for leaf in path.live]])
+            if result.__class__ is not Missed:
+                return path
+            turn = self._turn(structure, path, result.guard, floats)
+            if turn is None:
+                raise InputValueError(f"{self.name} has more than {MOST_PATHS} paths, and this one is not compiled")
+            path = turn
+
+    def _leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Spec]:
+        leaves: list[Any] = []
+        specs = []
+        for key, arg in [*enumerate(args), *kwargs.items()]:
+            more, spec = flatten(arg, f"argument {key} of {self.name}")
+            leaves += more
+            specs.append(spec)
+        return leaves, Spec(tuple, (len(args), *kwargs), tuple(specs))
+
+    def _arguments(self, spec: Spec, leaves: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        positional, *keys = spec.detail
+        args = unflatten(spec._replace(detail=None), leaves)
+        return args[:positional], dict(zip(keys, args[positional:], strict=True))
+
+    def _structure(self, spec: Spec, floats: list[float]) -> Structure:
+        fixed = _fixed(spec)
+        for structure in self.structures:
+            if structure.spec == spec and structure.fixed == fixed:
+                return structure
+        with self.lock:
+            root = self._traced(spec, floats)
+            structure = Structure(spec, fixed, root)
+            self.structures.append(structure)
+            self.fast = self._entry(structure) or self.fast
+        return structure
+
+    def _traced(self, spec: Spec, floats: list[float]) -> Path:
+        """The path that the function takes at these numbers."""
+        found = trace(
+            self.f, lambda record: self._arguments(spec, [record.input(x) for x in floats]), batch=False
+        )
+        return Path(found, self.backend, self.fastmath)
+
+    def _follow(self, structure: Structure, path: Path, floats: list[float]) -> Any:
+        """The result of the path that these numbers take, from `path` on."""
+        while True:
+            result = path.run([*floats, *[leaf._data for leaf in path.live]] if path.live else floats)
+            if result.__class__ is not Missed:
+                return result
+            turn = self._turn(structure, path, result.guard, floats)
+            if turn is None:
+                args, kwargs = self._arguments(structure.spec, floats)
+                return numbers(self.f(*args, **kwargs))
+            path = turn
+
+    def _turn(self, structure: Structure, path: Path, guard: int, floats: list[float]) -> Path | None:
+        """The path that turns off `path` at a guard; None where there are too many to make another."""
+        turn = path.turns.get(guard)
+        if turn is not None or structure.full:
+            return turn
+        with self.lock:
+            turn = path.turns.get(guard)
+            if turn is not None:
+                return turn
+            line = path.program.guards[guard].line
+            if structure.paths == MOST_PATHS:
+                structure.full = True
+                warnings.warn(
+                    f"jit of {self.name} has traced {MOST_PATHS} paths, the last for the branch at {line}; calls that take "
+                    f"other ways run as plain Python from now on: compute with where(gt(a, b), ...), maximum or clamp there",
+                    JitWarning,
+                    stacklevel=4,
+                )
+                return None
+            new = self._traced(structure.spec, floats)
+            met = new.program.guards
+            if len(met) <= guard or met[guard].expected is path.program.guards[guard].expected or met[guard].line != line:
+                structure.full = True
+                warnings.warn(
+                    f"jit of {self.name}: the branch at {line} came out differently when the function was run again on the "
+                    f"same numbers, so it depends on more than its arguments; it runs as plain Python from now on",
+                    JitWarning,
+                    stacklevel=4,
+                )
+                return None
+            path.turns[guard] = new
+            structure.paths += 1
+        return new
+
+    def _entry(self, structure: Structure) -> Function | None:
+        """A function of the positional arguments that checks, takes apart and computes in one; None where that is not for it."""
+        root = structure.root
+        if structure.spec.detail[1:] or root.backend != "python":
+            return None
+        try:
+            lines, names = unpacking(structure.spec.children, "return other(args, {})")
+        except RefusedError:
+            return None
+        count = root.program.inputs - len(root.live)
+        lines += [f"v{count + i} = live{i}._data" for i in range(len(root.live))]
+        floats = "[" + ", ".join(f"v{i}" for i in range(count)) + "]"
+        text, name, more = root.source_of(lines, "entry(*args)", "return turned(" + "{}, " + floats + ")")
+        names |= more | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.call}
+        names["turned"] = lambda guard, floats: self._turned(structure, root, guard, floats)
+        root.source = text
+        return to_python.define(text, name, names)  # type: ignore[no-any-return]
+
+    def _turned(self, structure: Structure, path: Path, guard: int, floats: list[float]) -> Any:
+        turn = self._turn(structure, path, guard, floats)
+        if turn is None:
+            args, kwargs = self._arguments(structure.spec, floats)
+            return numbers(self.f(*args, **kwargs))
+        return self._follow(structure, turn, floats)
+
+
+def numbers(out: Any) -> Any:
+    """What a function gave, with plain numbers in place of Values."""
+    leaves, spec = flatten(out, "result")
+    if not any(isinstance(leaf, Value) for leaf in leaves):
+        return out
+    return unflatten(spec, [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves])
+
+
+def _fixed(spec: Spec) -> list[Any]:
+    """What modules in the arguments hold besides numbers: a program is for one such content."""
+    found = [spec.detail.fixed()] if hasattr(spec.detail, "fixed") else []
+    for child in spec.children:
+        found += _fixed(child)
+    return found
