@@ -160,7 +160,7 @@ class Scalar:
         return args[:positional], dict(zip(keys, args[positional:], strict=True))
 
     def _structure(self, spec: Spec, floats: list[float]) -> Structure:
-        fixed = _fixed(spec)
+        fixed = fixed_content(spec)
         for structure in self.structures:
             if structure.spec == spec and structure.fixed == fixed:
                 return structure
@@ -258,9 +258,9 @@ def numbers(out: Any) -> Any:
     return unflatten(spec, [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves])
 
 
-def _fixed(spec: Spec) -> list[Any]:
+def fixed_content(spec: Spec) -> list[Any]:
     """What modules in the arguments hold besides numbers: a program is for one such content."""
     found = [spec.detail.fixed()] if hasattr(spec.detail, "fixed") else []
     for child in spec.children:
-        found += _fixed(child)
+        found += fixed_content(child)
     return found

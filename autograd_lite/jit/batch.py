@@ -1,0 +1,230 @@
+"""Calls over batches: the function of one row, traced once, run over all rows of its columns.
+
+Imports `trace`, `simplify`, `columns`, `scalar` and the backends.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from operator import index
+from typing import Any
+
+from .. import graph, ops, watch
+from ..errors import CompilationError, InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError
+from ..tree import Spec, as_float, flatten, unflatten
+from ..value import Value
+from . import to_python
+from .columns import Columns, packing, take
+from .scalar import Function, fixed_content, numbers
+from .simplify import simplify, split
+from .trace import Traced, trace
+
+EXTRA = "pip install 'autograd-lite[jit]'"
+
+
+class Batch:
+    """A function of one row and what has been compiled of it so far; `fast` takes the positional arguments of a call."""
+
+    def __init__(
+        self, f: Function, batch: int | Sequence[int], reduce: str | None, backend: str, threads: int, fastmath: bool
+    ) -> None:
+        try:
+            import numpy  # noqa: F401
+        except ImportError:
+            raise MissingPackageError(f"a batch is made of NumPy arrays, and NumPy is not installed: {EXTRA}") from None
+        self.f, self.reduce, self.backend, self.threads, self.fastmath = f, reduce, backend, threads, fastmath
+        self.name = getattr(f, "__name__", None) or repr(f)
+        try:
+            numbers = (index(batch),) if hasattr(batch, "__index__") else tuple(map(index, batch))  # type: ignore[arg-type]
+        except TypeError:
+            raise InputTypeError(f"batch={batch!r} must be the number of an argument, or a tuple of them") from None
+        if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
+            raise InputValueError(f"batch={batch!r} must name arguments by position, each once, counted from 0")
+        self.batch = numbers
+        self.structures: list[Compiled] = []
+        self.lock = threading.RLock()
+        self.fast: Function = self._first
+
+    def _first(self, *args: Any) -> Any:
+        return self.call(args, {})
+
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result for any arguments."""
+        if watch.active and watch.current() is not watch.QUIET:  # part of a larger function, or watched for errors
+            return self._row_by_row(args, kwargs)
+        compiled, shared, columns = self._prepared(args, kwargs)
+        if compiled is None:
+            return self._row_by_row(args, kwargs)
+        return compiled(shared, columns)
+
+    def path(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
+        """What is compiled for these arguments."""
+        compiled, _, _ = self._prepared(args, kwargs)
+        if compiled is None:
+            raise InputTypeError(f"{self.name} was called with Values: give numbers")
+        return compiled
+
+    def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled | None, list[float], Columns]:
+        """What is compiled for these arguments, their shared numbers, and their columns; None where they are Values."""
+        missing = [i for i in self.batch if i >= len(args)]
+        if missing:
+            raise InputValueError(
+                f"batch={self.batch} of jit, but {self.name} was called with {len(args)} positional argument"
+                f"{'s' * (len(args) != 1)}: pass the arguments that hold rows by position"
+            )
+        columns = Columns([(f"argument {i} of {self.name}", args[i]) for i in self.batch])
+        if self.reduce == "mean" and not columns.rows:
+            raise InputValueError(f'reduce="mean" of {self.name} over a batch of no rows: a mean needs one at least')
+        leaves: list[Any] = []
+        specs: list[Spec] = []
+        for key, arg in [*enumerate(args), *kwargs.items()]:
+            if key not in self.batch:
+                more, spec = flatten(arg, f"argument {key} of {self.name}")
+                leaves += more
+                specs.append(spec)
+        if any(leaf.__class__ is not float and hasattr(type(leaf), "_record") for leaf in leaves):
+            return None, [], columns
+        shared = [as_float(leaf, f"an argument of {self.name}") for leaf in leaves]
+        layout = (len(args), tuple(kwargs), specs, columns.specs, columns.shapes)
+        content = [part for spec in specs for part in fixed_content(spec)]
+        for compiled in self.structures:
+            if compiled.layout == layout and compiled.content == content:
+                return compiled, shared, columns
+        with self.lock:
+            compiled = Compiled(self, layout, content, shared, columns)
+            self.structures.append(compiled)
+        return compiled, shared, columns
+
+    def _row_by_row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The function itself, called for one row after the other: for arguments that are Values, and under errstate."""
+        columns = Columns([(f"argument {i} of {self.name}", args[i]) for i in self.batch])
+        results, spec = [], None
+        for row in range(columns.rows):
+            own = list(args)
+            for i, part in zip(self.batch, columns.row(row), strict=True):
+                own[i] = part
+            leaves, spec = flatten(self.f(*own, **kwargs), f"result of {self.name}")
+            results.append(leaves)
+        if spec is None:
+            raise InputValueError(f"{self.name} over a batch of no rows cannot be run row by row: give one row at least")
+        if self.reduce is None:
+            import numpy as np
+
+            return unflatten(spec, [np.array(list(map(_plain, column))) for column in zip(*results, strict=True)])
+        totals = [ops.sum(column) for column in zip(*results, strict=True)]
+        if self.reduce == "mean":
+            totals = [ops.div(total, float(columns.rows)) for total in totals]
+        result = unflatten(spec, totals)
+        return result if watch.trace() is not None or _in_graph(args) else numbers(result)
+
+
+def _plain(x: Any) -> float:
+    return float(x._data if isinstance(x, Value) else x)
+
+
+def _in_graph(args: tuple[Any, ...]) -> bool:
+    return any(hasattr(type(leaf), "_record") for arg in args if not hasattr(arg, "dtype") for leaf in flatten(arg)[0])
+
+
+class Compiled:
+    """The function for arguments of one layout: its program, cut into what is uniform and what is not, and the kernel."""
+
+    def __init__(self, owner: Batch, layout: Any, content: list[Any], shared: list[float], columns: Columns) -> None:
+        self.layout, self.content = layout, content
+        self.rows_of = owner
+        count, keywords, specs, *_ = layout
+
+        def build(record: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            given = iter(specs)
+            inputs = iter([record.input(x) for x in shared])
+            parts = {k: take(next(given), inputs) for k in [*range(count), *keywords] if k not in owner.batch}
+            rows = columns.traced(record.input)
+            parts |= dict(zip(owner.batch, rows, strict=True))
+            return tuple(parts[i] for i in range(count)), {k: parts[k] for k in keywords}
+
+        found = trace(owner.f, build, batch=True)
+        self.program = simplify(found.program, owner.fastmath)
+        self.live = found.live
+        width = columns.count
+        self.cut = split(
+            self.program, [False] * len(shared) + [True] * width + [False] * len(found.live), owner.reduce is not None
+        )
+        self.kernel, self.source, self.backend = self._kernel(owner.backend)
+        self.pack = self._packing(found)
+
+    def _kernel(self, backend: str) -> tuple[Callable[..., Any], str, str]:
+        """What runs the rows: from shared numbers, columns and threads to sums, or to one row for each output."""
+        tried = ("llvm", "numpy", "python") if backend == "auto" else (backend,)
+        for name in tried:
+            try:
+                return (*_KERNELS[name](self), name)
+            except (CompilationError, LoweringError, ImportError) as error:
+                if name == tried[-1]:
+                    raise
+                if not isinstance(error, ImportError):
+                    warnings.warn(f"{error}; it runs by the next backend instead", JitWarning, stacklevel=2)
+        raise AssertionError
+
+    def _packing(self, found: Traced) -> Callable[[Any], Any]:
+        reduced = self.rows_of.reduce is not None
+        names: dict[str, Any] = {}
+        expression = packing(found.spec, reduced, names)
+        return to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)  # type: ignore[no-any-return]
+
+    def __call__(self, shared: list[float], columns: Columns) -> Any:
+        import numpy as np
+
+        numbers = np.array([*shared, *[leaf._data for leaf in self.live]], dtype=float)
+        same_for_all, found = self.kernel(numbers, columns.arrays, columns.rows, self.rows_of.threads)
+        parts = self.cut.parts
+        reduce, rows = self.rows_of.reduce, columns.rows
+        if reduce is None:
+            out = np.empty((len(parts), rows))
+            for i, (row, uniform) in enumerate(parts):
+                out[i] = found[row] if row is not None else same_for_all[uniform]
+            return self.pack(out)
+        out = np.zeros(len(parts))
+        for i, (row, uniform) in enumerate(parts):
+            if row is not None:
+                out[i] = found[row] / rows if reduce == "mean" else found[row]
+            if uniform is not None:
+                out[i] += same_for_all[uniform] if reduce == "mean" else same_for_all[uniform] * rows
+        return self.pack(out)
+
+
+# -- the backends -----------------------------------------------------------------------------------------------------
+
+
+def _python(compiled: Compiled) -> tuple[Callable[..., Any], str]:
+    """Row by row in Python: what any op can do, a user's own too."""
+    cut = compiled.cut
+    uniform = to_python.function(cut.uniform)[0]
+    row, source = to_python.function(cut.row)
+    reduced = compiled.rows_of.reduce is not None
+
+    def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> tuple[list[float], Any]:
+        import numpy as np
+
+        numbers = shared.tolist()
+        extra = uniform(numbers)
+        given = [*numbers, *extra]
+        table = [row([*given, *values]) for values in zip(*[c.tolist() for c in columns], strict=True)]
+        by_output = [list(column) for column in zip(*table, strict=True)] or [[] for _ in cut.row.outputs]
+        if reduced:
+            return extra, [ops.sum(column) for column in by_output]
+        return extra, np.array(by_output).reshape(len(by_output), rows)
+
+    return run, source
+
+
+def _numpy(compiled: Compiled) -> tuple[Callable[..., Any], str]:
+    raise CompilationError("not yet")
+
+
+def _llvm(compiled: Compiled) -> tuple[Callable[..., Any], str]:
+    raise CompilationError("not yet")
+
+
+_KERNELS: dict[str, Callable[[Compiled], tuple[Callable[..., Any], str]]] = {"python": _python, "numpy": _numpy, "llvm": _llvm}
