@@ -116,6 +116,7 @@ def _compared(relation: Op) -> Callable[[Any, object], Any]:
     forward = relation.forward
 
     def method(self: Value, other: object) -> Any:
+        y: Any
         if isinstance(other, Value):
             y = other._data
         elif isinstance(other, numbers.Real):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any
 
-from .. import graph, ops, watch
+from .. import ops, watch
 from ..errors import CompilationError, InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError
 from ..tree import Spec, as_float, flatten, unflatten
 from ..value import Value
@@ -37,7 +37,7 @@ class Batch:
         self.f, self.reduce, self.backend, self.threads, self.fastmath = f, reduce, backend, threads, fastmath
         self.name = getattr(f, "__name__", None) or repr(f)
         try:
-            numbers = (index(batch),) if hasattr(batch, "__index__") else tuple(map(index, batch))  # type: ignore[arg-type]
+            numbers = (index(batch),) if hasattr(batch, "__index__") else tuple(map(index, batch))
         except TypeError:
             raise InputTypeError(f"batch={batch!r} must be the number of an argument, or a tuple of them") from None
         if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
@@ -177,21 +177,21 @@ class Compiled:
         import numpy as np
 
         numbers = np.array([*shared, *[leaf._data for leaf in self.live]], dtype=float)
-        same_for_all, found = self.kernel(numbers, columns.arrays, columns.rows, self.rows_of.threads)
-        parts = self.cut.parts
-        reduce, rows = self.rows_of.reduce, columns.rows
-        if reduce is None:
-            out = np.empty((len(parts), rows))
-            for i, (row, uniform) in enumerate(parts):
-                out[i] = found[row] if row is not None else same_for_all[uniform]
-            return self.pack(out)
-        out = np.zeros(len(parts))
-        for i, (row, uniform) in enumerate(parts):
-            if row is not None:
-                out[i] = found[row] / rows if reduce == "mean" else found[row]
-            if uniform is not None:
-                out[i] += same_for_all[uniform] if reduce == "mean" else same_for_all[uniform] * rows
-        return self.pack(out)
+        return self.pack(self.kernel(numbers, columns.arrays, columns.rows, self.rows_of.threads))
+
+    def combined(self, uniform: Sequence[float], by_row: Sequence[Any], rows: int) -> Any:
+        """All outputs from those of the uniform program and those of the row program: sums, or one row for each output."""
+        import numpy as np
+
+        parts, reduce = self.cut.parts, self.rows_of.reduce
+        out = np.zeros(len(parts) if reduce else (len(parts), rows))
+        own = [(i, row) for i, (row, _) in enumerate(parts) if row is not None]
+        same = [(i, place) for i, (_, place) in enumerate(parts) if place is not None]
+        for i, row in own:
+            out[i] = by_row[row] / rows if reduce == "mean" else by_row[row]
+        for i, place in same:
+            out[i] += uniform[place] * rows if reduce == "sum" else uniform[place]
+        return out
 
 
 # -- the backends -----------------------------------------------------------------------------------------------------
@@ -204,23 +204,32 @@ def _python(compiled: Compiled) -> tuple[Callable[..., Any], str]:
     row, source = to_python.function(cut.row)
     reduced = compiled.rows_of.reduce is not None
 
-    def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> tuple[list[float], Any]:
-        import numpy as np
-
+    def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
         numbers = shared.tolist()
         extra = uniform(numbers)
         given = [*numbers, *extra]
         table = [row([*given, *values]) for values in zip(*[c.tolist() for c in columns], strict=True)]
         by_output = [list(column) for column in zip(*table, strict=True)] or [[] for _ in cut.row.outputs]
-        if reduced:
-            return extra, [ops.sum(column) for column in by_output]
-        return extra, np.array(by_output).reshape(len(by_output), rows)
+        return compiled.combined(extra, [ops.sum(column) if reduced else column for column in by_output], rows)
 
     return run, source
 
 
 def _numpy(compiled: Compiled) -> tuple[Callable[..., Any], str]:
-    raise CompilationError("not yet")
+    """Whole columns at a time."""
+    from . import to_numpy
+
+    cut = compiled.cut
+    uniform = to_python.function(cut.uniform)[0]
+    is_column = [i >= cut.row.inputs - len(cut.columns) for i in range(cut.row.inputs)]
+    rows_of = to_numpy.compile(cut.row, is_column, reduce=compiled.rows_of.reduce is not None)
+
+    def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
+        numbers = shared.tolist()
+        extra = uniform(numbers)
+        return compiled.combined(extra, rows_of([*numbers, *extra, *columns]), rows)
+
+    return run, to_numpy.source(cut.row, is_column)
 
 
 def _llvm(compiled: Compiled) -> tuple[Callable[..., Any], str]:

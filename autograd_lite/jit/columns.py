@@ -41,7 +41,7 @@ class Columns:
     def _array(self, what: str, array: Any) -> None:
         if self.rows not in (-1, len(array)):
             raise StructureError(
-                f"{what} has {len(array)} rows, but {self._first} has {self.rows}: give all arguments of the batch the same number"
+                f"{what} has {len(array)} rows, but {self._first} has {self.rows}: give all columns as many"
             )
         self.rows, self._first = len(array), self._first or what
         self.shapes.append(array.shape[1:])
@@ -125,5 +125,3 @@ def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
 def rows_first(out: Any, shape: tuple[int, ...]) -> Any:
     """One row for each number of an array, as an array for each row."""
     return out.T.reshape(-1, *shape)
-
-

@@ -71,7 +71,7 @@ class Program(NamedTuple):
         values: list[float] = list(inputs)
         for op, args in self.instructions:
             values.append(op.forward(*[values[a] if a.__class__ is int else a for a in args]))
-        return [values[a] if a.__class__ is int else a for a in self.outputs]  # type: ignore[index, misc]
+        return [values[a] if a.__class__ is int else a for a in self.outputs]
 
     def __str__(self) -> str:
         """One line for each instruction, the branches where they were taken, and what is returned."""
@@ -149,7 +149,9 @@ def _passed(waiting: list[Guard], number: int) -> list[str]:
 
 def _entered(op: Op) -> str:
     if ops.TABLE.get(op.name) is not op:
-        raise InputValueError(f"op {op.name} is not in the op table and cannot be saved: build it from functions of the library")
+        raise InputValueError(
+            f"op {op.name} is not in the op table and cannot be saved: build it from functions of the library"
+        )
     return op.name
 
 

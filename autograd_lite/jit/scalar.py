@@ -44,21 +44,22 @@ class Path:
         self.spec = traced.spec
         self.literals = traced.literals
         self.turns: dict[int, Path] = {}
-        self.run, self.source = self._compiled(backend, fastmath)
-        self.backend = "python" if self.source.startswith("def ") else "llvm"
+        self.run, self.source, self.backend = self._compiled(backend, fastmath)
 
-    def _compiled(self, backend: str, fastmath: bool) -> tuple[Callable[[list[float]], Any], str]:
-        """The function from the inputs to the result, or to a Missed; and its source."""
+    def _compiled(self, backend: str, fastmath: bool) -> tuple[Callable[[list[float]], Any], str, str]:
+        """The function from the inputs to the result, or to a Missed; its source, and which backend made it."""
         if backend == "llvm" or (backend == "auto" and len(self.program) > LONG):
             try:
-                return self._llvm(fastmath)
+                return (*self._llvm(fastmath), "llvm")
             except (CompilationError, LoweringError, ImportError) as error:
                 if backend == "llvm":
                     raise
                 if not isinstance(error, ImportError):
                     warnings.warn(f"{error}; it runs as Python source instead", JitWarning, stacklevel=2)
-        run = self.source_of([f"{', '.join(f'v{i}' for i in range(self.program.inputs))}, = inputs"] * bool(self.program.inputs))
-        return to_python.define(*run), run[0]
+        run = self.source_of(
+            [f"{', '.join(f'v{i}' for i in range(self.program.inputs))}, = inputs"] * bool(self.program.inputs)
+        )
+        return to_python.define(*run), run[0], "python"
 
     def source_of(
         self, unpack: list[str], signature: str = "run(inputs)", leave: str = "return missed[{}]"
@@ -67,8 +68,7 @@ class Path:
         source = to_python.Source(self.program, leave.format)
         result, names = self._packing([*map(source.operand, self.program.outputs)])
         names |= source.names | {"missed": [Missed(k) for k in range(len(self.program.guards))]}
-        text = "\n    ".join([f"def {signature}:", *unpack, *source.lines, f"return {result}"]) + "\n"
-        return text, signature.partition("(")[0], names
+        return source.text(signature, unpack, result), signature.partition("(")[0], names
 
     def _packing(self, leaves: list[str]) -> tuple[str, dict[str, Any]]:
         """The expression of the result, from expressions of the outputs; plain numbers are given back as they were."""
@@ -173,9 +173,7 @@ class Scalar:
 
     def _traced(self, spec: Spec, floats: list[float]) -> Path:
         """The path that the function takes at these numbers."""
-        found = trace(
-            self.f, lambda record: self._arguments(spec, [record.input(x) for x in floats]), batch=False
-        )
+        found = trace(self.f, lambda record: self._arguments(spec, [record.input(x) for x in floats]), batch=False)
         return Path(found, self.backend, self.fastmath)
 
     def _follow(self, structure: Structure, path: Path, floats: list[float]) -> Any:
@@ -225,7 +223,7 @@ class Scalar:
         return new
 
     def _entry(self, structure: Structure) -> Function | None:
-        """A function of the positional arguments that checks, takes apart and computes in one; None where that is not for it."""
+        """A function of the positional arguments that checks, takes apart and computes in one; None where there is none."""
         root = structure.root
         if structure.spec.detail[1:] or root.backend != "python":
             return None

@@ -26,6 +26,7 @@ def unpacking(specs: tuple[Spec, ...], otherwise: str) -> tuple[list[str], dict[
     lines = [f"if len(args) != {len(specs)}: {otherwise}"]
     leaves = 0
     inner = 0
+    checked: list[int] = []  # the leaves that may be of any class
 
     def take_apart(source: str, specs: tuple[Spec, ...], keys: tuple[Any, ...] | None) -> Iterator[str]:
         nonlocal leaves, inner
@@ -35,6 +36,7 @@ def unpacking(specs: tuple[Spec, ...], otherwise: str) -> tuple[list[str], dict[
         for spec in specs:
             if spec.kind is None:
                 targets.append(f"v{leaves}")
+                checked.append(leaves)
                 leaves += 1
             else:
                 targets.append(f"a{inner}")
@@ -50,7 +52,21 @@ def unpacking(specs: tuple[Spec, ...], otherwise: str) -> tuple[list[str], dict[
         for part in parts:
             yield from part
 
+    def array(name: str, spec: Spec) -> Iterator[str]:
+        nonlocal leaves
+        import numpy as np
+
+        names.update(ndarray=np.ndarray, float64=np.dtype(float))
+        yield f"if {name}.__class__ is not ndarray or {name}.dtype is not float64 or {name}.shape != {spec.detail}: {otherwise}"
+        first, leaves = leaves, leaves + len(spec.children)
+        if spec.children:
+            flat = name if len(spec.detail) == 1 else f"{name}.ravel()"
+            yield f"{', '.join(f'v{i}' for i in range(first, leaves))}, = {flat}.tolist()"
+
     def container(name: str, spec: Spec) -> Iterator[str]:
+        if _is_array(spec):
+            yield from array(name, spec)
+            return
         if spec.kind not in (list, tuple, dict):
             raise RefusedError
         kind, size = spec.kind.__name__, len(spec.children)
@@ -64,10 +80,10 @@ def unpacking(specs: tuple[Spec, ...], otherwise: str) -> tuple[list[str], dict[
             yield from take_apart(name, spec.children, None)
 
     lines += take_apart("args", specs, None)
-    if leaves > MOST_LEAVES:
+    if len(checked) > MOST_LEAVES:
         raise RefusedError
-    if leaves:
-        classes = " is ".join(f"v{i}.__class__" for i in range(leaves))
+    if checked:
+        classes = " is ".join(f"v{i}.__class__" for i in checked)
         lines.append(f"if not ({classes} is float): {otherwise}")
     return lines, names
 
@@ -92,8 +108,18 @@ def packing(spec: Spec, leaves: list[str], names: dict[str, Any]) -> str:
                 names[f"{name}_{len(names)}"] = key
             keys = [k for k in names if k.startswith(f"{name}_")]
             return "{" + ", ".join(f"{k}: {x}" for k, x in zip(keys, inside, strict=True)) + "}"
+        if _is_array(spec) and not any(x.startswith("literal") for x in inside):
+            import numpy as np
+
+            names["array"] = np.array
+            return f"array([{', '.join(inside)}], float).reshape({spec.detail})"
         names[name] = spec
         names["rebuild"] = rebuild
         return f"rebuild({name}, [{', '.join(inside)}])"
 
     return put_together(spec)
+
+
+def _is_array(spec: Spec) -> bool:
+    """Whether it is a plain NumPy array."""
+    return spec.kind is not None and spec.kind.__name__ == "ndarray" and spec.kind.__module__ == "numpy"

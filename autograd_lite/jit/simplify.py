@@ -65,20 +65,20 @@ def dead_code(program: Program) -> Program:
     for k, old in enumerate(keep):
         place[first + old] = first + k
     kept = tuple(
-        Instruction(op, tuple([place[a] if a.__class__ is int else a for a in args]))  # type: ignore[index]
+        Instruction(op, tuple([place[a] if a.__class__ is int else a for a in args]))
         for op, args in map(program.instructions.__getitem__, keep)
     )
     return _relabelled(program, kept, place)
 
 
 def rewrite(program: Program, *rules: Rule) -> Program:
-    """The program with each instruction replaced by what the first rule that has something to say makes of it, until none has."""
+    """The program with each instruction replaced by what the first rule that applies makes of it, until none does."""
     first = program.inputs
     instructions: list[Instruction] = []
     place: list[Ref] = [*range(first)]
 
     def made(ref: Ref) -> Instruction | None:
-        return instructions[ref - first] if ref.__class__ is int and ref >= first else None  # type: ignore[index]
+        return instructions[ref - first] if ref.__class__ is int and ref >= first else None
 
     def emit(op: Op, args: tuple[Any, ...]) -> Ref:
         while True:
@@ -93,24 +93,24 @@ def rewrite(program: Program, *rules: Rule) -> Program:
                     if isinstance(rule, _Common):
                         rule.note(op, args, number)
                 return number
-            if new.__class__ is not Instruction:
+            if not isinstance(new, Instruction):
                 return new  # type: ignore[no-any-return]
             op = new.op
             args = tuple([emit(*a) if a.__class__ is Instruction else a for a in new.args])
 
     for op, args in program.instructions:
-        place.append(emit(op, tuple([place[a] if a.__class__ is int else a for a in args])))  # type: ignore[index]
+        place.append(emit(op, tuple([place[a] if a.__class__ is int else a for a in args])))
     return _relabelled(program, tuple(instructions), place)
 
 
 def _relabelled(program: Program, instructions: tuple[Instruction, ...], place: list[Ref]) -> Program:
     """The program of new instructions, whose outputs and guards are found by the old values' new places."""
-    outputs = tuple(place[a] if a.__class__ is int else a for a in program.outputs)  # type: ignore[index]
+    outputs = tuple(place[a] if a.__class__ is int else a for a in program.outputs)
     guards: dict[int, Guard] = {}  # one for each value: decided twice is decided the same way
     for guard in program.guards:
         ref = place[guard.ref]
         if ref.__class__ is int:
-            guards.setdefault(ref, guard._replace(ref=ref))  # type: ignore[arg-type]
+            guards.setdefault(ref, guard._replace(ref=ref))
     return Program(program.inputs, instructions, outputs, tuple(guards.values()))
 
 
@@ -166,8 +166,8 @@ def _mul(args: tuple[Ref, ...], made: Made) -> New:
                 return _new(ops.neg, x)
             if (inner := _of(ops.neg, x, made)) is not None:
                 return _new(ops.mul, *inner, -y)
-    x, y = (_of(ops.neg, a, made) for a in args)  # type: ignore[assignment]
-    return _new(ops.mul, *x, *y) if x is not None and y is not None else None  # type: ignore[misc]
+    a, b = (_of(ops.neg, arg, made) for arg in args)
+    return _new(ops.mul, *a, *b) if a is not None and b is not None else None
 
 
 def _div(args: tuple[Ref, ...], made: Made) -> New:
@@ -309,7 +309,6 @@ class _Common:
         return (op, *operands)
 
 
-
 # -- what does not depend on the row ----------------------------------------------------------------------------------
 
 
@@ -342,10 +341,10 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool) -> Split:
     first = program.inputs
     varies = [bool(c) for c in is_column]
     for _, args in program.instructions:
-        varies.append(any(a.__class__ is int and varies[a] for a in args))  # type: ignore[index]
+        varies.append(any(a.__class__ is int and varies[a] for a in args))
 
     def depends(ref: Ref) -> bool:
-        return ref.__class__ is int and varies[ref]  # type: ignore[index]
+        return ref.__class__ is int and varies[ref]
 
     shared = tuple(i for i in range(first) if not is_column[i])
     columns = tuple(i for i in range(first) if is_column[i])
@@ -367,7 +366,7 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool) -> Split:
             continue
         pair: tuple[Ref | None, Ref | None] = (ref, None)
         if reduce and ref.__class__ is int and ref >= first:
-            op, args = program.instructions[ref - first]  # type: ignore[index]
+            op, args = program.instructions[ref - first]
             if op is ops.add and depends(args[0]) != depends(args[1]):
                 pair = args if depends(args[0]) else args[::-1]  # type: ignore[assignment]
         pairs.append(pair)
@@ -381,7 +380,7 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool) -> Split:
     body = [entry for entry in body if entry[0] in needed]
     for _, _, args in body:
         for a in args:
-            if a.__class__ is int and not varies[a] and uniform_place[a] >= len(shared):  # type: ignore[index]
+            if a.__class__ is int and not varies[a] and uniform_place[a] >= len(shared):
                 export(uniform_place[a])
     constants: list[Ref] = []
     parts: list[tuple[int | None, int | None]] = []

@@ -7,7 +7,7 @@ one of ours.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .. import ops
@@ -52,6 +52,7 @@ INLINE: dict[str, str] = {
     "atan_derivative": "1.0 / (1.0 + {0} * {0})",
     "leaky_relu": "{0} if {0} > 0.0 else {1} * {0}",
 }
+MATH = ("fabs", "sqrt", "exp", "log", "log1p", "sin", "cos", "tanh", "atan")
 RELATIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 TERMS = 40  # of a long sum in one line: the compiler's stack is finite
 
@@ -73,20 +74,28 @@ class Source:
         self.program = program
         self.names: dict[str, Any] = {
             "inf": math.inf, "nan": math.nan,
-            **{f: getattr(math, f) for f in "fabs sqrt exp log log1p sin cos tanh atan".split()},
+            **{f: getattr(math, f) for f in MATH},
         }  # fmt: skip
         self.functions: dict[Op, str] = {}
+        self.constants: dict[str, str] = {}  # float.hex -> name
         self.uses = self._uses()
         self.lines = list(self._written(leave))
 
     def operand(self, ref: Ref) -> str:
-        """An operand in the source; a constant is bound to a name of its own where no literal says it exactly."""
+        """An operand in the source; a constant that no short decimal says exactly has a name, bound by float.hex."""
         if ref.__class__ is int:
             return f"v{ref}"
-        if math.isfinite(ref):
-            text = repr(ref)
-            return f"({text})" if text[0] == "-" else text
-        return "nan" if ref != ref else "inf" if ref > 0 else "(-inf)"
+        if not math.isfinite(ref):
+            return "nan" if ref != ref else "inf" if ref > 0 else "(-inf)"
+        text = repr(ref)
+        if len(text) > 6 or (ref * 1024.0) % 1.0:  # a whole number of 1024ths is its decimal exactly
+            return self.constants.setdefault(ref.hex(), f"c{len(self.constants)}")  # type: ignore[union-attr]
+        return f"({text})" if text[0] == "-" else text
+
+    def text(self, signature: str, unpack: Iterable[str], result: str) -> str:
+        """The whole source: the constants that have names, and the function that gives `result`."""
+        named = "".join(f'{name} = float.fromhex("{text}")\n' for text, name in self.constants.items())
+        return named + "\n    ".join([f"def {signature}:", *unpack, *self.lines, f"return {result}"]) + "\n"
 
     def _uses(self) -> list[int]:
         """How often each value is used as a number: by instructions and outputs; guards and conditions write it again."""
@@ -171,7 +180,7 @@ def function(program: Program) -> tuple[Any, str]:
     outputs = ", ".join(map(source.operand, program.outputs))
     inputs = ", ".join(f"v{i}" for i in range(program.inputs))
     unpack = [f"{inputs}, = inputs"] if program.inputs else []
-    text = "\n    ".join(["def run(inputs):", *unpack, *source.lines, f"return [{outputs}]"]) + "\n"
+    text = source.text("run(inputs)", unpack, f"[{outputs}]")
     return define(text, "run", source.names), text
 
 

@@ -85,6 +85,10 @@ class Masked:
 
     __slots__ = ("c", "g", "wanted")
 
+    c: Any
+    wanted: bool
+    g: Any
+
     def __init__(self, c: Any, wanted: bool, g: Any) -> None:
         if isinstance(g, Masked):  # both must hold
             c, wanted, g = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g
