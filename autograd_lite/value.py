@@ -402,6 +402,8 @@ class Value:
     # -- copies and files ---------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
+        if watch.active and (trace := watch.trace()) is not None:
+            trace.looked_at(self, "copy()")
         if self.op is not None:
             raise NotALeafError(
                 f"{self._title()} is computed by {self.op.name} and cannot be copied or pickled with its graph: "

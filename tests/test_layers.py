@@ -18,7 +18,8 @@ ROOT = Path(autograd_lite.__file__).parent
 # from low to high; a module imports only from rows above its own in this table
 ROWS = [
     "errors",
-    "tree expression watch files",
+    "tree parsing watch files",
+    "expression",
     "optim",
     "ops.row",
     "ops.numerics ops.piecewise",
@@ -29,13 +30,14 @@ ROWS = [
     "ops.activations",
     "ops.reductions",
     "ops",
-    "graph",
+    "graph ops.vocabulary",
     "value",
     "functional nn notation",
     "steps texmath",
     "explain draw gradcheck jit",
     "strategies plot fit",
     "cli",
+    "__main__",
 ]
 # methods that hand a Value to a module above it, imported when they are called
 UPWARD = {("value", "explain"), ("value", "draw")}

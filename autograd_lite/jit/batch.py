@@ -13,11 +13,11 @@ from typing import Any
 
 from .. import ops, watch
 from ..errors import CompilationError, InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError
-from ..tree import Spec, as_float, flatten, unflatten
+from ..tree import Spec, array_of, as_float, flatten, unflatten
 from ..value import Value
 from . import to_python
 from .columns import Columns, packing, take
-from .scalar import Function, fixed_content, numbers
+from .scalar import Function, fixed_content
 from .simplify import simplify, split
 from .trace import Traced, trace
 
@@ -40,7 +40,7 @@ class Batch:
             numbers = (index(batch),) if hasattr(batch, "__index__") else tuple(map(index, batch))
         except TypeError:
             raise InputTypeError(f"batch={batch!r} must be the number of an argument, or a tuple of them") from None
-        if not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
+        if isinstance(batch, bool) or not numbers or min(numbers) < 0 or len(set(numbers)) < len(numbers):
             raise InputValueError(f"batch={batch!r} must name arguments by position, each once, counted from 0")
         self.batch = numbers
         self.structures: list[Compiled] = []
@@ -53,17 +53,17 @@ class Batch:
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result for any arguments."""
         if watch.active and watch.current() is not watch.QUIET:  # part of a larger function, or watched for errors
-            return self._row_by_row(args, kwargs)
+            return self._row_by_row(args, kwargs, watch.trace() is not None)
         compiled, shared, columns = self._prepared(args, kwargs)
-        if compiled is None:
-            return self._row_by_row(args, kwargs)
+        if compiled is None or compiled.joined:
+            return self._row_by_row(args, kwargs, True)
         return compiled(shared, columns)
 
     def path(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         """What is compiled for these arguments."""
         compiled, _, _ = self._prepared(args, kwargs)
-        if compiled is None:
-            raise InputTypeError(f"{self.name} was called with Values: give numbers")
+        if compiled is None or compiled.joined:
+            raise InputTypeError(f"{self.name} reads Values that are computed outside and is not compiled: give numbers")
         return compiled
 
     def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled | None, list[float], Columns]:
@@ -97,8 +97,8 @@ class Batch:
             self.structures.append(compiled)
         return compiled, shared, columns
 
-    def _row_by_row(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The function itself, called for one row after the other: for arguments that are Values, and under errstate."""
+    def _row_by_row(self, args: tuple[Any, ...], kwargs: dict[str, Any], in_graph: bool) -> Any:
+        """The function itself, one row after the other: for arguments that are Values (`in_graph`), and under errstate."""
         columns = Columns([(f"argument {i} of {self.name}", args[i]) for i in self.batch])
         results, spec = [], None
         for row in range(columns.rows):
@@ -109,23 +109,19 @@ class Batch:
             results.append(leaves)
         if spec is None:
             raise InputValueError(f"{self.name} over a batch of no rows cannot be run row by row: give one row at least")
+        by_output = list(zip(*results, strict=True))
         if self.reduce is None:
-            import numpy as np
-
-            return unflatten(spec, [np.array(list(map(_plain, column))) for column in zip(*results, strict=True)])
-        totals = [ops.sum(column) for column in zip(*results, strict=True)]
-        if self.reduce == "mean":
-            totals = [ops.div(total, float(columns.rows)) for total in totals]
-        result = unflatten(spec, totals)
-        return result if watch.trace() is not None or _in_graph(args) else numbers(result)
+            found: list[Any] = [array_of([as_number(x, in_graph) for x in output], (columns.rows,)) for output in by_output]
+        else:
+            found = [as_number(ops.sum(output), in_graph) for output in by_output]
+            if self.reduce == "mean":
+                found = [ops.div(total, float(columns.rows)) for total in found]
+        return unflatten(spec, found)
 
 
-def _plain(x: Any) -> float:
-    return float(x._data if isinstance(x, Value) else x)
-
-
-def _in_graph(args: tuple[Any, ...]) -> bool:
-    return any(hasattr(type(leaf), "_record") for arg in args if not hasattr(arg, "dtype") for leaf in flatten(arg)[0])
+def as_number(x: Any, in_graph: bool) -> Any:
+    """A result as a float, or as the node it is."""
+    return x if in_graph and isinstance(x, Value) else as_float(x._data if isinstance(x, Value) else x)
 
 
 class Compiled:
@@ -145,11 +141,16 @@ class Compiled:
             return tuple(parts[i] for i in range(count)), {k: parts[k] for k in keywords}
 
         found = trace(owner.f, build, batch=True)
+        self.joined = found.joined
+        if found.joined:
+            return
         self.program = simplify(found.program, owner.fastmath)
         self.live = found.live
         width = columns.count
         self.cut = split(
-            self.program, [False] * len(shared) + [True] * width + [False] * len(found.live), owner.reduce is not None
+            self.program,
+            [False] * len(shared) + [True] * width + [False] * len(found.live),
+            apart=owner.fastmath and owner.reduce is not None,
         )
         self.kernel, self.source, self.backend = self._kernel(owner.backend)
         self.pack = self._packing(found)
@@ -189,7 +190,7 @@ class Compiled:
         same = [(i, place) for i, (_, place) in enumerate(parts) if place is not None]
         for i, row in own:
             out[i] = by_row[row] / rows if reduce == "mean" else by_row[row]
-        for i, place in same:
+        for i, place in same if rows else ():
             out[i] += uniform[place] * rows if reduce == "sum" else uniform[place]
         return out
 

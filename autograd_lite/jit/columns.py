@@ -33,16 +33,14 @@ class Columns:
     def _taken(self, what: str, arg: Any) -> Spec:
         if isinstance(arg, dict):
             return Spec(dict, tuple(arg), tuple(self._taken(f"{what}[{key!r}]", value) for key, value in arg.items()))
-        if isinstance(arg, (list, tuple)) and any(hasattr(item, "shape") and item.shape != () for item in arg):
+        if isinstance(arg, (list, tuple)) and any(map(_holds_array, arg)):
             return Spec(type(arg), None, tuple(self._taken(f"{what}[{i}]", item) for i, item in enumerate(arg)))
         self._array(what, doubles(what, arg))
         return LEAF
 
     def _array(self, what: str, array: Any) -> None:
         if self.rows not in (-1, len(array)):
-            raise StructureError(
-                f"{what} has {len(array)} rows, but {self._first} has {self.rows}: give all columns as many"
-            )
+            raise StructureError(f"{what} has {len(array)} rows, but {self._first} has {self.rows}: give all columns as many")
         self.rows, self._first = len(array), self._first or what
         self.shapes.append(array.shape[1:])
         flat = array if array.ndim == 1 else array.reshape(len(array), prod(array.shape[1:]))
@@ -67,6 +65,15 @@ class Columns:
             return rebuild(spec, [build(child) for child in spec.children])
 
         return [build(spec) for spec in self.specs]
+
+
+def _holds_array(thing: Any) -> bool:
+    """Whether it is an array with rows, or a container with one inside."""
+    if isinstance(thing, dict):
+        return True
+    if isinstance(thing, (list, tuple)):
+        return any(map(_holds_array, thing))
+    return getattr(thing, "shape", ()) != ()
 
 
 def doubles(what: str, arg: Any) -> Any:

@@ -106,11 +106,17 @@ class Program(NamedTuple):
                 raise ValueError
             instructions = []
             for number, (name, *args) in enumerate(rows, inputs):
-                instructions.append(Instruction(ops.TABLE[name], tuple(_read(a, number) for a in args)))
+                op = ops.TABLE[name]
+                if op.arity not in (None, len(args)):
+                    raise ValueError
+                instructions.append(Instruction(op, tuple(_read(a, number) for a in args)))
             count = inputs + len(instructions)
-            marks = [Guard(int(_read(ref, count)), bool(expected), str(line)) for ref, expected, line in guards]
+            marks = [Guard(*guard) for guard in guards]
+            for ref, expected, line in marks:
+                if (ref.__class__, expected.__class__, line.__class__) != (int, bool, str) or not 0 <= ref < count:
+                    raise ValueError
             return cls(inputs, tuple(instructions), tuple(_read(a, count) for a in outputs), tuple(marks))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             raise InputValueError(
                 f"no program in a list that starts {str(content)[:60]!r}: give what Program.to_list() returned"
             ) from None

@@ -6,18 +6,19 @@ run, and is traced first if no call has gone there yet.  Imports `trace`, `simpl
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .. import watch
+from .. import ops, watch
 from ..errors import CompilationError, InputValueError, JitWarning, LoweringError
 from ..tree import Spec, as_float, flatten, unflatten
 from ..value import Value
 from . import to_python
 from .shapes import RefusedError, packing, unpacking
-from .simplify import simplify
+from .simplify import dead_code, shortened
 from .trace import Traced, trace
 
 MOST_PATHS = 64
@@ -39,7 +40,9 @@ class Path:
     """One way through the function: its program, compiled, and the paths that turn off it, by guard."""
 
     def __init__(self, traced: Traced, backend: str, fastmath: bool) -> None:
-        self.program = simplify(traced.program, fastmath)
+        full = shortened(traced.program, fastmath)
+        self.marks = [(guard.ref, guard.expected) for guard in full.guards]  # the same in paths that begin alike
+        self.program = dead_code(full)
         self.live = traced.live
         self.spec = traced.spec
         self.literals = traced.literals
@@ -94,9 +97,9 @@ class Path:
 
 
 class Structure:
-    """The paths for arguments of one structure."""
+    """The paths for arguments of one structure; no root where the function joins a graph outside and is not compiled."""
 
-    def __init__(self, spec: Spec, fixed: list[Any], root: Path) -> None:
+    def __init__(self, spec: Spec, fixed: list[Any], root: Path | None) -> None:
         self.spec, self.fixed, self.root = spec, fixed, root
         self.paths = 1
         self.full = False
@@ -128,6 +131,8 @@ class Scalar:
             return self.f(*args, **kwargs)  # the result joins their graph
         floats = [as_float(leaf, f"an argument of {self.name}") for leaf in leaves]
         structure = self._structure(spec, floats)
+        if structure.root is None:
+            return self.f(*args, **kwargs)
         return self._follow(structure, structure.root, floats)
 
     def path(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Path:
@@ -136,14 +141,15 @@ class Scalar:
         floats = [as_float(leaf._data if isinstance(leaf, Value) else leaf, f"an argument of {self.name}") for leaf in leaves]
         structure = self._structure(spec, floats)
         path = structure.root
-        while True:
+        while path is not None:
             result = path.run([*floats, *[leaf._data for leaf in path.live]])
             if result.__class__ is not Missed:
                 return path
-            turn = self._turn(structure, path, result.guard, floats)
-            if turn is None:
-                raise InputValueError(f"{self.name} has more than {MOST_PATHS} paths, and this one is not compiled")
-            path = turn
+            path = self._turn(structure, path, result.guard, floats)
+        raise InputValueError(
+            f"{self.name} is not compiled for these arguments: it reads Values computed outside, or has more than "
+            f"{MOST_PATHS} paths; give it what it reads as arguments"
+        )
 
     def _leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Spec]:
         leaves: list[Any] = []
@@ -168,13 +174,13 @@ class Scalar:
             root = self._traced(spec, floats)
             structure = Structure(spec, fixed, root)
             self.structures.append(structure)
-            self.fast = self._entry(structure) or self.fast
+            self.fast = self._entry(structure, root) if root is not None else self._first
         return structure
 
-    def _traced(self, spec: Spec, floats: list[float]) -> Path:
-        """The path that the function takes at these numbers."""
+    def _traced(self, spec: Spec, floats: list[float]) -> Path | None:
+        """The path that the function takes at these numbers; None where it joins a graph outside."""
         found = trace(self.f, lambda record: self._arguments(spec, [record.input(x) for x in floats]), batch=False)
-        return Path(found, self.backend, self.fastmath)
+        return None if found.joined else Path(found, self.backend, self.fastmath)
 
     def _follow(self, structure: Structure, path: Path, floats: list[float]) -> Any:
         """The result of the path that these numbers take, from `path` on."""
@@ -184,9 +190,13 @@ class Scalar:
                 return result
             turn = self._turn(structure, path, result.guard, floats)
             if turn is None:
-                args, kwargs = self._arguments(structure.spec, floats)
-                return numbers(self.f(*args, **kwargs))
+                return self._plain_python(structure, floats)
             path = turn
+
+    def _plain_python(self, structure: Structure, floats: list[float]) -> Any:
+        """The function itself, on Values: so that 1/0 is inf here too."""
+        args, kwargs = self._arguments(structure.spec, [ops.identity(Value(x)) for x in floats])
+        return numbers(self.f(*args, **kwargs))
 
     def _turn(self, structure: Structure, path: Path, guard: int, floats: list[float]) -> Path | None:
         """The path that turns off `path` at a guard; None where there are too many to make another."""
@@ -204,33 +214,32 @@ class Scalar:
                     f"jit of {self.name} has traced {MOST_PATHS} paths, the last for the branch at {line}; calls that take "
                     f"other ways run as plain Python from now on: compute with where(gt(a, b), ...), maximum or clamp there",
                     JitWarning,
-                    stacklevel=4,
+                    stacklevel=_outside(),
                 )
                 return None
             new = self._traced(structure.spec, floats)
-            met = new.program.guards
-            if len(met) <= guard or met[guard].expected is path.program.guards[guard].expected or met[guard].line != line:
+            ref, expected = path.marks[guard]
+            if new is None or new.marks[: guard + 1] != [*path.marks[:guard], (ref, not expected)]:
                 structure.full = True
                 warnings.warn(
                     f"jit of {self.name}: the branch at {line} came out differently when the function was run again on the "
                     f"same numbers, so it depends on more than its arguments; it runs as plain Python from now on",
                     JitWarning,
-                    stacklevel=4,
+                    stacklevel=_outside(),
                 )
                 return None
             path.turns[guard] = new
             structure.paths += 1
         return new
 
-    def _entry(self, structure: Structure) -> Function | None:
-        """A function of the positional arguments that checks, takes apart and computes in one; None where there is none."""
-        root = structure.root
+    def _entry(self, structure: Structure, root: Path) -> Function:
+        """A function of the positional arguments that checks, takes apart and computes in one, where that is worth it."""
         if structure.spec.detail[1:] or root.backend != "python":
-            return None
+            return self._first
         try:
             lines, names = unpacking(structure.spec.children, "return other(args, {})")
         except RefusedError:
-            return None
+            return self._first
         count = root.program.inputs - len(root.live)
         lines += [f"v{count + i} = live{i}._data" for i in range(len(root.live))]
         floats = "[" + ", ".join(f"v{i}" for i in range(count)) + "]"
@@ -242,10 +251,16 @@ class Scalar:
 
     def _turned(self, structure: Structure, path: Path, guard: int, floats: list[float]) -> Any:
         turn = self._turn(structure, path, guard, floats)
-        if turn is None:
-            args, kwargs = self._arguments(structure.spec, floats)
-            return numbers(self.f(*args, **kwargs))
-        return self._follow(structure, turn, floats)
+        return self._plain_python(structure, floats) if turn is None else self._follow(structure, turn, floats)
+
+
+def _outside() -> int:
+    """How far up the caller of the library is, as a warning wants to know it from the function that asks."""
+    frame: Any = sys._getframe(1)
+    level = 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "autograd_lite").partition(".")[0] == "autograd_lite":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def numbers(out: Any) -> Any:

@@ -29,8 +29,12 @@ def simplify(program: Program, fastmath: bool = False) -> Program:
     v1 = mul(2.0, v0)
     return v1
     """
-    rules = (fold, reduce_strength, *((relax,) if fastmath else ()))
-    return dead_code(rewrite(program, *rules, _Common()))
+    return dead_code(shortened(program, fastmath))
+
+
+def shortened(program: Program, fastmath: bool = False) -> Program:
+    """All passes but the last: what two programs begin with in common, they still begin with in common."""
+    return rewrite(program, fold, reduce_strength, *((relax,) if fastmath else ()), _Common())
 
 
 def constant_folding(program: Program) -> Program:
@@ -96,7 +100,7 @@ def rewrite(program: Program, *rules: Rule) -> Program:
             if not isinstance(new, Instruction):
                 return new  # type: ignore[no-any-return]
             op = new.op
-            args = tuple([emit(*a) if a.__class__ is Instruction else a for a in new.args])
+            args = tuple([emit(*a) if isinstance(a, Instruction) else a for a in new.args])
 
     for op, args in program.instructions:
         place.append(emit(op, tuple([place[a] if a.__class__ is int else a for a in args])))
@@ -327,12 +331,12 @@ class Split(NamedTuple):
     parts: tuple[tuple[int | None, int | None], ...]
 
 
-def split(program: Program, is_column: Sequence[bool], reduce: bool) -> Split:
-    """Cut a program in two; with `reduce`, outputs ``row + uniform`` are cut as well, as their sums are added up apart.
+def split(program: Program, is_column: Sequence[bool], apart: bool = False) -> Split:
+    """Cut a program in two; `apart` cuts outputs ``row + uniform`` as well, whose sums can be added up apart.
 
     >>> from autograd_lite import jit
     >>> program = jit(lambda w, x: (w * w) * x).program(2.0, 3.0)
-    >>> cut = split(program, [False, True], reduce=True)
+    >>> cut = split(program, [False, True], apart=True)
     >>> print(cut.uniform, cut.row, sep="; ")
     v1 = mul(v0, v0)
     return v1; v3 = mul(v1, v2)
@@ -365,7 +369,7 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool) -> Split:
             pairs.append((None, ref))
             continue
         pair: tuple[Ref | None, Ref | None] = (ref, None)
-        if reduce and ref.__class__ is int and ref >= first:
+        if apart and ref.__class__ is int and ref >= first:
             op, args = program.instructions[ref - first]
             if op is ops.add and depends(args[0]) != depends(args[1]):
                 pair = args if depends(args[0]) else args[::-1]  # type: ignore[assignment]

@@ -53,7 +53,7 @@ INLINE: dict[str, str] = {
     "leaky_relu": "{0} if {0} > 0.0 else {1} * {0}",
 }
 MATH = ("fabs", "sqrt", "exp", "log", "log1p", "sin", "cos", "tanh", "atan")
-RELATIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
+RELATIONS = {ops.lt: "<", ops.le: "<=", ops.gt: ">", ops.ge: ">=", ops.eq: "==", ops.ne: "!="}
 TERMS = 40  # of a long sum in one line: the compiler's stack is finite
 
 # how each row of the table is lowered
@@ -123,15 +123,15 @@ class Source:
                 return
             instruction = made[number - program.inputs]
             # a comparison that only guards ask for is written where they are
-            if self.uses[number] or instruction.op.name not in RELATIONS:
+            if self.uses[number] or instruction.op not in RELATIONS:
                 yield from self._instruction(number, instruction)
             number += 1
 
     def _truth(self, ref: int) -> str:
         if ref >= self.program.inputs:
             op, args = self.program.instructions[ref - self.program.inputs]
-            if op.name in RELATIONS:
-                return f"{self.operand(args[0])} {RELATIONS[op.name]} {self.operand(args[1])}"
+            if op in RELATIONS:
+                return f"{self.operand(args[0])} {RELATIONS[op]} {self.operand(args[1])}"
         return f"v{ref}"
 
     def _instruction(self, number: int, instruction: Instruction) -> Iterator[str]:

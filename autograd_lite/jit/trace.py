@@ -26,6 +26,7 @@ class Traced(NamedTuple):
     live: tuple[Value, ...]
     spec: Spec
     literals: dict[int, Any]  # results that are plain numbers: which output, and the number as f gave it
+    joined: bool  # whether it reads a node of a graph outside, as in a transform of something larger: not to be compiled
 
 
 class Trace:
@@ -69,15 +70,15 @@ class Trace:
         """Two were compared: the program is guarded by the outcome, or in a batch the comparison is a node."""
         if id(a) in self.constant and (not isinstance(b, Value) or id(b) in self.constant):
             return outcome
-        node = relation(a, b)
-        if self.batch:
-            node.__class__ = Condition
-            return node
-        if bool(node._data) is not outcome:
+        if not isinstance(b, Value) and float(b) != b and b == b:
             raise TraceError(
                 f"{b!r} in a comparison at {watch.source_line()} is no double and lies between two of them: "
                 f"write float({b!r}) in the function"
             )
+        node = relation(a, b)
+        if self.batch:
+            node.__class__ = Condition
+            return node
         self.guards.append((node, outcome, watch.source_line()))
         return outcome
 
@@ -91,7 +92,7 @@ class Trace:
                 f"a branch on a traced value at {line}: over a batch each row may go another way; write "
                 f"where(condition, a, b), maximum, minimum or clamp, or call the function row by row without batch"
             )
-        self.guards.append((node, outcome, line))
+        self.guards.append((ops.ne(node, 0.0), outcome, line))
 
     def looked_at(self, value: Value, how: str) -> None:
         """The number of a Value was asked for: an error, save where it is a constant of the program."""
@@ -117,16 +118,23 @@ class Trace:
 
     # -- the program --------------------------------------------------------------------------------------------------
 
-    def program(self, outputs: Sequence[Any]) -> tuple[Program, tuple[Value, ...]]:
-        """The instructions in the order they were made, and the live Values that are inputs after those of the arguments."""
+    def program(self, outputs: Sequence[Any]) -> tuple[Program, tuple[Value, ...], bool]:
+        """The instructions in the order they were made, the live Values that are inputs after those of the arguments, and
+        whether a graph outside is joined.
+        """
         place: dict[int, Ref] = {id(node): i for i, node in enumerate(self.inputs)}
         computed = [node for node in self.nodes if id(node) not in place]
-        own = {id(node) for node in computed}
+        own = {id(node) for node in self.nodes}
         live: dict[int, Value] = {}
+        joined = False
 
         def met(a: Any) -> None:
-            if a.__class__ is not float and a.op is None and id(a) not in self.constant:
-                live.setdefault(id(a), a)
+            nonlocal joined
+            if a.__class__ is not float and id(a) not in self.constant and id(a) not in own:
+                if a.op is None:
+                    live.setdefault(id(a), a)
+                else:
+                    joined = True
 
         for node in computed:
             for a in graph.operands(node):
@@ -139,7 +147,7 @@ class Trace:
         first = len(self.inputs) + len(live)
 
         def ref(a: Any, worth: float) -> Ref:
-            # a node from outside the trace is what it was when it was made, and so is a leaf made inside
+            # a leaf made inside is what it was when it was used
             return worth if a.__class__ is float else place.get(id(a), worth)
 
         instructions = []
@@ -148,10 +156,9 @@ class Trace:
             args = tuple(map(ref, graph.operands(node), graph.values(node)))
             instructions.append(Instruction(node.op, args))
             place[id(node)] = number
-        assert len(own) == len(computed)
         results = tuple(ref(out, out._data) if isinstance(out, Value) else as_float(out) for out in outputs)
         guards = tuple(Guard(place[id(n)], yes, line) for n, yes, line in self.guards)  # type: ignore[arg-type]
-        return Program(first, tuple(instructions), results, guards), tuple(live.values())
+        return Program(first, tuple(instructions), results, guards), tuple(live.values()), joined
 
 
 class Condition(Value):
@@ -187,9 +194,9 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
             name = getattr(f, "__name__", None) or repr(f)
             raise InputTypeError(f"jit of {name}, which returned None: does it end in a return statement?")
         outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")
-        program, live = record.program(outs)
+        program, live, joined = record.program(outs)
     literals = {i: o for i, o in enumerate(outs) if not isinstance(o, Value) and o.__class__ is not float}
-    return Traced(program, live, _plain(spec), literals)
+    return Traced(program, live, _plain(spec), literals, joined)
 
 
 def _plain(spec: Spec) -> Spec:
