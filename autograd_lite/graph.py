@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from . import watch
 from .errors import AnomalyError
+from .ops.piecewise import Masked
 from .ops.row import ANY_NUMBER, BINARY, GENERAL
 
 Node = Any
@@ -257,6 +258,16 @@ def contributions(node: Node, g: Any, graph: bool = False) -> list[Any]:
     op = node.op
     args = operands(node)
     inputs, out = (as_they_were(node), node) if graph else (values(node), node._data)
+    if g.__class__ is Masked:
+        # also where a partial is 0 whatever g is: 0 times a mask is masked, it must not meet an infinity further on
+        return [
+            d if d is None or d.__class__ is Masked else Masked(g.c, g.wanted, d)
+            for d in _contributions(op, args, g, inputs, out)
+        ]
+    return _contributions(op, args, g, inputs, out)
+
+
+def _contributions(op: Any, args: tuple[Any, ...], g: Any, inputs: tuple[Any, ...], out: Any) -> list[Any]:
     if op.rule is not None:
         one = g.__class__ is float and g == 1.0
         return [

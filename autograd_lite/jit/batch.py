@@ -185,13 +185,19 @@ class Compiled:
         import numpy as np
 
         parts, reduce = self.cut.parts, self.rows_of.reduce
-        out = np.zeros(len(parts) if reduce else (len(parts), rows))
-        own = [(i, row) for i, (row, _) in enumerate(parts) if row is not None]
-        same = [(i, place) for i, (_, place) in enumerate(parts) if place is not None]
-        for i, row in own:
-            out[i] = by_row[row] / rows if reduce == "mean" else by_row[row]
-        for i, place in same if rows else ():
-            out[i] += uniform[place] * rows if reduce == "sum" else uniform[place]
+        own = [row for row, _ in parts if row is not None]
+        found = np.asarray(by_row, dtype=float).reshape(len(own), *(() if reduce else (rows,)))
+        if len(own) == len(parts) and not any(place is not None for _, place in parts):
+            out = found  # row outputs are in the order of all outputs
+        else:
+            out = np.zeros((len(parts), *found.shape[1:]))
+            out[[i for i, (row, _) in enumerate(parts) if row is not None]] = found
+        if reduce == "mean":
+            out = out / rows
+        with np.errstate(all="ignore"):
+            for i, (_, place) in enumerate(parts) if rows else ():
+                if place is not None:
+                    out[i] += uniform[place] * rows if reduce == "sum" else uniform[place]
         return out
 
 
@@ -234,7 +240,16 @@ def _numpy(compiled: Compiled) -> tuple[Callable[..., Any], str]:
 
 
 def _llvm(compiled: Compiled) -> tuple[Callable[..., Any], str]:
-    raise CompilationError("not yet")
+    """Machine code, a vector of rows at a time."""
+    from . import to_llvm
+
+    cut, owner = compiled.cut, compiled.rows_of
+    kernel = to_llvm.batch(cut.uniform, cut.row, len(cut.columns), owner.reduce is not None, owner.fastmath)
+
+    def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
+        return compiled.combined(*kernel(shared, columns, rows, threads), rows)
+
+    return run, kernel.source
 
 
 _KERNELS: dict[str, Callable[[Compiled], tuple[Callable[..., Any], str]]] = {"python": _python, "numpy": _numpy, "llvm": _llvm}

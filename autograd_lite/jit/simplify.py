@@ -170,8 +170,8 @@ def _mul(args: tuple[Ref, ...], made: Made) -> New:
                 return _new(ops.neg, x)
             if (inner := _of(ops.neg, x, made)) is not None:
                 return _new(ops.mul, *inner, -y)
-    a, b = (_of(ops.neg, arg, made) for arg in args)
-    return _new(ops.mul, *a, *b) if a is not None and b is not None else None
+    first, second = _of(ops.neg, args[0], made), _of(ops.neg, args[1], made)
+    return _new(ops.mul, *first, *second) if first is not None and second is not None else None
 
 
 def _div(args: tuple[Ref, ...], made: Made) -> New:

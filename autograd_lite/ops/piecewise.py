@@ -138,7 +138,7 @@ def _truth(c: Any, wanted: bool) -> Any:
 where = enter(_Where(
     "where", lambda c, a, b: a if c else b,
     (0.0, lambda c, a, b, z: ne(c, 0.0), lambda c, a, b, z: eq(c, 0.0)),
-    products=(None, lambda g, c, a, b, z: _taken(g, c, True), lambda g, c, a, b, z: _taken(g, c, False)),
+    products=(lambda g, c, a, b, z: None, lambda g, c, a, b, z: _taken(g, c, True), lambda g, c, a, b, z: _taken(g, c, False)),
     text="where({0}, {1}, {2})", latex=r"\begin{{cases}}{1}&\text{{if }}{0}\\{2}&\text{{else}}\end{{cases}}",
     edges=("0", "[{0} ≠ 0]", "[{0} = 0]"),
     pins=[((1.0, 2.0, nan), 2.0, (0.0, 1.0, 0.0)), ((0.0, inf, 3.0), 3.0, (0.0, 0.0, 1.0))],

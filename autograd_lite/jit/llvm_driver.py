@@ -1,0 +1,378 @@
+"""The IR around the functions of a program: the module, the call of its parts, and the loops over blocks and chunks of rows.
+
+Imports `llvm_emit`, `program`, `ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .. import ops
+from .llvm_emit import Parts
+from .program import Instruction, Program
+
+__all__ = ["ROW", "Layout", "batch", "module", "prepared", "scalar"]
+
+ROW = "ptr noalias %shared, ptr noalias %extra, ptr noalias %columns, ptr noalias %out, i64 %step"
+
+# "stackrealign": otherwise vectors that leave their registers straddle two lines of the cache
+ATTRIBUTES = 'attributes #0 = {{ nounwind "stackrealign" "prefer-vector-width"="{0}" "min-legal-vector-width"="{0}" }}'
+
+
+def module(declared: Mapping[str, str], functions: Sequence[str], width: int) -> str:
+    """The text of a module."""
+    return "\n\n".join([*functions, *declared.values(), ATTRIBUTES.format(64 * width if width > 1 else 64)]) + "\n"
+
+
+def scalar(parts: Parts) -> str:
+    """``run(in, out, frame)``: the parts one after the other, until a guard does not hold."""
+    lines = []
+    for i, name in enumerate(parts.names):
+        if parts.guarded:
+            lines += [
+                f"  %g{i} = call i64 @{name}(ptr %in, ptr %out, ptr %frame)",
+                f"  %f{i} = icmp sge i64 %g{i}, 0",
+                f"  br i1 %f{i}, label %leave{i}, label %go{i}",
+                f"leave{i}:",
+                f"  ret i64 %g{i}",
+                f"go{i}:",
+            ]
+        else:
+            lines.append(f"  call void @{name}(ptr %in, ptr %out, ptr %frame)")
+    return _function("i64 @run(ptr %in, ptr %out, ptr %frame)", ["entry:", *lines, "  ret i64 -1"])
+
+
+def prepared(program: Program) -> Program:
+    """The program with the step of relu taken from its result, which is kept anyway: one value less to keep."""
+    relus: dict[int, int] = {}
+    instructions = []
+    for number, (op, args) in enumerate(program.instructions, program.inputs):
+        if op is ops.relu and args[0].__class__ is int:
+            relus[args[0]] = number  # type: ignore[index]
+        elif op is ops.heaviside and args[0].__class__ is int and args[0] in relus and args[1:] == (0.0,):
+            args = (relus[args[0]], args[1])  # type: ignore[index]
+        instructions.append(Instruction(op, args))
+    return Program(program.inputs, tuple(instructions), program.outputs, program.guards)
+
+
+class Layout(NamedTuple):
+    """The sizes of a batch, and where in the scratch memory of a thread its parts are, in doubles."""
+
+    width: int
+    columns: int
+    outputs: int
+    frame: int  # values of a row
+    uniform_frame: int
+
+    @property
+    def sums(self) -> int:
+        """Where the sums of each lane are, or the rows left over; before it the columns of a block."""
+        return self.width * self.columns
+
+    @property
+    def totals(self) -> int:
+        """Where the sums of a chunk are."""
+        return self.sums + self.width * self.outputs
+
+    @property
+    def frames(self) -> int:
+        """Where the frame is, of a row and of `uniform`, which are not used at once."""
+        return self.totals + -(-self.outputs // 8) * 8
+
+    @property
+    def size(self) -> int:
+        """All of it."""
+        return self.frames + max(self.width * self.frame, self.uniform_frame) + 8
+
+
+def _function(head: str, lines: Sequence[str], internal: bool = False) -> str:
+    return "\n".join([f"define {'internal ' * internal}{head} #0 {{", *lines, "}"])
+
+
+def batch(layout: Layout, uniform: Parts, row: Parts, reduce: bool) -> str:
+    """The functions around those of `uniform` and `row`; see their heads."""
+    fill = _Fill(layout, uniform, row, reduce)
+    return "\n\n".join([fill.uniform(), fill.row(), fill.gather(), fill.chunk(), fill.run(), fill.some(), fill.total()])
+
+
+class _Fill:
+    """The functions of a batch; vectors of `w` doubles."""
+
+    def __init__(self, layout: Layout, uniform: Parts, row: Parts, reduce: bool) -> None:
+        self.at, self.uniform_parts, self.row_parts, self.reduce = layout, uniform, row, reduce
+        self.w = layout.width
+        self.vector = f"<{self.w} x double>"
+        self.align = 8 * self.w
+
+    def loop(self, name: str, start: str, end: str, step: str, body: Sequence[str], last: str | None = None) -> list[str]:
+        """``for name in range(start, end, step)``; the body names its index %name and ends in the block `last`."""
+        return [
+            f"  br label %{name}.before",
+            f"{name}.before:",
+            f"  br label %{name}.test",
+            f"{name}.test:",
+            f"  %{name} = phi i64 [ {start}, %{name}.before ], [ %{name}.next, %{last or f'{name}.body'} ]",
+            f"  %{name}.go = icmp slt i64 %{name}, {end}",
+            f"  br i1 %{name}.go, label %{name}.body, label %{name}.done",
+            f"{name}.body:",
+            *body,
+            f"  %{name}.next = add i64 %{name}, {step}",
+            f"  br label %{name}.test",
+            f"{name}.done:",
+        ]
+
+    def uniform(self) -> str:
+        calls = [f"  call void @{name}(ptr %shared, ptr %extra, ptr %frame)" for name in self.uniform_parts.names]
+        return _function("i64 @uniform(ptr %shared, ptr %extra, ptr %frame)", [*calls, "  ret i64 0"])
+
+    def row(self) -> str:
+        given = "ptr %shared, ptr %extra, ptr %columns, ptr %out, i64 %step, ptr %frame"
+        calls = [f"  call void @{name}({given})" for name in self.row_parts.names]
+        return _function(f"void @block({given})", [*calls, "  ret void"], internal=True)
+
+    def gather(self) -> str:
+        """Rows `first` and after of each column into a block; where they end before `end` allows, the last one again."""
+        w, vector = self.w, self.vector
+        picked, packed = [], "poison"
+        for lane in range(w):
+            picked += [
+                f"  %b{lane} = mul i64 %stride, {lane}",
+                f"  %p{lane} = getelementptr i8, ptr %from, i64 %b{lane}",
+                f"  %x{lane} = load double, ptr %p{lane}, align 8",
+                f"  %y{lane} = insertelement {vector} {packed}, double %x{lane}, i64 {lane}",
+            ]
+            packed = f"%y{lane}"
+        body = [
+            "  %entry0 = shl i64 %j, 1",
+            "  %entry1 = add i64 %entry0, 1",
+            "  %where0 = getelementptr i64, ptr %table, i64 %entry0",
+            "  %where1 = getelementptr i64, ptr %table, i64 %entry1",
+            "  %base = load ptr, ptr %where0, align 8",
+            "  %stride = load i64, ptr %where1, align 8",
+            "  %bytes = mul i64 %first, %stride",
+            "  %from = getelementptr i8, ptr %base, i64 %bytes",
+            f"  %offset = mul i64 %j, {8 * w}",
+            "  %to = getelementptr i8, ptr %block, i64 %offset",
+            "  br i1 %whole, label %full, label %lane.entry",
+            "full:",
+            "  %unit = icmp eq i64 %stride, 8",
+            "  br i1 %unit, label %together, label %apart",
+            "together:",
+            f"  %all = load {vector}, ptr %from, align 8",
+            f"  store {vector} %all, ptr %to, align {self.align}",
+            "  br label %column",
+            "apart:",
+            *picked,
+            f"  store {vector} {packed}, ptr %to, align {self.align}",
+            "  br label %column",
+            "lane.entry:",
+            *self.loop("lane", "0", str(w), "1", [
+                "  %after = icmp slt i64 %lane, %left",
+                "  %row = select i1 %after, i64 %lane, i64 %most",
+                "  %ahead = mul i64 %row, %stride",
+                "  %source = getelementptr i8, ptr %from, i64 %ahead",
+                "  %one = load double, ptr %source, align 8",
+                "  %target = getelementptr double, ptr %to, i64 %lane",
+                "  store double %one, ptr %target, align 8",
+            ]),
+            "  br label %column",
+            "column:",
+        ]  # fmt: skip
+        return _function(
+            "void @gather(ptr noalias %table, ptr noalias %block, i64 %first, i64 %end)",
+            [
+                "  %left = sub i64 %end, %first",
+                "  %most = sub i64 %left, 1",
+                f"  %whole = icmp sge i64 %left, {w}",
+                *self.loop("j", "0", str(self.at.columns), "1", body, "column"),
+                "  ret void",
+            ],
+            internal=True,
+        )
+
+    def chunk(self) -> str:
+        """Rows `low` to `high`; what is left over after whole blocks goes first, so that its idle lanes can be cleared."""
+        at, w, vector = self.at, self.w, self.vector
+        given = "ptr %shared, ptr %extra, ptr %block"
+        some = f"i64 %i, ptr %frame"
+        clear = [
+            f"  %z.at = getelementptr {vector}, ptr %sums, i64 %z",
+            f"  store {vector} zeroinitializer, ptr %z.at, align {self.align}",
+        ]
+        idle = [
+            f"  %m.at = getelementptr {vector}, ptr %sums, i64 %m",
+            f"  %m.all = load {vector}, ptr %m.at, align {self.align}",
+            f"  %m.some = select <{w} x i1> %used, {vector} %m.all, {vector} zeroinitializer",
+            f"  store {vector} %m.some, ptr %m.at, align {self.align}",
+        ]
+        lanes = ", ".join(f"i64 {lane}" for lane in range(w))
+        used = [
+            f"  %over.0 = insertelement <{w} x i64> poison, i64 %over, i64 0",
+            f"  %over.w = shufflevector <{w} x i64> %over.0, <{w} x i64> poison, <{w} x i32> zeroinitializer",
+            f"  %used = icmp slt <{w} x i64> <{lanes}>, %over.w",
+        ]
+        copied = self.loop("k", "0", str(at.outputs), "1", [
+            "  %k.row = mul i64 %k, %n",
+            "  %k.first = add i64 %k.row, %even",
+            *self.loop("l", "0", "%over", "1", [
+                f"  %l.k = mul i64 %k, {w}",
+                "  %l.from = add i64 %l.k, %l",
+                "  %l.source = getelementptr double, ptr %sums, i64 %l.from",
+                "  %l.one = load double, ptr %l.source, align 8",
+                "  %l.to = add i64 %k.first, %l",
+                "  %l.target = getelementptr double, ptr %out, i64 %l.to",
+                "  store double %l.one, ptr %l.target, align 8",
+            ]),
+        ], "l.done")  # fmt: skip
+        added, sum_of_lanes = self._lanes_added("%t.all")
+        totals = self.loop("t", "0", str(at.outputs), "1", [
+            f"  %t.at = getelementptr {vector}, ptr %sums, i64 %t",
+            f"  %t.all = load {vector}, ptr %t.at, align {self.align}",
+            *added,
+            "  %t.to = getelementptr double, ptr %out, i64 %t",
+            f"  store double {sum_of_lanes}, ptr %t.to, align 8",
+        ])  # fmt: skip
+        place = ["  %here = getelementptr double, ptr %out, i64 %i"]
+        return _function(
+            f"void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr %out, ptr %block)",
+            [
+                f"  %sums = getelementptr double, ptr %block, i64 {at.sums}",
+                f"  %frame = getelementptr double, ptr %block, i64 {at.frames}",
+                "  %step = shl i64 %n, 3",
+                "  %rows = sub i64 %high, %low",
+                f"  %over = and i64 %rows, {w - 1}",
+                "  %even = sub i64 %high, %over",
+                "  %some = icmp ne i64 %over, 0",
+                *(self.loop("z", "0", str(at.outputs), "1", clear) if self.reduce else ()),
+                "  br i1 %some, label %rest, label %whole",
+                "rest:",
+                "  call void @gather(ptr %table, ptr %block, i64 %even, i64 %high)",
+                f"  call void @block({given}, ptr %sums, i64 {8 * w}, ptr %frame)",
+                *([*used, *self.loop("m", "0", str(at.outputs), "1", idle)] if self.reduce else copied),
+                "  br label %whole",
+                "whole:",
+                *self.loop("i", "%low", "%even", str(w), [
+                    "  call void @gather(ptr %table, ptr %block, i64 %i, i64 %high)",
+                    *(() if self.reduce else place),
+                    f"  call void @block({given}, ptr {'%sums' if self.reduce else '%here'}, i64 %step, ptr %frame)",
+                ]),
+                *(totals if self.reduce else ()),
+                "  ret void",
+            ],
+            internal=True,
+        )  # fmt: skip
+
+    def _lanes_added(self, value: str) -> tuple[list[str], str]:
+        """The sum of the lanes of a vector, halves upon halves."""
+        lines, w = [], self.w
+        while w > 1:
+            half = w // 2
+            for part, first in (("low", 0), ("high", half)):
+                picked = ", ".join(f"i32 {first + i}" for i in range(half))
+                lines.append(
+                    f"  %{part}{half} = shufflevector <{w} x double> {value}, <{w} x double> poison, <{half} x i32> <{picked}>"
+                )
+            lines.append(f"  %sum{half} = fadd <{half} x double> %low{half}, %high{half}")
+            value, w = f"%sum{half}", half
+        return [*lines, f"  %sum = extractelement <1 x double> {value}, i64 0"], "%sum"
+
+    def _ends(self) -> list[str]:
+        return [
+            "  %later = add i64 %low, %size",
+            "  %short = icmp slt i64 %later, %n",
+            "  %high = select i1 %short, i64 %later, i64 %n",
+        ]
+
+    def run(self) -> str:
+        """All chunks in order by one thread; the first one's sums go straight to `out`."""
+        at = self.at
+        chunk = "call void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr {}, ptr %block)"
+        sums = [
+            "  %new = icmp eq i64 %low, 0",
+            "  %target = select i1 %new, ptr %out, ptr %totals",
+            f"  {chunk.format('%target')}",
+            f"  %count = select i1 %new, i64 0, i64 {at.outputs}",
+            *self.loop("k", "0", "%count", "1", [
+                "  %k.to = getelementptr double, ptr %out, i64 %k",
+                "  %k.from = getelementptr double, ptr %totals, i64 %k",
+                "  %k.sum = load double, ptr %k.to, align 8",
+                "  %k.more = load double, ptr %k.from, align 8",
+                "  %k.both = fadd double %k.sum, %k.more",
+                "  store double %k.both, ptr %k.to, align 8",
+            ]),
+        ]  # fmt: skip
+        nothing = [
+            "  %empty = icmp eq i64 %n, 0",
+            f"  %cleared = select i1 %empty, i64 {at.outputs}, i64 0",
+            *self.loop("z", "0", "%cleared", "1", [
+                "  %z.at = getelementptr double, ptr %out, i64 %z",
+                "  store double 0.0, ptr %z.at, align 8",
+            ]),
+        ]  # fmt: skip
+        return _function(
+            "i64 @run(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %size, ptr %out, ptr %block, ptr %unused)",
+            [
+                f"  %totals = getelementptr double, ptr %block, i64 {at.totals}",
+                f"  %frame = getelementptr double, ptr %block, i64 {at.frames}",
+                "  %done = call i64 @uniform(ptr %shared, ptr %extra, ptr %frame)",
+                *(nothing if self.reduce else ()),
+                *self.loop(
+                    "low", "0", "%n", "%size",
+                    [*self._ends(), *(sums if self.reduce else [f"  {chunk.format('%out')}"])],
+                    "k.done" if self.reduce else None,
+                ),
+                "  ret i64 0",
+            ],
+        )  # fmt: skip
+
+    def some(self) -> str:
+        """Chunks until none is left, each taken by its number from a counter that threads share."""
+        place = f"getelementptr double, ptr %out, i64 %first" if self.reduce else "getelementptr double, ptr %out, i64 0"
+        return _function(
+            "i64 @some(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %size, ptr %out, ptr %block, ptr %counter)",
+            [
+                "  br label %take",
+                "take:",
+                "  %chunk = atomicrmw add ptr %counter, i64 1 monotonic",
+                "  %low = mul i64 %chunk, %size",
+                "  %left = icmp slt i64 %low, %n",
+                "  br i1 %left, label %work, label %end",
+                "work:",
+                *self._ends(),
+                f"  %first = mul i64 %chunk, {self.at.outputs}",
+                f"  %here = {place}",
+                "  call void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr %here, ptr %block)",
+                "  br label %take",
+                "end:",
+                "  ret i64 0",
+            ],
+        )
+
+    def total(self) -> str:
+        """The sums of all chunks added up in their order."""
+        outputs = str(self.at.outputs)
+        return _function(
+            "i64 @total(ptr %sums, i64 %chunks, ptr %out)",
+            [
+                *self.loop("k", "0", outputs, "1", [
+                    "  %k.at = getelementptr double, ptr %sums, i64 %k",
+                    "  %k.first = load double, ptr %k.at, align 8",
+                    "  %k.to = getelementptr double, ptr %out, i64 %k",
+                    "  store double %k.first, ptr %k.to, align 8",
+                ]),
+                *self.loop("c", "1", "%chunks", "1", [
+                    f"  %c.first = mul i64 %c, {outputs}",
+                    *self.loop("i", "0", outputs, "1", [
+                        "  %i.from = add i64 %c.first, %i",
+                        "  %i.at = getelementptr double, ptr %sums, i64 %i.from",
+                        "  %i.more = load double, ptr %i.at, align 8",
+                        "  %i.to = getelementptr double, ptr %out, i64 %i",
+                        "  %i.sum = load double, ptr %i.to, align 8",
+                        "  %i.both = fadd double %i.sum, %i.more",
+                        "  store double %i.both, ptr %i.to, align 8",
+                    ]),
+                ], "i.done"),
+                "  ret i64 0",
+            ],
+        )  # fmt: skip
