@@ -15,11 +15,12 @@ from .. import ops, watch
 from ..errors import CompilationError, InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError
 from ..tree import Spec, array_of, as_float, flatten, unflatten
 from ..value import Value
-from . import to_python
+from . import entries, to_python
 from .columns import Columns, packing, take
 from .scalar import Function, fixed_content
+from .shapes import RefusedError
 from .simplify import simplify, split
-from .trace import Traced, trace
+from .trace import trace
 
 EXTRA = "pip install 'autograd-lite[jit]'"
 
@@ -95,7 +96,17 @@ class Batch:
         with self.lock:
             compiled = Compiled(self, layout, content, shared, columns)
             self.structures.append(compiled)
+            self.fast = self._entry(compiled)
         return compiled, shared, columns
+
+    def _entry(self, compiled: Compiled) -> Function:
+        """The quickest way in for arguments like these."""
+        if compiled.joined or compiled.machine is None:
+            return self._first
+        try:
+            return entries.batch(self, compiled, compiled.machine, compiled.found)
+        except RefusedError:
+            return self._first
 
     def _row_by_row(self, args: tuple[Any, ...], kwargs: dict[str, Any], in_graph: bool) -> Any:
         """The function itself, one row after the other: for arguments that are Values (`in_graph`), and under errstate."""
@@ -141,7 +152,8 @@ class Compiled:
             return tuple(parts[i] for i in range(count)), {k: parts[k] for k in keywords}
 
         found = trace(owner.f, build, batch=True)
-        self.joined = found.joined
+        self.joined, self.found = found.joined, found.spec
+        self.machine: Any = None  # the kernel of the LLVM backend
         if found.joined:
             return
         self.program = simplify(found.program, owner.fastmath)
@@ -153,7 +165,7 @@ class Compiled:
             apart=owner.fastmath and owner.reduce is not None,
         )
         self.kernel, self.source, self.backend = self._kernel(owner.backend)
-        self.pack = self._packing(found)
+        self.pack = self._packing()
 
     def _kernel(self, backend: str) -> tuple[Callable[..., Any], str, str]:
         """What runs the rows: from shared numbers, columns and threads to sums, or to one row for each output."""
@@ -168,10 +180,10 @@ class Compiled:
                     warnings.warn(f"{error}; it runs by the next backend instead", JitWarning, stacklevel=2)
         raise AssertionError
 
-    def _packing(self, found: Traced) -> Callable[[Any], Any]:
+    def _packing(self) -> Callable[[Any], Any]:
         reduced = self.rows_of.reduce is not None
         names: dict[str, Any] = {}
-        expression = packing(found.spec, reduced, names)
+        expression = packing(self.found, reduced, names)
         return to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)  # type: ignore[no-any-return]
 
     def __call__(self, shared: list[float], columns: Columns) -> Any:
@@ -244,7 +256,7 @@ def _llvm(compiled: Compiled) -> tuple[Callable[..., Any], str]:
     from . import to_llvm
 
     cut, owner = compiled.cut, compiled.rows_of
-    kernel = to_llvm.batch(cut.uniform, cut.row, len(cut.columns), owner.reduce is not None, owner.fastmath)
+    compiled.machine = kernel = to_llvm.batch(cut.uniform, cut.row, len(cut.columns), owner.reduce is not None, owner.fastmath)
 
     def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
         return compiled.combined(*kernel(shared, columns, rows, threads), rows)

@@ -6,12 +6,13 @@ as one number, a row of any other shape as an array of numbers, as ``X[i]`` woul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from ..errors import InputTypeError, StructureError
 from ..tree import LEAF, Spec, an, array_of, rebuild
+from .shapes import is_array
 
 
 class Columns:
@@ -99,19 +100,23 @@ def take(spec: Spec, supply: Iterator[Any]) -> Any:
     return next(supply) if spec.kind is None else rebuild(spec, [take(child, supply) for child in spec.children])
 
 
-def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
+def packing(spec: Spec, reduced: bool, names: dict[str, Any], literals: Mapping[int, str] | None = None) -> str:
     """The expression that puts the results together from ``out``: numbers if `reduced`, else one row for each output.
 
-    Arrays become arrays, with the rows as their first axis; what it needs is entered in `names`.
+    Arrays become arrays, with the rows as their first axis; what it needs is entered in `names`.  `literals` are outputs that
+    are written in another way.
     """
     place = 0
+    literals = literals or {}
 
     def put_together(spec: Spec) -> str:
         nonlocal place
         if spec.kind is None:
             place += 1
+            if place - 1 in literals:
+                return literals[place - 1]
             return f"out.item({place - 1})" if reduced else f"out[{place - 1}]"
-        if isinstance(spec.detail, tuple) and hasattr(spec.kind, "ravel"):
+        if is_array(spec):
             first, place = place, place + len(spec.children)
             if reduced:
                 return f"out[{first}:{place}]" + (f".reshape({spec.detail})" if len(spec.detail) != 1 else "")

@@ -16,8 +16,8 @@ from .. import ops, watch
 from ..errors import CompilationError, InputValueError, JitWarning, LoweringError
 from ..tree import Spec, as_float, flatten, unflatten
 from ..value import Value
-from . import to_python
-from .shapes import RefusedError, packing, unpacking
+from . import entries, to_python
+from .shapes import RefusedError, Unpacking, packing
 from .simplify import dead_code, shortened
 from .trace import Traced, trace
 
@@ -47,6 +47,7 @@ class Path:
         self.spec = traced.spec
         self.literals = traced.literals
         self.turns: dict[int, Path] = {}
+        self.kernel: Any = None
         self.run, self.source, self.backend = self._compiled(backend, fastmath)
 
     def _compiled(self, backend: str, fastmath: bool) -> tuple[Callable[[list[float]], Any], str, str]:
@@ -69,11 +70,11 @@ class Path:
     ) -> tuple[str, str, dict[str, Any]]:
         """A Python function of this path, whose first lines name the inputs: text, name and names needed."""
         source = to_python.Source(self.program, leave.format)
-        result, names = self._packing([*map(source.operand, self.program.outputs)])
+        result, names = self.packing([*map(source.operand, self.program.outputs)])
         names |= source.names | {"missed": [Missed(k) for k in range(len(self.program.guards))]}
         return source.text(signature, unpack, result), signature.partition("(")[0], names
 
-    def _packing(self, leaves: list[str]) -> tuple[str, dict[str, Any]]:
+    def packing(self, leaves: list[str]) -> tuple[str, dict[str, Any]]:
         """The expression of the result, from expressions of the outputs; plain numbers are given back as they were."""
         names: dict[str, Any] = {}
         for i, literal in self.literals.items():
@@ -84,9 +85,9 @@ class Path:
     def _llvm(self, fastmath: bool) -> tuple[Callable[[list[float]], Any], str]:
         from .to_llvm import scalar
 
-        kernel = scalar(self.program, fastmath)
+        self.kernel = kernel = scalar(self.program, fastmath)
         missed = [Missed(k) for k in range(len(self.program.guards))]
-        expression, names = self._packing([f"out[{i}]" for i in range(len(self.program.outputs))])
+        expression, names = self.packing([f"out[{i}]" for i in range(len(self.program.outputs))])
         pack = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
 
         def run(inputs: list[float]) -> Any:
@@ -234,22 +235,25 @@ class Scalar:
 
     def _entry(self, structure: Structure, root: Path) -> Function:
         """A function of the positional arguments that checks, takes apart and computes in one, where that is worth it."""
-        if structure.spec.detail[1:] or root.backend != "python":
+        if structure.spec.detail[1:]:
             return self._first
         try:
-            lines, names = unpacking(structure.spec.children, "return other(args, {})")
+            if root.backend == "llvm":
+                return entries.scalar(self, structure, root)
+            unpacking = Unpacking(structure.spec.children, "return other(args, {})")
         except RefusedError:
             return self._first
         count = root.program.inputs - len(root.live)
-        lines += [f"v{count + i} = live{i}._data" for i in range(len(root.live))]
+        lines = [*unpacking.lines, *[f"v{count + i} = live{i}._data" for i in range(len(root.live))]]
         floats = "[" + ", ".join(f"v{i}" for i in range(count)) + "]"
-        text, name, more = root.source_of(lines, "entry(*args)", "return turned(" + "{}, " + floats + ")")
-        names |= more | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.call}
-        names["turned"] = lambda guard, floats: self._turned(structure, root, guard, floats)
+        text, name, names = root.source_of(lines, "entry(*args)", "return turned(" + "{}, " + floats + ")")
+        names |= unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.call}
+        names["turned"] = lambda guard, floats: self.turned(structure, root, guard, floats)
         root.source = text
         return to_python.define(text, name, names)  # type: ignore[no-any-return]
 
-    def _turned(self, structure: Structure, path: Path, guard: int, floats: list[float]) -> Any:
+    def turned(self, structure: Structure, path: Path, guard: int, floats: list[float]) -> Any:
+        """The result for these numbers, at which a guard of `path` does not hold."""
         turn = self._turn(structure, path, guard, floats)
         return self._plain_python(structure, floats) if turn is None else self._follow(structure, turn, floats)
 

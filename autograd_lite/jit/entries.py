@@ -1,0 +1,166 @@
+"""The quickest way into machine code: for arguments of one structure, source that checks them and hands over addresses.
+
+Numbers go into buffers that are kept from call to call, each buffer used by one call at a time.  Imports `shapes`, `columns`,
+`to_python`, `tree`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..tree import Spec
+from . import to_python
+from .columns import packing
+from .shapes import RefusedError, Unpacking
+
+LEAVE = "return other(args, {})"
+ERRORS = (TypeError, ValueError, BufferError)  # an array that is read-only, empty, or not in one piece
+
+
+def address(array: Any) -> int:
+    """Where the numbers of an array lie that is in one piece and can be written to."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))
+
+
+class Held:
+    """Buffers of one call, with their addresses: inputs, outputs, and what else the code asks for."""
+
+    frame: Any
+    frame_at: int
+    table: Any
+    table_at: int
+    extra: Any
+    extra_at: int
+
+    def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
+        import numpy as np
+
+        self.inputs, self.out = np.zeros(max(inputs, 1)), np.zeros(max(out, 1))
+        self.at, self.out_at = address(self.inputs), address(self.out)
+        self.views = [self.inputs[first:last].reshape(shape) for first, last, shape in views]
+        self.known: tuple[int, ...] = ()
+
+
+def _pool(make: Callable[[], Held]) -> tuple[Callable[[], Held], Callable[[Held], None]]:
+    """How to take a Held that no other call uses, and how to give it back."""
+    kept: deque[Held] = deque()
+
+    def take() -> Held:
+        try:
+            return kept.pop()
+        except IndexError:
+            return make()
+
+    return take, kept.append
+
+
+class _Inputs:
+    """The lines that check the arguments and write their numbers into ``held.inputs``."""
+
+    def __init__(self, specs: Sequence[Spec], live: Sequence[Any]) -> None:
+        self.views: list[tuple[int, int, tuple[int, ...]]] = []
+        self.stores: list[str] = []
+        unpacking = Unpacking(specs, LEAVE, self._array)
+        self.count = unpacking.leaves
+        self.lines = unpacking.lines
+        self.names = unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(live)}
+        self.stores += [f"inputs[{i}] = v{i}" for i in unpacking.scalars]
+        self.stores += [f"inputs[{self.count + i}] = live{i}._data" for i in range(len(live))]
+
+    def _array(self, name: str, spec: Spec, first: int) -> list[str]:
+        self.stores.append(f"held.views[{len(self.views)}][...] = {name}")
+        self.views.append((first, first + len(spec.children), spec.detail))
+        return []
+
+
+def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
+    """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
+    inputs = _Inputs(structure.spec.children, path.live)
+    program, kernel = path.program, path.kernel
+    names = dict(inputs.names)
+    literals = {i: f"literal{i}" for i in path.literals}
+    lines = [*inputs.lines, "held = take()", "inputs = held.inputs", *inputs.stores]
+    lines.append("guard = run(held.at, held.out_at, held.frame_at)")
+    if program.guards:
+        lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return turned(guard, floats)")
+        names["turned"] = lambda guard, floats: owner.turned(structure, path, guard, floats)
+    lines += ["out = held.out.copy()", "give(held)"]
+    expression = packing(path.spec, True, names, literals)
+    names |= {f"literal{i}": literal for i, literal in path.literals.items()}
+
+    def make() -> Held:
+        held = Held(program.inputs, len(program.outputs), inputs.views)
+        frame = ctypes.create_string_buffer(8 * kernel.frame + 8)
+        held.frame, held.frame_at = frame, ctypes.addressof(frame)
+        return held
+
+    names["take"], names["give"] = _pool(make)
+    names |= {"run": kernel.run, "other": owner.call}
+    text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
+    return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
+
+
+def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., Any]:
+    """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
+    import numpy as np
+
+    count, keywords, specs, containers, shapes = compiled.layout
+    if keywords or any(spec.kind is not None for spec in containers) or any(len(shape) > 1 for shape in shapes):
+        raise RefusedError
+    inputs = _Inputs(specs, compiled.live)
+    shared = [i for i in range(count) if i not in owner.batch]
+    rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, shapes, strict=True)}
+    names = inputs.names | {"ERRORS": ERRORS, "address": address, "other": owner.call}
+    given = ", ".join(f"b{i}" for i in range(count))
+    lines = [f"if len(args) != {count}: {LEAVE}", f"{given}, = args"]
+    for i, width in rows.items():
+        names |= {"ndarray": np.ndarray, "float64": np.dtype(float)}
+        if i == owner.batch[0]:
+            lines.append(f"n = len(b{i}) if b{i}.__class__ is ndarray and b{i}.ndim else 0")
+        shape = f"(n, {width})" if width else "(n,)"
+        lines.append(f"if b{i}.__class__ is not ndarray or b{i}.dtype is not float64 or b{i}.shape != {shape}: {LEAVE}")
+    where = ", ".join(f"address(b{i})" for i in rows)
+    lines += [f"try: at = ({where}, n)", f"except ERRORS: {LEAVE}"]
+    lines += ["whole = args", f"args = ({', '.join(f'b{i}' for i in shared)}{',' * (len(shared) == 1)})"]
+    lines += [line.replace(LEAVE, "return other(whole, {})") for line in inputs.lines]
+    lines += ["held = take()", "inputs = held.inputs", *inputs.stores, "if at != held.known: know(held, at)"]
+    reduced = owner.reduce is not None
+    outputs = len(compiled.cut.row.outputs)
+    if reduced:
+        lines.append(f"run(held.at, held.table_at, n, held.out_at, held.extra_at, {owner.threads})")
+        lines.append("out = held.out / n" if owner.reduce == "mean" else "out = held.out.copy()")
+    else:
+        names["empty"] = np.empty
+        lines.append(f"out = empty(({outputs}, n))")
+        lines.append(f"run(held.at, held.table_at, n, address(out), held.extra_at, {owner.threads})")
+    if any(uniform is not None for _, uniform in compiled.cut.parts):
+        names["combined"] = compiled.combined
+        total = " * n" if owner.reduce == "mean" else ""
+        lines.append(f"out = combined(held.extra, out{total}, n)")
+    lines.append("give(held)")
+    expression = packing(found, reduced, names)
+
+    def make() -> Held:
+        held = Held(inputs.count + len(compiled.live), outputs, inputs.views)
+        held.table = np.zeros((max(len(compiled.cut.columns), 1), 2), dtype=np.int64)
+        held.extra = np.zeros(max(kernel.extra, 1))
+        held.table_at, held.extra_at = address(held.table), address(held.extra)
+        return held
+
+    def know(held: Held, at: tuple[int, ...]) -> None:
+        """Where the columns are: for each its first number, and the bytes from one to the next."""
+        table = [
+            (start + 8 * j, 8 * max(width, 1))
+            for start, width in zip(at, rows.values(), strict=False)
+            for j in range(max(width, 1))
+        ]
+        held.table[:] = table
+        held.known = at
+
+    names["take"], names["give"] = _pool(make)
+    names |= {"run": kernel.run, "know": know}
+    text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
+    return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
