@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from .errors import AnomalyError, InputValueError, InvalidValueError, PoleError, RangeError
+from .errors import AnomalyError, InputValueError, InvalidValueError, PoleError, RangeError, TraceError
 
 __all__ = ["detect_anomaly", "errstate"]
 
@@ -69,6 +69,7 @@ def errstate(*, invalid: str | None = None, divide: str | None = None, overflow:
 
     Args: each None to leave as it is.  Raises InputValueError for another word.  Source: numpy.errstate.
     """
+    _not_traced("errstate")
     given = {"invalid": invalid, "divide": divide, "overflow": overflow}
     for name, word in given.items():
         if word not in (None, "ignore", "raise"):
@@ -91,8 +92,14 @@ def detect_anomaly() -> Iterator[None]:
     Only nodes made inside know their lines, so build the graph and call backward under it.  It costs some microseconds a
     node.  Raises AnomalyError.  Source: torch.autograd.detect_anomaly.
     """
+    _not_traced("detect_anomaly")
     with _watching(_current.get()._replace(anomaly=True, lines=True)):
         yield
+
+
+def _not_traced(what: str) -> None:
+    if trace() is not None:
+        raise TraceError(f"{what} in a function under jit has no effect, as compiled code cannot raise: put it around the call")
 
 
 @contextmanager
@@ -124,7 +131,7 @@ def trace() -> Any:
 def source_line() -> str:
     """The file and line outside the library that is running now."""
     frame: Any = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "copy"):
         frame = frame.f_back
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "unknown line"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from types import MethodType
 from typing import Any
 
 from .. import watch
@@ -24,13 +25,17 @@ class Jitted:
     """A function that `jit` compiled: called as the function is, with numbers in place of Values in its results."""
 
     def __init__(self, f: Callable[..., Any], compiled: Any) -> None:
-        functools.update_wrapper(self, f)
+        functools.update_wrapper(self, f, updated=())
         self._compiled = compiled
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs or watch.active:
             return self._compiled.call(args, kwargs)
         return self._compiled.fast(*args)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: called with the instance, a module or another container, as its first argument."""
+        return self if instance is None else MethodType(self, instance)
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """The program for these arguments: printable, countable, savable."""
@@ -66,7 +71,7 @@ def jit(
         f: any function of scalars and nested containers that the engine can differentiate, often made by `value_and_grad`,
             `hessian` or `jvp`.  Python branches and loops on its numbers are followed: each way through is compiled when a
             call first takes it.  Values it reads from its surroundings count with the number they have at each call;
-            other numbers from there are kept as they were at the first one.
+            other numbers from there, and Values it makes itself, are kept as they were when a way was first taken.
         batch: the positional argument, or arguments, whose leaves are NumPy arrays of n rows; f is written for one row,
             and the results become arrays of n rows.
         reduce: "sum" or "mean" of the rows, added up on the way; None keeps them apart.
@@ -74,8 +79,9 @@ def jit(
         threads: how many cores share the rows of a batch; the result has the same bits for any number.  None is 1.
         fastmath: allow algebra that holds for numbers but not for every rounding.
 
-    Results have the bits of the function itself without `fastmath`; those of a batch are within 4 ulp a function of the
-    vector library.  Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
+    Results have the bits of the function itself without `fastmath`, but for signs of zero, and for the last bit where the
+    second or third derivative of a `where` over a Value adds up in another order; those of a batch are within 4 ulp a function
+    of the vector library.  Inside `errstate` and `detect_anomaly` the function itself runs.  Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
     """
     if not callable(f):
         raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")

@@ -136,4 +136,4 @@ def packing(spec: Spec, reduced: bool, names: dict[str, Any], literals: Mapping[
 
 def rows_first(out: Any, shape: tuple[int, ...]) -> Any:
     """One row for each number of an array, as an array for each row."""
-    return out.T.reshape(-1, *shape)
+    return out.T.reshape(out.shape[1], *shape)

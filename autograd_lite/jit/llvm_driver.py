@@ -62,8 +62,14 @@ class Layout(NamedTuple):
     width: int
     columns: int
     outputs: int
+    factors: int  # vectors that a block of rows keeps to be added up
     frame: int  # values of a row
     uniform_frame: int
+
+    @property
+    def together(self) -> int:
+        """How many blocks are added up at once."""
+        return max(1, min(MOST_TOGETHER, FACTORS // max(1, self.width * self.factors)))
 
     @property
     def sums(self) -> int:
@@ -71,9 +77,14 @@ class Layout(NamedTuple):
         return self.width * self.columns
 
     @property
+    def kept(self) -> int:
+        """Where the factors of some blocks are."""
+        return self.sums + self.width * self.outputs
+
+    @property
     def totals(self) -> int:
         """Where the sums of a chunk are."""
-        return self.sums + self.width * self.outputs
+        return self.kept + self.width * self.factors * self.together
 
     @property
     def frames(self) -> int:
@@ -86,21 +97,24 @@ class Layout(NamedTuple):
         return self.frames + max(self.width * self.frame, self.uniform_frame) + 8
 
 
+MOST_TOGETHER, FACTORS = 16, 2_048  # blocks added up at once, and about how many doubles their factors take
+
+
 def _function(head: str, lines: Sequence[str], internal: bool = False) -> str:
     return "\n".join([f"define {'internal ' * internal}{head} #0 {{", *lines, "}"])
 
 
-def batch(layout: Layout, uniform: Parts, row: Parts, reduce: bool) -> str:
-    """The functions around those of `uniform` and `row`; see their heads."""
-    fill = _Fill(layout, uniform, row, reduce)
+def batch(layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str]) -> str:
+    """The functions around those of `uniform`, `row` and `sums`; see their heads.  Without sums the rows are kept."""
+    fill = _Fill(layout, uniform, row, sums)
     return "\n\n".join([fill.uniform(), fill.row(), fill.gather(), fill.chunk(), fill.run(), fill.some(), fill.total()])
 
 
 class _Fill:
     """The functions of a batch; vectors of `w` doubles."""
 
-    def __init__(self, layout: Layout, uniform: Parts, row: Parts, reduce: bool) -> None:
-        self.at, self.uniform_parts, self.row_parts, self.reduce = layout, uniform, row, reduce
+    def __init__(self, layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str]) -> None:
+        self.at, self.uniform_parts, self.row_parts, self.sums, self.reduce = layout, uniform, row, sums, bool(sums)
         self.w = layout.width
         self.vector = f"<{self.w} x double>"
         self.align = 8 * self.w
@@ -194,8 +208,6 @@ class _Fill:
     def chunk(self) -> str:
         """Rows `low` to `high`; what is left over after whole blocks goes first, so that its idle lanes can be cleared."""
         at, w, vector = self.at, self.w, self.vector
-        given = "ptr %shared, ptr %extra, ptr %block"
-        some = f"i64 %i, ptr %frame"
         clear = [
             f"  %z.at = getelementptr {vector}, ptr %sums, i64 %z",
             f"  store {vector} zeroinitializer, ptr %z.at, align {self.align}",
@@ -233,11 +245,37 @@ class _Fill:
             "  %t.to = getelementptr double, ptr %out, i64 %t",
             f"  store double {sum_of_lanes}, ptr %t.to, align 8",
         ])  # fmt: skip
-        place = ["  %here = getelementptr double, ptr %out, i64 %i"]
+        block = "call void @block(ptr %shared, ptr %extra, ptr %block, ptr {}, i64 {}, ptr %frame)"
+        if self.reduce:
+            rest = [f"  {block.format('%kept', 8 * w)}", *self._summed("1"), *used]
+            rest += self.loop("m", "0", str(at.outputs), "1", idle)
+            whole = self.loop("i", "%low", "%even", str(w * at.together), [
+                f"  %i.most = add i64 %i, {w * at.together}",
+                "  %i.short = icmp slt i64 %i.most, %even",
+                "  %i.end = select i1 %i.short, i64 %i.most, i64 %even",
+                *self.loop("g", "%i", "%i.end", str(w), [
+                    "  call void @gather(ptr %table, ptr %block, i64 %g, i64 %high)",
+                    "  %g.rows = sub i64 %g, %i",
+                    f"  %g.place = mul i64 %g.rows, {at.factors}",
+                    "  %g.at = getelementptr double, ptr %kept, i64 %g.place",
+                    f"  {block.format('%g.at', 8 * w)}",
+                ]),
+                "  %i.rows = sub i64 %i.end, %i",
+                f"  %i.count = udiv i64 %i.rows, {w}",
+                *self._summed("%i.count"),
+            ], "g.done")
+        else:
+            rest = [f"  {block.format('%sums', 8 * w)}", *copied]
+            whole = self.loop("i", "%low", "%even", str(w), [
+                "  call void @gather(ptr %table, ptr %block, i64 %i, i64 %high)",
+                "  %here = getelementptr double, ptr %out, i64 %i",
+                f"  {block.format('%here', '%step')}",
+            ])
         return _function(
-            f"void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr %out, ptr %block)",
+            "void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr %out, ptr %block)",
             [
                 f"  %sums = getelementptr double, ptr %block, i64 {at.sums}",
+                f"  %kept = getelementptr double, ptr %block, i64 {at.kept}",
                 f"  %frame = getelementptr double, ptr %block, i64 {at.frames}",
                 "  %step = shl i64 %n, 3",
                 "  %rows = sub i64 %high, %low",
@@ -248,20 +286,18 @@ class _Fill:
                 "  br i1 %some, label %rest, label %whole",
                 "rest:",
                 "  call void @gather(ptr %table, ptr %block, i64 %even, i64 %high)",
-                f"  call void @block({given}, ptr %sums, i64 {8 * w}, ptr %frame)",
-                *([*used, *self.loop("m", "0", str(at.outputs), "1", idle)] if self.reduce else copied),
+                *rest,
                 "  br label %whole",
                 "whole:",
-                *self.loop("i", "%low", "%even", str(w), [
-                    "  call void @gather(ptr %table, ptr %block, i64 %i, i64 %high)",
-                    *(() if self.reduce else place),
-                    f"  call void @block({given}, ptr {'%sums' if self.reduce else '%here'}, i64 %step, ptr %frame)",
-                ]),
+                *whole,
                 *(totals if self.reduce else ()),
                 "  ret void",
             ],
             internal=True,
-        )  # fmt: skip
+        )
+
+    def _summed(self, count: str) -> list[str]:
+        return [f"  call void @{name}(ptr %kept, ptr %sums, i64 {count})" for name in self.sums]
 
     def _lanes_added(self, value: str) -> tuple[list[str], str]:
         """The sum of the lanes of a vector, halves upon halves."""
@@ -328,7 +364,7 @@ class _Fill:
 
     def some(self) -> str:
         """Chunks until none is left, each taken by its number from a counter that threads share."""
-        place = f"getelementptr double, ptr %out, i64 %first" if self.reduce else "getelementptr double, ptr %out, i64 0"
+        place = "getelementptr double, ptr %out, i64 %first" if self.reduce else "getelementptr double, ptr %out, i64 0"
         return _function(
             "i64 @some(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %size, ptr %out, ptr %block, ptr %counter)",
             [

@@ -18,7 +18,7 @@ from .llvm_emit import LIBRARY, PAIRS, Callback
 
 __all__ = ["Machine", "Module", "collect", "compile_text", "host"]
 
-LONG = 20_000  # lines: beyond them LLVM is asked for less
+LONG = 300_000  # lines: beyond them LLVM is asked for less
 
 _lock = threading.RLock()  # LLVM's objects are not for several threads at once
 
@@ -181,7 +181,7 @@ def compile_text(
             module = binding.parse_assembly(text)
             module.verify()
             target = binding.Target.from_default_triple().create_target_machine(
-                cpu=machine.cpu, features=machine.features, opt=2 if text.count("\n") < LONG else 1, jit=True
+                cpu=machine.cpu, features=machine.features, opt=1 if text.count("\n") < LONG else 0, jit=True
             )
             engine = binding.create_mcjit_compiler(module, target)
             for name, address in addresses.items():

@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .. import ops
@@ -37,7 +38,8 @@ class Guard(NamedTuple):
     line: str
 
 
-class Program(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Program:
     """A straight line of instructions: what `jit` makes of a function, and what `jit(f).program(...)` gives.
 
     >>> from autograd_lite import jit

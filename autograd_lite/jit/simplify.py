@@ -289,7 +289,7 @@ def relax(op: Op, args: tuple[Ref, ...], made: Made) -> New:
     return None
 
 
-COMMUTATIVE = frozenset({ops.add, ops.mul, ops.eq, ops.ne, ops.maximum, ops.minimum})
+COMMUTATIVE = frozenset({ops.add, ops.mul, ops.eq, ops.ne})
 
 
 class _Common:

@@ -22,11 +22,12 @@ from typing import Any
 from ..errors import InputValueError
 from . import llvm_driver, llvm_native
 from .llvm_emit import Emitter, Handle, emit
+from .llvm_sums import Plan, plan, sums
 from .program import Program
 
 __all__ = ["Kernel", "ScalarCode", "batch", "scalar"]
 
-PART = 1_500  # lines of IR in a function, about
+PART = 8_000  # lines of IR in a function, about
 CHUNK, CHUNKS = 1_024, 256  # rows in a chunk at least; chunks at most
 
 _int, _pointer = ctypes.c_int64, ctypes.c_void_p
@@ -167,12 +168,15 @@ class Kernel:
             uniform, once, "uniform", "ptr noalias %in, ptr noalias %out", _scalar_load(once, "%in"), _scalar_store(once), part
         )
         k = Emitter(machine.width, exact=False, fastmath=fastmath, vector=machine.vector)
-        body = emit(
-            llvm_driver.prepared(row), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part
-        )
-        layout = llvm_driver.Layout(machine.width, columns, self.outputs, body.frame, first.frame)
+        row, groups = plan(row) if reduce else Plan(row, ())
+        factors = len(row.outputs) if reduce else 0
+        body = emit(llvm_driver.prepared(row), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
+        added, names = sums(groups, factors, machine.width, fastmath, part) if reduce else ("", ())
+        layout = llvm_driver.Layout(machine.width, columns, self.outputs, factors, body.frame, first.frame)
         self.source = llvm_driver.module(
-            once.declared | k.declared, [first.text, body.text, llvm_driver.batch(layout, first, body, reduce)], machine.width
+            once.declared | k.declared,
+            [first.text, body.text, *[added] * reduce, llvm_driver.batch(layout, first, body, names)],
+            machine.width,
         )
         module = llvm_native.compile_text(
             self.source, machine, once.library | k.library, k.vectors, once.callbacks | k.callbacks
@@ -288,13 +292,11 @@ class Kernel:
             place = k.value(f"getelementptr i8, ptr %out, i64 {offset}")
             k.lines.append(f"  store {k.typed(a)}, ptr {place}, align 8")
 
-        def add(i: int, a: Handle) -> None:
-            place = k.line(f"getelementptr i8, ptr %out, i64 {8 * width * i}")
-            before = k.line(f"load {k.type}, ptr {place}, align {8 * width}")
-            after = k.line(f"fadd {k.flags}{k.type} {before}, {k.written(a)}")
-            k.lines.append(f"  store {k.type} {after}, ptr {place}, align {8 * width}")
+        def pack(i: int, a: Handle) -> None:
+            place = k.value(f"getelementptr i8, ptr %out, i64 {8 * width * i}")
+            k.lines.append(f"  store {k.typed(a)}, ptr {place}, align {8 * width}")
 
-        return add if self.reduce else keep
+        return pack if self.reduce else keep
 
 
 _pools: dict[int, ThreadPoolExecutor] = {}

@@ -173,10 +173,14 @@ def _fixed(thing: Any, inside: tuple[Any, ...]) -> list[Any]:
         items = thing
     elif isinstance(thing, (list, tuple)):
         items = dict(enumerate(thing))
-    elif hasattr(thing, "ravel") and hasattr(thing, "tolist"):
-        items = {"shape": thing.shape, **dict(enumerate(thing.ravel().tolist()))}
+    elif _holds_objects(thing):
+        items = dict(enumerate(thing.ravel().tolist()))
+    elif hasattr(thing, "tobytes") and hasattr(thing, "dtype"):
+        return [type(thing), thing.dtype, thing.shape, thing.tobytes()]
+    elif isinstance(thing, (set, frozenset)):
+        return [type(thing), frozenset(thing)]
     else:
-        return [type(thing), thing]
+        return [type(thing), thing.hex() if thing.__class__ is float else thing]  # nan is not itself
     found: list[Any] = [type(thing), *items]
     for inner in items.values():
         found += _fixed(inner, inside)

@@ -210,6 +210,8 @@ trunc = _flat(
 
 
 def _round(x: float, digits: float) -> float:
+    if not -inf < digits < inf:
+        return nan if digits != digits else x if digits > 0.0 else 0.0 * x
     return float(round(x, int(digits))) if -inf < x < inf else x
 
 

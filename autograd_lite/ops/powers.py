@@ -55,6 +55,8 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> float:
         for c in reversed(terms):
             total = total * log + c
         return total * _pow(x, power)
+    if y != y:
+        return nan
     # at 0 and at inf the limit: the power decides, and where it does not, the highest log that is left
     if (power and (power > 0.0) == (x == 0.0)) or not any(terms):
         return 0.0

@@ -66,7 +66,7 @@ sum = row(
     doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
 )  # fmt: skip
 prod = row(
-    "prod", lambda *items: math.prod(items), _prod_partials, variadic=True, gather=_items("prod"), symbol="Π",
+    "prod", lambda *items: math.prod(items, start=1.0), _prod_partials, variadic=True, gather=_items("prod"), symbol="Π",
     text="prod({all})", latex=r"\prod\left({all}\right)", edges="product of the others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",

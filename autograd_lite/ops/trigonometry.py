@@ -84,7 +84,7 @@ def _unit(x: float, *others: float) -> float:
         return nan if any(map(math.isinf, others)) or any(o != o for o in others) else math.copysign(1.0, x)
     largest = max(map(math.fabs, (x, *others)))
     if not 0.0 < largest < inf:
-        return 0.0 if largest == 0.0 or not any(v != v for v in (x, *others)) else nan
+        return 0.0 if not any(v != v for v in (x, *others)) else nan
     scale = -math.frexp(largest)[1]  # a power of two: exact, and the length neither overflows nor turns denormal
     return math.ldexp(x, scale) / math.hypot(*[math.ldexp(v, scale) for v in (x, *others)])
 
