@@ -39,8 +39,8 @@ ROWS = [
     "cli",
     "__main__",
 ]
-# methods that hand a Value to a module above it, imported when they are called
-UPWARD = {("value", "explain"), ("value", "draw")}
+# what hands its work, or asks, a module above it, imported when it is called
+UPWARD = {("value", "explain"), ("value", "draw"), ("expression", "ops.vocabulary")}
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row.split()}
 
 MODULES = sorted(m.name.removeprefix("autograd_lite.") for m in pkgutil.walk_packages([str(ROOT)], "autograd_lite."))

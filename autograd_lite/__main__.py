@@ -1,0 +1,6 @@
+"""`python -m autograd_lite`: the command line.  Imports `cli`."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

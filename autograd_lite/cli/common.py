@@ -1,0 +1,243 @@
+"""What the commands share: formulas and values as typed, numbers and tables as printed, errors as messages.
+
+Imports typer and rich, `expression`, the vocabulary of `ops`, `value`, `watch` and `errors`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperGroup
+
+from .. import watch
+from ..errors import AutogradError, InputValueError
+from ..expression import Expression, parse
+from ..ops.vocabulary import VOCABULARY
+from ..value import Value
+
+DIGITS = 12  # of a number in a table; JSON has them all
+RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
+
+# -- the application --------------------------------------------------------------------------------------------------
+
+
+class Commands(TyperGroup):
+    """The group of all commands, in which an error of the library is a message and exit status 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with errors_as_messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """What the library or the system refuses is said on stderr, without a traceback, and ends with status 2."""
+    with warnings.catch_warnings():
+        for category in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("always", category)
+        warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
+        try:
+            yield
+        except AutogradError as error:
+            # what is Python's to write, in the command line's words
+            typer.echo("error: " + re.sub(r'errstate\(\w+="ignore"\)', "--ieee", str(error)), err=True)
+            raise typer.Exit(2) from None
+        except BrokenPipeError:  # whoever reads has enough, and typer ends quietly
+            raise
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            typer.echo(f"error: {name}{error.strerror or error}", err=True)
+            raise typer.Exit(2) from None
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"autograd-lite {import_module(__name__.partition('.')[0]).__version__}")
+        raise typer.Exit
+
+
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Exact derivatives of formulas, as typed.
+
+    autograd-lite COMMAND --help shows examples of a command.
+    """
+
+
+# -- what is typed ----------------------------------------------------------------------------------------------------
+
+Formula = Annotated[
+    str,
+    typer.Argument(help="Python's arithmetic on names: (w*x + b - y)**2, sin(x)/x, where(x > 0, x, 0).", show_default=False),
+]
+Pairs = Annotated[
+    list[str] | None, typer.Argument(metavar="NAME=VALUE", help="A number for each name: x=3.5 y=pi/2.", show_default=False)
+]
+Ieee = Annotated[
+    bool, typer.Option("--ieee", help="Let 1/0 be inf and log(-1) nan, where otherwise they are errors.", show_default=False)
+]
+Json = Annotated[
+    bool, typer.Option("--json", help='Print JSON with every digit; nan and inf are the strings "nan", "inf", "-inf".')
+]
+
+
+def read_formula(text: str) -> Expression:
+    """A formula as typed, with the library's functions.
+
+    >>> read_formula("2*x").names
+    ('x',)
+    """
+    return parse(text, VOCABULARY)
+
+
+def read_number(text: str, name: str) -> float:
+    """A number as typed: whatever `float` reads, or a formula without names.
+
+    >>> read_number("-inf", "x"), read_number("pi/2", "x")
+    (-inf, 1.5707963267948966)
+
+    Raises InputValueError for a formula with names, ExpressionError for what is no formula.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    if not text.strip():
+        raise InputValueError(f"{name}= has no value: write {name}=1.5")
+    formula = read_formula(text)
+    if formula.names:
+        raise InputValueError(f"{name}={text} is no number, as it names {formula.names[0]}: write {name}=1.5")
+    with watch.errstate(**RAISING):
+        return float(formula())
+
+
+def read_pairs(pairs: Sequence[str] | None) -> dict[str, float]:
+    """Names and numbers from what was typed as ``name=value``.
+
+    >>> read_pairs(["x=3.5", "y=1/4"])
+    {'x': 3.5, 'y': 0.25}
+
+    Raises InputValueError for anything else, and for a name given twice.
+    """
+    found: dict[str, float] = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        if pair.startswith("--"):
+            raise InputValueError(f"{name} is no option of this command: --help lists them")
+        if not equals or not name.isidentifier():
+            raise InputValueError(f"{pair!r} is no pair NAME=VALUE: write x=1.5, and put quotes around a formula")
+        if name in found:
+            raise InputValueError(f"{name} is given twice, as {found[name]!r} and {text}: give it once")
+        found[name] = read_number(text, name)
+    return found
+
+
+def values_for(formula: Expression, pairs: Sequence[str] | None, command: str) -> dict[str, float]:
+    """A number for each name of a formula, in its order.
+
+    Raises InputValueError naming what is missing, with the command line that has it, or what the formula does not name.
+    """
+    given = read_pairs(pairs)
+    missing = [name for name in formula.names if name not in given]
+    if missing:
+        line = shlex.join(["autograd-lite", command, formula.text, *(pairs or ()), *(f"{name}=1" for name in missing)])
+        raise InputValueError(f"no value for {', '.join(missing)}: give {'each' if missing[1:] else 'it'} one\n  {line}")
+    refuse_unknown(formula, given)
+    return {name: given[name] for name in formula.names}
+
+
+def refuse_unknown(formula: Expression, given: Mapping[str, float]) -> None:
+    """InputValueError for a number whose name the formula has not."""
+    for name in given:
+        if name in formula.constants:
+            raise InputValueError(f"{name} is a constant and takes no value: give the variable another name")
+        if name not in formula.names:
+            its = f"its names are {', '.join(formula.names)}" if formula.names else "it has none"
+            raise InputValueError(f"{name} is no name of the formula {formula}: {its}")
+
+
+def evaluated(formula: Expression, values: Mapping[str, float], ieee: bool) -> tuple[Value, dict[str, Value]]:
+    """The result as a node, and the leaves it comes from under their names; errors where it is no number unless `ieee`.
+
+    >>> root, leaves = evaluated(read_formula("x**2"), {"x": 3.0}, ieee=False)
+    >>> root.data, leaves["x"].name
+    (9.0, 'x')
+    """
+    leaves = {name: Value(x, name) for name, x in values.items()}
+    with watch.errstate(**({} if ieee else RAISING)):
+        root = formula(leaves)
+    root = root if isinstance(root, Value) else Value(root)
+    if root.name is None and "f" not in leaves:
+        root.name = "f"
+    return root, leaves
+
+
+# -- what is printed --------------------------------------------------------------------------------------------------
+
+
+def shown(x: float) -> str:
+    """A number as tables show it; there is no negative zero.
+
+    >>> shown(0.1 + 0.2), shown(-0.0)
+    ('0.3', '0')
+    """
+    return f"{x + 0.0:.{DIGITS}g}"
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+    """A table on stdout, as wide as the terminal or 80 columns at most; the columns in `numbers` stand to the right.
+
+    >>> print_table(("name", "value"), [("x", "2"), ("y", "10")], numbers=(1,))
+    name  value
+    x         2
+    y        10
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(head))
+    for i, title in enumerate(head or [""] * len(rows[0])):
+        table.add_column(title, justify="right" if i in numbers else "left", overflow="fold")
+    for cells in rows:
+        table.add_row(*map(Text, cells))
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    # what pads the last column is of no use to a pipe
+    typer.echo("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
+
+
+def as_json(data: Any) -> str:
+    """Data as JSON, in which numbers that JSON has not are strings.
+
+    >>> as_json({"x": [1.5, math.nan, -math.inf]}).split()
+    ['{', '"x":', '[', '1.5,', '"nan",', '"-inf"', ']', '}']
+    """
+    return json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return data if math.isfinite(data) else str(data)
+    if isinstance(data, Mapping):
+        return {key: _finite(item) for key, item in data.items()}
+    return [_finite(item) for item in data] if isinstance(data, (list, tuple)) else data
+
+
+def width() -> int:
+    """How many columns stdout has; 80 where it is no terminal."""
+    return Console(file=sys.stdout).width

@@ -1,0 +1,257 @@
+"""`autograd-lite grad`: a formula's value and derivatives at a point.  Imports `common`, `latex`, `functional`, `notation`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations_with_replacement
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from .. import functional, notation, texmath
+from ..errors import AutogradError, GradientWarning, InputValueError
+from ..expression import Expression
+from ..value import Value
+from .common import (
+    DIGITS,
+    Formula,
+    Ieee,
+    Json,
+    Pairs,
+    as_json,
+    evaluated,
+    print_table,
+    read_formula,
+    shown,
+    values_for,
+    width,
+)
+from .latex import formula as latex_of
+
+HIGHEST = 8  # order of derivatives; each makes the graph some times larger
+MOST = 500  # derivatives that are worked out
+
+
+def grad(
+    formula: Formula,
+    values: Pairs = None,
+    hessian: Annotated[bool, typer.Option("--hessian", help="All second derivatives too.")] = False,
+    order: Annotated[
+        int | None, typer.Option(help=f"All derivatives up to this order, at most {HIGHEST}.", show_default=False)
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="The chain rule step by step.")] = False,
+    draw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save a picture of the chain rule: .svg .html .dot, with Graphviz .png .pdf.",
+            show_default=False,
+        ),
+    ] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, for amsmath; also of --explain.")] = False,
+    json: Json = False,
+    ieee: Ieee = False,
+) -> None:
+    """The value of a formula and its derivative by each name.
+
+    [bold]Examples[/bold]
+
+    autograd-lite grad "(w*x + b - y)**2" w=0 x=3.5 b=0 y=18
+
+    autograd-lite grad "sin(x)/x" x=pi/4 --order 3
+
+    autograd-lite grad "x**2*y" x=2 y=3 --hessian --json
+
+    autograd-lite grad "sigmoid(w*x + b)" w=2 x=1 b=-1 --explain --draw chain.html
+    """
+    expression = read_formula(formula)
+    point = values_for(expression, values, "grad")
+    _check_order(order, len(point))
+    root, leaves = evaluated(expression, point, ieee)
+    root.backward()
+    found = Found(expression, point, root, {name: leaf.grad for name, leaf in leaves.items()})
+    seconds = _hessian(expression, point) if hessian else None
+    higher = list(_derivatives(expression, point, order)) if order is not None else None
+    if draw is not None:
+        _save(root, expression.text, draw)
+    if json:
+        _print_json(found, seconds, higher, root if explain else None, latex, draw)
+        return
+    if latex:
+        typer.echo("\n".join(_latex(found, seconds, higher)))
+    else:
+        _print_tables(found, seconds, higher)
+    if explain:
+        typer.echo(f"\n{root.explain(format='latex' if latex else 'text')}")
+    if draw is not None:
+        typer.echo(f"\nsaved {draw}")
+
+
+def _save(root: Value, title: str, path: str) -> None:
+    picture = root.draw(title=title)
+    try:
+        picture.save(path)
+    except AutogradError:
+        raise
+    except OSError as error:  # which names a temporary file
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+class Found(NamedTuple):
+    """A formula at a point: its value as a node, and its gradient."""
+
+    expression: Expression
+    point: dict[str, float]
+    root: Value
+    gradient: dict[str, float]
+
+
+class Derivative(NamedTuple):
+    """One derivative by names, each as often as it is differentiated by."""
+
+    by: tuple[str, ...]
+    value: float
+
+
+# -- higher derivatives -----------------------------------------------------------------------------------------------
+
+
+def _check_order(order: int | None, names: int) -> None:
+    if order is None:
+        return
+    if not 1 <= order <= HIGHEST:
+        raise InputValueError(f"--order {order} must be from 1 to {HIGHEST}")
+    count = math.comb(names + order, order) - 1
+    if count > MOST:
+        raise InputValueError(
+            f"--order {order} of {names} names is {count} derivatives, more than {MOST}: lower the order, "
+            f"or put numbers in place of names"
+        )
+
+
+def _hessian(expression: Expression, point: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    if not point:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GradientWarning)  # where(1, 2, x) does not depend on x, and its derivatives are 0
+        found: dict[str, dict[str, float]] = functional.hessian(expression)(dict(point))
+    return found
+
+
+def _derivatives(expression: Expression, point: Mapping[str, float], order: int) -> Iterator[Derivative]:
+    """All derivatives up to an order, by order, each once."""
+    names = list(point)
+    for n in range(order if names else 0):
+        for by in combinations_with_replacement(names, n):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", GradientWarning)
+                gradient = functional.grad(_differentiated(expression, by))(dict(point))
+            for name in names[names.index(by[-1]) if by else 0 :]:
+                yield Derivative((*by, name), gradient[name])
+
+
+def _differentiated(f: Any, by: Sequence[str]) -> Any:
+    """The derivative of a function of a dict of names, as another one."""
+    for name in by:
+        f = _by(f, name)
+    return f
+
+
+def _by(f: Any, name: str) -> Any:
+    def derivative(values: Mapping[str, Any]) -> Any:
+        return functional.grad(f)(values)[name]
+
+    return derivative
+
+
+# -- as text ----------------------------------------------------------------------------------------------------------
+
+
+def _print_tables(
+    found: Found, seconds: dict[str, dict[str, float]] | None, higher: Sequence[Derivative] | None
+) -> None:  # fmt: skip
+    typer.echo(f"{found.expression} = {shown(found.root.data)}")
+    if not found.point:
+        return
+    rows = [(name, shown(x), shown(found.gradient[name])) for name, x in found.point.items()]
+    typer.echo()
+    print_table(("name", "value", "derivative"), rows, numbers=(1, 2))
+    if seconds is not None:
+        typer.echo()
+        _print_matrix(seconds)
+    above = [d for d in higher or () if len(d.by) > 1]
+    if above:
+        typer.echo()
+        print_table(("derivative", "value"), [(_written(d.by), shown(d.value)) for d in above], numbers=(1,))
+
+
+def _print_matrix(seconds: Mapping[str, Mapping[str, float]]) -> None:
+    """The second derivatives as a matrix where it fits, else one a line."""
+    cells = [[name, *(shown(x) for x in row.values())] for name, row in seconds.items()]
+    head = ["second", *seconds]
+    widths = [max(map(len, column)) + 2 for column in zip(head, *cells, strict=True)]
+    if sum(widths) <= width():
+        print_table(head, cells, numbers=range(1, len(head)))
+        return
+    pairs = combinations_with_replacement(seconds, 2)
+    print_table(("derivative", "value"), [(_written(by), shown(seconds[by[0]][by[1]])) for by in pairs], numbers=(1,))
+
+
+def _written(by: Sequence[str]) -> str:
+    """How a derivative is written: ``d³/dx² dy``."""
+    return f"d{_small(len(by))}/" + " ".join(f"d{name}{_small(by.count(name))}" for name in dict.fromkeys(by))
+
+
+def _small(n: int) -> str:
+    return "" if n == 1 else str(n).translate(notation.SUPERSCRIPT)
+
+
+# -- as LaTeX and JSON ------------------------------------------------------------------------------------------------
+
+
+def _latex(found: Found, seconds: dict[str, dict[str, float]] | None, higher: Sequence[Derivative] | None) -> list[str]:
+    """An ``align*`` of the formula, its value and its derivatives."""
+
+    def number(x: float) -> str:
+        return texmath.number(notation.number(x + 0.0, DIGITS))
+
+    top = texmath.name("f")
+    derivatives: dict[tuple[str, ...], float] = {(name,): slope for name, slope in found.gradient.items()}
+    if seconds is not None:
+        derivatives |= {(a, b): seconds[a][b] for a, b in combinations_with_replacement(seconds, 2)}
+    derivatives |= {d.by: d.value for d in higher or ()}
+    rows = [f"{top} &= {latex_of(found.expression)} = {number(found.root.data)}"]
+    for by, x in derivatives.items():
+        power = f"^{{{len(by)}}}" if len(by) > 1 else ""
+        below = " ".join(
+            rf"\partial {texmath.name(name)}" + (f"^{{{by.count(name)}}}" if by.count(name) > 1 else "")
+            for name in dict.fromkeys(by)
+        )
+        rows.append(rf"\frac{{\partial{power} {top}}}{{{below}}} &= {number(x)}")
+    return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]
+
+
+def _print_json(
+    found: Found,
+    seconds: dict[str, dict[str, float]] | None,
+    higher: Sequence[Derivative] | None,
+    explained: Value | None,
+    latex: bool,
+    picture: str | None,
+) -> None:
+    data: dict[str, Any] = {
+        "formula": found.expression.text, "value": found.root.data, "at": found.point, "gradient": found.gradient,
+    }  # fmt: skip
+    if seconds is not None:
+        data["hessian"] = seconds
+    if higher is not None:
+        data["derivatives"] = [{"by": list(d.by), "value": d.value} for d in higher]
+    if explained is not None:
+        data["explanation"] = str(explained.explain())
+    if latex:
+        data["latex"] = latex_of(found.expression)
+    if picture is not None:
+        data["picture"] = picture
+    typer.echo(as_json(data))

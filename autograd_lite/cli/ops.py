@@ -1,0 +1,147 @@
+"""`autograd-lite ops`: the functions that formulas may use, from the op table.  Imports `common`, `notation` and `ops`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+import typer
+
+from .. import graph, notation
+from ..errors import InputValueError
+from ..expression import Function
+from ..ops import REAL, Kink, Op
+from ..ops.vocabulary import VOCABULARY, OfItems
+from ..value import Value
+from .common import Json, as_json, print_table, shown
+
+LETTERS = ("x", "y")  # also of a function of any number of arguments
+
+
+def _names() -> list[str]:
+    return sorted(VOCABULARY.functions)
+
+
+def ops(
+    name: Annotated[
+        str | None, typer.Argument(help="One function, in full.", autocompletion=_names, show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """The functions of formulas: derivatives, domains, conventions at kinks.
+
+    [bold]Examples[/bold]
+
+    autograd-lite ops
+
+    autograd-lite ops tanh
+
+    autograd-lite ops --json
+    """
+    if name is not None and name not in VOCABULARY.functions:
+        near = get_close_matches(name, _names(), 3)
+        repair = f"did you mean {', '.join(near)}?" if near else "autograd-lite ops lists them"
+        raise InputValueError(f"{name!r} is no function of formulas: {repair}")
+    chosen = _names() if name is None else [name]
+    described = [_described(each) for each in chosen]
+    if json:
+        typer.echo(as_json(described if name is None else described[0]))
+    elif name is None:
+        head = ("name", "formula", "derivative", "domain", "kinks: used there")
+        print_table(head, [_cells(d) for d in described])
+    else:
+        _print_one(described[0])
+
+
+# -- a function as data -----------------------------------------------------------------------------------------------
+
+
+def _described(name: str) -> dict[str, Any]:
+    """All that the op table has on a function, written with the letters that its row uses."""
+    function = VOCABULARY.functions[name]
+    call: Any = function.call
+    row = call.row if isinstance(call, OfItems) else call
+    letters = _letters(row, function)
+    leaves = [Value(0.5, letter) for letter in letters]
+    node: Any = call(*leaves)
+    op = node.op
+    places = [next(i for i, a in enumerate(graph.operands(node)) if a is leaf) for leaf in leaves]  # they compare by value
+    names = dict(zip(leaves, letters, strict=True))
+    formula = notation.formula(node, names)
+    names[node] = f"({formula})" if " " in formula and not formula.endswith(")") else formula
+    data = {
+        "name": name,
+        "says": (row.__doc__ or "").split("\n\n")[0].strip(),
+        "arguments": [function.least, function.most],
+        "letters": letters,
+        "formula": formula,
+        "default": dict(zip(letters[function.least :], getattr(row, "defaults", ()), strict=False)),
+        "derivatives": {letter: notation.partial(node, place, names) for letter, place in zip(letters, places, strict=True)},
+        "domain": {},
+        "kinks": [],
+        "conventions": [],
+    }
+    if len(places) == len(graph.operands(node)):  # else it is made of a row, such as degrees of mul, whose places are others
+        pins = [pin for pin in op.pins if all(x - x == 0.0 for x in pin.at)]
+        data["domain"] = {letter: str(d) for letter, d in zip(letters, op.domain, strict=False) if d != REAL}
+        data["kinks"] = [
+            {"where": kink.text, "taken": next((list(p.partials) for p in pins if _holds(kink, p.at)), None)}
+            for kink in op.kinks
+        ]
+        data["conventions"] = [{"at": list(p.at), "value": p.value, "derivatives": list(p.partials)} for p in op.pins]
+    return data
+
+
+def _letters(row: Any, function: Function) -> list[str]:
+    """What a row itself calls its arguments in its rules."""
+    if not isinstance(row, Op) or row.arity is None:
+        return list(LETTERS[: max(function.least, function.most or len(LETTERS))])
+    for rules, before in ((row.partials, 0), (row.products or (), 1)):
+        for rule in rules:
+            if callable(rule) and not isinstance(rule, Op):
+                return list(inspect.signature(rule).parameters)[before : before + row.arity]
+    return list(LETTERS[: row.arity])
+
+
+def _holds(kink: Kink, at: Sequence[float]) -> bool:
+    try:
+        return bool(kink.holds(*at))
+    except (ArithmeticError, ValueError):
+        return False
+
+
+# -- as text ----------------------------------------------------------------------------------------------------------
+
+
+def _cells(data: dict[str, Any]) -> Sequence[str]:
+    derivatives = data["derivatives"]
+    several = len(derivatives) > 1
+    slopes = "\n".join(f"{letter}: {slope}" if several else slope for letter, slope in derivatives.items())
+    domain = "\n".join(f"{letter} in {d}" for letter, d in data["domain"].items())
+    return (data["name"], data["formula"], slopes, domain, "\n".join(map(_kink, data["kinks"])))
+
+
+def _kink(kink: dict[str, Any]) -> str:
+    taken = kink["taken"]
+    return kink["where"] if taken is None else f"{kink['where']}: {', '.join(map(shown, taken))}"
+
+
+def _print_one(data: dict[str, Any]) -> None:
+    least, most = data["arguments"]
+    count = f"{least}" if least == most else f"{least} or more" if most is None else f"{least} to {most}"
+    count += "".join(f"; {letter} is {shown(default)} unless given" for letter, default in data["default"].items())
+    lines = [("arguments", count), ("formula", data["formula"])]
+    lines += [(f"d/d{letter}", slope) for letter, slope in data["derivatives"].items()]
+    lines += [("domain", f"{letter} in {d}") for letter, d in data["domain"].items()]
+    lines += [("no derivative", f"where {kink['where']}") for kink in data["kinks"]]
+    typer.echo(f"{data['name']}: {data['says']}\n")
+    print_table((), lines)
+    if data["conventions"]:
+        rows = [
+            (", ".join(f"{x:.12g}" for x in c["at"]), shown(c["value"]), ", ".join(map(shown, c["derivatives"])))
+            for c in data["conventions"]
+        ]
+        typer.echo()
+        print_table((f"at ({', '.join(data['letters'])})", "value", "derivatives"), rows)

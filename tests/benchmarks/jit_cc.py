@@ -1,0 +1,26 @@
+"""Compiles C at run time for the benchmark of the jit: `shared_library`."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+FLAGS = ("-O3", "-march=native", "-shared", "-fPIC")
+
+
+def shared_library(source: Path) -> Path:
+    """The library that the system's C compiler makes of `source`, in a directory that is removed at exit.
+
+    Raises NotImplementedError where there is no compiler.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise NotImplementedError("no C compiler: cc is not on the PATH")
+    directory = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    library = Path(directory) / f"{source.stem}.so"
+    subprocess.run([compiler, *FLAGS, str(source), "-o", str(library)], check=True)
+    return library
