@@ -18,7 +18,7 @@ ROOT = Path(autograd_lite.__file__).parent
 # from low to high; a module imports only from rows above its own in this table
 ROWS = [
     "errors",
-    "tree parsing watch files",
+    "tree parsing watch files tables",
     "expression",
     "optim",
     "ops.row",

@@ -19,7 +19,8 @@ from . import entries, to_python
 from .columns import Columns, packing, take
 from .scalar import Function, fixed_content
 from .shapes import RefusedError
-from .simplify import simplify, split
+from .simplify import simplify
+from .split import split
 from .trace import trace
 
 EXTRA = "pip install 'autograd-lite[jit]'"
@@ -158,12 +159,8 @@ class Compiled:
             return
         self.program = simplify(found.program, owner.fastmath)
         self.live = found.live
-        width = columns.count
-        self.cut = split(
-            self.program,
-            [False] * len(shared) + [True] * width + [False] * len(found.live),
-            apart=owner.fastmath and owner.reduce is not None,
-        )
+        is_column = [False] * len(shared) + [True] * columns.count + [False] * len(found.live)
+        self.cut = split(self.program, is_column, owner.reduce is not None, owner.fastmath)
         self.kernel, self.source, self.backend = self._kernel(owner.backend)
         self.pack = self._packing()
 
@@ -192,24 +189,18 @@ class Compiled:
         numbers = np.array([*shared, *[leaf._data for leaf in self.live]], dtype=float)
         return self.pack(self.kernel(numbers, columns.arrays, columns.rows, self.rows_of.threads))
 
-    def combined(self, uniform: Sequence[float], by_row: Sequence[Any], rows: int) -> Any:
-        """All outputs from those of the uniform program and those of the row program: sums, or one row for each output."""
+    def combined(self, uniform: Any, by_row: Any, rows: int) -> Any:
+        """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
         import numpy as np
 
-        parts, reduce = self.cut.parts, self.rows_of.reduce
-        own = [row for row, _ in parts if row is not None]
-        found = np.asarray(by_row, dtype=float).reshape(len(own), *(() if reduce else (rows,)))
-        if len(own) == len(parts) and not any(place is not None for _, place in parts):
-            out = found  # row outputs are in the order of all outputs
-        else:
-            out = np.zeros((len(parts), *found.shape[1:]))
-            out[[i for i, (row, _) in enumerate(parts) if row is not None]] = found
-        if reduce == "mean":
-            out = out / rows
+        reduce = self.rows_of.reduce
+        out = np.array(by_row, dtype=float).reshape(-1, *(() if reduce else (rows,)))
         with np.errstate(all="ignore"):
-            for i, (_, place) in enumerate(parts) if rows else ():
-                if place is not None:
-                    out[i] += uniform[place] * rows if reduce == "sum" else uniform[place]
+            if reduce == "mean":
+                out /= rows
+            if self.cut.added and rows:
+                same = np.asarray(uniform[self.cut.given :], dtype=float)
+                out += same * rows if reduce == "sum" else same if reduce else same[:, None]
         return out
 
 
@@ -236,17 +227,21 @@ def _python(compiled: Compiled) -> tuple[Callable[..., Any], str]:
 
 def _numpy(compiled: Compiled) -> tuple[Callable[..., Any], str]:
     """Whole columns at a time."""
+    import numpy as np
+
     from . import to_numpy
 
     cut = compiled.cut
     uniform = to_python.function(cut.uniform)[0]
     is_column = [i >= cut.row.inputs - len(cut.columns) for i in range(cut.row.inputs)]
-    rows_of = to_numpy.compile(cut.row, is_column, reduce=compiled.rows_of.reduce is not None)
+    reduced = compiled.rows_of.reduce is not None
+    rows_of = to_numpy.compile(cut.row, is_column, reduce=reduced)
 
     def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
         numbers = shared.tolist()
         extra = uniform(numbers)
-        return compiled.combined(extra, rows_of([*numbers, *extra, *columns]), rows)
+        by_row = [x if reduced or np.ndim(x) else np.full(rows, x) for x in rows_of([*numbers, *extra, *columns])]
+        return compiled.combined(extra, by_row, rows)
 
     return run, to_numpy.source(cut.row, is_column)
 

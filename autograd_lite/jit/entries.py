@@ -34,6 +34,7 @@ class Held:
     table_at: int
     extra: Any
     extra_at: int
+    added: Any
 
     def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
         import numpy as np
@@ -132,14 +133,14 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
     if reduced:
         lines.append(f"run(held.at, held.table_at, n, held.out_at, held.extra_at, {owner.threads})")
         lines.append("out = held.out / n" if owner.reduce == "mean" else "out = held.out.copy()")
+        if compiled.cut.added:
+            lines.append("out += held.added" if owner.reduce == "mean" else "out += held.added * n")
     else:
         names["empty"] = np.empty
         lines.append(f"out = empty(({outputs}, n))")
         lines.append(f"run(held.at, held.table_at, n, address(out), held.extra_at, {owner.threads})")
-    if any(uniform is not None for _, uniform in compiled.cut.parts):
-        names["combined"] = compiled.combined
-        total = " * n" if owner.reduce == "mean" else ""
-        lines.append(f"out = combined(held.extra, out{total}, n)")
+        if compiled.cut.added:
+            lines.append("out += held.added[:, None]")
     lines.append("give(held)")
     expression = packing(found, reduced, names)
 
@@ -147,6 +148,7 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         held = Held(inputs.count + len(compiled.live), outputs, inputs.views)
         held.table = np.zeros((max(len(compiled.cut.columns), 1), 2), dtype=np.int64)
         held.extra = np.zeros(max(kernel.extra, 1))
+        held.added = held.extra[compiled.cut.given :]
         held.table_at, held.extra_at = address(held.table), address(held.extra)
         return held
 

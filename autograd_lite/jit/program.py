@@ -36,6 +36,7 @@ class Guard(NamedTuple):
     ref: int
     expected: bool
     line: str
+    mark: int = 0  # when it was met: the same in all paths that went alike so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Program:
         ['autograd_lite.program', 1, 1, [['mul', 0, '0x1.0000000000000p+1']], [1], []]
         """
         rows = [[_entered(op), *map(_stored, args)] for op, args in self.instructions]
-        guards = [list(guard) for guard in self.guards]
+        guards = [[guard.ref, guard.expected, guard.line] for guard in self.guards]
         return [FORMAT, VERSION, self.inputs, rows, [*map(_stored, self.outputs)], guards]
 
     @classmethod
@@ -114,7 +115,7 @@ class Program:
                 instructions.append(Instruction(op, tuple(_read(a, number) for a in args)))
             count = inputs + len(instructions)
             marks = [Guard(*guard) for guard in guards]
-            for ref, expected, line in marks:
+            for ref, expected, line, _ in marks:
                 if (ref.__class__, expected.__class__, line.__class__) != (int, bool, str) or not 0 <= ref < count:
                     raise ValueError
             return cls(inputs, tuple(instructions), tuple(_read(a, count) for a in outputs), tuple(marks))
@@ -150,7 +151,7 @@ def _passed(waiting: list[Guard], number: int) -> list[str]:
     """The lines of the guards, last one first in `waiting`, that are decided before value `number` is made."""
     lines = []
     while waiting and waiting[-1].ref < number:
-        ref, expected, line = waiting.pop()
+        ref, expected, line, _ = waiting.pop()
         lines.append(f"assert {'' if expected else 'not '}v{ref}  # {line}")
     return lines
 

@@ -17,8 +17,9 @@ from ..errors import CompilationError, InputValueError, JitWarning, LoweringErro
 from ..tree import Spec, as_float, flatten, unflatten
 from ..value import Value
 from . import entries, to_python
+from .program import Program
 from .shapes import RefusedError, Unpacking, packing
-from .simplify import dead_code, shortened
+from .simplify import simplify
 from .trace import Traced, trace
 
 MOST_PATHS = 64
@@ -40,9 +41,7 @@ class Path:
     """One way through the function: its program, compiled, and the paths that turn off it, by guard."""
 
     def __init__(self, traced: Traced, backend: str, fastmath: bool) -> None:
-        full = shortened(traced.program, fastmath)
-        self.marks = [(guard.ref, guard.expected) for guard in full.guards]  # the same in paths that begin alike
-        self.program = dead_code(full)
+        self.program = simplify(traced.program, fastmath)
         self.live = traced.live
         self.spec = traced.spec
         self.literals = traced.literals
@@ -219,8 +218,7 @@ class Scalar:
                 )
                 return None
             new = self._traced(structure.spec, floats)
-            ref, expected = path.marks[guard]
-            if new is None or new.marks[: guard + 1] != [*path.marks[:guard], (ref, not expected)]:
+            if new is None or not _turns_off(path.program, guard, new.program):
                 structure.full = True
                 warnings.warn(
                     f"jit of {self.name}: the branch at {line} came out differently when the function was run again on the "
@@ -256,6 +254,13 @@ class Scalar:
         """The result for these numbers, at which a guard of `path` does not hold."""
         turn = self._turn(structure, path, guard, floats)
         return self._plain_python(structure, floats) if turn is None else self._follow(structure, turn, floats)
+
+
+def _turns_off(old: Program, guard: int, new: Program) -> bool:
+    """Whether the new program goes the way of the old one up to a guard, and the other way there."""
+    ways = [[(g.mark, g.expected) for g in program.guards[: guard + 1]] for program in (old, new)]
+    mark, expected = ways[0].pop()
+    return ways[1] == [*ways[0], (mark, not expected)]
 
 
 def _outside() -> int:

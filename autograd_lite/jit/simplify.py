@@ -7,8 +7,8 @@ both sides the same double.  Imports `program`, `ops`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from .. import ops
 from ..ops import Op
@@ -29,12 +29,8 @@ def simplify(program: Program, fastmath: bool = False) -> Program:
     v1 = mul(2.0, v0)
     return v1
     """
-    return dead_code(shortened(program, fastmath))
-
-
-def shortened(program: Program, fastmath: bool = False) -> Program:
-    """All passes but the last: what two programs begin with in common, they still begin with in common."""
-    return rewrite(program, fold, reduce_strength, *((relax,) if fastmath else ()), _Common())
+    rules = (fold, reduce_strength, *((relax,) if fastmath else ()), _Common())
+    return dead_code(rewrite(program, *rules))
 
 
 def constant_folding(program: Program) -> Program:
@@ -201,7 +197,7 @@ def _pow(args: tuple[Ref, ...], made: Made) -> New:
 def _pow_derivative(args: tuple[Ref, ...], made: Made) -> New:
     """For a constant y, in the row's own words: ``c * x ** (y - n)`` with c the product of y, y - 1, ..."""
     x, y, n, k = args
-    if not is_constant(y) or not is_constant(n) or k != 0.0 or n < 1.0:
+    if not (is_constant(y) and is_constant(n) and is_constant(k)) or k != 0.0 or n < 1.0:
         return None
     if n == 1.0:
         c = y
@@ -224,8 +220,8 @@ def _where(args: tuple[Ref, ...], made: Made) -> New:
     inner = _of(ops.where, b, made)
     if inner is not None and _one_value(inner[0], c):
         return _new(ops.where, c, a, inner[2])
-    if (inner := _equal_to_zero(c, made)) is not None:  # the complement of a condition
-        return _new(ops.where, inner, b, a)
+    if (negated := _equal_to_zero(c, made)) is not None:  # the complement of a condition
+        return _new(ops.where, negated, b, a)
     return None
 
 
@@ -311,106 +307,3 @@ class _Common:
         if op in COMMUTATIVE and str(operands[0]) > str(operands[1]):
             operands.reverse()
         return (op, *operands)
-
-
-# -- what does not depend on the row ----------------------------------------------------------------------------------
-
-
-class Split(NamedTuple):
-    """A program over shared inputs and columns, cut into what is the same for every row and what is not.
-
-    `uniform` has the shared inputs and gives `extra`; `row` has the shared inputs, then the `extra` values of uniform, then
-    the columns, and gives one number for each of `where_row`.  Output i of the whole is ``row output + uniform output``:
-    `parts[i]` holds the index of each, None where there is no such part.
-    """
-
-    shared: tuple[int, ...]
-    columns: tuple[int, ...]
-    uniform: Program
-    row: Program
-    parts: tuple[tuple[int | None, int | None], ...]
-
-
-def split(program: Program, is_column: Sequence[bool], apart: bool = False) -> Split:
-    """Cut a program in two; `apart` cuts outputs ``row + uniform`` as well, whose sums can be added up apart.
-
-    >>> from autograd_lite import jit
-    >>> program = jit(lambda w, x: (w * w) * x).program(2.0, 3.0)
-    >>> cut = split(program, [False, True], apart=True)
-    >>> print(cut.uniform, cut.row, sep="; ")
-    v1 = mul(v0, v0)
-    return v1; v3 = mul(v1, v2)
-    return v3
-    """
-    first = program.inputs
-    varies = [bool(c) for c in is_column]
-    for _, args in program.instructions:
-        varies.append(any(a.__class__ is int and varies[a] for a in args))
-
-    def depends(ref: Ref) -> bool:
-        return ref.__class__ is int and varies[ref]
-
-    shared = tuple(i for i in range(first) if not is_column[i])
-    columns = tuple(i for i in range(first) if is_column[i])
-    uniform_place: dict[Ref, int] = {old: new for new, old in enumerate(shared)}
-    uniform: list[Instruction] = []
-    for number, (op, args) in enumerate(program.instructions, first):
-        if not varies[number]:
-            uniform_place[number] = len(shared) + len(uniform)
-            uniform.append(Instruction(op, tuple(uniform_place[a] if a.__class__ is int else a for a in args)))
-    exported: dict[int, int] = {}  # value of the uniform program -> which of its outputs it is
-
-    def export(place: int) -> int:
-        return exported.setdefault(place, len(exported))
-
-    pairs: list[tuple[Ref | None, Ref | None]] = []  # of each output, in the old program's values
-    for ref in program.outputs:
-        if not depends(ref):
-            pairs.append((None, ref))
-            continue
-        pair: tuple[Ref | None, Ref | None] = (ref, None)
-        if apart and ref.__class__ is int and ref >= first:
-            op, args = program.instructions[ref - first]
-            if op is ops.add and depends(args[0]) != depends(args[1]):
-                pair = args if depends(args[0]) else args[::-1]  # type: ignore[assignment]
-        pairs.append(pair)
-
-    # what the row program needs, and from there which uniform values it asks for
-    body = [(n, op, args) for n, (op, args) in enumerate(program.instructions, first) if varies[n]]
-    needed = {row for row, _ in pairs if row is not None}
-    for number, _, args in reversed(body):
-        if number in needed:
-            needed.update(a for a in args if a.__class__ is int)
-    body = [entry for entry in body if entry[0] in needed]
-    for _, _, args in body:
-        for a in args:
-            if a.__class__ is int and not varies[a] and uniform_place[a] >= len(shared):
-                export(uniform_place[a])
-    constants: list[Ref] = []
-    parts: list[tuple[int | None, int | None]] = []
-    row_outputs: list[Ref] = []
-    for row, same_for_all in pairs:
-        place = None
-        if same_for_all is not None:
-            place = export(uniform_place[same_for_all]) if same_for_all.__class__ is int else len(constants)
-            if same_for_all.__class__ is not int:
-                constants.append(same_for_all)
-                place = -len(constants)  # found again below, when the number of exported values is known
-        parts.append((None if row is None else len(row_outputs), place))
-        if row is not None:
-            row_outputs.append(row)
-    width = len(exported)
-    parts = [(r, u if u is None or u >= 0 else width - u - 1) for r, u in parts]
-    uniform_program = Program(len(shared), tuple(uniform), (*exported, *constants))
-    base = len(shared) + len(uniform_program.outputs)
-    row_place: dict[Ref, int] = {old: new for new, old in enumerate(shared)}
-    row_place |= {old: base + new for new, old in enumerate(columns)}
-    for old, place in uniform_place.items():
-        if place in exported:
-            row_place.setdefault(old, len(shared) + exported[place])
-    row_instructions = []
-    for k, (number, op, args) in enumerate(body):
-        row_place[number] = base + len(columns) + k
-        row_instructions.append(Instruction(op, tuple(row_place[a] if a.__class__ is int else a for a in args)))
-    row_program = Program(base + len(columns), tuple(row_instructions), tuple(row_place[r] for r in row_outputs))
-    return Split(shared, columns, dead_code(uniform_program), row_program, tuple(parts))

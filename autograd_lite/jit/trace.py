@@ -157,7 +157,7 @@ class Trace:
             instructions.append(Instruction(node.op, args))
             place[id(node)] = number
         results = tuple(ref(out, out._data) if isinstance(out, Value) else as_float(out) for out in outputs)
-        guards = tuple(Guard(place[id(n)], yes, line) for n, yes, line in self.guards)  # type: ignore[arg-type]
+        guards = tuple(Guard(place[id(n)], yes, line, place[id(n)] - first) for n, yes, line in self.guards)  # type: ignore
         return Program(first, tuple(instructions), results, guards), tuple(live.values()), joined
 
 
