@@ -1,18 +1,16 @@
 """The IR around the functions of a program: the module, the call of its parts, and the loops over blocks and chunks of rows.
 
-Imports `llvm_emit`, `program`, `ops`.
+Imports `llvm_emit`, `llvm_sums`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
-from .. import ops
 from .llvm_emit import Parts
-from .program import Instruction, Program
+from .llvm_sums import Layout
 
-__all__ = ["ROW", "Layout", "batch", "module", "prepared", "scalar"]
+__all__ = ["ROW", "batch", "module", "scalar"]
 
 ROW = "ptr noalias %shared, ptr noalias %extra, ptr noalias %columns, ptr noalias %out, i64 %step"
 
@@ -41,63 +39,6 @@ def scalar(parts: Parts) -> str:
         else:
             lines.append(f"  call void @{name}(ptr %in, ptr %out, ptr %frame)")
     return _function("i64 @run(ptr %in, ptr %out, ptr %frame)", ["entry:", *lines, "  ret i64 -1"])
-
-
-def prepared(program: Program) -> Program:
-    """The program with the step of relu taken from its result, which is kept anyway: one value less to keep."""
-    relus: dict[int, int] = {}
-    instructions = []
-    for number, (op, args) in enumerate(program.instructions, program.inputs):
-        if op is ops.relu and args[0].__class__ is int:
-            relus[args[0]] = number  # type: ignore[index]
-        elif op is ops.heaviside and args[0].__class__ is int and args[0] in relus and args[1:] == (0.0,):
-            args = (relus[args[0]], args[1])  # type: ignore[index]
-        instructions.append(Instruction(op, args))
-    return Program(program.inputs, tuple(instructions), program.outputs, program.guards)
-
-
-class Layout(NamedTuple):
-    """The sizes of a batch, and where in the scratch memory of a thread its parts are, in doubles."""
-
-    width: int
-    columns: int
-    outputs: int
-    factors: int  # vectors that a block of rows keeps to be added up
-    frame: int  # values of a row
-    uniform_frame: int
-
-    @property
-    def together(self) -> int:
-        """How many blocks are added up at once."""
-        return max(1, min(MOST_TOGETHER, FACTORS // max(1, self.width * self.factors)))
-
-    @property
-    def sums(self) -> int:
-        """Where the sums of each lane are, or the rows left over; before it the columns of a block."""
-        return self.width * self.columns
-
-    @property
-    def kept(self) -> int:
-        """Where the factors of some blocks are."""
-        return self.sums + self.width * self.outputs
-
-    @property
-    def totals(self) -> int:
-        """Where the sums of a chunk are."""
-        return self.kept + self.width * self.factors * self.together
-
-    @property
-    def frames(self) -> int:
-        """Where the frame is, of a row and of `uniform`, which are not used at once."""
-        return self.totals + -(-self.outputs // 8) * 8
-
-    @property
-    def size(self) -> int:
-        """All of it."""
-        return self.frames + max(self.width * self.frame, self.uniform_frame) + 8
-
-
-MOST_TOGETHER, FACTORS = 16, 2_048  # blocks added up at once, and about how many doubles their factors take
 
 
 def _function(head: str, lines: Sequence[str], internal: bool = False) -> str:
@@ -153,7 +94,7 @@ class _Fill:
             picked += [
                 f"  %b{lane} = mul i64 %stride, {lane}",
                 f"  %p{lane} = getelementptr i8, ptr %from, i64 %b{lane}",
-                f"  %x{lane} = load double, ptr %p{lane}, align 8",
+                f"  %x{lane} = load double, ptr %p{lane}, align 1",
                 f"  %y{lane} = insertelement {vector} {packed}, double %x{lane}, i64 {lane}",
             ]
             packed = f"%y{lane}"
@@ -173,7 +114,7 @@ class _Fill:
             "  %unit = icmp eq i64 %stride, 8",
             "  br i1 %unit, label %together, label %apart",
             "together:",
-            f"  %all = load {vector}, ptr %from, align 8",
+            f"  %all = load {vector}, ptr %from, align 1",
             f"  store {vector} %all, ptr %to, align {self.align}",
             "  br label %column",
             "apart:",
@@ -186,7 +127,7 @@ class _Fill:
                 "  %row = select i1 %after, i64 %lane, i64 %most",
                 "  %ahead = mul i64 %row, %stride",
                 "  %source = getelementptr i8, ptr %from, i64 %ahead",
-                "  %one = load double, ptr %source, align 8",
+                "  %one = load double, ptr %source, align 1",
                 "  %target = getelementptr double, ptr %to, i64 %lane",
                 "  store double %one, ptr %target, align 8",
             ]),
@@ -249,28 +190,47 @@ class _Fill:
         if self.reduce:
             rest = [f"  {block.format('%kept', 8 * w)}", *self._summed("1"), *used]
             rest += self.loop("m", "0", str(at.outputs), "1", idle)
-            whole = self.loop("i", "%low", "%even", str(w * at.together), [
-                f"  %i.most = add i64 %i, {w * at.together}",
-                "  %i.short = icmp slt i64 %i.most, %even",
-                "  %i.end = select i1 %i.short, i64 %i.most, i64 %even",
-                *self.loop("g", "%i", "%i.end", str(w), [
-                    "  call void @gather(ptr %table, ptr %block, i64 %g, i64 %high)",
-                    "  %g.rows = sub i64 %g, %i",
-                    f"  %g.place = mul i64 %g.rows, {at.factors}",
-                    "  %g.at = getelementptr double, ptr %kept, i64 %g.place",
-                    f"  {block.format('%g.at', 8 * w)}",
-                ]),
-                "  %i.rows = sub i64 %i.end, %i",
-                f"  %i.count = udiv i64 %i.rows, {w}",
-                *self._summed("%i.count"),
-            ], "g.done")
+            whole = self.loop(
+                "i",
+                "%low",
+                "%even",
+                str(w * at.together),
+                [
+                    f"  %i.most = add i64 %i, {w * at.together}",
+                    "  %i.short = icmp slt i64 %i.most, %even",
+                    "  %i.end = select i1 %i.short, i64 %i.most, i64 %even",
+                    *self.loop(
+                        "g",
+                        "%i",
+                        "%i.end",
+                        str(w),
+                        [
+                            "  call void @gather(ptr %table, ptr %block, i64 %g, i64 %high)",
+                            "  %g.rows = sub i64 %g, %i",
+                            f"  %g.place = mul i64 %g.rows, {at.factors}",
+                            "  %g.at = getelementptr double, ptr %kept, i64 %g.place",
+                            f"  {block.format('%g.at', 8 * w)}",
+                        ],
+                    ),
+                    "  %i.rows = sub i64 %i.end, %i",
+                    f"  %i.count = udiv i64 %i.rows, {w}",
+                    *self._summed("%i.count"),
+                ],
+                "g.done",
+            )
         else:
             rest = [f"  {block.format('%sums', 8 * w)}", *copied]
-            whole = self.loop("i", "%low", "%even", str(w), [
-                "  call void @gather(ptr %table, ptr %block, i64 %i, i64 %high)",
-                "  %here = getelementptr double, ptr %out, i64 %i",
-                f"  {block.format('%here', '%step')}",
-            ])
+            whole = self.loop(
+                "i",
+                "%low",
+                "%even",
+                str(w),
+                [
+                    "  call void @gather(ptr %table, ptr %block, i64 %i, i64 %high)",
+                    "  %here = getelementptr double, ptr %out, i64 %i",
+                    f"  {block.format('%here', '%step')}",
+                ],
+            )
         return _function(
             "void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr %out, ptr %block)",
             [
@@ -347,7 +307,7 @@ class _Fill:
             ]),
         ]  # fmt: skip
         return _function(
-            "i64 @run(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %size, ptr %out, ptr %block, ptr %unused)",
+            "i64 @run(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %size, ptr %out, ptr %block)",
             [
                 f"  %totals = getelementptr double, ptr %block, i64 {at.totals}",
                 f"  %frame = getelementptr double, ptr %block, i64 {at.frames}",

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ..ops import Op
+from .llvm_schedule import OPERANDS, arranged
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 from .program import Program, Ref, written
 
@@ -27,16 +28,16 @@ FASTMATH = "reassoc contract arcp nsz afn "
 
 
 class Callback(NamedTuple):
-    """A row's own Python function, called with `count` arguments for `width` rows at once."""
+    """A row's own Python function, called with `arity` arguments for `width` rows at once."""
 
     op: Op
-    count: int
+    arity: int
     width: int
 
     @property
     def symbol(self) -> str:
         """The name under which the module calls it."""
-        return f"python_{self.op.name}_{self.count}_{self.width}"
+        return f"python_{self.op.name}_{self.arity}_{self.width}"
 
 
 class Emitter:
@@ -59,6 +60,7 @@ class Emitter:
         self.made: dict[str, str] = {}  # what has been computed already, by its text
         self.conditions: dict[str, str] = {}  # number(c) -> c
         self.count = 0
+        self.steps = 0  # lines that compute something, in this function
         self.declared: dict[str, str] = {}  # functions from outside, and helpers of this module: name -> IR
         self.library: set[str] = set()  # scalar functions of the C library that are called
         self.vectors: set[str] = set()  # and those of the vector library
@@ -66,13 +68,14 @@ class Emitter:
 
     def restart(self) -> None:
         """Begin another function: nothing is known there."""
-        self.lines, self.made, self.conditions = [], {}, {}
+        self.lines, self.made, self.conditions, self.steps = [], {}, {}, 0
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
     def line(self, text: str) -> str:
         """A new value, even where the same text was written before."""
         self.count += 1
+        self.steps += not text.startswith(OPERANDS)
         name = f"%t{self.count}"
         self.lines.append(f"  {name} = {text}")
         return name
@@ -87,7 +90,7 @@ class Emitter:
     def written(self, a: Handle) -> str:
         """An operand: a name, or a constant in hexadecimal, one for each row."""
         if a.__class__ is str:
-            return a  # type: ignore[return-value]
+            return a
         bits = f"0x{struct.unpack('<Q', struct.pack('<d', a))[0]:016X}"
         return bits if self.width == 1 else f"<{', '.join([f'double {bits}'] * self.width)}>"
 
@@ -106,14 +109,14 @@ class Emitter:
 
     def truth(self, a: Handle) -> str:
         """Whether a number is not 0; nan is true."""
-        known = self.conditions.get(a)  # type: ignore[arg-type]
+        known = self.conditions.get(a) if isinstance(a, str) else None
         return known if known is not None else self.value(f"fcmp une {self.typed(a)}, {self.written(0.0)}")
 
     def number(self, c: str) -> Handle:
         """1.0 where a condition holds, else 0.0."""
         result = self.select(c, 1.0, 0.0)
         assert result.__class__ is str
-        self.conditions[result] = c  # type: ignore[index]
+        self.conditions[result] = c
         return result
 
     def select(self, c: str, a: Handle, b: Handle) -> Handle:
@@ -187,7 +190,6 @@ class Emitter:
         self.declared[target] = f"declare {self.type} @{target}({', '.join([self.type] * len(args))})"
         return self.value(f"call {self.type} @{target}({', '.join(map(self.typed, args))})")
 
-
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The words that are alike: each a line of IR, or a call."""
         if (word := INSTRUCTIONS.get(name)) is not None:
@@ -226,7 +228,7 @@ def emit(
     store: Callable[[int, Handle], None],
     limit: int,
 ) -> Parts:
-    """Write a program as functions ``name0``, ``name1``, ... of about `limit` lines each.
+    """Write a program as functions ``name0``, ``name1``, ... of about `limit` steps each.
 
     Args:
         load: gives input i, by writing lines.
@@ -256,7 +258,7 @@ class _Cutting:
         self.outputs: dict[int, list[int]] = {}
         for i, ref in enumerate(program.outputs):
             if ref.__class__ is int and ref >= program.inputs:
-                self.outputs.setdefault(ref, []).append(i)  # type: ignore[arg-type]
+                self.outputs.setdefault(ref, []).append(i)
         self.constants: dict[int, float] = {}
         self.handles: dict[int, str] = {}
         self.made: list[int] = []  # the values of this function
@@ -279,7 +281,7 @@ class _Cutting:
         for number, (_, args) in enumerate(self.program.instructions, self.program.inputs):
             for a in args:
                 if a.__class__ is int:
-                    last[a] = number  # type: ignore[index]
+                    last[a] = number
         for number, guards in self.checks.items():
             for i in guards:
                 ref = self.program.guards[i].ref
@@ -293,8 +295,10 @@ class _Cutting:
             self._check(number)
         final = program.inputs + len(program) - 1
         for number, (op, args) in enumerate(program.instructions, program.inputs):
-            k.lines.append(f"  ; v{number} = {op.name}({', '.join(map(written, args))})")
+            before = len(k.lines)
             result = lower(op)(k, *map(self._get, args))
+            if len(k.lines) > before:
+                k.lines[-1] += f"  ; v{number} = {op.name}({', '.join(map(written, args))})"
             if result.__class__ is float:
                 self.constants[number] = result
             else:
@@ -304,11 +308,12 @@ class _Cutting:
                 self.store(i, result)
             if number in self.checks:
                 self._check(number)
-            if len(k.lines) >= self.limit and number < final:
+            if k.steps >= self.limit and number < final:
                 self._cut(number)
         for i, ref in enumerate(program.outputs):
             if ref.__class__ is float or ref < program.inputs:
                 self.store(i, self._get(ref))
+        self._arrange()
         self._close()
         names = tuple(f"{self.name}{i}" for i in range(len(self.functions)))
         return Parts("\n\n".join(self.functions), names, self.frame, bool(program.guards))
@@ -318,13 +323,13 @@ class _Cutting:
             return ref
         assert ref.__class__ is int
         if ref < self.program.inputs:
-            return self.load(ref)  # type: ignore[arg-type]
-        if (constant := self.constants.get(ref)) is not None:  # type: ignore[call-overload]
-            return constant  # type: ignore[no-any-return]
-        name = self.handles.get(ref)  # type: ignore[call-overload]
+            return self.load(ref)
+        if (constant := self.constants.get(ref)) is not None:
+            return constant
+        name = self.handles.get(ref)
         if name is None:
-            name = self.handles[ref] = self.k.line(f"load {self.k.type}, ptr {self._slot(self.slots[ref])}, align 8")  # type: ignore[index]
-        return name  # type: ignore[no-any-return]
+            name = self.handles[ref] = self.k.line(f"load {self.k.type}, ptr {self._slot(self.slots[ref])}, align 8")
+        return name
 
     def _slot(self, slot: int) -> str:
         return self.k.value(f"getelementptr i8, ptr %frame, i64 {slot * 8 * self.k.width}")
@@ -339,6 +344,7 @@ class _Cutting:
 
     def _cut(self, number: int) -> None:
         """Close the function after a value; what is needed later goes to the frame."""
+        self._arrange()
         for old in [v for v in self.slots if self.last[v] <= number]:
             self.free.append(self.slots.pop(old))
         for v in self.made:
@@ -352,6 +358,10 @@ class _Cutting:
         self._close()
         self.handles, self.made = {}, []
         self.k.restart()
+
+    def _arrange(self) -> None:
+        if self.k.width > 1:  # over rows; scalar code is short, or compiled to be called once
+            self.k.lines = arranged(self.k.lines)
 
     def _close(self) -> None:
         name = f"{self.name}{len(self.functions)}"

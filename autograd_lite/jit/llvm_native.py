@@ -1,6 +1,6 @@
 """LLVM IR text made into machine code: what this machine has, the functions modules may call, and the compiler.
 
-Needs llvmlite, of the extra `jit`, which is imported when code is compiled.  Imports `llvm_emit`, `errors`.
+Needs llvmlite, of the extra `jit`, which is imported when code is compiled.  Imports `llvm_emit`, `lowering`, `errors`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import CompilationError, MissingPackageError
-from .llvm_emit import LIBRARY, PAIRS, Callback
+from .llvm_emit import LIBRARY, Callback
+from .lowering import PAIRS
 
 __all__ = ["Machine", "Module", "collect", "compile_text", "host"]
 
@@ -41,9 +42,11 @@ class Machine(NamedTuple):
 def llvmlite() -> Any:
     """The package's binding, ready for this machine."""
     try:
-        import llvmlite.binding as binding
+        import llvmlite.binding as binding  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
-        raise MissingPackageError("machine code needs llvmlite, which is not installed: pip install 'autograd-lite[jit]'") from None
+        raise MissingPackageError(
+            "machine code needs llvmlite, which is not installed: pip install 'autograd-lite[jit]'"
+        ) from None
     return _initialized(binding)
 
 
@@ -56,14 +59,13 @@ def _initialized(binding: Any) -> Any:
 
 @functools.cache
 def host(without: str = "") -> Machine:
-    """This machine, as if it did not have the instructions named in `without`: "avx512f"."""
+    """This machine, as if it had no instructions whose names begin with `without`: "avx512"."""
     binding = llvmlite()
     try:
         found = dict(binding.get_host_cpu_features())
     except RuntimeError:
         found = {}
-    for name in [f for f in found if without and f.startswith(without[:6])]:
-        found[name] = False
+    found |= {name: False for name in found if without and name.startswith(without)}
     features = ",".join(f"{'+' if there else '-'}{name}" for name, there in sorted(found.items()))
     cpu = binding.get_host_cpu_name() if not without else ""
     width = 8 if found.get("avx512f") and found.get("avx512dq") else 4
@@ -187,6 +189,6 @@ def compile_text(
             for name, address in addresses.items():
                 engine.add_global_mapping(module.get_function(name), address)
             engine.finalize_object()
-        except (RuntimeError, NameError, OSError) as error:
+        except (RuntimeError, OSError) as error:
             raise CompilationError(f"LLVM cannot compile this program: {str(error).strip().splitlines()[0]}") from error
     return Module(engine, kept)

@@ -1,71 +1,60 @@
-"""How the rows of a batch are added up: the outputs of a row are not added one by one, but their factors are kept.
+"""The memory of a batch, and the functions that add up its rows from the factors that `llvm_prepare.plan` keeps.
 
-A gradient of many weights is made of products: d * h for each neuron's d and each of its inputs h.  A row's program keeps
-the distinct factors of a few blocks of rows; then each factor is multiplied with all its partners, block after block, while
-the sums stay in registers.  Every sum takes the same terms in the same order as if it had been added to row by row.
-Imports `llvm_emit`, `program`, `simplify`, `ops`.
+Imports `llvm_emit`, `llvm_prepare`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .. import ops
 from .llvm_emit import FASTMATH
-from .program import Program, Ref
-from .simplify import dead_code
+from .llvm_prepare import Group
 
-__all__ = ["Group", "Plan", "plan", "sums"]
+__all__ = ["Layout", "sums"]
 
-TOGETHER = 16  # sums that stay in registers at once
-
-
-class Group(NamedTuple):
-    """Sums that share a factor: sum `k` takes factor times partner, or the factor itself where the partner is None."""
-
-    factor: int
-    items: tuple[tuple[int, int | None], ...]
+MOST_TOGETHER, FACTORS = 16, 2_048  # blocks added up at once, and how many doubles their factors may take: 16 kB of cache
 
 
-class Plan(NamedTuple):
-    """A program whose outputs are the factors, and what is added up of them."""
+class Layout(NamedTuple):
+    """The sizes of a batch, and where in the scratch memory of a thread its parts are, in doubles."""
 
-    program: Program
-    groups: tuple[Group, ...]
+    width: int
+    columns: int
+    outputs: int
+    factors: int  # vectors that a block of rows keeps to be added up
+    frame: int  # values of a row
+    uniform_frame: int
 
+    @property
+    def together(self) -> int:
+        """How many blocks are added up at once."""
+        return max(1, min(MOST_TOGETHER, FACTORS // max(1, self.width * self.factors)))
 
-def plan(program: Program) -> Plan:
-    """Take the last multiplication of each output apart, where nothing else needs its result.
+    @property
+    def sums(self) -> int:
+        """Where the sums of each lane are, or the rows left over; before it the columns of a block."""
+        return self.width * self.columns
 
-    >>> from autograd_lite.jit.program import Instruction
-    >>> taken = plan(Program(2, (Instruction(ops.mul, (0, 1)),), (2, 0)))
-    >>> taken.program.outputs, taken.groups
-    ((0, 1), (Group(factor=0, items=((0, 1), (1, None))),))
-    """
-    used = {a for _, args in program.instructions for a in args if a.__class__ is int}
-    products: list[tuple[Ref, Ref | None]] = []
-    for ref in program.outputs:
-        product: tuple[Ref, Ref | None] = (ref, None)
-        if ref.__class__ is int and ref >= program.inputs and ref not in used:
-            op, args = program.instructions[ref - program.inputs]  # type: ignore[operator]
-            if op is ops.mul:
-                product = (args[0], args[1])
-        products.append(product)
-    count = Counter(ref for product in products for ref in product if ref is not None)
-    places: dict[Ref, int] = {}
-    shared: dict[int, list[tuple[int, int | None]]] = {}
-    for k, (a, b) in enumerate(products):
-        if b is not None and count[b] > count[a]:
-            a, b = b, a
-        place, partner = (None if ref is None else places.setdefault(ref, len(places)) for ref in (a, b))
-        assert place is not None
-        shared.setdefault(place, []).append((k, partner))
-    groups = [
-        Group(place, tuple(items[i : i + TOGETHER])) for place, items in shared.items() for i in range(0, len(items), TOGETHER)
-    ]
-    return Plan(dead_code(Program(program.inputs, program.instructions, tuple(places))), tuple(groups))
+    @property
+    def kept(self) -> int:
+        """Where the factors of some blocks are."""
+        return self.sums + self.width * self.outputs
+
+    @property
+    def totals(self) -> int:
+        """Where the sums of a chunk are."""
+        return self.kept + self.width * self.factors * self.together
+
+    @property
+    def frames(self) -> int:
+        """Where the frame is, of a row and of `uniform`, which are not used at once."""
+        return self.totals + -(-self.outputs // 8) * 8
+
+    @property
+    def size(self) -> int:
+        """All of it."""
+        return self.frames + max(self.width * self.frame, self.uniform_frame) + 8
 
 
 def sums(groups: Sequence[Group], factors: int, width: int, fastmath: bool, limit: int) -> tuple[str, tuple[str, ...]]:
@@ -76,7 +65,7 @@ def sums(groups: Sequence[Group], factors: int, width: int, fastmath: bool, limi
 
     def close() -> None:
         head = f"define internal void @sums{len(functions)}(ptr noalias %factors, ptr noalias %sums, i64 %count) #0 {{"
-        functions.append("\n".join([head, "  br label %before0", *lines, "  ret void", "}"]))
+        functions.append("\n".join([head, "  br label %before0", *lines, f"before{number}:", "  ret void", "}"]))
         lines.clear()
 
     number = 0
@@ -113,12 +102,10 @@ def sums(groups: Sequence[Group], factors: int, width: int, fastmath: bool, limi
         for k, _ in group.items:
             lines.append(f"  store {vector} %new{k}, ptr %at{k}, align {size}")
         number += 1
+        lines.append(f"  br label %before{number}")
         if len(lines) >= limit:
             close()
             number = 0
-        else:
-            lines.append(f"  br label %before{number}")
     if lines or not functions:
-        lines.append(f"before{number}:") if number or not lines else None
         close()
     return "\n\n".join(functions), tuple(f"sums{i}" for i in range(len(functions)))

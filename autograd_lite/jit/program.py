@@ -94,7 +94,7 @@ class Program:
         ['autograd_lite.program', 1, 1, [['mul', 0, '0x1.0000000000000p+1']], [1], []]
         """
         rows = [[_entered(op), *map(_stored, args)] for op, args in self.instructions]
-        guards = [[guard.ref, guard.expected, guard.line] for guard in self.guards]
+        guards = [list(guard) for guard in self.guards]
         return [FORMAT, VERSION, self.inputs, rows, [*map(_stored, self.outputs)], guards]
 
     @classmethod
@@ -115,8 +115,8 @@ class Program:
                 instructions.append(Instruction(op, tuple(_read(a, number) for a in args)))
             count = inputs + len(instructions)
             marks = [Guard(*guard) for guard in guards]
-            for ref, expected, line, _ in marks:
-                if (ref.__class__, expected.__class__, line.__class__) != (int, bool, str) or not 0 <= ref < count:
+            for guard in marks:
+                if [x.__class__ for x in guard] != [int, bool, str, int] or not 0 <= guard.ref < count:
                     raise ValueError
             return cls(inputs, tuple(instructions), tuple(_read(a, count) for a in outputs), tuple(marks))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):

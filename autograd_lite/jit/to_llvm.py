@@ -15,19 +15,20 @@ import os
 import struct
 import threading
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from ..errors import InputValueError
 from . import llvm_driver, llvm_native
 from .llvm_emit import Emitter, Handle, emit
-from .llvm_sums import Plan, plan, sums
+from .llvm_prepare import Plan, plan, prepared, shortened
+from .llvm_sums import Layout, sums
 from .program import Program
 
 __all__ = ["Kernel", "ScalarCode", "batch", "scalar"]
 
-PART = 8_000  # lines of IR in a function, about
+PART = 2_000  # steps in a function, about: the net of 337 weights takes 1,500 and would lose a tenth in two functions
 CHUNK, CHUNKS = 1_024, 256  # rows in a chunk at least; chunks at most
 
 _int, _pointer = ctypes.c_int64, ctypes.c_void_p
@@ -36,14 +37,11 @@ _int, _pointer = ctypes.c_int64, ctypes.c_void_p
 def scalar(program: Program, fastmath: bool = False, *, part: int = PART) -> ScalarCode:
     """A program as machine code for one call at a time, with the bits of the rows' own functions unless `fastmath`.
 
-    >>> from autograd_lite import ops
-    >>> from autograd_lite.jit.program import Instruction
-    >>> code = scalar(Program(2, (Instruction(ops.mul, (0, 1)),), (2,)))     # doctest: +SKIP
-    >>> code([3.0, 4.0])                                                     # doctest: +SKIP
-    (12.0,)
+        code = scalar(Program(2, (Instruction(ops.mul, (0, 1)),), (2,)))
+        code([3.0, 4.0])                                                    # (12.0,)
 
     Args:
-        part: how many lines of IR go into one function: the time to compile grows with the program's length, not faster.
+        part: how many steps go into one function: the time to compile grows with the program's length, not faster.
 
     Raises CompilationError, LoweringError for a user's own op, MissingPackageError without llvmlite.
     """
@@ -59,14 +57,15 @@ class ScalarCode:
     """
 
     def __init__(self, program: Program, fastmath: bool, part: int) -> None:
+        program = shortened(program)
         k = Emitter(1, exact=True, fastmath=fastmath)
         parts = emit(program, k, "part", "ptr noalias %in, ptr noalias %out", _scalar_load(k, "%in"), _scalar_store(k), part)
         self.source = llvm_driver.module(k.declared, [parts.text, llvm_driver.scalar(parts)], 1)
         self.frame = parts.frame
         machine = llvm_native.host()
         module = llvm_native.compile_text(self.source, machine, k.library, (), k.callbacks)
-        self.run = module.function("run", _pointer, _pointer, _pointer)
-        self._calls_back = bool(k.callbacks)
+        run = module.function("run", _pointer, _pointer, _pointer)
+        self.run = _collecting(run) if k.callbacks else run
         self._inputs, self._outputs = struct.Struct(f"{program.inputs}d"), struct.Struct(f"{len(program.outputs)}d")
         self._pool: deque[tuple[Any, int, int, int]] = deque()  # buffers of no call at the moment
 
@@ -87,8 +86,6 @@ class ScalarCode:
         guard: int = self.run(base, out, frame)
         result = guard if guard >= 0 else self._outputs.unpack_from(memory, out - base)
         self._pool.append(entry)
-        if self._calls_back:
-            llvm_native.collect()
         return result
 
     def _buffer(self) -> tuple[Any, int, int, int]:
@@ -96,6 +93,17 @@ class ScalarCode:
         memory = ctypes.create_string_buffer(sum(sizes) + 1)
         base = ctypes.addressof(memory)
         return memory, base, base + sizes[0], base + sizes[0] + sizes[1]
+
+
+def _collecting(run: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of machine code that raises what the rows it calls back have raised."""
+
+    def collecting(*args: int) -> Any:
+        result = run(*args)
+        llvm_native.collect()
+        return result
+
+    return collecting
 
 
 def _scalar_load(k: Emitter, source: str, first: int = 0) -> Any:
@@ -135,7 +143,7 @@ def batch(
         columns: how many columns there are.
         reduce: add the rows up, rather than keep them.
         fastmath: allow LLVM to reorder and to fuse.
-        part: how many lines of IR go into one function.
+        part: how many steps go into one function.
         machine: what to compile for; this machine unless given.
 
     Raises CompilationError, LoweringError for a user's own op, MissingPackageError without llvmlite.
@@ -165,14 +173,21 @@ class Kernel:
         assert row.inputs == self.shared + self.extra + columns, (row.inputs, self.shared, self.extra, columns)
         once = Emitter(1, exact=True, fastmath=fastmath)
         first = emit(
-            uniform, once, "uniform", "ptr noalias %in, ptr noalias %out", _scalar_load(once, "%in"), _scalar_store(once), part
+            shortened(uniform),
+            once,
+            "uniform",
+            "ptr noalias %in, ptr noalias %out",
+            _scalar_load(once, "%in"),
+            _scalar_store(once),
+            part,
         )
         k = Emitter(machine.width, exact=False, fastmath=fastmath, vector=machine.vector)
+        row = shortened(row)
         row, groups = plan(row) if reduce else Plan(row, ())
         factors = len(row.outputs) if reduce else 0
-        body = emit(llvm_driver.prepared(row), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
+        body = emit(prepared(row), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
         added, names = sums(groups, factors, machine.width, fastmath, part) if reduce else ("", ())
-        layout = llvm_driver.Layout(machine.width, columns, self.outputs, factors, body.frame, first.frame)
+        layout = Layout(machine.width, columns, self.outputs, factors, body.frame, first.frame)
         self.source = llvm_driver.module(
             once.declared | k.declared,
             [first.text, body.text, *[added] * reduce, llvm_driver.batch(layout, first, body, names)],
@@ -181,13 +196,13 @@ class Kernel:
         module = llvm_native.compile_text(
             self.source, machine, once.library | k.library, k.vectors, once.callbacks | k.callbacks
         )
-        self._run = module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 3)
+        self._run = module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 2)
         self._uniform = module.function("uniform", *[_pointer] * 3)
         self._some = module.function("some", *[_pointer] * 3, _int, _int, *[_pointer] * 3)
         self._total = module.function("total", _pointer, _int, _pointer)
         self._size = layout.size
         self._calls_back = bool(once.callbacks or k.callbacks)
-        self._pool: deque[tuple[Any, int, int]] = deque()
+        self._pool: deque[tuple[Any, int]] = deque()
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
@@ -202,18 +217,15 @@ class Kernel:
             extra: where the outputs of `uniform` go, a double each.
             threads: how many threads share the rows; the calling one is among them.
         """
-        size = CHUNK if rows <= CHUNK * CHUNKS else -(-rows // CHUNKS + -8) // 8 * 8
+        size = max(CHUNK, -(-rows // (8 * CHUNKS)) * 8)
         if threads > 1 and rows > size:
             self._shared_out(shared, table, rows, size, out, extra, threads)
         else:
-            try:
-                entry = self._pool.pop()
-            except IndexError:
-                entry = self._scratch()
-            self._run(shared, extra, table, rows, size, out, entry[1], entry[2])
+            entry = self._taken()
+            self._run(shared, extra, table, rows, size, out, entry[1])
             self._pool.append(entry)
-        if self._calls_back:
-            llvm_native.collect()
+            if self._calls_back:
+                llvm_native.collect()
 
     def __call__(self, shared: Any, arrays: Sequence[Any], rows: int, threads: int = 1) -> tuple[Any, Any]:
         """The outputs of `uniform`, and those of the rows: sums if reduced, else an array of `rows` numbers for each.
@@ -231,40 +243,41 @@ class Kernel:
         self.run(shared.ctypes.data, table.ctypes.data, rows, out.ctypes.data, extra.ctypes.data, threads)
         return extra, out
 
-    def _scratch(self) -> tuple[Any, int, int]:
-        memory = ctypes.create_string_buffer(8 * self._size + 64)
-        base = -(-ctypes.addressof(memory) // 64) * 64
-        return memory, base, 0
+    def _taken(self) -> tuple[Any, int]:
+        """Memory to work in that no other call uses, and its address."""
+        try:
+            return self._pool.pop()
+        except IndexError:
+            memory = ctypes.create_string_buffer(8 * self._size + 64)
+            return memory, -(-ctypes.addressof(memory) // 64) * 64
 
     def _shared_out(self, shared: int, table: int, rows: int, size: int, out: int, extra: int, threads: int) -> None:
         """Chunks go to whichever thread is free; the order in which they are added up does not depend on it."""
         chunks = -(-rows // size)
+        threads = min(threads, chunks)
         sums = (ctypes.c_double * (chunks * self.outputs if self.reduce else 0))()
         target = ctypes.addressof(sums) if self.reduce else out
         counter = _int(0)
-        next_chunk = ctypes.addressof(counter)
-        threads = min(threads, chunks)
-        entries = []
-        for _ in range(threads):
-            try:
-                entries.append(self._pool.pop())
-            except IndexError:
-                entries.append(self._scratch())
+        entries = [self._taken() for _ in range(threads)]
         self._uniform(shared, extra, entries[0][1])
 
-        def work(entry: tuple[Any, int, int]) -> None:
-            self._some(shared, extra, table, rows, size, target, entry[1], next_chunk)
-            llvm_native.collect()
+        def work(entry: tuple[Any, int]) -> None:
+            self._some(shared, extra, table, rows, size, target, entry[1], ctypes.addressof(counter))
+            if self._calls_back:
+                llvm_native.collect()
 
         helpers = [_workers(threads - 1).submit(work, entry) for entry in entries[1:]]
         try:
             work(entries[0])
         finally:
-            for helper in helpers:
-                helper.result()
+            interrupted = _finished(helpers, counter, chunks)
+        self._pool.extend(entries)
+        if interrupted is not None:
+            raise interrupted
+        for helper in helpers:
+            helper.result()
         if self.reduce:
             self._total(target, chunks, out)
-        self._pool.extend(entries)
 
     # -- loads and stores of a row ------------------------------------------------------------------------------------
 
@@ -276,8 +289,8 @@ class Kernel:
                 place = k.value(f"getelementptr i8, ptr %columns, i64 {8 * width * (i - first_column)}")
                 return k.value(f"load {k.type}, ptr {place}, align {8 * width}")
             # loaded anew for each use: an operand in memory costs nothing, a register for it does
-            source, place = ("%shared", i) if i < shared else ("%extra", i - shared)
-            place = k.line(f"getelementptr i8, ptr {source}, i64 {8 * place}")
+            source, number = ("%shared", i) if i < shared else ("%extra", i - shared)
+            place = k.line(f"getelementptr i8, ptr {source}, i64 {8 * number}")
             one = k.line(f"load double, ptr {place}, align 8")
             lane = k.line(f"insertelement {k.type} poison, double {one}, i64 0")
             return k.line(f"shufflevector {k.type} {lane}, {k.type} poison, <{width} x i32> zeroinitializer")
@@ -297,6 +310,18 @@ class Kernel:
             k.lines.append(f"  store {k.typed(a)}, ptr {place}, align {8 * width}")
 
         return pack if self.reduce else keep
+
+
+def _finished(helpers: Sequence[Future[None]], counter: Any, chunks: int) -> KeyboardInterrupt | None:
+    """Wait until no thread works on the caller's memory any more, whatever happens; an interruption ends the work early."""
+    interrupted = None
+    while True:
+        try:
+            wait(helpers)
+            return interrupted
+        except KeyboardInterrupt as error:
+            interrupted = error
+            counter.value = chunks
 
 
 _pools: dict[int, ThreadPoolExecutor] = {}
