@@ -28,6 +28,12 @@ def python_blocks(text: str, sessions: bool) -> list[str]:
     return [b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if b.startswith(">>>") == sessions]
 
 
+def commands(text: str) -> list[tuple[str, str]]:
+    """The commands of the console blocks, each with what the README says it prints."""
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return [(c, out) for b in blocks for c, out in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", b, re.MULTILINE)]
+
+
 def run_sessions(text: str) -> doctest.TestResults:
     sessions = "\n".join(python_blocks(text, sessions=True))
     test = doctest.DocTestParser().get_doctest(sessions, {}, "README", "README.md", 0)
@@ -45,7 +51,7 @@ def test_a_wrong_number_in_a_session_is_noticed(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("rule", ["1 / (1 + abs(x)) ** 2", "1 / (2 + abs(x)) ** 2"])
 def test_the_property_tests_run_and_notice_a_wrong_rule(rule: str) -> None:
-    (module,) = python_blocks(README, sessions=False)
+    (module,) = [block for block in python_blocks(README, sessions=False) if "hypothesis" in block]
     assert "1 / (1 + abs(x)) ** 2" in module
     names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(module.replace("1 / (1 + abs(x)) ** 2", rule), "README.md", "exec"), names)
@@ -65,6 +71,34 @@ def test_quoted_output_of_the_main_job() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, script], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert quoted in done.stdout
+
+
+def run_commands(text: str, folder: Path) -> list[str]:
+    """Run the console blocks in a folder where the tables they print exist; the commands that print something else."""
+    pytest.importorskip("typer", reason="the command line needs typer")
+    script = folder / "autograd-lite"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m autograd_lite "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    different = []
+    for command, printed in commands(text):
+        if command.startswith("cat "):
+            (folder / command.split()[1]).write_text(printed, encoding="utf-8")
+        done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        if done.stdout != printed:
+            different.append(f"{command}\n{done.stdout}{done.stderr}")
+    return different
+
+
+def test_commands_print_what_is_quoted(tmp_path: Path) -> None:
+    assert len(commands(README)) >= 5
+    assert run_commands(README, tmp_path) == []
+
+
+def test_a_wrong_number_in_a_command_is_noticed(tmp_path: Path) -> None:
+    session = "```console\n$ autograd-lite grad x**2 x=3\nx**2 = 9\n\nname  value  derivative\nx         3           {}\n```\n"
+    assert run_commands(session.format(6), tmp_path) == []
+    assert len(run_commands(session.format(7), tmp_path)) == 1
 
 
 def test_ci_runs_the_readme_test_command() -> None:

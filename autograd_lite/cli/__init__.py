@@ -33,8 +33,10 @@ def application() -> typer.Typer:
         ) from error
     from .check import check
     from .common import Commands, about
+    from .fit import fit
     from .grad import grad
     from .ops import ops
+    from .predict import predict
 
     app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
     app.callback()(about)
@@ -42,6 +44,8 @@ def application() -> typer.Typer:
     formula = {"ignore_unknown_options": True}
     app.command(context_settings=formula)(grad)
     app.command(context_settings=formula)(check)
+    app.command(context_settings=formula)(fit)
+    app.command()(predict)
     app.command()(ops)
     return app
 

@@ -7,6 +7,7 @@ Numbers go into buffers that are kept from call to call, each buffer used by one
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,7 +43,6 @@ class Held:
         self.inputs, self.out = np.zeros(max(inputs, 1)), np.zeros(max(out, 1))
         self.at, self.out_at = address(self.inputs), address(self.out)
         self.views = [self.inputs[first:last].reshape(shape) for first, last, shape in views]
-        self.known: tuple[int, ...] = ()
 
 
 def _pool(make: Callable[[], Held]) -> tuple[Callable[[], Held], Callable[[Held], None]]:
@@ -123,11 +123,15 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
             lines.append(f"n = len(b{i}) if b{i}.__class__ is ndarray and b{i}.ndim else 0")
         shape = f"(n, {width})" if width else "(n,)"
         lines.append(f"if b{i}.__class__ is not ndarray or b{i}.dtype is not float64 or b{i}.shape != {shape}: {LEAVE}")
-    where = ", ".join(f"address(b{i})" for i in rows)
-    lines += [f"try: at = ({where}, n)", f"except ERRORS: {LEAVE}"]
     lines += ["whole = args", f"args = ({', '.join(f'b{i}' for i in shared)}{',' * (len(shared) == 1)})"]
     lines += [line.replace(LEAVE, "return other(whole, {})") for line in inputs.lines]
-    lines += ["held = take()", "inputs = held.inputs", *inputs.stores, "if at != held.known: know(held, at)"]
+    # an array that is referred to, weakly too, cannot be resized: while it is the same one, its numbers are where they were
+    same = " and ".join(f"held.ref{i}() is b{i} and b{i}.flags.c_contiguous" for i in rows)
+    where = ", ".join(f"address(b{i})" for i in rows)
+    lines += ["held = take()", f"if not ({same}):", f"    try: at = ({where},)"]
+    lines += ["    except ERRORS: give(held); return other(whole, {})", "    know(held, at)"]
+    lines += [f"    held.ref{i} = ref(b{i})" for i in rows]
+    lines += ["inputs = held.inputs", *inputs.stores]
     reduced = owner.reduce is not None
     outputs = len(compiled.cut.row.outputs)
     if reduced:
@@ -149,6 +153,8 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         held.table = np.zeros((max(len(compiled.cut.columns), 1), 2), dtype=np.int64)
         held.extra = np.zeros(max(kernel.extra, 1))
         held.added = held.extra[compiled.cut.given :]
+        for i in rows:
+            setattr(held, f"ref{i}", lambda: None)
         held.table_at, held.extra_at = address(held.table), address(held.extra)
         return held
 
@@ -160,9 +166,8 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
             for j in range(max(width, 1))
         ]
         held.table[:] = table
-        held.known = at
 
     names["take"], names["give"] = _pool(make)
-    names |= {"run": kernel.run, "know": know}
+    names |= {"run": kernel.run, "know": know, "ref": weakref.ref}
     text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
