@@ -9,7 +9,8 @@ The result is a handle too, or a float where it does not depend on any handle.  
   ``both(c, d)``, ``either(c, d)`` and ``negate(c)``; ``select(c, a, b)`` and ``number(c)``, 1.0 or 0.0;
 - ``call(op, *args)``: the row's own Python function, item by item;
 - ``exact``: whether the result must have the bits of the row's own function, given the C library's functions.  Otherwise
-  it may be a few units in the last place away, where that avoids a call; special values are the same ones.
+  it may be a few units in the last place away, where that avoids a call; special values are the same ones;
+- ``inline``: whether ten operations cost less than a call.
 
 ``select`` evaluates both sides, which in IEEE arithmetic is harmless: the side not taken is never multiplied by 0.
 Imports `formulas`, `ops` and `errors`.
@@ -156,14 +157,13 @@ def same_word(name: str) -> Lowering:
 
 _SAME = (
     "abs", "copysign", "add", "sub", "mul", "neg", "div", "fmod", "cbrt", "exp", "exp2", "expm1", "log", "log2", "log10",
-    "log1p", "erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh",
-    "atanh",
+    "log1p", "erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh",
 )  # fmt: skip
 
 # rows whose formula bears their name
 _NAMED = (
     "zero", "where", "sign", "heaviside", "difference", "maximum", "minimum", "clamp", "muldiv", "mod", "floordiv", "pow",
-    "pow_derivative", "square", "sqrt", "inverse", "gaussian", "sinc", "co_square", "atan_derivative", "hypot", "unit", "sech2",
+    "pow_derivative", "square", "sqrt", "inverse", "gaussian", "sinc", "co_square", "atan_derivative", "hypot", "unit", "sech2", "tanh",
     "sigmoid_derivative", "sigmoid", "softplus", "log_sigmoid", "relu", "leaky_relu", "elu", "gelu", "gelu_derivative", "silu",
 )  # fmt: skip
 

@@ -31,6 +31,7 @@ class Kernel:
     """The vocabulary of `lowering` in jax.numpy; a handle is an array or what JAX traces in its place."""
 
     exact = False
+    inline = False
 
     def __init__(self) -> None:
         self.jax = _jax()

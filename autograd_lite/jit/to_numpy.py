@@ -50,6 +50,7 @@ class Kernel:
     """The vocabulary of `lowering`: each word notes one NumPy call, and a call already noted is not made again."""
 
     exact = False
+    inline = False
 
     def __init__(self) -> None:
         self.calls: list[tuple[Handle, str, tuple[Any, ...]]] = []

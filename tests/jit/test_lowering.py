@@ -38,6 +38,7 @@ class Floats:
 
     def __init__(self, exact: bool) -> None:
         self.exact = exact
+        self.inline = True
         self.calls: list[str] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
