@@ -104,10 +104,7 @@ def _not_traced(what: str) -> None:
 
 @contextmanager
 def tracing(trace: Any) -> Iterator[None]:
-    """`trace` is told of every node made inside, of every comparison, and of every look at a Value's number.
-
-    None: the code inside is not traced, although what called it is.
-    """
+    """`trace` is told of every node made inside, of every comparison, and of every look at a Value's number."""
     with _watching(Watch(trace=trace)):
         yield
 
@@ -117,6 +114,16 @@ def quietly() -> Iterator[None]:
     """Nothing raises inside: for the library's own sweeps, whose partials may be infinite and are looked at afterwards."""
     now = _current.get()
     token = _current.set(Watch(lines=now.lines, trace=now.trace) if now.lines or now.trace is not None else QUIET)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """The code inside is neither watched nor traced, whatever called it."""
+    token = _current.set(QUIET)
     try:
         yield
     finally:

@@ -119,8 +119,9 @@ class Batch:
                 own[i] = part
             leaves, spec = flatten(self.f(*own, **kwargs), f"result of {self.name}")
             results.append(leaves)
-        if spec is None:
-            raise InputValueError(f"{self.name} over a batch of no rows cannot be run row by row: give one row at least")
+        if spec is None:  # nothing that could raise, or carry a gradient
+            with watch.unwatched():
+                return self.call(args, kwargs)
         by_output = list(zip(*results, strict=True))
         if self.reduce is None:
             found: list[Any] = [array_of([as_number(x, in_graph) for x in output], (columns.rows,)) for output in by_output]
@@ -194,7 +195,7 @@ class Compiled:
         import numpy as np
 
         reduce = self.rows_of.reduce
-        out = np.array(by_row, dtype=float).reshape(-1, *(() if reduce else (rows,)))
+        out = np.array(by_row, dtype=float).reshape(len(self.cut.row.outputs), *(() if reduce else (rows,)))
         with np.errstate(all="ignore"):
             if reduce == "mean":
                 out /= rows
@@ -218,7 +219,8 @@ def _python(compiled: Compiled) -> tuple[Callable[..., Any], str]:
         numbers = shared.tolist()
         extra = uniform(numbers)
         given = [*numbers, *extra]
-        table = [row([*given, *values]) for values in zip(*[c.tolist() for c in columns], strict=True)]
+        by_row = zip(*[c.tolist() for c in columns], strict=True) if columns else [()] * rows
+        table = [row([*given, *values]) for values in by_row]
         by_output = [list(column) for column in zip(*table, strict=True)] or [[] for _ in cut.row.outputs]
         return compiled.combined(extra, [ops.sum(column) if reduced else column for column in by_output], rows)
 

@@ -39,7 +39,7 @@ class Guard(NamedTuple):
     mark: int = 0  # when it was met: the same in all paths that went alike so far
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A straight line of instructions: what `jit` makes of a function, and what `jit(f).program(...)` gives.
 
@@ -66,6 +66,17 @@ class Program:
 
     def __len__(self) -> int:
         return len(self.instructions)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same program: constants to the bit, and nan is nan."""
+        return isinstance(other, Program) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        rows = [(op, *map(_stored, args)) for op, args in self.instructions]
+        return self.inputs, tuple(rows), tuple(map(_stored, self.outputs)), self.guards
 
     def __call__(self, inputs: Sequence[float]) -> list[float]:
         """The outputs, worked out one instruction after the other by the rows' own functions: no branch is looked at."""
