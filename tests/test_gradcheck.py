@@ -8,6 +8,7 @@ import math
 import random
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from math import inf, nan
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from autograd_lite.errors import InputTypeError, InputValueError, MissingPackage
 from autograd_lite.gradcheck import GradientCheckError, check_derivative, check_grads, numerical_derivative
 from autograd_lite.gradcheck.numerical import Derivative
 from autograd_lite.gradcheck.report import judge
+from autograd_lite.gradcheck.rounding import STEP, size_of_terms
 from autograd_lite.ops import TABLE
 
 
@@ -247,6 +249,137 @@ def test_rows_of_the_table_pass(name: str) -> None:
     assert check_grads(lambda *xs: Value._record(op, xs), (0.3, 0.7, 1.1, 0.4)[:n], reference="mpmath").raise_if_failed()
 
 
+# -- rounding where a derivative is 0 ---------------------------------------------------------------------------------
+
+
+def points(seed: int, count: int) -> list[tuple[float, float]]:
+    draw = random.Random(seed)
+    return [(draw.uniform(0.1, 4.0), draw.uniform(0.1, 4.0)) for _ in range(count)]
+
+
+NO_MIXED: dict[str, Callable[[Any, Any], Any]] = {  # functions a(x) + b(y), written so that terms cancel
+    "x + y": lambda x, y: x + y,
+    "exp(x) + sin(y)": lambda x, y: al.exp(x) + al.sin(y),
+    "log(xy)": lambda x, y: al.log(x * y),
+    "log(x/y)": lambda x, y: al.log(x / y),
+    "log(x²y³)": lambda x, y: al.log(x**2 * y**3),
+    "log(exp(x) exp(y))": lambda x, y: al.log(al.exp(x) * al.exp(y)),
+    "1e6 log(sqrt(x) y)": lambda x, y: 1e6 * al.log(al.sqrt(x) * y),
+    "1e8 x + log(xy)": lambda x, y: 1e8 * x + al.log(x * y),
+    "sin² + cos²": lambda x, y: al.sin(x * y) ** 2 + al.cos(x * y) ** 2,
+    "xy/x + y": lambda x, y: x * y / x + y,
+    "sqrt(x²) y/x": lambda x, y: al.sqrt(x * x) * y / x,
+    "(x + y)² - (x - y)² - 4xy": lambda x, y: (x + y) ** 2 - (x - y) ** 2 - 4 * x * y,
+}
+
+
+def test_the_mixed_derivative_of_a_logarithm_of_a_product() -> None:
+    wrong = [p for p in points(0, 300) if not check_grads(NO_MIXED["log(xy)"], p).ok]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", NO_MIXED)
+@pytest.mark.parametrize("reference", [None, "mpmath"])
+def test_derivatives_of_0_are_not_rejected_for_their_rounding(name: str, reference: str | None) -> None:
+    for p in points(1, 12):
+        check_grads(NO_MIXED[name], p, reference=reference).raise_if_failed()
+
+
+def test_what_is_left_of_terms_that_cancel_is_weak() -> None:
+    """The mixed derivative is 1e-12, of terms of about 1: some 4 digits are right."""
+    found = [
+        row
+        for p in points(4, 10)
+        for row in check_grads(lambda x, y: al.log(x * y) + 1e-12 * x * y, p, reference="mpmath").rows
+        if row.input in ("(x, y)", "(y, x)")
+    ]
+    assert {row.verdict for row in found} <= {"pass", "weak"}
+    assert any("every op is right, but rounding in f spoils the result" in row.hint for row in found)
+
+
+def test_of_many_inputs_only_the_wrong_one_is_named() -> None:
+    draw = random.Random(5)
+    xs = [draw.uniform(0.5, 2.0) for _ in range(25)]
+    xs[3] = 1e-3  # so that f is small, and what is left of the terms that cancel is not
+    bad = cube(lambda d: -d)
+
+    def f(v: Any) -> Any:
+        return al.sum([NO_MIXED["(x + y)² - (x - y)² - 4xy"](a, b) for a, b in pairwise(v)]) + bad(v[3])
+
+    report = check_grads(f, (xs,), order=1)
+    assert [row.input for row in report.rows if row.verdict == "fail" and row.input.startswith("v")] == ["v[3]"]
+
+
+@pytest.mark.parametrize("name", NO_MIXED)
+def test_rounding_stays_far_below_the_size_of_the_terms(name: str) -> None:
+    for p in points(2, 8):
+        for row in check_grads(NO_MIXED[name], p, reference="mpmath").rows[2:]:
+            directions = [(1.0, 0.0) if i == "x" else (0.0, 1.0) for i in row.input.strip("()").split(", ")]
+            x, y = map(Value, p)
+            size = size_of_terms(NO_MIXED[name](x, y), [x, y], *directions)
+            assert abs(row.engine - row.numeric) <= 0.5 * STEP * size
+
+
+@pytest.mark.parametrize(("fault", "reference"), [(1e-7, False), (3e-8, False), (1e-13, True), (2e-14, True)])
+def test_faults_small_beside_the_terms_that_cancel_are_caught(fault: float, reference: bool) -> None:
+    """Wrong in one of the terms of the mixed derivative, 1/xy - xy/(xy)^2: the rest of it is the fault alone."""
+    slope = Op("slope", lambda z: 1.0 / z, lambda z, out: -(1.0 + fault) * al.square(out))
+    bad = Op("bad", math.log, lambda z, out: slope(z))
+    forms = {"bad": importlib.import_module("mpmath").log} if reference else None
+    for p in points(3, 10):
+        mixed = [row for row in check_grads(lambda x, y: bad(x * y), p, reference=forms).rows if row.input == "(x, y)"]
+        assert [row.verdict for row in mixed if row.mode != "symmetry"] == ["fail"], p
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.3, "pass"), (3.0, "fail")])
+def test_the_limit_is_a_step_times_the_size_of_the_terms(share: float, verdict: str) -> None:
+    """The terms are 3 in all at (1, 1), and the mixed derivative is nothing but the fault in one of them."""
+    slope = Op("slope", lambda z: 1.0 / z, lambda z, out: -(1.0 + share * 3.0 * STEP) * al.square(out))
+    bad = Op("bad", math.log, lambda z, out: slope(z))
+    report = check_grads(lambda x, y: bad(x * y), (1.0, 1.0), reference={"bad": importlib.import_module("mpmath").log})
+    assert {row.verdict for row in report.rows if row.input in ("(x, y)", "(y, x)")} == {verdict}
+
+
+def test_modes_that_differ_by_more_than_rounding_are_inconclusive() -> None:
+    """Wrong by 1e-7 in reverse only, which the values of f are too noisy to tell."""
+    lopsided = Op("lopsided", lambda z: z, 1.0, products=(lambda g, z, out: g if g == 1.0 else g * (1.0 + 1e-7),))
+    noisy = Op("noisy", lambda z: 1e-8 * noise(z), 0.0)
+    report = check_grads(lambda x: 2.0 * lopsided(x) + noisy(x), (1.5,), order=1)
+    assert [(row.mode, row.verdict) for row in report.rows] == [("rev", "inconclusive"), ("fwd", "inconclusive")]
+    assert report.rows[0].hint == "rev and fwd differ by more than rtol, though f's values allow both"
+
+
+def test_the_size_of_terms_grows_with_what_cancels_and_not_with_what_is_prepared() -> None:
+    x = Value(3.0)
+    small = size_of_terms(x * 1.0 - x * 1.0, [x], (1.0,))
+    assert size_of_terms(x * 1e6 - x * 1e6, [x], (1.0,)) == pytest.approx(1e6 * small)
+    t = Value(1e-6)
+    assert size_of_terms((1 - al.cos(t)) / t**2, [t], (1.0,)) < 1e7  # not 1e18, by which rounding in cos moves it
+    assert size_of_terms(2.0, [x], (1.0,)) == 0.0
+    assert size_of_terms(x, [x], (1.0,), (1.0,)) == 0.0
+    assert size_of_terms(al.sin(x) + x, [x]) == math.sin(3.0) + (math.sin(3.0) + 3.0)  # sin's step and the sum's
+
+
+def test_rules_that_take_floats_only_get_no_allowance() -> None:
+    plain = Op("plain", math.sin, lambda x, out: math.cos(x))
+    x = Value(0.5)
+    assert size_of_terms(plain(x) * 2.0, [x], (1.0,)) == 0.0
+    assert check_grads(plain, (0.5,), order=1).ok
+    wrong = Op("wrong", math.sin, lambda x, out: -math.cos(x))
+    assert verdicts(check_grads(wrong, (0.5,), order=1)) == ["fail"]
+
+
+def test_known_noise_makes_jumps_of_a_unit_in_the_last_place_no_jumps() -> None:
+    def ragged(x: float) -> float:
+        return 1e-16 if x > 1.0 else 0.0
+
+    assert numerical_derivative(ragged, 1.0).kind == "jump"
+    found = numerical_derivative(ragged, 1.0, noise=1e-15)
+    assert found.kind == "smooth"
+    assert abs(found.value) <= found.error
+    assert numerical_derivative(step, 0.0, noise=1e-15).kind == "jump"
+
+
 # -- functions of structures ------------------------------------------------------------------------------------------
 
 
@@ -437,6 +570,8 @@ def test_check_derivative_of_foreign_code() -> None:
         (lambda: check_grads(al.sin, ("a",)), InputTypeError, "'a'"),
         (lambda: check_derivative(1.0, math.cos, 1.0), InputTypeError, "f=1.0 is not callable"),
         (lambda: check_derivative(math.sin, 1.0, 1.0), InputTypeError, "df=1.0 is not callable"),
+        (lambda: numerical_derivative(math.sin, 1.0, noise=-1.0), InputValueError, "noise=-1.0 must be a finite number >= 0"),
+        (lambda: numerical_derivative(math.sin, 1.0, noise=nan), InputValueError, "noise=nan must be a finite number >= 0"),
         (lambda: check_derivative(math.sin, math.cos, []), InputValueError, r"x=\[\] holds no numbers"),
         (lambda: check_derivative(math.sin, lambda x: None, 1.0), InputTypeError, "result of df=None"),
     ],

@@ -1,6 +1,7 @@
 """Proof of derivatives: numerical ones with error estimates, and checks of exact ones against them.
 
-`numerical` differentiates any callable, `report` judges, `replay` repeats a graph in mpmath, `check` puts them together.
+`numerical` differentiates any callable, `report` judges, `rounding` tells faults from rounding, `replay` repeats a graph in
+mpmath, `check` puts them together.
 """
 
 from ..errors import GradientCheckError

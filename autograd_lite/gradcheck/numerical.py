@@ -1,6 +1,6 @@
 """The derivative of any float -> float callable from its values alone, with an honest error and what the place looks like.
 
-Knows nothing of the rest of the library and imports only the standard one.  In short: how noisy is f (difference tables), what
+Imports `errors` and `probe`, and knows nothing else of the library.  In short: how noisy is f (difference tables), what
 does each step say (Richardson on central, right and left differences), and which of these answers no finer step contradicts.
 """
 
@@ -12,15 +12,12 @@ from itertools import pairwise
 from math import inf, isfinite, nan
 from typing import Any, NamedTuple
 
+from ..errors import InputValueError
+from .probe import EPS, Probe, fast_steps, noise_of, steps_of
+
 __all__ = ["Derivative", "numerical_derivative"]
 
-EPS = 2.0**-52
-RATIO_BITS = 2  # each step is the one before it divided by 4
 COLUMNS = 6
-DEEPEST = 48  # how many bits below its scale a step may be: 16 ulp of it
-NOISE_SPACINGS = 6
-UNEVEN = 1.3591409  # spacings for noise are no powers of two, over which x times a constant rounds alike
-FAST_STEPS = (-5, -7, -9, -11)  # as powers of two of the scale: with f(x) itself, 9 evaluations
 
 
 class Derivative(NamedTuple):
@@ -37,28 +34,6 @@ class Derivative(NamedTuple):
     noise: float  # how far f's values around x are from a smooth function
     at: float  # f(x)
     size: float  # what a slope of f would be of which nothing cancels: the unit in which a slope of 0 is small
-
-
-class _Probe:
-    """f as floats only: what it cannot compute is nan, and nothing is computed twice."""
-
-    def __init__(self, f: Callable[[float], Any]) -> None:
-        self.f = f
-        self.known: dict[float, float] = {}
-
-    def __call__(self, x: float) -> float:
-        if x not in self.known:
-            self.known[x] = self._compute(x)
-        return self.known[x]
-
-    def _compute(self, x: float) -> float:
-        if not isfinite(x):
-            return nan
-        try:
-            value = self.f(x)
-        except (ArithmeticError, ValueError):
-            return nan
-        return nan if isinstance(value, complex) else float(value)
 
 
 class _Side(NamedTuple):
@@ -79,7 +54,7 @@ class _Row(NamedTuple):
     shift: float  # half an ulp of x as a part of the step: how far off f may be through rounding x times a constant
 
 
-def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = False) -> Derivative:
+def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = False, noise: float = 0.0) -> Derivative:
     """The derivative of f at x from values of f alone, with an error estimate and the kind of place x is.
 
     ``f'(x) = lim (f(x + h) - f(x - h)) / 2h``, by Richardson's extrapolation over steps h of ratio 4
@@ -97,21 +72,25 @@ def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = Fa
             gives a complex number, it counts as nan.
         x: where, in the units of f's argument; steps are taken relative to its size, and to 1 where it is smaller.
         fast: at most 10 evaluations instead of about 135; no estimate of the noise beyond rounding.
+        noise: how far f's values are off at least, where that is known to be more than their own rounding; in their units.
 
-    Returns a `Derivative`.  Raises what else f raises.  Sources: Ridders, Advances in Engineering Software 4 (1982) 75, for
-    the table; Moré and Wild, SIAM J. Sci. Comput. 33 (2011) 1292, for the noise from differences of order 4 to 6.
+    Returns a `Derivative`.  Raises InputValueError for a noise that is not a finite number >= 0, and what else f raises.
+    Sources: Ridders, Advances in Engineering Software 4 (1982) 75, for the table; Moré and Wild, SIAM J. Sci. Comput. 33
+    (2011) 1292, for the noise from differences of order 4 to 6.
     """
     x = float(x)
-    probe = _Probe(f)
+    if not 0.0 <= noise < inf:
+        raise InputValueError(f"noise={noise!r} must be a finite number >= 0: how far the values of f are off")
+    probe = Probe(f, noise)
     at = probe(x)
     if not isfinite(at):
         return Derivative(nan, inf, "not finite", nan, nan, inf, inf, len(probe.known), nan, at, nan)
-    steps = _fast_steps(probe, x) if fast else _steps(x)
-    noise = 0.0 if fast else max(_noise(probe, x, 1.0), _noise(probe, x, -1.0))
+    steps = fast_steps(probe, x) if fast else steps_of(x)
+    noise = 0.0 if fast else max(noise_of(probe, x, 1.0), noise_of(probe, x, -1.0))
     right, left = _ladder(probe, x, steps, noise), _ladder(probe, x, [-h for h in steps], noise)
     central = _central(probe, x, steps, noise)
     sides = _side(right), _side(left)
-    noise = max(noise, EPS * abs(at))
+    noise = max(noise, probe.rounding(at))
     value, error, kind = _classify(*sides, central)
     if fast and kind in ("smooth", "domain boundary"):  # too few steps for one to contradict another
         error = 4.0 * error if _resolved(right, left) else inf
@@ -129,86 +108,7 @@ def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = Fa
 # -- steps and values -------------------------------------------------------------------------------------------------
 
 
-def _exponent(x: float) -> int:
-    return math.frexp(x)[1] - 1
-
-
-def _steps(x: float) -> list[float]:
-    """Powers of two with ratio 4 from the scale of x, at least 1, down to 16 ulp of x; coarse ones first."""
-    top = max(_exponent(abs(x)), 0) if x else 0
-    bottom = max(_exponent(abs(x)) - DEEPEST, -1070) if x else -DEEPEST - 12
-    low = top - DEEPEST
-    ends = [(top, bottom)] if low - 24 <= bottom else [(top, low), (min(_exponent(abs(x)) + 2, low - 2), bottom)]
-    return [math.ldexp(1.0, e) for high, low in ends for e in range(high, low - 1, -RATIO_BITS)]
-
-
-def _fast_steps(probe: _Probe, x: float) -> list[float]:
-    """Four steps; three around the size of x itself where f is not finite at a distance of 1."""
-    top = max(_exponent(abs(x)), 0) if x else 0
-    finest = math.ldexp(1.0, top + FAST_STEPS[-1])
-    if x and _exponent(abs(x)) < top and not (isfinite(probe(x + finest)) and isfinite(probe(x - finest))):
-        return [math.ldexp(1.0, _exponent(abs(x)) + e) for e in FAST_STEPS[:3]]
-    return [math.ldexp(1.0, top + e) for e in FAST_STEPS]
-
-
-def _noise(probe: _Probe, x: float, side: float) -> float:
-    """Three standard deviations of f's values about a smooth function on one side of x; 0 where it cannot be told.
-
-    Differences of order k of pure noise of deviation s have the mean square s^2 (2k)!/k!^2, whatever k; those of a smooth
-    function fall off with k.  So a spacing counts where the orders 4, 5 and 6 agree on s,
-    and noise is what two spacings agree on: that of a kink or a root nearby grows with the spacing.
-    """
-    low = max(_exponent(abs(x)) - DEEPEST, -1070) if x else -DEEPEST
-    high = max(_exponent(abs(x)), 0) - 28 if x else -28
-    noise = 0.0
-    before = 0.0  # what a finer spacing found
-    for i in range(NOISE_SPACINGS):
-        spacing = math.ldexp(UNEVEN, round(low + (high - low) * i / (NOISE_SPACINGS - 1)))
-        if x:
-            spacing = (2.0 * (0.5 * spacing // math.ulp(x)) + 1.0) * math.ulp(x)  # an odd number of ulp: x + spacing is exact
-        spacing *= side
-        table = [probe(x + k * spacing) for k in range(1, 8)]  # not x itself, where f may jump
-        size = max(map(abs, table))
-        if not all(map(isfinite, table)):
-            continue
-        deviations = []
-        for k in range(1, 7):
-            table = [b - a for a, b in pairwise(table)]
-            if k >= 4:
-                weight = math.factorial(k) ** 2 / math.factorial(2 * k) / len(table)
-                deviations.append(math.sqrt(weight) * math.hypot(*table))
-        if isfinite(max(deviations)) and 0.0 < max(deviations) <= 4.0 * min(deviations):
-            found = sum(deviations)  # three times their mean
-            if before / 8.0 < found < 8.0 * before:
-                level = max(found, before)
-                usual = level < 64.0 * EPS * size or level < 8.0 * noise
-                if usual or (level < 1e-3 * size and _torn(probe, x + spacing, x + 7.0 * spacing, level)):
-                    noise = max(noise, level)
-            before = found
-    return noise
-
-
-def _torn(probe: _Probe, low: float, high: float, noise: float) -> bool:
-    """Whether f jumps by about as much as `noise` somewhere between; if not, it only oscillates faster than the spacing.
-
-    Bisection toward the largest departure from f's slope on the smallest scale, which leads to a jump of a sawtooth too.
-    """
-    start, unit = low, 32.0 * math.copysign(math.ulp(low), high - low)
-    slope = (probe(low + unit) - probe(low)) / unit
-
-    def bent(t: float) -> float:
-        return probe(t) - slope * (t - start)
-
-    while abs(high - low) > 4.0 * math.ulp(low):
-        middle = 0.5 * (low + high)
-        if abs(bent(middle) - bent(low)) >= abs(bent(high) - bent(middle)):
-            high = middle
-        else:
-            low = middle
-    return abs(probe(high) - probe(low)) > 0.1 * noise
-
-
-def _ladder(probe: _Probe, x: float, steps: Sequence[float], noise: float) -> list[_Row]:
+def _ladder(probe: Probe, x: float, steps: Sequence[float], noise: float) -> list[_Row]:
     """Difference quotients on one side, coarse first: from the finest step up to the first that meets a value not finite."""
     at = probe(x)
     rows = []
@@ -217,12 +117,12 @@ def _ladder(probe: _Probe, x: float, steps: Sequence[float], noise: float) -> li
         if not isfinite(value) or not isfinite(value - at):
             break
         step = (x + h) - x
-        rounding = EPS * max(abs(value), abs(at))
+        rounding = probe.rounding(value, at)
         rows.append(_Row((value - at) / step, step, max(noise, rounding), rounding, 0.5 * math.ulp(x) / abs(step)))
     return rows[::-1] if len(rows) >= 2 else []
 
 
-def _central(probe: _Probe, x: float, steps: Sequence[float], noise: float) -> list[_Row]:
+def _central(probe: Probe, x: float, steps: Sequence[float], noise: float) -> list[_Row]:
     """Central difference quotients, coarse first, as far as both sides are finite."""
     rows = []
     for h in reversed(steps):
@@ -230,7 +130,7 @@ def _central(probe: _Probe, x: float, steps: Sequence[float], noise: float) -> l
         if not isfinite(above - below):
             break
         step = (x + h) - (x - h)
-        rounding = 0.5 * EPS * max(abs(above), abs(below))
+        rounding = 0.5 * probe.rounding(above, below)
         rows.append(_Row((above - below) / step, 0.5 * step, max(0.5 * noise, rounding), rounding, 0.5 * math.ulp(x) / step))
     return rows[::-1]
 
@@ -392,7 +292,7 @@ def _resolved(*sides: Sequence[_Row]) -> bool:
     return True
 
 
-def _rise_over_plateau(probe: _Probe, x: float, steps: Sequence[float]) -> tuple[float, float] | None:
+def _rise_over_plateau(probe: Probe, x: float, steps: Sequence[float]) -> tuple[float, float] | None:
     """The slope of f at a distance, where f is exactly flat closer by: rounded, or solved to a tolerance only."""
     at = probe(x)
     flat = 0
@@ -402,7 +302,7 @@ def _rise_over_plateau(probe: _Probe, x: float, steps: Sequence[float]) -> tuple
         return None
     h = steps[-1 - flat]
     quantum = max(abs(probe(x + h) - at), abs(probe(x - h) - at))
-    if not 16.0 * EPS * abs(at) < quantum < inf:
+    if not 16.0 * probe.rounding(at) < quantum < inf:
         return None
     wide = [h for h in steps if abs(h) > 4.0 * steps[-1 - flat]]
     right, left = _ladder(probe, x, wide, quantum), _ladder(probe, x, [-h for h in wide], quantum)

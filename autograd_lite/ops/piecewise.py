@@ -212,7 +212,10 @@ trunc = _flat(
 def _round(x: float, digits: float) -> float:
     if not -inf < digits < inf:
         return nan if digits != digits else x if digits > 0.0 else 0.0 * x
-    return float(round(x, int(digits))) if -inf < x < inf else x
+    try:
+        return float(round(x, int(digits))) if -inf < x < inf else x
+    except OverflowError:  # Python's word for a result beyond the largest float
+        return _copysign(inf, x)
 
 
 round_ = row(

@@ -45,6 +45,9 @@ LIMITS: list[tuple[str, tuple[float, ...], float, tuple[float, ...]]] = [
     ("polygamma", (1.0, 0.0), inf, (nan, -inf)),
     ("polygamma", (1.0, -1.0), inf, (nan, nan)),  # its slope is inf on the left and -inf on the right
     ("polygamma", (2.0, 0.0), -inf, (nan, inf)),
+    ("round", (1.7e308, -308.0), inf, (0.0, 0.0)),  # to 2e308, where Python's round raises
+    ("round", (-1.7e308, -308.0), -inf, (0.0, 0.0)),
+    ("round", (1.4e308, -308.0), 1e308, (0.0, 0.0)),
 ]  # fmt: skip
 
 

@@ -1,0 +1,117 @@
+"""What rounding may do to a derivative: the size of the terms that are added up to it.  Imports `graph`, `value` and the
+modules of this package but `check` and `replay`.
+
+A derivative of 0 whose terms cancel is computed as their rounding noise, so it can be judged only in units of their size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from .. import graph
+from ..value import Value
+from .numerical import Derivative, numerical_derivative
+from .report import FAIL, INCONCLUSIVE, Verdict, judge
+from .subject import Subject, Vector
+
+STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
+
+
+def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector) -> float:
+    """The size of what is added up to a derivative along some directions; along none, to the value itself.
+
+    ``sum over the steps v of the sweeps of |v dD/dv|``, for the derivative D as it is computed from its own graph
+
+    >>> from autograd_lite import log
+    >>> x, y = Value(0.5), Value(4.0)
+    >>> size_of_terms(log(x * y), [x, y], (1.0, 0.0), (0.0, 1.0))  # of the mixed derivative 1/xy - xy/(xy)^2
+    3.0
+
+    A fault below `STEP` times this size cannot be told from rounding.  Steps that only prepare partials do not count: what
+    their rounding does is not cancellation in the derivative.  Sums and products of a sweep are linear in what it is seeded
+    with, so its steps are those that depend on a seed.
+
+    Args:
+        out: the result, a Value; anything else has no terms.
+        leaves: the inputs.
+        directions: one weight for each input, one direction for each order.
+
+    Returns the size in the units of D; 0 where it cannot be told: where some rule takes floats only, or nothing is finite.
+    Source: running error analysis, as in Higham, Accuracy and Stability of Numerical Algorithms (2002), section 3.3.
+    """
+    if not isinstance(out, Value):
+        return 0.0
+    weights: dict[Any, Any] = {out: Value(1.0) if directions else 1.0}
+    swept: set[Any] = set(weights.values())
+    try:
+        for turn, direction in enumerate(directions, 1):
+            adjoints = graph.reverse(weights, graph=True).inputs
+            weights = {}
+            for leaf, d in zip(leaves, direction, strict=True):
+                if d and isinstance(g := adjoints.get(leaf), Value):
+                    weights[g] = weights.get(g, 0.0) + d
+            if turn < len(directions):
+                weights = {g: Value(d) for g, d in weights.items()}
+                swept.update(weights.values())
+        found = graph.reverse(weights)
+    except Exception:  # a rule is anyone's code, and need not take Values or have a derivative of its own
+        return 0.0
+    size = 0.0
+    for node, g in zip(reversed(found.nodes), reversed(found.grads), strict=True):  # operands before results
+        if not directions or any(a in swept for a in graph.operands(node) if a.__class__ is not float):
+            swept.add(node)
+            term = abs(node._data * g)
+            size += term if math.isfinite(term) else 0.0
+    return size if math.isfinite(size) else 0.0
+
+
+class Doubt:
+    """Whether what seems wrong with one derivative is rounding, worked out where something seems wrong only.
+
+    Args:
+        subject, k: the function and which of its outputs; directions: those of the derivative.
+        differenced: what was differenced for the last of them, and where; fast: how.
+    """
+
+    def __init__(
+        self, subject: Subject, k: int, differenced: tuple[Callable[[float], float], float], fast: bool, *directions: Vector
+    ) -> None:
+        self.subject, self.k, self.differenced, self.fast, self.directions = subject, k, differenced, fast, directions
+
+    @cached_property
+    def size(self) -> float:
+        """The size of the derivative's terms."""
+        return self._size(*self.directions)
+
+    @property
+    def slack(self) -> float:
+        """How far rounding may move the derivative."""
+        return STEP * self.size
+
+    def _size(self, *directions: Vector) -> float:
+        leaves = [Value(x) for x in self.subject.point]
+        return size_of_terms(self.subject.out(self.k, leaves), leaves, *directions)
+
+    def judge(self, engine: float, found: Derivative, rtol: float) -> tuple[Verdict, Derivative]:
+        """The verdict on an engine's derivative, and the numerical one that it rests on.
+
+        Where it is bad, all that the derivative might be without its rounding gets a chance, and so does what was differenced
+        as something that is noisy by its own rounding, not a function with jumps.
+        """
+        verdict = judge(engine, found, rtol)
+        if verdict.verdict not in (FAIL, INCONCLUSIVE) or not math.isfinite(engine) or found.kind == "not finite":
+            return verdict, found
+        if found.kind != "smooth":
+            noise = STEP * self._size(*self.directions[:-1])
+            found = numerical_derivative(*self.differenced, fast=self.fast, noise=noise)
+        within = found._replace(size=max(found.size, self.size))
+        for target in (0.0, found.value, found.left, found.right):
+            moved = min(max(target, engine - self.slack), engine + self.slack) if target == target else engine
+            second = judge(moved, within, rtol)
+            if second.verdict not in (FAIL, INCONCLUSIVE):
+                hint = second.hint or f"right up to the rounding of terms of size {self.size:.2g}"
+                return second._replace(relative=verdict.relative, hint=hint), found
+        return verdict, found

@@ -1,0 +1,128 @@
+"""The function under check as one of flat floats: its inputs and outputs by name, its values and gradients.
+
+Imports `functional`, `tree`, `value` and `errors`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..errors import InputTypeError, InputValueError
+from ..functional import vjp
+from ..tree import Spec, as_float, flatten, unflatten
+from ..value import Value
+
+FEW = 20  # inputs that are checked one by one; more are checked along random directions
+DIRECTIONS = 8
+
+Vector = Sequence[float]
+
+
+class Subject:
+    """The function under check: flat inputs and outputs with names, and every value and gradient computed once."""
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.f = f
+        self.name = name_of(f)
+        leaves, self.spec = flatten(args, "args")
+        self.point = tuple(leaf.data if isinstance(leaf, Value) else as_float(leaf, "args") for leaf in leaves)
+        if not self.point:
+            raise InputValueError(f"args={args!r} hold no numbers: give the point at which to check {self.name}")
+        names = _parameters(f, len(args))
+        self.inputs = [p for name, spec in zip(names, self.spec.children, strict=True) for p in _paths(spec, name)]
+        self.known: dict[tuple[float, ...], list[float]] = {}
+        self.gradients: dict[tuple[int, tuple[float, ...]], list[float]] = {}
+        outs, self.out_spec = flatten(f(*self.tree([Value(x) for x in self.point])), f"result of {self.name}")
+        self.outputs = _paths(self.out_spec, self.name)
+        if not outs:
+            raise InputTypeError(f"{self.name} returned no scalar: does it end in a return statement?")
+
+    def tree(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments of f from flat ones."""
+        return tuple(unflatten(self.spec, leaves))
+
+    def out(self, k: int, leaves: Sequence[Any]) -> Any:
+        """Output k of f at flat arguments, as f gives it."""
+        return flatten(self.f(*self.tree(leaves)))[0][k]
+
+    def value(self, k: int, point: tuple[float, ...]) -> float:
+        """Output k; f always runs on Values, as it may use their methods."""
+        if point not in self.known:
+            outs = flatten(self.f(*self.tree([Value(x) for x in point])))[0]
+            self.known[point] = [plain(out) for out in outs]
+        return self.known[point][k]
+
+    def gradient_of(self, k: int) -> Callable[..., list[Any]]:
+        """The gradient of output k as a function of the arguments, flat."""
+
+        def gradient(*args: Any) -> list[Any]:
+            pullback = vjp(lambda *a: flatten(self.f(*a))[0][k], *args)[1]
+            return flatten(pullback(1.0))[0]
+
+        return gradient
+
+    def slope(self, k: int, point: tuple[float, ...], weights: Vector) -> float:
+        """The gradient of output k at a point, times a vector."""
+        if (k, point) not in self.gradients:
+            self.gradients[k, point] = [plain(g) for g in self.gradient_of(k)(*self.tree(point))]
+        return pick(self.gradients[k, point], weights)
+
+    def directions(self) -> list[tuple[str, Vector]]:
+        """Each input alone where they are few; else random signs times the size of each input, rounded to powers of two."""
+        n = len(self.point)
+        if n <= FEW:
+            return [(name, [float(i == j) for j in range(n)]) for i, name in enumerate(self.inputs)]
+        import random  # slow to import, and wanted only here
+
+        draw = random.Random(0)
+        sizes = [math.ldexp(1.0, math.frexp(x)[1] - 1) if x and math.isfinite(x) else 1.0 for x in self.point]
+        return [(f"direction {i + 1} of {DIRECTIONS}", [draw.choice((-s, s)) for s in sizes]) for i in range(DIRECTIONS)]
+
+    def along(self, g: Callable[[tuple[float, ...]], float], direction: Vector) -> tuple[Callable[[float], float], float]:
+        """`g` on the line through the point in a direction, as a function of one float, and where on it the point is."""
+        moving = [i for i, d in enumerate(direction) if d]
+        if len(moving) == 1:
+            (i,) = moving
+            return lambda t: g((*self.point[:i], t, *self.point[i + 1 :])), self.point[i]
+        # from 1, so that steps stay above the rounding of each input
+        return lambda t: g(tuple(x + (t - 1.0) * d for x, d in zip(self.point, direction, strict=True))), 1.0
+
+
+def plain(x: Any) -> float:
+    """A number or a Value as a float."""
+    return x.data if isinstance(x, Value) else as_float(x)
+
+
+def pick(gradient: Sequence[float], weights: Vector) -> float:
+    """The sum over the terms that take part, so that an infinite one elsewhere does no harm."""
+    return sum(g * w for g, w in zip(gradient, weights, strict=True) if w)
+
+
+def _parameters(f: Any, count: int) -> list[str]:
+    import inspect  # slow to import, and wanted only here
+
+    try:
+        names = [
+            p.name for p in inspect.signature(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+    except (TypeError, ValueError):
+        names = []
+    return names if len(names) == count else ["x"] if count == 1 else [f"args[{i}]" for i in range(count)]
+
+
+def _paths(spec: Spec, name: str) -> list[str]:
+    """How each leaf of a structure is reached: ``w['a'][0]``."""
+    if spec.kind is None:
+        return [name]
+    keys: Iterable[Any] = range(len(spec.children))
+    if isinstance(spec.kind, type) and issubclass(spec.kind, dict):
+        keys = map(repr, spec.detail)
+    return [path for key, child in zip(keys, spec.children, strict=True) for path in _paths(child, f"{name}[{key}]")]
+
+
+def name_of(f: Any) -> str:
+    """What a function is called in a report; ``f`` where it has no name that can be written."""
+    name = getattr(f, "__name__", "f")
+    return name if name.isidentifier() else "f"
