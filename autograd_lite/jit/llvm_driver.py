@@ -48,7 +48,9 @@ def _function(head: str, lines: Sequence[str], internal: bool = False) -> str:
 def batch(layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str]) -> str:
     """The functions around those of `uniform`, `row` and `sums`; see their heads.  Without sums the rows are kept."""
     fill = _Fill(layout, uniform, row, sums)
-    return "\n\n".join([fill.uniform(), fill.row(), fill.gather(), fill.chunk(), fill.run(), fill.some(), fill.total()])
+    return "\n\n".join(
+        [fill.uniform(), fill.row(), fill.gather(), fill.chunk(), fill.run(), fill.call(), fill.some(), fill.total()]
+    )
 
 
 class _Fill:
@@ -147,14 +149,14 @@ class _Fill:
         )
 
     def chunk(self) -> str:
-        """Rows `low` to `high`; what is left over after whole blocks goes first, so that its idle lanes can be cleared."""
+        """Rows `low` to `high`: first what is left over after whole blocks, whose idle lanes count as 0; then the blocks."""
         at, w, vector = self.at, self.w, self.vector
         clear = [
             f"  %z.at = getelementptr {vector}, ptr %sums, i64 %z",
             f"  store {vector} zeroinitializer, ptr %z.at, align {self.align}",
         ]
         idle = [
-            f"  %m.at = getelementptr {vector}, ptr %sums, i64 %m",
+            f"  %m.at = getelementptr {vector}, ptr %kept, i64 %m",
             f"  %m.all = load {vector}, ptr %m.at, align {self.align}",
             f"  %m.some = select <{w} x i1> %used, {vector} %m.all, {vector} zeroinitializer",
             f"  store {vector} %m.some, ptr %m.at, align {self.align}",
@@ -188,8 +190,8 @@ class _Fill:
         ])  # fmt: skip
         block = "call void @block(ptr %shared, ptr %extra, ptr %block, ptr {}, i64 {}, ptr %frame)"
         if self.reduce:
-            rest = [f"  {block.format('%kept', 8 * w)}", *self._summed("1"), *used]
-            rest += self.loop("m", "0", str(at.outputs), "1", idle)
+            rest = [f"  {block.format('%kept', 8 * w)}", *used]
+            rest += [*self.loop("m", "0", str(at.factors), "1", idle), *self._summed("1")]
             whole = self.loop(
                 "i",
                 "%low",
@@ -321,6 +323,19 @@ class _Fill:
                 "  ret i64 0",
             ],
         )  # fmt: skip
+
+    def call(self) -> str:
+        """`run`, its arguments in memory: ctypes takes longer to hand over seven numbers than to look for one row."""
+        names = ("shared", "extra", "table", "n", "size", "out", "block")
+        types = ["i64" if name in ("n", "size") else "ptr" for name in names]
+        lines = []
+        for i, (name, kind) in enumerate(zip(names, types, strict=True)):
+            lines += [
+                f"  %{name}.at = getelementptr i64, ptr %arguments, i64 {i}",
+                f"  %{name} = load {kind}, ptr %{name}.at, align 8",
+            ]
+        given = ", ".join(f"{kind} %{name}" for name, kind in zip(names, types, strict=True))
+        return _function("i64 @call(ptr %arguments)", [*lines, f"  %done = call i64 @run({given})", "  ret i64 %done"])
 
     def some(self) -> str:
         """Chunks until none is left, each taken by its number from a counter that threads share."""

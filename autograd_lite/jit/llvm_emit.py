@@ -52,6 +52,7 @@ class Emitter:
 
     def __init__(self, width: int, exact: bool, fastmath: bool = False, vector: Collection[str] = ()) -> None:
         self.width, self.exact, self.vector = width, exact, vector
+        self.inline = width > 1
         self.flags = FASTMATH if fastmath else ""
         self.type = "double" if width == 1 else f"<{width} x double>"
         self.bits = "i1" if width == 1 else f"<{width} x i1>"
@@ -95,14 +96,17 @@ class Emitter:
         return bits if self.width == 1 else f"<{', '.join([f'double {bits}'] * self.width)}>"
 
     def typed(self, a: Handle) -> str:
+        """An operand after its type."""
         return f"{self.type} {self.written(a)}"
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
     def neg(self, a: Handle) -> Handle:
+        """-a."""
         return self.value(f"fneg {self.flags}{self.typed(a)}")
 
     def add(self, a: Handle, b: Handle) -> Handle:
+        """a + b; over rows nothing for a constant 0 + b."""
         if not self.exact and a.__class__ is float and a == 0.0:  # how sums begin; signs of zero are not significant
             return b
         return self.value(f"fadd {self.flags}{self.typed(a)}, {self.written(b)}")
@@ -120,15 +124,19 @@ class Emitter:
         return result
 
     def select(self, c: str, a: Handle, b: Handle) -> Handle:
+        """a where the condition holds, else b."""
         return self.value(f"select {self.bits} {c}, {self.typed(a)}, {self.typed(b)}")
 
     def both(self, c: str, d: str) -> str:
+        """Whether two conditions hold."""
         return self.value(f"and {self.bits} {c}, {d}")
 
     def either(self, c: str, d: str) -> str:
+        """Whether one of two conditions holds."""
         return self.value(f"or {self.bits} {c}, {d}")
 
     def negate(self, c: str) -> str:
+        """Whether a condition does not hold."""
         ones = "true" if self.width == 1 else f"<{', '.join(['i1 true'] * self.width)}>"
         return self.value(f"xor {self.bits} {c}, {ones}")
 

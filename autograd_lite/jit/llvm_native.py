@@ -19,7 +19,9 @@ from .lowering import PAIRS
 
 __all__ = ["Machine", "Module", "collect", "compile_text", "host"]
 
-LONG = 300_000  # lines: beyond them LLVM is asked for less
+LONG = 300_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
+
+OLDEST = 20  # LLVM; before, pointers had types
 
 _lock = threading.RLock()  # LLVM's objects are not for several threads at once
 
@@ -47,6 +49,10 @@ def llvmlite() -> Any:
         raise MissingPackageError(
             "machine code needs llvmlite, which is not installed: pip install 'autograd-lite[jit]'"
         ) from None
+    if binding.llvm_version_info[0] < OLDEST:
+        raise CompilationError(
+            f"llvmlite brings LLVM {binding.llvm_version_info[0]}, machine code needs {OLDEST}: pip install 'llvmlite>=0.45'"
+        )
     return _initialized(binding)
 
 
@@ -119,12 +125,12 @@ _raised = threading.local()
 @functools.cache
 def _entry(callback: Callback) -> Any:
     """A C function that calls a row's own: from count * width doubles to width of them."""
-    forward, (_, count, width) = callback.op.forward, callback
+    op, count, width = callback
 
     def enter(args: Any, out: Any) -> None:
         try:
             for row in range(width):
-                out[row] = forward(*args[row : row + count * width : width]) if count else forward()
+                out[row] = op.forward(*(args[row + i * width] for i in range(count)))
         except BaseException as error:
             for row in range(width):
                 out[row] = float("nan")
@@ -183,12 +189,13 @@ def compile_text(
             module = binding.parse_assembly(text)
             module.verify()
             target = binding.Target.from_default_triple().create_target_machine(
-                cpu=machine.cpu, features=machine.features, opt=1 if text.count("\n") < LONG else 0, jit=True
+                cpu=machine.cpu, features=machine.features, opt=int(text.count("\n") < LONG["x double>" in text]), jit=True
             )
             engine = binding.create_mcjit_compiler(module, target)
             for name, address in addresses.items():
                 engine.add_global_mapping(module.get_function(name), address)
             engine.finalize_object()
         except (RuntimeError, OSError) as error:
-            raise CompilationError(f"LLVM cannot compile this program: {str(error).strip().splitlines()[0]}") from error
+            what = " ".join(str(error).split("\n")[:2])
+            raise CompilationError(f"LLVM cannot compile this program: {what}") from error
     return Module(engine, kept)

@@ -13,7 +13,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from .. import ops
-from .program import Instruction, Program, Ref
+from .program import Instruction, Program, Ref, is_constant
 from .simplify import dead_code
 
 __all__ = ["Group", "Plan", "on_demand", "plan", "prepared", "shortened"]
@@ -68,7 +68,7 @@ def prepared(program: Program) -> Program:
     for number, (op, args) in enumerate(program.instructions, program.inputs):
         if op is ops.relu and args[0].__class__ is int:
             relus[args[0]] = number
-        elif op is ops.heaviside and args[0].__class__ is int and args[0] in relus and args[1:] == (0.0,):
+        elif op is ops.heaviside and args[0].__class__ is int and args[0] in relus and is_constant(args[1]) and args[1] == 0.0:
             args = (relus[args[0]], 0.0)
         instructions.append(Instruction(op, args))
     return Program(program.inputs, tuple(instructions), program.outputs, program.guards)

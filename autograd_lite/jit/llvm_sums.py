@@ -13,7 +13,7 @@ from .llvm_prepare import Group
 
 __all__ = ["Layout", "sums"]
 
-MOST_TOGETHER, FACTORS = 16, 2_048  # blocks added up at once, and how many doubles their factors may take: 16 kB of cache
+MOST_TOGETHER, FACTORS = 16, 2_304  # blocks added up at once, and how many doubles their factors may take: 18 kB of cache
 
 
 class Layout(NamedTuple):

@@ -5,7 +5,7 @@ A batch is run in blocks of one vector of rows: each value of the program is a v
 out of one pass, and sums are kept for each lane in memory.  Rows are cut into chunks whose number and order depend on
 nothing but how many rows there are, so that sums have the same bits for any number of threads.
 
-Imports `llvm_emit`, `llvm_native`, `llvm_driver`, `program`.  Needs llvmlite when code is compiled.
+Imports `program`, `errors` and the modules `llvm_*`.  Needs llvmlite when code is compiled.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from typing import Any
 from ..errors import InputValueError
 from . import llvm_driver, llvm_native
 from .llvm_emit import Emitter, Handle, emit
-from .llvm_prepare import Plan, plan, prepared, shortened
+from .llvm_prepare import Plan, on_demand, plan, prepared, shortened
 from .llvm_sums import Layout, sums
 from .program import Program
 
-__all__ = ["Kernel", "ScalarCode", "batch", "scalar"]
+__all__ = ["CHUNK", "Arguments", "Kernel", "ScalarCode", "batch", "scalar"]
 
 PART = 2_000  # steps in a function, about: the net of 337 weights takes 1,500 and would lose a tenth in two functions
 CHUNK, CHUNKS = 1_024, 256  # rows in a chunk at least; chunks at most
@@ -59,7 +59,7 @@ class ScalarCode:
     def __init__(self, program: Program, fastmath: bool, part: int) -> None:
         program = shortened(program)
         k = Emitter(1, exact=True, fastmath=fastmath)
-        parts = emit(program, k, "part", "ptr noalias %in, ptr noalias %out", _scalar_load(k, "%in"), _scalar_store(k), part)
+        parts = emit(program, k, "part", "ptr noalias %in, ptr noalias %out", _scalar_load(k), _scalar_store(k), part)
         self.source = llvm_driver.module(k.declared, [parts.text, llvm_driver.scalar(parts)], 1)
         self.frame = parts.frame
         machine = llvm_native.host()
@@ -106,9 +106,9 @@ def _collecting(run: Callable[..., Any]) -> Callable[..., Any]:
     return collecting
 
 
-def _scalar_load(k: Emitter, source: str, first: int = 0) -> Any:
+def _scalar_load(k: Emitter) -> Any:
     def load(i: int) -> Handle:
-        place = k.value(f"getelementptr i8, ptr {source}, i64 {8 * (i - first)}")
+        place = k.value(f"getelementptr i8, ptr %in, i64 {8 * i}")
         return k.value(f"load double, ptr {place}, align 8")
 
     return load
@@ -151,11 +151,20 @@ def batch(
     return Kernel(uniform, row, columns, reduce, fastmath, part, machine or llvm_native.host())
 
 
+class Arguments(ctypes.Structure):
+    """What `Kernel.quick` takes: set `rows`, then call it with this; for one call at a time."""
+
+    _fields_ = [(name, _int) for name in ("shared", "extra", "table", "rows", "size", "out", "scratch")]
+    rows: int
+    memory: Any
+
+
 class Kernel:
     """A compiled batch.
 
-    ``kernel(shared, arrays, rows, threads)`` is the way in that checks nothing but needs no addresses.  `run` is the fast
-    one.  `source` is the IR; `extra` and `outputs` say how many numbers `uniform` and a row give.
+    ``kernel(shared, arrays, rows, threads)`` is the way in that needs no addresses; `run` takes them.  For up to CHUNK rows and
+    one thread ``quick(arguments)`` does the same for less, with `arguments` made once and ``arguments.rows`` set.
+    `source` is the IR; `extra` and `outputs` say how many numbers `uniform` and a row give.
     """
 
     def __init__(
@@ -177,7 +186,7 @@ class Kernel:
             once,
             "uniform",
             "ptr noalias %in, ptr noalias %out",
-            _scalar_load(once, "%in"),
+            _scalar_load(once),
             _scalar_store(once),
             part,
         )
@@ -185,7 +194,7 @@ class Kernel:
         row = shortened(row)
         row, groups = plan(row) if reduce else Plan(row, ())
         factors = len(row.outputs) if reduce else 0
-        body = emit(prepared(row), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
+        body = emit(on_demand(prepared(row)), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
         added, names = sums(groups, factors, machine.width, fastmath, part) if reduce else ("", ())
         layout = Layout(machine.width, columns, self.outputs, factors, body.frame, first.frame)
         self.source = llvm_driver.module(
@@ -196,6 +205,8 @@ class Kernel:
         module = llvm_native.compile_text(
             self.source, machine, once.library | k.library, k.vectors, once.callbacks | k.callbacks
         )
+        call = module.function("call", ctypes.POINTER(Arguments))
+        self.quick = _collecting(call) if once.callbacks or k.callbacks else call
         self._run = module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 2)
         self._uniform = module.function("uniform", *[_pointer] * 3)
         self._some = module.function("some", *[_pointer] * 3, _int, _int, *[_pointer] * 3)
@@ -203,6 +214,13 @@ class Kernel:
         self._size = layout.size
         self._calls_back = bool(once.callbacks or k.callbacks)
         self._pool: deque[tuple[Any, int]] = deque()
+
+    def arguments(self, shared: int, table: int, out: int, extra: int) -> Arguments:
+        """The arguments of `quick`, addresses as for `run`, with memory to work in."""
+        memory, scratch = self._taken()
+        arguments = Arguments(shared, extra, table, 0, CHUNK, out, scratch)
+        arguments.memory = memory
+        return arguments
 
     # -- calls --------------------------------------------------------------------------------------------------------
 

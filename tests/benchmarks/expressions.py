@@ -8,6 +8,7 @@ many numbers were compared, the largest error in that unit, and how many were be
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
@@ -15,7 +16,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from autograd_lite import Value, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite import Value, grad, hessian, hvp, jacobian, jit, jvp, value_and_grad, vjp
 from autograd_lite.strategies import Expression, expressions
 
 LIMIT = 8.0  # the table's own promise for one op is 8 ulp times the condition number
@@ -108,7 +109,36 @@ def _hvp(e: Expression) -> Found:
     return _matrix([hvp(e, e.at, unit) if len(e.at) > 1 else (hvp(e, e.at, unit),) for unit in _units(e)])
 
 
-# one line for a route; the jit's will stand here too
+def _everything(e: Expression) -> Callable[..., Any]:
+    """Value, gradient and second derivatives in one function."""
+    return lambda *xs: (value_and_grad(e, _all(e))(*xs), hessian(e, _all(e))(*xs))
+
+
+def _jit(backend: str) -> Callable[[Expression], Found]:
+    def route(e: Expression) -> Found:
+        (value, slopes), rows = jit(_everything(e), backend=backend)(*e.at)
+        return {(): value, **_vector(slopes), **_matrix(rows)}
+
+    return route
+
+
+def _jit_batch(backend: str) -> Callable[[Expression], Found]:
+    def route(e: Expression) -> Found:
+        columns = [[x] * ROWS for x in e.at]
+        (value, slopes), rows = jit(_everything(e), batch=_all(e), backend=backend)(*columns)
+        last = -1  # of the rows that are left over when vectors are full
+        return {(): value[last], **_vector(s[last] for s in slopes), **_matrix([d[last] for d in row] for row in rows)}
+
+    return route
+
+
+def _has(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+ROWS = 11  # of a batch: a vector of eight and some left over
+
+# one line for a route; those of the jit are there where their packages are
 ROUTES: dict[str, Callable[[Expression], Found]] = {
     "floats": _floats,
     "backward": _backward,
@@ -123,6 +153,10 @@ ROUTES: dict[str, Callable[[Expression], Found]] = {
     "grad of jvp": _reverse_over_forward,
     "jvp of jvp": _forward_over_forward,
     "hvp": _hvp,
+    "jit, python": _jit("python"),
+    **({"jit, llvm": _jit("llvm")} if _has("llvmlite") else {}),
+    **({"jit of a batch, python": _jit_batch("python"), "jit of a batch, numpy": _jit_batch("numpy")} if _has("numpy") else {}),
+    **({"jit of a batch, llvm": _jit_batch("llvm")} if _has("llvmlite") and _has("numpy") else {}),
 }
 
 
