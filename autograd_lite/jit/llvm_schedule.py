@@ -1,0 +1,74 @@
+"""The order of the lines in a function: steps that wait for each other are moved apart.  Imports nothing.
+
+A long sum is a chain in which each addition waits for the one before.  A processor looks ahead, but not far enough to fill
+the time with the next sum; a compiler could reorder, but LLVM does so for the registers only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from heapq import heappop, heappush
+
+__all__ = ["OPERANDS", "arranged"]
+
+# Wider windows take more registers than there are.  Measured on a net of 337 weights: 23 ns a row from 8 to 44, 26 without.
+WINDOW, TOGETHER, LATENCY = 32, 4, 3  # steps looked at; begun in one cycle; cycles until a result can be used
+OPERANDS = ("getelementptr", "load", "insertelement", "shufflevector", "mul")  # become operands of a step, or cost nothing
+
+_NAME = re.compile(r"%t\d+")
+
+
+def arranged(lines: Iterable[str]) -> list[str]:
+    """The same lines in an order in which they wait for each other less; none before what it needs.
+
+    The oldest steps come first, out of a window of those not begun yet.
+
+    >>> arranged(["  %t1 = fadd double %a, %b", "  %t2 = fadd double %t1, %b", "  %t3 = fadd double %a, %a"])
+    ['  %t1 = fadd double %a, %b', '  %t3 = fadd double %a, %a', '  %t2 = fadd double %t1, %b']
+    """
+    steps: list[list[str]] = []  # a step is a line that computes, after the lines that make its operands
+    users: list[list[int]] = []
+    missing: list[int] = []
+    maker: dict[str, int] = {}
+    pending: list[str] = []
+    for line in lines:
+        pending.append(line)
+        if line.partition(" = ")[2].startswith(OPERANDS):
+            continue
+        step = len(steps)
+        needed = {maker[name] for part in pending for name in _NAME.findall(part) if name in maker}
+        maker.update((part.partition(" = ")[0].strip(), step) for part in pending)
+        for other in needed:
+            users[other].append(step)
+        steps.append(pending)
+        users.append([])
+        missing.append(len(needed))
+        pending = []
+
+    result: list[str] = []
+    begun = bytearray(len(steps) + 1)
+    free = [0] * len(steps)  # the cycle in which a step's operands are there
+    ready: list[int] = []
+    soon: list[tuple[int, int]] = []
+    first = entered = cycle = 0
+    while first < len(steps):
+        while entered < min(first + WINDOW, len(steps)):
+            if not missing[entered]:
+                heappush(soon, (free[entered], entered))
+            entered += 1
+        while soon and soon[0][0] <= cycle:
+            heappush(ready, heappop(soon)[1])
+        for _ in range(min(TOGETHER, len(ready))):
+            step = heappop(ready)
+            result += steps[step]
+            begun[step] = 1
+            for user in users[step]:
+                missing[user] -= 1
+                free[user] = cycle + LATENCY
+                if not missing[user] and user < entered:
+                    heappush(soon, (free[user], user))
+        while begun[first]:
+            first += 1
+        cycle += 1
+    return result + pending

@@ -1,0 +1,243 @@
+"""Whole expressions, orders 0 to 3, every backend against the eager engine: scalar calls to the bit, batches as conditioned.
+
+The allowance of an expression is what half an ulp in every operand on the way adds up to.  A function of a vector library may
+be off by 4 ulp, eight such halves, so a batch is given `LIMIT` and eight allowances.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("mpmath", reason="the truth is worked out with mpmath: install the extra 'test'")
+
+from autograd_lite import Op, hessian, jacobian, jit, ops, value_and_grad
+from autograd_lite.errors import LoweringError
+from autograd_lite.strategies import Expression, Step, expressions
+from autograd_lite.strategies.conditioning import ILL, judge
+from autograd_lite.tree import flatten
+
+
+def _loaded(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+HERE = Path(__file__).parent
+p = _loaded("programs", HERE / "programs.py")
+benchmark = _loaded("expressions_benchmark", HERE.parent / "benchmarks" / "expressions.py")
+
+LLVM = pytest.mark.skipif(not p.has("llvmlite"), reason="llvmlite is not installed: install the extra 'jit'")
+NUMPY = pytest.mark.skipif(not p.has("numpy"), reason="NumPy is not installed: install the extra 'jit'")
+SCALAR = ["python", pytest.param("llvm", marks=LLVM), "auto"]
+BATCH = [*[pytest.param(b, marks=NUMPY) for b in ("python", "numpy", "auto")], pytest.param("llvm", marks=[LLVM, NUMPY])]
+COUNT = 30 if settings.default.max_examples <= 25 else 600
+
+
+def everything(e):
+    """All derivatives up to second order, and those of the Hessian."""
+    names = tuple(range(len(e.names)))
+    return {
+        0: e,
+        1: value_and_grad(e, names),
+        2: hessian(e, names),
+        3: jacobian(hessian(e, names), names),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return benchmark.draw(COUNT, start=500)
+
+
+def chooses(e):
+    """Whether conditions of the expression are computed: then the sums of second sweeps have an order of their own."""
+    return any(op.name == "where" and operands[0].__class__ is int for op, operands in e.steps)
+
+
+# -- scalar calls -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", range(4))
+@pytest.mark.parametrize("backend", SCALAR)
+def test_scalar_calls_have_the_bits_of_the_eager_engine(drawn, backend, order):
+    for e in drawn:
+        f = everything(e)[order]
+        fast, slow = jit(f, backend=backend), p.reference(f)
+        points = [e.at, *[[x * (1.0 + 2.0**-k) for x in e.at] for k in (2, 9)], [-x for x in e.at], [0.0] * len(e.at)]
+        for at in points if order < 3 else points[:1]:
+            if order > 1 and chooses(e):
+                assert flatten(fast(*at))[0] == pytest.approx(flatten(slow(*at))[0], rel=1e-12, nan_ok=True), (e, at)
+            else:
+                assert p.same(fast(*at), slow(*at)), (e, at)
+
+
+@pytest.mark.parametrize("backend", SCALAR)
+def test_a_wrong_bit_would_be_noticed(backend):
+    nearly = Expression(("x",), [Step(ops.sin, (0,)), Step(ops.mul, (1, 1.0 + 2.0**-52))], {"x": 0.7})
+    right = Expression(("x",), [Step(ops.sin, (0,)), Step(ops.mul, (1, 1.0))], {"x": 0.7})
+    assert not p.same(jit(nearly, backend=backend)(0.7), p.reference(right)(0.7))
+    assert p.same(jit(right, backend=backend)(0.7), p.reference(right)(0.7))
+
+
+@given(expressions(max_ops=5))
+def test_loaded_programs_give_what_the_function_gave(e):
+    f = value_and_grad(e, tuple(range(len(e.names))))
+    fast = jit(f, backend="python")
+    program = fast.program(*e.at)
+    value, slopes = fast(*e.at)
+    again = type(program).from_list(program.to_list())
+    assert all(map(p.same_bits, again(list(e.at)), [value, *slopes]))
+
+
+# -- batches ----------------------------------------------------------------------------------------------------------
+
+
+def rows_of(e):
+    """Points all over the box at which the expression is well conditioned, with what is true there."""
+    found = [e]
+    for share in (0.0, 0.25, 0.8, 1.0):
+        point = {name: low + share * (high - low) for name, (low, high) in e.box.items()}
+        there = Expression(e.names, e.steps, point)
+        if all(low < high for low, high in e.box.values()) and judge(there, {}):
+            found.append(there)
+    return found
+
+
+def columns_of(result):
+    if isinstance(result, (list, tuple)):
+        return [column for part in result for column in columns_of(part)]
+    return [result]
+
+
+@pytest.mark.parametrize("backend", BATCH)
+def test_batches_are_as_close_as_the_conditioning_allows(drawn, backend):
+    for e in drawn[: COUNT // 2]:
+        rows = rows_of(e)
+        table = [[row.at[k] for row in rows] for k in range(len(e.names))]
+        batch = tuple(range(len(e.names)))
+        _, first, second, _ = everything(e).values()
+        value, slopes = jit(first, batch=batch, backend=backend)(*table)
+        curves = jit(second, batch=batch, backend=backend)(*table)
+        for i, row in enumerate(rows):
+            found = {(): value[i]} | {(j,): s[i] for j, s in enumerate(slopes)}
+            found |= {(j, k): d[i] for j, r in enumerate(curves) for k, d in enumerate(r)}
+            for key, error in benchmark.errors(row, found):
+                assert error <= benchmark.LIMIT + 8.0, (row, key, error)
+
+
+@pytest.mark.parametrize("backend", BATCH)
+def test_third_derivatives_in_batches(drawn, backend):
+    for e in drawn[: COUNT // 3]:
+        f = everything(e)[3]
+        batch = tuple(range(len(e.names)))
+        got = columns_of(jit(f, batch=batch, backend=backend)(*[[x] * 9 for x in e.at]))
+        wanted = flatten(p.reference(f)(*e.at))[0]
+        curves = flatten(p.reference(everything(e)[2])(*e.at))[0]
+        # no worse conditioned, by the strategy's own bound, than ILL to the size of what it is made of
+        size = max([abs(w) for w in wanted] + [abs(c / x) for c in curves for x in e.at if x])
+        room = 16.0 * 2.0**-53 * ILL * size
+        for column, w in zip(got, wanted, strict=True):
+            assert all(abs(x - w) <= room for x in column), e
+            assert all(x == column[0] for x in column[:8])
+
+
+def test_batches_in_python_have_the_bits_of_scalar_calls(drawn):
+    pytest.importorskip("numpy", reason="batches are made of NumPy arrays: install the extra 'jit'")
+    for e in drawn:
+        for order in (0, 1, 2):
+            f = everything(e)[order]
+            got = columns_of(jit(f, batch=tuple(range(len(e.names))), backend="python")(*[[x] for x in e.at]))
+            wanted = flatten(jit(f, backend="python")(*e.at))[0]
+            assert p.same([float(column[0]) for column in got], wanted), e
+
+
+@pytest.mark.parametrize("backend", BATCH)
+def test_sums_over_a_batch_are_those_of_its_rows(drawn, backend):
+    for e in drawn[: COUNT // 3]:
+        f = everything(e)[1]
+        batch = tuple(range(len(e.names)))
+        table = [[x] * 13 for x in e.at]
+        each = columns_of(jit(f, batch=batch, backend=backend)(*table))
+        total = flatten(jit(f, batch=batch, reduce="sum", backend=backend)(*table))[0]
+        mean = flatten(jit(f, batch=batch, reduce="mean", backend=backend)(*table))[0]
+        for column, t, m in zip(each, total, mean, strict=True):
+            room = 13 * 2.0**-50 * sum(map(abs, column))
+            assert abs(t - math.fsum(column)) <= room
+            assert abs(m - math.fsum(column) / 13) <= room / 13
+
+
+@pytest.mark.parametrize("fault", [1.0 + 1e-11, -1.0, 0.0])
+def test_a_wrong_derivative_in_a_batch_would_be_noticed(fault):
+    pytest.importorskip("numpy", reason="batches are made of NumPy arrays: install the extra 'jit'")
+    wrong = Op("exp", ops.exp.forward, lambda x, out: fault * out)
+    steps = [Step(ops.mul, (0, 1)), Step(ops.sin, (2,)), Step(ops.exp, (3,)), Step(ops.div, (4, 0))]
+    right = Expression(("x", "y"), steps, {"x": 0.7, "y": 1.3})
+    planted = Expression(("x", "y"), [s._replace(op=wrong) if s.op is ops.exp else s for s in steps], {"x": 0.7, "y": 1.3})
+    assert judge(right, {})
+
+    def errors(e):
+        _, slopes = jit(value_and_grad(e, (0, 1)), batch=(0, 1), backend="python")([0.7], [1.3])
+        return [error for _, error in benchmark.errors(right, {(j,): s[0] for j, s in enumerate(slopes)})]
+
+    assert max(errors(right)) <= benchmark.LIMIT
+    assert min(errors(planted)) > benchmark.LIMIT + 8.0
+
+
+# -- random programs --------------------------------------------------------------------------------------------------
+
+
+@given(p.programs(), st.data())
+@pytest.mark.parametrize("backend", SCALAR)
+def test_any_program_keeps_its_bits_in_scalar_calls(backend, program, data):
+    inputs = data.draw(st.lists(p.numbers(), min_size=program.inputs, max_size=program.inputs))
+    assert p.same(jit(p.function(program), backend=backend)(*inputs), program(inputs)), f"{program}\n{inputs}"
+
+
+@given(p.programs(exact=True).filter(lambda program: program.inputs), st.data())
+@pytest.mark.parametrize("backend", BATCH)
+def test_what_is_rounded_once_has_the_same_bits_in_every_row(backend, program, data):
+    batch = sorted(data.draw(st.sets(st.integers(0, program.inputs - 1), min_size=1)))
+    n = data.draw(st.sampled_from([1, 2, 8, 11]))
+    table = [
+        data.draw(st.lists(p.numbers(), min_size=n, max_size=n)) if i in batch else data.draw(p.numbers())
+        for i in range(program.inputs)
+    ]
+    got = jit(p.function(program), batch=batch, backend=backend)(*table)
+    for row in range(n):
+        wanted = program([x[row] if i in batch else x for i, x in enumerate(table)])
+        assert p.same([float(column[row]) for column in got], wanted), f"{program}\n{table}\n{row}"
+
+
+@given(p.programs(most=6, exact=True).filter(lambda program: program.inputs), st.data())
+@pytest.mark.parametrize("backend", BATCH)
+def test_sums_of_whole_numbers_are_exact(backend, program, data):
+    whole = st.integers(-8, 8).map(float)
+    n = data.draw(st.sampled_from([1, 3, 8, 11]))
+    batch = sorted(data.draw(st.sets(st.integers(0, program.inputs - 1), min_size=1)))
+    table = [
+        data.draw(st.lists(whole, min_size=n, max_size=n)) if i in batch else data.draw(whole) for i in range(program.inputs)
+    ]
+    rows = [program([x[k] if i in batch else x for i, x in enumerate(table)]) for k in range(n)]
+    got = jit(p.function(program), batch=batch, reduce="sum", backend=backend)(*table)
+    for total, column in zip(got, zip(*rows, strict=True), strict=True):
+        if all(abs(x) < 2.0**40 and x * 2.0**8 == math.floor(x * 2.0**8) for x in column):
+            assert total == math.fsum(column), f"{program}\n{table}"
+
+
+# -- users' ops -------------------------------------------------------------------------------------------------------
+
+
+@LLVM
+def test_a_users_op_is_reported_by_machine_code():
+    mine = Op("mine", lambda x: x * x, lambda x, out: 2.0 * x)
+    for f in (mine, value_and_grad(mine)):
+        with pytest.raises(LoweringError, match="mine"):
+            jit(f, backend="llvm")(2.0)

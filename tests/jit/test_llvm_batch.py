@@ -1,0 +1,218 @@
+"""Batches in machine code: rows left over, strides, the order of sums, threads, and the ways in."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import random
+import threading
+from collections.abc import Sequence
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("llvmlite", reason="machine code needs llvmlite: install the extra 'jit'")
+pytest.importorskip("numpy", reason="columns are NumPy arrays: install the extra 'jit'")
+
+import numpy as np
+
+from autograd_lite import Op, ops
+from autograd_lite.jit import to_llvm
+from autograd_lite.jit.llvm_native import Machine, host
+from autograd_lite.jit.program import Guard, Instruction, Program
+from autograd_lite.jit.to_llvm import batch, scalar
+
+_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
+assert _spec is not None
+assert _spec.loader is not None
+cases = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(cases)
+
+MACHINES = {
+    "host": host(),
+    "without AVX-512": host("avx512"),
+    "no vector library": Machine(4, {}, host().cpu, host().features),
+}
+
+
+def made(inputs: int, *rows: tuple[Op, Any], outputs: Sequence[Any], guards: Sequence[Guard] = ()) -> Program:
+    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), tuple(outputs), tuple(guards))
+
+
+NOTHING = made(0, outputs=())
+
+# from w, its square and 3.0, and columns x, y: of whole numbers whole ones, so that sums are exact in any order
+UNIFORM = made(1, (ops.mul, (0, 0)), outputs=[1, 3.0])
+ROW = made(
+    5,
+    (ops.mul, (3, 0)),  # v5 = x w
+    (ops.add, (5, 2)),  # v6 = x w + 3
+    (ops.mul, (6, 4)),  # v7 = (x w + 3) y
+    (ops.relu, (4,)),  # v8
+    (ops.heaviside, (4, 0.0)),  # v9
+    (ops.mul, (8, 3)),  # v10 = relu(y) x
+    (ops.mul, (8, 4)),  # v11 = relu(y) y, which v12 uses
+    (ops.sub, (11, 1)),  # v12 = relu(y) y - w w
+    outputs=[7, 9, 10, 11, 12, 3, 2.5, 1, 10],
+)
+
+
+def by_hand(w: float, x: Sequence[float], y: Sequence[float]) -> list[list[float]]:
+    return [ROW([w, w * w, 3.0, a, b]) for a, b in zip(x, y, strict=True)]
+
+
+def strided(numbers: list[float], step: int) -> Any:
+    """The numbers as an array with `step` elements from one to the next; backwards where it is negative."""
+    memory = np.full(max(1, len(numbers)) * abs(step), nan)
+    view = memory[:: abs(step)][: len(numbers)]
+    view = view[::-1] if step < 0 else view
+    view[:] = numbers
+    return view
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_any_number_of_rows_and_any_stride(machine: str) -> None:
+    kernels = [batch(UNIFORM, ROW, 2, reduce=reduce, machine=MACHINES[machine]) for reduce in (True, False)]
+    rng = random.Random(5)
+    for n in range(41):
+        x, y = ([float(rng.randint(-9, 9)) for _ in range(n)] for _ in range(2))
+        wanted = by_hand(2.0, x, y)
+        columns = [strided(x, rng.choice([1, 2, 3, -1, -2])), strided(y, rng.choice([1, 5, -3]))]
+        for kernel in kernels:
+            extra, out = kernel(np.array([2.0]), columns, n)
+            assert extra.tolist() == [4.0, 3.0]
+            if kernel.reduce:
+                assert out.tolist() == [math.fsum(column) for column in zip(*wanted, strict=True)] or (n == 0 and not out.any())
+            else:
+                assert out.T.tolist() == wanted
+
+
+def test_numbers_that_are_not_aligned() -> None:
+    records = np.zeros(21, dtype=[("kind", "i1"), ("x", "f8")])
+    records["x"] = np.arange(21.0)
+    _, out = batch(NOTHING, made(1, (ops.mul, (0, 2.0)), outputs=[1]), 1, reduce=False)(np.empty(0), [records["x"]], 21)
+    assert out[0].tolist() == (2.0 * np.arange(21.0)).tolist()
+
+
+def test_rows_of_nan_and_inf_stay_in_their_rows() -> None:
+    program = made(1, (ops.mul, (0, 0)), (ops.relu, (0,)), outputs=[1, 2])
+    x = np.array([1.0, nan, 3.0, inf, -inf, 2.0, 0.0, 1.0, nan, 4.0])
+    _, kept = batch(NOTHING, program, 1, reduce=False)(np.empty(0), [x], 10)
+    assert np.array_equal(kept, np.array([x * x, np.where(x <= 0.0, 0.0, x)]), equal_nan=True)
+    for n, first in ((9, 9), (10, 0)):  # a nan in a whole block, a nan among the rows left over, and none
+        _, sums = batch(NOTHING, program, 1, reduce=True)(np.empty(0), [x[first:n]], n - first)
+        assert np.isnan(sums).tolist() == [n == 10] * 2
+    _, sums = batch(NOTHING, program, 1, reduce=True)(np.empty(0), [x[[0, 2, 5]]], 3)
+    assert sums.tolist() == [14.0, 6.0]
+
+
+def in_order(values: list[float], width: int, size: int) -> float:
+    """The sum of a column as the backend promises it: by chunks, in lanes, rows left over first, then halves upon halves."""
+    total = 0.0
+    for low in range(0, len(values), size):
+        chunk = values[low : low + size]
+        whole = len(chunk) - len(chunk) % width
+        lanes = [0.0] * width
+        for block in ([chunk[whole:]] if whole < len(chunk) else []) + [chunk[i : i + width] for i in range(0, whole, width)]:
+            for lane, x in enumerate(block):
+                lanes[lane] += x
+        while len(lanes) > 1:
+            lanes = [a + b for a, b in zip(lanes[: len(lanes) // 2], lanes[len(lanes) // 2 :], strict=True)]
+        total = total + lanes[0] if low else lanes[0]
+    return total
+
+
+@pytest.mark.parametrize("rows", [1, 8, 100, 1023, 1024, 1025, 5003])
+def test_sums_have_one_order_for_any_number_of_threads(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(7)
+    columns = [rng.normal(size=rows) * 10.0 ** rng.integers(-3, 4, size=rows) for _ in range(3)]
+    program = made(3, (ops.mul, (0, 1)), (ops.mul, (0, 2)), (ops.sub, (1, 2)), (ops.mul, (5, 5)), outputs=[3, 4, 5, 6, 0])
+    kernel = batch(NOTHING, program, 3, reduce=True)
+    values = [program(list(row)) for row in np.array(columns).T.tolist()]
+    wanted = [in_order(list(column), kernel.width, to_llvm.CHUNK) for column in zip(*values, strict=True)]
+    for threads in (1, 2, 3, 7):
+        assert kernel(np.empty(0), columns, rows, threads)[1].tolist() == wanted
+    monkeypatch.setattr(to_llvm, "CHUNK", 64)
+    monkeypatch.setattr(to_llvm, "CHUNKS", 4)  # fewer chunks than rows / 64, as for very many rows
+    size = max(64, -(-rows // 32) * 8)
+    wanted = [in_order(list(column), kernel.width, size) for column in zip(*values, strict=True)]
+    for threads in (1, 2, 7):
+        assert kernel(np.empty(0), columns, rows, threads)[1].tolist() == wanted
+
+
+def test_the_quick_way_in() -> None:
+    kernel = batch(UNIFORM, ROW, 2, reduce=True)
+    shared, x, y = np.array([2.0]), np.arange(30.0), -np.arange(30.0)
+    table = np.array([(a.ctypes.data, 8) for a in (x, y)], dtype=np.int64)
+    out, extra = np.empty(kernel.outputs), np.empty(kernel.extra)
+    arguments = kernel.arguments(shared.ctypes.data, table.ctypes.data, out.ctypes.data, extra.ctypes.data)
+    for rows in (0, 1, 8, 30):
+        arguments.rows = rows
+        kernel.quick(arguments)
+        assert out.tolist() == kernel(shared, [x, y], rows)[1].tolist()
+        assert extra.tolist() == [4.0, 3.0]
+
+
+def test_rows_are_kept_by_several_threads() -> None:
+    x = np.linspace(-3.0, 3.0, 4001)
+    program = made(1, (ops.mul, (0, 3.0)), (ops.abs, (1,)), outputs=[1, 2])
+    kernel = batch(NOTHING, program, 1, reduce=False)
+    for threads in (1, 2, 5):
+        assert np.array_equal(kernel(np.empty(0), [x], 4001, threads)[1], [3.0 * x, np.abs(3.0 * x)])
+
+
+def test_an_interruption_waits_for_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They write into memory that is freed when the call is left."""
+    kernel = batch(NOTHING, made(1, (ops.mul, (0, 0)), outputs=[1]), 1, reduce=True)
+    x = np.arange(4000.0)
+    wait, calls = to_llvm.wait, []
+
+    def interrupted(futures: Any) -> Any:
+        calls.append(len(futures))
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return wait(futures)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(to_llvm, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            kernel(np.empty(0), [x], 4000, 3)
+    assert calls == [2, 2]
+    assert kernel(np.empty(0), [x], 4000, 3)[1].tolist() == [(x * x).sum()]
+
+
+def test_one_kernel_in_several_threads_at_once() -> None:
+    program = made(2, (ops.mul, (0, 1)), outputs=[2])
+    kernel = batch(made(1, outputs=()), program, 1, reduce=True)
+    code = scalar(made(1, (ops.mul, (0, 2.0)), outputs=[1]))
+    x = np.arange(3000.0)
+    wrong: list[Any] = []
+
+    def work(w: float) -> None:
+        for _ in range(50):
+            _, out = kernel(np.array([w]), [x], 3000, 2)
+            if out[0] != w * x.sum() or code([w]) != (2.0 * w,):
+                wrong.append((w, out[0]))
+
+    threads = [threading.Thread(target=work, args=(float(w),)) for w in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_batch_source_holds_the_program_and_no_number_in_decimal() -> None:
+    source = batch(UNIFORM, ROW, 2, reduce=True).source
+    assert "; v7 = mul(v6, v4)" in source or "; v6 = add(v5, v2)" in source
+    assert f"<{host().width} x double>" in source
+
+
+def test_no_columns_and_no_outputs() -> None:
+    _, out = batch(NOTHING, made(0, outputs=[2.0]), 0, reduce=True)(np.empty(0), [], 11)
+    assert out.tolist() == [22.0]
+    for reduce in (True, False):
+        _, out = batch(NOTHING, made(1, outputs=()), 1, reduce)(np.empty(0), [np.ones(11)], 11)
+        assert out.size == 0

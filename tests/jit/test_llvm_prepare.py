@@ -1,0 +1,105 @@
+"""What becomes of a program, and of the order of its lines, before it is machine code.  None of it needs llvmlite."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from math import inf, nan
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_lite import Op, ops
+from autograd_lite.jit.llvm_prepare import LONGEST, Group, on_demand, plan, prepared, shortened
+from autograd_lite.jit.llvm_schedule import arranged
+from autograd_lite.jit.program import Guard, Instruction, Program
+
+
+def made(inputs: int, *rows: tuple[Op, Any], outputs: Sequence[Any], guards: Sequence[Guard] = ()) -> Program:
+    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), tuple(outputs), tuple(guards))
+
+
+ROW = made(
+    5,
+    (ops.mul, (3, 0)),  # v5 = x w
+    (ops.add, (5, 2)),  # v6 = x w + 3
+    (ops.mul, (6, 4)),  # v7 = (x w + 3) y
+    (ops.relu, (4,)),  # v8
+    (ops.heaviside, (4, 0.0)),  # v9
+    (ops.mul, (8, 3)),  # v10 = relu(y) x
+    (ops.mul, (8, 4)),  # v11 = relu(y) y, which v12 uses
+    (ops.sub, (11, 1)),  # v12 = relu(y) y - w w
+    outputs=[7, 9, 10, 11, 12, 3, 2.5, 1, 10],
+)
+
+
+def same_bits(x: float, y: float) -> bool:
+    return (x == y and math.copysign(1.0, x) == math.copysign(1.0, y)) or (x != x and y != y)
+
+
+def test_long_sums_are_taken_in_steps_of_the_same_bits() -> None:
+    n = 3 * LONGEST + 7
+    every = tuple(range(n))
+    rng = random.Random(3)
+    at = [rng.uniform(-1.0, 1.0) * 10.0 ** rng.randrange(-8, 8) for _ in every]
+    rows = [(ops.sum, every), (ops.mean, every), (ops.prod, every), (ops.dot, every + every), (ops.sum, (-0.0,) * n)]
+    program = made(n, *rows, outputs=range(n, n + 5))
+    assert max(len(args) for _, args in shortened(program).instructions) == LONGEST
+    assert shortened(program)(at) == program(at)
+    short = made(2, (ops.sum, (0, 1)), outputs=[2])
+    assert shortened(short) is short
+    guarded = made(n, (ops.sum, every), outputs=[n], guards=[Guard(n, True, "here")])
+    assert shortened(guarded).guards[0].ref == shortened(guarded).outputs[0] > n
+
+
+def test_plan_keeps_factors_that_only_outputs_need() -> None:
+    found = plan(ROW)
+    assert len(found.program) == len(ROW) - 2  # v7 and v10 are multiplied where they are added up; v11 is needed as it is
+    assert found.program.outputs == (6, 4, 8, 3, 7, 9, 10, 2.5, 1)
+    assert Group(3, ((2, 4), (5, None), (8, 4))) in found.groups  # all sums of x, with relu(y) or alone
+    assert sorted(k for group in found.groups for k, _ in group.items) == list(range(9))
+
+
+def test_the_step_of_relu_is_taken_from_its_result() -> None:
+    program = made(2, (ops.relu, (0,)), (ops.heaviside, (0, 0.0)), (ops.heaviside, (1, 0.0)), (ops.heaviside, (0, 0.5)),
+                   (ops.heaviside, (2.0, 0.0)), outputs=[2, 3, 4, 5, 6])  # fmt: skip
+    changed = prepared(program)
+    assert [args for _, args in changed.instructions] == [(0,), (2, 0.0), (1, 0.0), (0, 0.5), (2.0, 0.0)]
+    for x in (-1.0, -0.0, 0.0, 2.0, inf, -inf, nan):
+        assert all(map(same_bits, changed([x, 1.0]), program([x, 1.0])))
+
+
+@given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.sampled_from(["fadd", "load", "store"])), max_size=120))
+def test_arranged_lines_come_after_what_they_need(drawn: list[tuple[int, int, str]]) -> None:
+    lines: list[str] = []
+    values = 0
+    for a, b, kind in drawn:
+        x, y = (f"%t{i % values}" if values else "%in" for i in (a, b))
+        if kind == "store":
+            lines.append(f"  store double {x}, ptr %p{len(lines)}")
+            continue
+        lines.append(f"  %t{values} = {kind} double {x}, {y}")
+        values += 1
+    result = arranged(lines)
+    assert sorted(result) == sorted(lines)
+    known: set[str] = set()
+    for line in result:
+        name, _, text = line.strip().rpartition(" = ")
+        assert {w.strip(",") for w in text.split() if w.startswith("%t")} <= known
+        known.add(name)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_values_made_on_demand_are_the_same(seed: int) -> None:
+    rng = random.Random(seed)
+    rows = [(rng.choice([ops.add, ops.mul, ops.sub]), (rng.randrange(3 + i), rng.choice([rng.randrange(3 + i), 0.5])))
+            for i in range(30)]  # fmt: skip
+    program = made(3, *rows, outputs=[rng.randrange(33) for _ in range(6)] + [2.5])
+    changed = on_demand(program)
+    assert changed([1.0, 2.0, -0.7]) == program([1.0, 2.0, -0.7])
+    assert len(changed) <= len(program)
+    for number, (_, args) in enumerate(changed.instructions, 3):
+        assert all(a.__class__ is float or a < number for a in args)
