@@ -20,8 +20,8 @@ __all__ = ["application", "main"]
 def application() -> typer.Typer:
     """The commands as a `typer.Typer`, which a test can run.
 
-    >>> [command.callback.__name__ for command in application().registered_commands][:3]
-    ['grad', 'check', 'ops']
+    >>> [command.callback.__name__ for command in application().registered_commands]
+    ['grad', 'check', 'fit', 'predict', 'ops']
 
     Raises MissingPackageError without typer.
     """

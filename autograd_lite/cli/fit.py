@@ -1,0 +1,179 @@
+"""`autograd-lite fit`: the weights of a formula from the rows of a table.
+
+Imports `common`, `fit`, `optim`, `tables` and `plot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from itertools import pairwise
+from typing import Annotated, Any
+
+import typer
+
+from .. import optim
+from ..errors import InputValueError
+from ..fit import Result, minimize
+from ..fit.bar import Bar
+from ..fit.model import LOSSES, Model
+from ..plot import plot_history
+from ..tables import MEMORY, Table, read_table
+from .common import read_formula, read_pairs, shown
+
+OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad}
+TRIAL = 50  # steps that show whether a learning rate goes downhill
+HALVINGS = 60
+MEGABYTE = 2**20
+LARGE = 1e9  # from here on the table writes powers of ten
+
+File = Annotated[str, typer.Argument(help="CSV with a header, or .parquet; - is CSV from standard input.", show_default=False)]
+Dropping = Annotated[bool, typer.Option("--drop-missing", help="Leave out rows with an empty cell, NA, null or ?.")]
+Megabytes = Annotated[int, typer.Option(metavar="MB", help="Numbers beyond this go to a temporary file.", min=1)]
+
+
+def fit(
+    file: File,
+    formula: Annotated[
+        str, typer.Argument(help="Columns are data, other names are weights: w*pounds + b.", show_default=False)
+    ],
+    pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", hidden=True)] = None,
+    target: Annotated[str, typer.Option(help="The column to predict.", show_default=False)] = "",
+    loss: Annotated[str, typer.Option(metavar="|".join(LOSSES), help="Averaged over rows; logistic is for 0 and 1.")] = "mse",
+    optimizer: Annotated[str, typer.Option(metavar="|".join(OPTIMIZERS), help="How slopes become steps.")] = "sgd",
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
+    steps: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Rows a step looks at; by default all.")] = None,
+    init: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Where weights start; by default 0.")] = None,
+    seed: Annotated[int, typer.Option(help="Decides the order of rows in batches, and which are held out.")] = 0,
+    tol: Annotated[float | None, typer.Option(help="Stop where the loss changes less, relative to itself.")] = None,
+    every: Annotated[int, typer.Option(metavar="N", help="Print each N-th iteration.", min=1)] = 1,
+    digits: Annotated[int, typer.Option(help="Decimals in the table.", min=0, max=17)] = 2,
+    holdout: Annotated[float | None, typer.Option(metavar="PART", help="Keep this part of the rows for a score.")] = None,
+    plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the loss curve: .svg .png .pdf.")] = None,
+    save: Annotated[str | None, typer.Option(metavar="FILE", help="Write the weights as JSON, for predict.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Keep the state of the run here, and go on from it.")
+    ] = None,
+    drop_missing: Dropping = False,
+    memory: Megabytes = MEMORY // MEGABYTE,
+) -> None:
+    """The weights of a formula that come closest to a column of a table.
+
+    [bold]Examples[/bold]
+
+    autograd-lite fit cars.csv "w*pounds + b" --target mpg --lr 0.05 --every 100
+
+    autograd-lite fit cars.csv "w*pounds + b" --target mpg --init w=0 b=20 --save weights.json --plot loss.svg
+
+    autograd-lite fit passed.csv "w*hours + b" --target passed --loss logistic --optimizer adam --lr 0.1
+    """
+    _among("optimizer", optimizer, OPTIMIZERS)
+    _among("loss", loss, LOSSES)
+    start = read_pairs([*(init or ()), *(pairs or ())])
+    names = read_formula(formula).names
+    if not target:
+        raise InputValueError("no --target: name the column to predict, --target mpg")
+    header: list[str] = []
+
+    def needed(found: list[str]) -> list[str]:
+        header[:] = found
+        Model(formula, target, found, loss, start)  # its errors before those of the cells
+        return [*(n for n in names if n in found), target]
+
+    with ExitStack() as stack:
+        table = stack.enter_context(read_table(file, needed, drop_missing=drop_missing, memory=memory * MEGABYTE))
+        if table.dropped:
+            typer.echo(f"{table.dropped} rows with a missing cell are left out", err=True)
+        model = Model(formula, target, header, loss, start)
+        model.check(table)
+        held = None
+        if holdout is not None:
+            table, held = map(stack.enter_context, table.split(holdout, seed=seed, memory=memory * MEGABYTE))
+        rule = OPTIMIZERS[optimizer]
+        run = partial(minimize, model.loss, data=table, batch_size=batch_size, seed=seed)
+        bar = Bar(steps)
+        found = run(
+            model.weights, optimizer=partial(rule, lr=lr), steps=steps, tol=tol, checkpoint=checkpoint,
+            callback=_printer(list(model.weights), every, digits, bar),
+        )  # fmt: skip
+        bar.clear()
+        if plot is not None:
+            plot_history(found, path=plot)
+        if found.reason == "diverged":
+            trial = lambda rate: run(model.weights, optimizer=partial(rule, lr=rate), steps=TRIAL)  # noqa: E731
+            raise _diverged(model, table, found, lr, batch_size is not None, trial)
+        model.weights = found.params
+        _report(model, found, table, held)
+        if save is not None:
+            model.save(save)
+    for path in (plot, save):
+        if path is not None:
+            typer.echo(f"saved {path}")
+    if found.reason == "interrupted":
+        raise typer.Exit(130)
+
+
+def _among(name: str, word: str, words: Any) -> None:
+    if word not in words:
+        raise InputValueError(f"--{name} {word} must be one of {', '.join(words)}")
+
+
+def _printer(names: list[str], every: int, digits: int, bar: Bar) -> Callable[[int, float, Any], None]:
+    """The callback that prints the table of the course notes, and below it how far the run is."""
+    widths = [len(name) if len(name) >= digits + 2 else digits + 3 for name in names]  # the longer leave room for a sign
+    head = ["iteration", *(f"{name:<{w}}" for name, w in zip(names, widths, strict=True)), "loss"]
+    typer.echo("  ".join(head))
+
+    def row(step: int, loss: float, weights: dict[str, float]) -> None:
+        if step % every == 0:
+            bar.clear()
+            numbers = zip((*weights.values(), loss), (*widths, digits + 4), strict=True)
+            cells = (f"{x:>z{w}.{digits}{'f' if abs(x) < LARGE else 'e'}}" for x, w in numbers)
+            typer.echo("  ".join([f"{step + 1:>9}", *cells]))
+        bar.update(step, loss)
+
+    return row
+
+
+def _report(model: Model, found: Result, table: Table, held: Table | None) -> None:
+    """The weights and how good they are."""
+    ended = {"converged": "converged after", "interrupted": "interrupted after"}.get(found.reason, "after")
+    typer.echo(f"\n{ended} {found.steps} step{'s' * (found.steps != 1)}")
+    for name, weight in model.weights.items():
+        typer.echo(f"{name} = {shown(weight)}")
+    typer.echo(f"loss = {shown(found.loss)}")
+    typer.echo(scored(model, table))
+    if held is not None:
+        typer.echo(scored(model, held, f" on {held.rows} row{'s' * (held.rows != 1)} not seen"))
+
+
+def scored(model: Model, table: Table, where: str = "") -> str:
+    """The score of a model in words: ``R² on 3 rows not seen = 0.8``."""
+    name, score = model.score(table)
+    return (
+        f"{name}{where} = {shown(score)}" if score == score else f"{name}{where} is not defined: all {model.target} are equal"
+    )
+
+
+def _diverged(
+    model: Model, table: Table, found: Result, lr: float, noisy: bool, trial: Callable[[float], Result]
+) -> InputValueError:
+    """The error that says where a run left the numbers, and a learning rate with which it does not."""
+    first, last = found.history[0][1], found.loss
+    what = f"--lr {lr:g} is too large: the loss is {last:.4g} at iteration {found.steps + 1}, and was {first:.4g} at the first"
+    rate = lr
+    for _ in range(HALVINGS if found.steps else 0):
+        rate /= 2
+        tried = trial(rate)
+        losses = [loss for _, loss in tried.history[:-1]]
+        falls = tried.reason == "steps" and sum(losses[-10:]) < sum(losses[:10])
+        if falls and (noisy or all(b <= a for a, b in pairwise(losses))):
+            return InputValueError(f"{what}; --lr {rate:g} goes downhill")
+    where = model.first_bad_row(table) or ("" if found.steps else "the sum over all rows is not finite")
+    if where:
+        return InputValueError(
+            f"the weights at the start have no finite loss to go down from: {where}; choose others with --init"
+        )
+    return InputValueError(f"{what}; and no rate down to {rate:g} goes downhill: bring the columns to a size near 1")

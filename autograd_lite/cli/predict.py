@@ -1,0 +1,55 @@
+"""`autograd-lite predict`: what fitted weights say of the rows of a table.  Imports `common`, `fit.model` and `tables`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from typing import Annotated
+
+import typer
+
+from ..fit.model import Model
+from ..tables import MEMORY, read_table
+from .fit import MEGABYTE, Dropping, File, Megabytes, scored
+
+
+def predict(
+    weights: Annotated[str, typer.Argument(help="A file that fit --save wrote.", show_default=False)],
+    file: File,
+    drop_missing: Dropping = False,
+    memory: Megabytes = MEMORY // MEGABYTE,
+) -> None:
+    """What a fitted formula says of other rows: CSV with a column `prediction`.
+
+    Its columns are those of the formula and, where the table has it, the target; then there is a score on standard error.
+    Of a logistic fit it is the probability of a 1.
+
+    [bold]Examples[/bold]
+
+    autograd-lite predict weights.json more.csv > predicted.csv
+
+    tail -100 cars.csv | autograd-lite predict weights.json -
+    """
+    model = Model.load(weights)
+    wanted = [*model.columns, model.target]
+    with read_table(
+        file, lambda names: [n for n in wanted if n in names or n != model.target], drop_missing=drop_missing,
+        memory=memory * MEGABYTE,
+    ) as table:  # fmt: skip
+        if table.dropped:
+            typer.echo(f"{table.dropped} rows with a missing cell are left out", err=True)
+        if model.target in table.names:
+            model.check(table)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow([*table.names, "prediction"])
+        for columns, found in model.predictions(table):
+            writer.writerows(
+                zip(*(map(_written, column.tolist()) for column in columns.values()), map(_written, found), strict=True)
+            )
+        if model.target in table.names:
+            typer.echo(scored(model, table, f" on {table.rows} row{'s' * (table.rows != 1)}"), err=True)
+
+
+def _written(number: float) -> str:
+    """A number with every digit that it needs, whole ones without a point."""
+    return repr(number).removesuffix(".0")

@@ -1,0 +1,68 @@
+"""What a run needs to go on to the same bits, in a JSON file that is complete or not there at all.  Imports `files`.
+
+JSON's numbers are the shortest that read back as the same double, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, NamedTuple
+
+from ..errors import InputValueError
+from ..files import write_atomically
+
+FORMAT, VERSION = "autograd_lite.checkpoint", 1
+
+
+class State(NamedTuple):
+    """A run between two steps."""
+
+    losses: list[float]  # what each step made so far saw; their number is the number of steps
+    leaves: list[float]
+    optimizer: dict[str, Any]  # its state_dict(), arrays as lists
+    previous: float | None  # the loss that `tol` compares the next one with
+
+
+def save(path: str | os.PathLike[str], settings: dict[str, Any], state: State) -> None:
+    """Write the state of a run with these settings."""
+    content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": state._asdict()}
+    write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
+
+
+def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None:
+    """The state a run with these settings was left in; None where there is no file.
+
+    Raises InputValueError where the file is no checkpoint, or one of a run with other settings.
+    """
+    if not os.path.exists(path):
+        return None
+    content = read_json(path, FORMAT, VERSION, "a checkpoint")
+    saved = content.get("settings")
+    saved = saved if isinstance(saved, dict) else {}
+    ours = json.loads(json.dumps(settings))
+    for name in ours:
+        if name not in saved or saved[name] != ours[name]:
+            raise InputValueError(
+                f"checkpoint={os.fspath(path)!r} belongs to a run with {name}={saved.get(name)!r}, and this one has "
+                f"{name}={ours[name]!r}: go on as it was begun, or remove the file to begin again"
+            )
+    try:
+        return State(**content["state"])
+    except (KeyError, TypeError):
+        raise InputValueError(f"checkpoint={os.fspath(path)!r} is incomplete: remove the file to begin again") from None
+
+
+def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, Any]:
+    """The content of a file of this format and version, or an error that says what it is instead."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise InputValueError(f"{os.fspath(path)} is not JSON ({error}): give {what}") from None
+    if not isinstance(content, dict) or content.get("format") != kind:
+        raise InputValueError(f"{os.fspath(path)} does not hold {kind}: give {what}")
+    if content.get("version") != version:
+        found = content.get("version")
+        raise InputValueError(f"{os.fspath(path)} has version {found!r}, this library reads {version}: write it again")
+    return content

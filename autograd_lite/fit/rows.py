@@ -1,0 +1,219 @@
+"""The data of a fit as blocks and mini-batches of rows, and the sum of a loss over them.
+
+A block is a list of columns, each a sequence of as many numbers (or rows of numbers) as the block has rows.  Sums are taken
+block by block in the order of the rows, so data in memory and data streamed from a file give the same bits.
+Imports `functional`, `jit`, `tables` and `tree`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ..errors import InputTypeError, InputValueError, StructureError, TraceError
+from ..functional import value_and_grad
+from ..jit import jit
+from ..tables import numpy
+from ..tree import Spec, an, as_float, flatten, unflatten
+
+FEW = 50  # rows below which one call for each costs less than a call for all
+HEAVY = 2**24  # instructions of a block from which on several threads are quicker than one
+BLOCK = 2**16  # rows that are read, summed and shuffled together
+
+Columns = list[Any]
+Summed = tuple[float, list[float]]
+
+
+class Rows:
+    """What `minimize` was given as data: a tuple of columns, a dict of them, or a source that reads blocks of them.
+
+    A source has ``names``, ``rows`` and ``read(start, stop)``, a dict of columns, as `autograd_lite.tables.Table` has.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.names: list[Any] | None = None
+        self._source, self._columns = None, []
+        if hasattr(data, "read") and hasattr(data, "rows"):
+            self._source, self.names, self.count = data, list(data.names), data.rows
+        elif isinstance(data, dict):
+            self.names = list(data)
+            self._columns = [_column(column, f"data[{name!r}]") for name, column in data.items()]
+        elif isinstance(data, tuple):
+            self._columns = [_column(column, f"data[{i}]") for i, column in enumerate(data)]
+        else:
+            raise InputTypeError(f"data is {an(data)}: give a tuple of columns (x, y), a dict of them, or a Table")
+        if self._source is None:
+            lengths = [len(column) for column in self._columns]
+            if len(set(lengths)) > 1:
+                raise StructureError(f"the columns of data have {lengths} rows: give each column one entry for each row")
+            self.count = lengths[0] if lengths else 0
+        if not self.count:
+            raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
+
+    def read(self, start: int, stop: int) -> Columns:
+        """The rows from `start` up to `stop`."""
+        if self._source is None:
+            return [column[start:stop] for column in self._columns]
+        block = self._source.read(start, stop)
+        return [block[name] for name in self.names or ()]
+
+    def arguments(self, columns: Columns) -> tuple[Any, ...]:
+        """What the loss is called with beside the parameters: the columns, or one dict of them."""
+        return tuple(columns) if self.names is None else (dict(zip(self.names, columns, strict=True)),)
+
+    def blocks(self) -> Iterator[Columns]:
+        """All rows in order."""
+        for start in range(0, self.count, BLOCK):
+            yield self.read(start, min(start + BLOCK, self.count))
+
+    def batches(self, size: int, seed: int, first: int) -> Iterator[Columns]:
+        """Mini-batches from number `first` on, for ever: each pass takes each row once, in an order of its own.
+
+        Blocks come in shuffled order and each is shuffled in itself, so that a file is read block by block; a table of no
+        more than 65,536 rows is shuffled as a whole.  The order follows from the seed and the number of the pass alone.
+        """
+        span = max(1, BLOCK // size) * size  # so that only the last rows of the table make a smaller batch
+        starts = range(0, self.count, span)
+        turn, skip = divmod(first, -(-self.count // size))
+        while True:
+            for place in shuffled(len(starts), f"{seed}/{turn}"):
+                start, stop = starts[place], min(starts[place] + span, self.count)
+                if skip >= (count := -(-(stop - start) // size)):
+                    skip -= count
+                    continue
+                order = shuffled(stop - start, f"{seed}/{turn}/{place}")
+                block = [_taken(column, order) for column in self.read(start, stop)]
+                for i in range(skip * size, stop - start, size):
+                    yield [column[i : i + size] for column in block]
+                skip = 0
+            turn += 1
+
+    def fingerprint(self) -> str:
+        """A digest of the names and of every number."""
+        from hashlib import blake2b
+
+        digest = blake2b(repr((self.names, self.count)).encode(), digest_size=16)
+        for block in self.blocks():
+            for column in block:
+                digest.update(column.tobytes() if hasattr(column, "tobytes") else array("d", flatten(column)[0]).tobytes())
+        return digest.hexdigest()
+
+
+def _column(column: Any, what: str) -> Any:
+    """A column of numbers or of rows of numbers: an array where NumPy is there, else a list."""
+    np = numpy()
+    if np is not None:
+        try:
+            numbers = np.asarray(column, dtype=float, order="C")
+        except (TypeError, ValueError) as error:
+            raise InputTypeError(
+                f"{what} is {an(column)} that is no array of numbers ({error}): give numbers, rows of equal length"
+            ) from None
+        if numbers.ndim:
+            return numbers
+    elif hasattr(column, "__iter__") and not isinstance(column, (str, bytes)):
+        return [
+            [as_float(x, f"{what}[{i}]") for x in entry] if hasattr(entry, "__iter__") else as_float(entry, f"{what}[{i}]")
+            for i, entry in enumerate(column)
+        ]
+    raise InputTypeError(f"{what} is {an(column)}: a column has one entry for each row, give a list or an array")
+
+
+def _taken(column: Any, order: Any) -> Any:
+    np = numpy()
+    return [column[i] for i in order] if np is None else np.asarray(column)[order]
+
+
+def shuffled(count: int, key: str) -> Any:
+    """The numbers below `count` in an order that follows from `key` alone: sorted by 64 random bits each."""
+    keys = array("Q", random.Random(key).randbytes(8 * count))
+    np = numpy()
+    return sorted(range(count), key=keys.__getitem__) if np is None else np.argsort(np.asarray(keys), kind="stable")
+
+
+# -- the loss over rows -----------------------------------------------------------------------------------------------
+
+
+def _entries(column: Any) -> Any:
+    """A column's floats; of a column of rows object arrays of floats, which is what compiled code sees."""
+    if getattr(column, "ndim", 1) > 1:
+        return column.astype(object)
+    return column.tolist() if hasattr(column, "tolist") else column
+
+
+class Objective:
+    """The mean of a loss over rows, with its gradient; with no rows, the loss itself.
+
+    As functions of the flat list of parameters that `spec` puts in their places: a container for each step would cost more
+    than many a step does.
+    """
+
+    def __init__(self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None) -> None:
+        def flat(leaves: Sequence[Any], *row: Any) -> Any:
+            return loss(unflatten(spec, leaves), *row)
+
+        flat.__name__ = getattr(loss, "__name__", None) or repr(loss)
+        self.rows = rows
+        self._plain = value_and_grad(flat)
+        self._row: Any = self._plain
+        self._block: Callable[..., Any] | None = None
+        self._together = False
+        if rows is not None:  # without, the loss may draw numbers of its own, which compiled code would freeze
+            self._row = jit(self._plain)
+            self._together = numpy() is not None and min(rows.count, batch_size or rows.count) >= FEW
+
+    def whole(self, leaves: list[float], pause: Callable[[], None]) -> Summed:
+        """Over all the data; `pause` is called between blocks."""
+        if self.rows is None:
+            found: Summed = self._plain(leaves)
+            return found
+        total, sums = 0.0, list[float]()
+        for i, block in enumerate(self.rows.blocks()):
+            value, slopes = self._sum(leaves, block)
+            total += value
+            sums = [a + b for a, b in zip(sums, slopes, strict=True)] if i else slopes
+            pause()
+        return total / self.rows.count, [s / self.rows.count for s in sums]
+
+    def batch(self, leaves: list[float], columns: Columns) -> Summed:
+        """Over one mini-batch."""
+        value, slopes = self._sum(leaves, columns)
+        count = len(columns[0])
+        return value / count, [s / count for s in slopes]
+
+    def _sum(self, leaves: list[float], columns: Columns) -> Summed:
+        assert self.rows is not None
+        if self._together:
+            given = self.rows.arguments(list(map(numpy().asarray, columns)))
+            try:
+                self._block = self._block or self._compiled(leaves, columns)
+                value, slopes = self._block(leaves, *given)
+                return float(value), list(map(float, slopes))
+            except TraceError:  # it branches, or needs the number itself: row by row it may
+                self._together = False
+        total, sums = 0.0, list[float]()
+        for i, row in enumerate(zip(*map(_entries, columns), strict=True)):
+            value, slopes = self._one(leaves, self.rows.arguments(list(row)))
+            total += value
+            sums = [a + b for a, b in zip(sums, slopes, strict=True)] if i else slopes
+        return total, sums
+
+    def _compiled(self, leaves: list[float], columns: Columns) -> Callable[..., Any]:
+        """The sum over the rows of a block; by all cores where that is worth waking them."""
+        assert self.rows is not None
+        row = self.rows.arguments([_entries(column[:1])[0] for column in columns])
+        steps = len(self._row.program(leaves, *row)) * min(len(columns[0]), BLOCK)
+        return jit(
+            self._plain, batch=tuple(range(1, len(row) + 1)), reduce="sum", threads=os.cpu_count() if steps > HEAVY else None
+        )
+
+    def _one(self, leaves: list[float], row: tuple[Any, ...]) -> Summed:
+        try:
+            found: Summed = self._row(leaves, *row)
+        except TraceError:
+            self._row = self._plain
+            found = self._plain(leaves, *row)
+        return found

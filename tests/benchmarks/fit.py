@@ -1,0 +1,327 @@
+"""How fast, how exact, how large and how robust a fit is: `python tests/benchmarks/fit.py [times|sizes|memory|kills]`.
+
+times   1,000,000 rows, ten weights, 100 passes of gradient descent, beside torch; SciPy's curve_fit on the same table
+sizes   the weights beside those of scikit-learn and SciPy, from 398 rows to 1,000,000
+memory  a table fitted by a process that may not have as much memory as the table has numbers
+kills   a fit killed with kill -9 at 50 random instants and started again each time: the bits it ends with
+
+Peers that are not installed are left out.  Rounds are interleaved, because machines are shared; the fastest counts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import nn
+from autograd_lite.fit import minimize
+from autograd_lite.optim import SGD
+from autograd_lite.tables import Table
+
+WIDTH, PASSES, RATE, ROUNDS = 9, 100, 0.3, 3
+NAMES = [f"x{i}" for i in range(WIDTH)]
+WEIGHTS = [f"w{i}" for i in range(WIDTH)]
+START = {**dict.fromkeys(WEIGHTS, 0.0), "b": 0.0}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def table(rows: int, seed: int = 0) -> tuple[Any, Any]:
+    """Nine columns, and a tenth that is a plane over them with a little noise."""
+    draw = np.random.default_rng(seed)
+    x = draw.normal(size=(rows, WIDTH))
+    return x, x @ draw.normal(size=WIDTH) + 0.5 + 0.1 * draw.normal(size=rows)
+
+
+def plane(p: Any, row: Any) -> Any:
+    total = p["b"]
+    for w, x in zip(WEIGHTS, NAMES, strict=True):
+        total = total + p[w] * row[x]
+    return (total - row["y"]) ** 2
+
+
+def least_squares(x: Any, y: Any) -> Any:
+    return np.linalg.lstsq(np.column_stack([x, np.ones(len(y))]), y, rcond=None)[0]
+
+
+# -- times ------------------------------------------------------------------------------------------------------------
+
+
+def ours(x: Any, y: Any) -> Any:
+    columns = {**{n: np.ascontiguousarray(x[:, i]) for i, n in enumerate(NAMES)}, "y": y}
+    return lambda: list(minimize(plane, START, columns, optimizer=partial(SGD, lr=RATE), steps=PASSES).params.values())
+
+
+def ours_streamed(x: Any, y: Any) -> Any:
+    blocks = ([*x[i : i + 10_000].T, y[i : i + 10_000]] for i in range(0, len(y), 10_000))
+    source = Table([*NAMES, "y"], blocks, memory=0)
+    return lambda: list(minimize(plane, START, source, optimizer=partial(SGD, lr=RATE), steps=PASSES).params.values())
+
+
+def torch_descent(x: Any, y: Any) -> Any:
+    import torch
+
+    inputs, targets = torch.tensor(x), torch.tensor(y)
+
+    def run() -> Any:
+        w = torch.zeros(WIDTH, dtype=torch.float64, requires_grad=True)
+        b = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.SGD([w, b], lr=RATE)
+        for _ in range(PASSES):
+            optimizer.zero_grad()
+            ((inputs @ w + b - targets) ** 2).mean().backward()
+            optimizer.step()
+        return [*w.tolist(), b.item()]
+
+    return run
+
+
+def curve_fit(x: Any, y: Any) -> Any:
+    from scipy import optimize
+
+    columns = x.T.copy()
+
+    def model(x: Any, *p: Any) -> Any:
+        total = p[-1]
+        for w, column in zip(p[:-1], x, strict=True):
+            total = total + w * column
+        return total
+
+    return lambda: optimize.curve_fit(model, columns, y, np.zeros(WIDTH + 1))[0]
+
+
+TIMED: dict[str, tuple[str | None, Callable[[Any, Any], Any], str]] = {
+    "autograd_lite, in memory": (None, ours, f"{PASSES} passes"),
+    "autograd_lite, from a file": (None, ours_streamed, f"{PASSES} passes"),
+    "torch": ("torch", torch_descent, f"{PASSES} passes"),
+    "scipy curve_fit": ("scipy", curve_fit, "to its end"),
+}
+
+
+def times() -> None:
+    """Each way to the same ten weights, in one process."""
+    rows = 1_000_000
+    x, y = table(rows)
+    exact = least_squares(x, y)
+    found = {}
+    for name, (module, make, _) in TIMED.items():
+        if module is None or importlib.util.find_spec(module):
+            found[name] = make(x, y)
+    fastest, off = dict.fromkeys(found, float("inf")), {}
+    for _ in range(ROUNDS):
+        for name, run in found.items():
+            start = perf_counter()
+            weights = run()
+            fastest[name] = min(fastest[name], perf_counter() - start)
+            off[name] = np.max(np.abs(np.array(weights) - exact))
+    print(f"{rows:,} rows, ten weights, double precision, {os.cpu_count()} cores\n")
+    print(f"{'':28}{'':>12}{'seconds':>9}   {'farthest weight':<15}")
+    for name, seconds in fastest.items():
+        print(f"{name:28}{TIMED[name][2]:>12}{seconds:9.2f}   {off[name]:.1e} off the least-squares solution")
+        assert off[name] < 1e-6
+
+
+# -- sizes ------------------------------------------------------------------------------------------------------------
+
+
+def mpg_like(rows: int = 398) -> tuple[Any, Any]:
+    """A table like Auto-MPG: seven columns of very different sizes that go together, and miles per gallon."""
+    draw = np.random.default_rng(1)
+    size = draw.normal(size=rows)
+    tied = 0.9 * size[:, None] + 0.4 * draw.normal(size=(rows, 5))
+    year = draw.integers(70, 83, rows)
+    x = np.column_stack([5.5 + 1.7 * tied[:, 0], 193 + 104 * tied[:, 1], 104 + 38 * tied[:, 2], 2970 + 847 * tied[:, 3],
+                         15.6 - 2.7 * tied[:, 4], year, draw.integers(1, 4, rows)])  # fmt: skip
+    return x, 23.5 - 6.5 * size + 0.75 * (year - 76) + 3 * draw.normal(size=rows)
+
+
+def linear(p: Any, x: Any, y: Any) -> Any:
+    return nn.mse(p["b"] + sum(w * v for w, v in zip(p["w"], x, strict=True)), y)
+
+
+def logistic(p: Any, x: Any, y: Any) -> Any:
+    return nn.binary_cross_entropy_with_logits(p["b"] + sum(w * v for w, v in zip(p["w"], x, strict=True)), y)
+
+
+def sizes() -> None:
+    """Our weights beside those that scikit-learn and SciPy find on the same tables."""
+    from scipy import optimize
+    from sklearn.linear_model import LinearRegression
+
+    def by_scikit(x: Any, y: Any) -> Any:
+        model = LinearRegression().fit(x, y)
+        return [*model.coef_, model.intercept_]
+
+    def by_scipy(x: Any, y: Any) -> Any:
+        one = np.column_stack([x, np.ones(len(y))])
+
+        def f(w: Any) -> Any:
+            z = one @ w
+            return np.mean(np.logaddexp(0, z) - y * z), one.T @ (1 / (1 + np.exp(-z)) - y) / len(y)
+
+        def hess(w: Any) -> Any:
+            s = 1 / (1 + np.exp(-(one @ w)))
+            return one.T @ (one * (s * (1 - s))[:, None]) / len(y)
+
+        return optimize.minimize(
+            f, np.zeros(one.shape[1]), jac=True, hess=hess, method="trust-exact", options={"gtol": 1e-12}
+        ).x
+
+    x, y = mpg_like()
+    z = (x - x.mean(0)) / x.std(0)
+    big, plane_of = table(1_000_000)
+    momentum = partial(SGD, lr=0.1, momentum=0.9)
+    jobs = [
+        ("398 rows like Auto-MPG, mse", linear, z, y, by_scikit, momentum, 20_000),
+        (
+            "398 rows like Auto-MPG, logistic",
+            logistic,
+            z,
+            (y > 23.0) * 1.0,
+            by_scipy,
+            partial(SGD, lr=0.5, momentum=0.9),
+            200_000,
+        ),
+        ("1,000,000 rows, mse", linear, big, plane_of, by_scikit, partial(SGD, lr=RATE), 1000),
+    ]
+    print(f"{'table and loss':36}{'steps':>7}{'seconds':>9}   largest difference of a weight")
+    for name, loss, columns, targets, peer, optimizer, steps in jobs:
+        start = perf_counter()
+        found = minimize(
+            loss, {"w": [0.0] * columns.shape[1], "b": 0.0}, (columns, targets), optimizer=optimizer, steps=steps, tol=1e-15
+        )
+        seconds = perf_counter() - start
+        theirs = np.array(peer(columns, targets))
+        off = np.max(np.abs(np.array([*found.params["w"], found.params["b"]]) - theirs))
+        print(f"{name:36}{found.steps:7}{seconds:9.2f}   {off:.1e}, to {peer.__name__.removeprefix('by_')}")
+        assert off < 1e-6, found.reason
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+LIMITED = """
+import resource, sys
+from functools import partial
+path, limit, fit = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+from autograd_lite.fit import minimize
+from autograd_lite.optim import SGD
+from autograd_lite.tables import read_table
+names = [f"x{i}" for i in range(9)]
+def plane(p, row):
+    return (sum((p["w" + n[1:]] * row[n] for n in names), p["b"]) - row["y"]) ** 2
+start = {**{"w" + n[1:]: 0.0 for n in names}, "b": 0.0}
+with read_table(path, memory=2**20 if fit == "streamed" else 2**40) as table:
+    found = minimize(plane, start, table, optimizer=partial(SGD, lr=0.3), steps=20)
+    print(table.rows, max(abs(w - 1) for w in found.params.values()))
+"""
+
+
+def written(path: Path, rows: int) -> int:
+    """A CSV file of a plane whose weights are all 1; its size in bytes."""
+    draw = np.random.default_rng(0)
+    x = np.round(draw.normal(size=(10_000, WIDTH)), 3)
+    text = io.StringIO()
+    np.savetxt(text, np.column_stack([x, x.sum(1) + 1]), "%.3f", ",")
+    with path.open("w") as file:
+        file.write(",".join([*NAMES, "y"]) + "\n")
+        for _ in range(rows // 10_000):  # the same rows again and again: they take as much room as others
+            file.write(text.getvalue())
+    return path.stat().st_size
+
+
+def limited(path: Path, limit: int, fit: str) -> subprocess.CompletedProcess[str]:
+    """The fit of a file in a process that may have `limit` bytes of data."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", LIMITED, str(path), str(limit), fit]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def memory(rows: int = 5_000_000, limit: int = 100 * 2**20) -> None:
+    """A table larger than the limit: streamed it is fitted, held in memory it is not."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.csv"
+        size = written(path, rows)
+        numbers = 8 * rows * (WIDTH + 1)
+        print(
+            f"{rows:,} rows, {size / 2**20:.0f} MB of CSV, {numbers / 2**20:.0f} MB as doubles; limit {limit / 2**20:.0f} MB\n"
+        )
+        for fit in ("streamed", "in memory"):
+            start = perf_counter()
+            done = limited(path, limit, fit)
+            if done.returncode:
+                print(f"{fit:12}{done.stderr.strip().splitlines()[-1]}")
+            else:
+                count, off = done.stdout.split()
+                print(
+                    f"{fit:12}{int(count):,} rows, 20 passes in {perf_counter() - start:.1f} s; weights off by {float(off):.1e}"
+                )
+
+
+# -- kills ------------------------------------------------------------------------------------------------------------
+
+KILLED = """
+import json, sys
+from functools import partial
+from autograd_lite.fit import minimize
+from autograd_lite.optim import Adam
+xs = [0.001 * i for i in range(3000)]
+ys = [x * x - x + 0.1 * (-1) ** i for i, x in enumerate(xs)]
+loss = lambda p, x, y: (p["a"] * x * x + p["b"] * x + p["c"] - y) ** 2
+found = minimize(loss, {"a": 0.0, "b": 0.0, "c": 0.0}, (xs, ys), optimizer=partial(Adam, lr=0.01), steps=2000, batch_size=100,
+                 checkpoint=sys.argv[1], every=20)
+print(json.dumps([found.params, found.loss, found.history]))
+"""
+
+
+def killed(path: Path, seconds: float | None) -> Iterator[str]:
+    """The output of the fit, if it comes to its end before it is killed."""
+    command = [sys.executable, "-c", KILLED, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
+        try:
+            yield process.communicate(timeout=seconds)[0]
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+
+
+def kills(count: int = 50) -> None:
+    """The bits that a fit ends with, killed again and again, beside those of one left alone."""
+    draw, ended, instants = random.Random(0), 0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        start = perf_counter()
+        (wanted,) = killed(Path(folder) / "whole.json", None)
+        whole = perf_counter() - start
+        path = Path(folder) / "run.json"
+        while instants < count:
+            output = list(killed(path, draw.uniform(0.0, 0.8 * whole)))
+            if output:
+                assert output == [wanted]
+                ended += 1
+                path.unlink()
+            else:
+                instants += 1
+        (output,) = killed(path, None)
+        assert output == wanted
+    print(f"a fit of {whole:.1f} s killed at {instants} random instants; it came to its end {ended + 1} times, each time at")
+    print(f"the same bits as one that was never killed: loss {json.loads(wanted)[1]!r}")
+
+
+PARTS = {"times": times, "sizes": sizes, "memory": memory, "kills": kills}
+
+if __name__ == "__main__":
+    for i, part in enumerate(sys.argv[1:] or PARTS):
+        print(end="\n" * (i > 0))
+        PARTS[part]()

@@ -1,0 +1,313 @@
+"""`autograd-lite fit`: the notes' table digit for digit, what it ends with, and each way in which it cannot be done."""
+
+import importlib.util
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from autograd_lite.cli import application
+from autograd_lite.cli import fit as command
+from autograd_lite.fit import bar
+
+ROOT = Path(__file__).resolve().parents[2]
+CARS = "pounds,mpg\n3.50,18\n3.69,15\n3.44,18\n3.43,16\n4.34,15\n4.42,14\n2.37,24\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cars.csv").write_text(CARS)
+    return tmp_path
+
+
+def run(*arguments, given=None):
+    done = CliRunner().invoke(application(), ["fit", *map(str, arguments)], input=given)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def lines(*arguments, **options):
+    done = run(*arguments, **options)
+    assert (done.exit_code, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def by_hand(steps, rate=0.01):
+    """Weight and bias after some steps of gradient descent from zero, and their loss, in plain Python."""
+    rows = [tuple(map(float, line.split(","))) for line in CARS.split()[1:]]
+    w = b = 0.0
+    for _ in range(steps):
+        errors = [w * x + b - y for x, y in rows]
+        w -= rate * sum(2 * e * x for e, (x, _) in zip(errors, rows, strict=True)) / len(rows)
+        b -= rate * sum(2 * e for e in errors) / len(rows)
+    return w, b, sum((w * x + b - y) ** 2 for x, y in rows) / len(rows)
+
+
+LINE = ("cars.csv", "weight*pounds + bias", "--target", "mpg")
+
+
+def test_the_table_of_the_notes():
+    done = subprocess.run(
+        [sys.executable, "demos/miles_per_gallon.py"], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    table = done.stdout.split("\n\n")[1].splitlines()
+    assert len(table) == 7
+    assert lines(*LINE, "--steps", 6)[:7] == table
+
+
+def test_what_a_fit_ends_with():
+    found = lines(*LINE, "--steps", 6)
+    w, b, loss = by_hand(6)
+    assert found[7:9] == ["", "after 6 steps"]
+    spread = np.var([18, 15, 18, 16, 15, 14, 24])
+    wanted = {"weight": w, "bias": b, "loss": loss, "R²": 1 - loss / spread}
+    assert {name: float(number) for name, number in (row.split(" = ") for row in found[9:])} == pytest.approx(wanted, rel=1e-11)
+    assert lines(*LINE, "--steps", 1)[3] == "after 1 step"
+    assert lines(*LINE, "--lr", 0.06, "--steps", 9999, "--every", 999, "--tol", 1e-9)[-5].startswith("converged after ")
+
+
+def test_it_ends_at_the_least_squares_line(folder):
+    lines(*LINE, "--lr", 0.06, "--steps", 10_000, "--every", 10_000, "--save", "weights.json")
+    weights = json.loads((folder / "weights.json").read_text())["weights"]
+    pounds, mpg = np.loadtxt("cars.csv", delimiter=",", skiprows=1).T
+    assert [weights["weight"], weights["bias"]] == pytest.approx(np.polyfit(pounds, mpg, 1).tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize("arguments", [("--init", "w=1", "b=2"), ("--init", "w=1", "--init", "b=2"), ("w=1", "b=4/2")])
+def test_where_weights_start(arguments):
+    assert lines("cars.csv", "w*pounds + b", "--target", "mpg", "--steps", 1, *arguments)[1].split()[:3] == [
+        "1",
+        "1.00",
+        "2.00",
+    ]
+
+
+def test_every_and_digits():
+    found = lines(*LINE, "--steps", 10, "--every", 4, "--digits", 4)
+    assert found[1] == "        1  0.0000   0.0000  303.7143"
+    assert [row.split()[0] for row in found[1:4]] == ["1", "5", "9"]
+    assert found[4] == ""
+
+
+def test_large_numbers_are_written_with_powers_of_ten():
+    done = run("cars.csv", "w*pounds + b", "--target", "mpg", "--lr", 1, "--every", 10)
+    assert re.fullmatch(r"       11  -1\.09e\+15  -2\.96e\+14  1\.84e\+31", done.stdout.splitlines()[2])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
+def test_every_optimizer_lowers_every_loss(optimizer, loss):
+    found = lines(*LINE, "--optimizer", optimizer, "--loss", loss, "--every", 500)
+    assert float(found[-2].removeprefix("loss = ")) < float(found[1].split()[-1]) - 1
+
+
+def test_logistic(folder):
+    rows = [(0.1 * i, int(i > 20) if i % 7 else int(i <= 20)) for i in range(40)]
+    (folder / "passed.csv").write_text("hours,passed\n" + "\n".join(f"{x},{y}" for x, y in rows))
+    arguments = ("passed.csv", "w*hours + b", "--target", "passed", "--loss", "logistic", "--save", "weights.json")
+    found = lines(*arguments, "--lr", 0.5, "--steps", 5000, "--every", 9999, "--tol", "1e-14")
+    weights = json.loads((folder / "weights.json").read_text())["weights"]
+    x, y = np.array(rows).T
+    p = 1 / (1 + np.exp(-weights["w"] * x - weights["b"]))
+    assert [np.sum(p - y), np.sum((p - y) * x)] == pytest.approx([0, 0], abs=1e-4)  # the likelihood is stationary
+    assert found[-2] == f"accuracy = {np.mean((p > 0.5) == (y > 0.5)):.12g}"
+
+
+def test_holdout():
+    found = lines(*LINE, "--steps", 3, "--holdout", 0.3, "--seed", 1)
+    assert re.fullmatch(r"R² on 2 rows not seen = -?\d+\.\d+", found[-1])
+    found = lines(*LINE, "--steps", 3, "--holdout", 0.1)
+    assert found[-1] == "R² on 1 row not seen is not defined: all mpg are equal"
+
+
+def test_holdout_scores_rows_that_were_not_fitted(folder):
+    x = np.arange(100.0)
+    (folder / "t.csv").write_text("x,y\n" + "\n".join(f"{a / 100},{2 * a / 100}" for a in x))
+    found = lines("t.csv", "w*x", "--target", "y", "--lr", 0.5, "--every", 9999, "--steps", 200, "--holdout", 0.2)
+    assert found[-2:] == ["R² = 1", "R² on 20 rows not seen = 1"]
+
+
+def test_plot_and_save(folder):
+    pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
+    found = lines(*LINE, "--steps", 6, "--plot", "loss.svg", "--save", "weights.json")
+    assert found[-2:] == ["saved loss.svg", "saved weights.json"]
+    assert (folder / "loss.svg").read_text().startswith("<?xml")
+    saved = json.loads((folder / "weights.json").read_text())
+    w, b, _ = by_hand(6)
+    assert saved.pop("weights") == pytest.approx({"weight": w, "bias": b}, rel=1e-14)
+    assert saved == {
+        "format": "autograd_lite.fit", "version": 1, "formula": "weight*pounds + bias", "target": "mpg", "loss": "mse",
+        "columns": ["pounds"],
+    }  # fmt: skip
+
+
+def test_standard_input():
+    assert lines("-", *LINE[1:], "--steps", 6, given=CARS) == lines(*LINE, "--steps", 6)
+
+
+def test_parquet(folder):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is only in the extra that reads Parquet")
+    import pyarrow.parquet as pq
+
+    rows = [list(map(float, line.split(","))) for line in CARS.split()[1:]]
+    pq.write_table(pa.table(dict(zip(["pounds", "mpg"], map(list, zip(*rows, strict=True)), strict=True))), "cars.parquet")
+    assert lines("cars.parquet", *LINE[1:], "--steps", 6) == lines(*LINE, "--steps", 6)
+
+
+def test_missing_cells_are_left_out_where_asked(folder):
+    (folder / "gaps.csv").write_text(CARS.replace("pounds,mpg\n", "pounds,mpg\n3.1,NA\n") + ",20\n")
+    done = run("gaps.csv", *LINE[1:], "--steps", 6, "--drop-missing")
+    assert done.stderr == "2 rows with a missing cell are left out\n"
+    assert done.stdout.splitlines() == lines(*LINE, "--steps", 6)
+
+
+def test_a_small_memory_changes_nothing(folder):
+    x = np.random.default_rng(0).normal(size=(90_000, 2))
+    y = x @ [1.0, -2.0]
+    np.savetxt("t.csv", np.column_stack([x, y]), delimiter=",", header="a,c,y", comments="")
+    arguments = ("t.csv", "w*a + v*c", "--target", "y", "--lr", 0.1, "--steps", 20, "--batch-size", 1000, "--digits", 12)
+    assert lines(*arguments, "--memory", 1) == lines(*arguments)
+
+
+def test_a_checkpoint_is_gone_on_from(folder):
+    whole = lines(*LINE, "--steps", 9)
+    lines(*LINE, "--steps", 4, "--checkpoint", "run.json")
+    rest = lines(*LINE, "--steps", 9, "--checkpoint", "run.json")
+    assert rest == [whole[0], *whole[5:]]
+    done = run(*LINE, "--steps", 9, "--checkpoint", "run.json", "--lr", 0.02)
+    assert done.exit_code == 2
+    assert "belongs to a run with optimizer={'optimizer': 'SGD', 'lr': 0.01," in done.stderr
+
+
+def test_ctrl_c_prints_what_there_is(monkeypatch):
+    printer = command._printer
+
+    def interrupted(*arguments):
+        row = printer(*arguments)
+
+        def callback(step, *rest):
+            row(step, *rest)
+            if step == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        return callback
+
+    monkeypatch.setattr(command, "_printer", interrupted)
+    done = run(*LINE)
+    assert done.exit_code == 130
+    assert done.stdout.splitlines()[6:8] == ["interrupted after 4 steps", f"weight = {by_hand(4)[0]:.12g}"]
+
+
+def test_the_bar_is_on_terminals_only_and_off_the_rows(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(bar, "PAUSE", 0.0)
+    monkeypatch.setattr(command, "Bar", lambda steps: bar.Bar(steps, screen))
+    monkeypatch.setattr(command.typer, "echo", lambda text, **_: screen.write(f"{text}\n"))
+    run(*LINE, "--steps", 6)
+    text = screen.getvalue()
+    assert text.count("\r\x1b[K[") == 6
+    assert "0/6  loss 303.714\r\x1b[K        2    1.20  0.34  170.84\n\r\x1b[K[##" in text
+    assert "5/6  loss 42.1721\r\x1b[K\nafter 6 steps\n" in text
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+W = ("cars.csv", "w*pounds + b", "--target", "mpg")
+ERRORS = [
+    (("cars.csv", "w*pounds + b"), "no --target: name the column to predict, --target mpg"),
+    ((*W[:3], "miles"), "cars.csv has no column 'miles'; its columns are 'pounds', 'mpg': choose one of them"),
+    ((*W[:3], "w"), "the formula w*pounds + b has the target 'w' in it, as a weight, since no column is called so"),
+    ((*W[:3], "pounds"), "the formula w*pounds + b has the target 'pounds' in it, which it is to predict: take"),
+    (("none.csv", *W[1:]), "none.csv: No such file or directory"),
+    (("cars.csv", "w*pounds +", *W[2:]), "an operand is missing after '+', at column 10"),
+    (("cars.csv", "2*pounds", *W[2:]), "the formula 2*pounds has columns only: write a weight into it, w*pounds + b"),
+    (("cars.csv", "2", *W[2:]), "the formula 2 names no weight: write w*x + b"),
+    ((*W, "--init", "c=1"), "c=1.0 starts a weight that w*pounds + b has not: its weights are w, b"),
+    ((*W, "--init", "pounds=1"), "pounds=1.0 starts a weight, but 'pounds' is a column: rename one of them"),
+    ((*W, "--init", "w"), "'w' is no pair NAME=VALUE: write x=1.5"),
+    ((*W, "--loss", "l2"), "--loss l2 must be one of mse, mae, huber, logistic"),
+    ((*W, "--optimizer", "newton"), "--optimizer newton must be one of sgd, adam, adamw, rmsprop, adagrad"),
+    ((*W, "--loss", "logistic"), "row 1: mpg=18.0 must be 0 or 1 for the loss logistic: recode the column"),
+    ((*W, "--lr", -1), "lr=-1.0 must not be negative, infinite or nan; a step goes downhill by itself, start with lr=0.01"),
+    ((*W, "--steps", -1), "steps=-1 must be a whole number from 0 up"),
+    ((*W, "--batch-size", 0), "batch_size=0 must be a whole number from 1 up"),
+    ((*W, "--tol", -1), "tol=-1.0 must be a number from 0 up"),
+    ((*W, "--holdout", 0.01), "holdout=0.01 of 7 rows must leave at least one row on each side: give a part such as 0.2"),
+    ((*W, "--lr", 1), "--lr 1 is too large: the loss is 1.25e+60 at iteration 21, and was 303.7 at the first; --lr 0.0625"),
+    ((*W, "--lr", 1, "--batch-size", 3), "goes downhill"),
+    ((*W, "--optimizer", "rmsprop", "--lr", 1e300), "--lr 1e+300 is too large"),
+    (("cars.csv", "w*log(pounds - 3) + b", *W[2:]),
+     "the weights at the start have no finite loss to go down from: the loss is nan in row 7, pounds=2.37, mpg=24.0;"),
+    (("cars.csv", "w*log(pounds - 3) + b", *W[2:], "--batch-size", 1, "--seed", 3), "the loss is nan in row 7, pounds=2.37"),
+    (("cars.csv", "sqrt(w)*pounds + b", *W[2:]), "the slope by w is -inf in row 1, pounds=3.5, mpg=18.0; choose others"),
+    (("cars.csv", "1e200*w*pounds + b*1e200", *W[2:]),
+     "no rate down to 8.67362e-21 goes downhill: bring the columns to a size near 1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "message"), ERRORS, ids=[message[:40] for _, message in ERRORS])
+def test_errors_are_messages_and_status_2(arguments, message):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+
+
+CELLS = [
+    ("3.1,NA", "cars.csv line 9, column 'mpg': 'NA' is a missing cell; fill it in, or leave such rows out with drop_missing"),
+    ("3.1,x", "cars.csv line 9, column 'mpg': 'x' is not a number"),
+    ('"3,504",20', "cars.csv line 9, column 'pounds': '3,504' has separators between its digits; write 3504"),
+    ("3.1", "cars.csv line 9 has 1 cells and the header 2"),
+]
+
+
+@pytest.mark.parametrize(("row", "message"), CELLS)
+def test_bad_cells_are_named(row, message, folder):
+    (folder / "cars.csv").write_text(CARS + row + "\n")
+    done = run(*W)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_option_is_named():
+    done = run(*W, "--speed=3")
+    assert done.exit_code == 2
+    assert "--speed is no option of this command: --help lists them" in done.stderr
+
+
+def test_the_rate_that_is_proposed_does_go_downhill():
+    for batch in ((), ("--batch-size", 3)):
+        message = run(*W, "--lr", 3, *batch).stderr
+        rate = re.search(r"--lr (\S+) goes downhill", message).group(1)
+        assert run(*W, "--lr", rate, *batch).exit_code == 0
+
+
+def test_columns_called_like_constants_or_unlike_names(folder):
+    (folder / "t.csv").write_text("x y,x,model year\n1,2,3\n2,3,5\n")
+    assert lines("t.csv", "w*x", "--target", "model year", "--steps", 2)[-1].startswith("R² = ")
+    (folder / "t.csv").write_text("x,pi\n1,2\n2,3\n")
+    assert lines("t.csv", "w*x", "--target", "pi", "--steps", 2)[-1].startswith("R² = ")
+
+
+def test_typer_and_numpy_are_not_needed_together(monkeypatch):
+    wanted = lines(*LINE, "--steps", 6)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert lines(*LINE, "--steps", 6) == wanted
+    assert importlib.util.find_spec("typer")

@@ -1,0 +1,304 @@
+"""Tables: what a cell may be and what is said of any other, by both readers of CSV, from Parquet, in memory and in files."""
+
+import io
+import itertools
+import math
+import re
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_lite import tables
+from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError
+from autograd_lite.tables import Table, read_table
+
+
+@pytest.fixture(params=["with numpy", "without"])
+def reader(request, monkeypatch):
+    """Both readers of CSV in turn: the one that NumPy makes faster, and the standard library's."""
+    if request.param == "without":
+        monkeypatch.setitem(sys.modules, "numpy", None)
+    return request.param
+
+
+def saved(folder, text, name="cars.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def content(table):
+    return {name: column.tolist() for name, column in table.read(0, table.rows).items()}
+
+
+GOOD = [
+    ("plain", "x,y\n1,2\n3,4\n", None, {"x": [1, 3], "y": [2, 4]}),
+    ("no newline at the end", "x,y\n1,2", None, {"x": [1], "y": [2]}),
+    ("CRLF", "x,y\r\n1,2\r\n3,4\r\n", None, {"x": [1, 3], "y": [2, 4]}),
+    ("byte order mark", b"\xef\xbb\xbfx,y\n1,2\n", None, {"x": [1], "y": [2]}),
+    ("quotes", 'name,x\n"Dodge, ""Aspen""",1.5\n', ["x"], {"x": [1.5]}),
+    ("quoted numbers and names", '"x","y"\n"1","2e-3"\n', None, {"x": [1], "y": [2e-3]}),
+    ("line break in a cell", 'name,x\n"two\nlines",1\n"one",2\n', ["x"], {"x": [1, 2]}),
+    ("blanks around", " x , y \n 1 , -2.5 \n", None, {"x": [1], "y": [-2.5]}),
+    ("blank lines", "\nx,y\n1,2\n\n3,4\n\n", None, {"x": [1, 3], "y": [2, 4]}),
+    ("signs and exponents", "x\n+1\n-.5\n2.\n1e3\n1E-3\n-0\n", None, {"x": [1, -0.5, 2, 1e3, 1e-3, 0]}),
+    ("columns in the order asked", "x,y,z\n1,2,3\n", ["z", "x"], {"z": [3], "x": [1]}),
+    ("a column asked twice", "x,y\n1,2\n", ["y", "y"], {"y": [2]}),
+    ("what is not asked is not looked at", "x,when,x2,x2\n1,1_000,,?\n", ["x"], {"x": [1]}),
+    ("Latin-1 in a column not asked", b"name,x\nCitro\xebn,1\n", ["x"], {"x": [1]}),
+    ("every digit", "x\n0.1000000000000000055511151231257827\n5e-324\n1.7976931348623157e308\n", None,
+     {"x": [0.1, 5e-324, 1.7976931348623157e308]}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "columns", "wanted"), [case[1:] for case in GOOD], ids=[case[0] for case in GOOD])
+def test_reads(text, columns, wanted, reader, tmp_path):
+    with read_table(saved(tmp_path, text), columns) as table:
+        assert content(table) == wanted
+        assert table.names == tuple(wanted)
+
+
+BAD = [
+    ("a word", "x,y\n1,2\n3,four\n", "cars.csv line 3, column 'y': 'four' is not a number; the columns in"),
+    ("empty", "x,y\n1,2\n3,\n", "cars.csv line 3, column 'y': '' is a missing cell; fill it in, or leave such rows out with "
+     "drop_missing (--drop-missing)"),
+    *[(word, f"x,y\n1,2\n{word},4\n", f"line 3, column 'x': {word!r} is a missing cell")
+      for word in ("NA", "n/a", "NaN", "null", "None", "?", " ? ", "NULL", "nAn")],
+    ("thousands", 'x,y\n"1,234,567.5",2\n', "column 'x': '1,234,567.5' has separators between its digits; write 1234567.5"),
+    ("thousands by blanks", "x,y\n3 504,2\n", "line 2, column 'x': '3 504' has separators between its digits; write 3504"),
+    ("thousands by underscores", "x,y\n3_504,2\n", "line 2, column 'x': '3_504' has separators between its digits; write 3504"),
+    ("underscore", "x,y\n3_5,2\n", "line 2, column 'x': '3_5' is not a number"),
+    ("decimal comma", 'x,y\n1,"3,5"\n', "line 2, column 'y': '3,5' has a decimal comma; write 3.5"),
+    ("infinite", "x,y\n1,inf\n", "line 2, column 'y': 'inf' is not finite; give numbers up to 1.8e308"),
+    ("too large", "x,y\n1,-1e999\n", "line 2, column 'y': '-1e999' is not finite"),
+    ("digits of another script", "x,y\n1,٣\n", "line 2, column 'y': '٣' is not a number"),
+    ("hexadecimal", "x,y\n1,0x10\n", "line 2, column 'y': '0x10' is not a number"),
+    ("long", f"x,y\n1,{'z' * 500}\n", "line 2, column 'y': 'zzzzzzzzzzzz...zzzzzzzzzzzzz' is not a number"),
+    ("short row", "x,y\n1,2\n3\n", "cars.csv line 3 has 1 cells and the header 2: separate cells by single commas"),
+    ("long row", "x,y\n1,2\n3,4,5\n", "cars.csv line 3 has 3 cells and the header 2"),
+    ("commas for decimals", "x,y\n3,5,1\n", "cars.csv line 2 has 3 cells and the header 2"),
+    ("after blank lines", "x,y\n\n1,2\n3,z\n", "cars.csv line 4, column 'y': 'z' is not a number"),
+    ("after a line break in a cell", 'q,y,z\n"a\nb",2,3\nc,4,z\n', "cars.csv line 4, column 'z': 'z' is not a number"),
+    ("open quote", 'x,y\n1,"2\n', "cars.csv line 2: unexpected end of data; close every quote"),
+    ("no rows", "x,y\n", "cars.csv has no row below its header: give at least one"),
+    ("nothing", "", "cars.csv has no column 'y'; its columns are : choose one of them"),
+    ("no such column", "x,z\n1,2\n", "cars.csv has no column 'y'; its columns are 'x', 'z': choose one of them"),
+    ("other separators", "x;y\n1;2\n", "cars.csv has no column 'y'; its columns are 'x;y': choose one of them"),
+    ("a column twice", "y,x,y\n1,2,3\n", "cars.csv has 2 columns called 'y'; its columns are 'y', 'x', 'y': rename them"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_says_what_is_wrong_and_where(text, message, reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path, text)
+    with pytest.raises(InputValueError, match=re.escape(message)):
+        read_table("cars.csv", lambda names: [*(n for n in names if n == "x"), "y", *(n for n in names if n == "z")])
+
+
+def test_line_numbers_go_on_beyond_a_block(reader, tmp_path):
+    lines = ["x,y", *(f"{i},1" for i in range(300_000)), "1,oops"]
+    with pytest.raises(InputValueError, match=r"line 300002, column 'y': 'oops'"):
+        read_table(saved(tmp_path, "\n".join(lines)))
+
+
+def test_missing_cells_are_dropped_where_asked(reader, tmp_path):
+    text = "x,y,name\n1,2,\n,3,a\n4,?,b\nNA,nan,c\n 5 ,6,d\n"
+    with read_table(saved(tmp_path, text), ["x", "y"], drop_missing=True) as table:
+        assert (content(table), table.dropped) == ({"x": [1, 5], "y": [2, 6]}, 3)
+    with pytest.raises(InputValueError, match=r"line 3, column 'y': 'b' is not a number"):
+        read_table(saved(tmp_path, "x,y\n1,NA\n2,b\n"), drop_missing=True)
+    with pytest.raises(InputValueError, match=r"no row without a missing cell \(2 dropped\): give at least one"):
+        read_table(saved(tmp_path, "x,y\n,1\n1,\n"), drop_missing=True)
+
+
+CELLS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.sampled_from(
+        ["", "NA", "1", "-2.5", " 3 ", '"4"', "1_0", "+1", "x", "1e999", "nan", "NaN", "0x1", '"5', "6,7", "\n", "\r\n", "1 2"]
+    ),
+)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+def test_both_readers_of_csv_agree(tmp_path_factory, rows, drop, end):
+    path = tmp_path_factory.mktemp("csv") / "t.csv"
+    path.write_bytes(("x,y" + end + end.join(map(",".join, rows)) + end).encode())
+    found = []
+    for numpy in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            if not numpy:
+                patch.setitem(sys.modules, "numpy", None)
+            try:
+                table = read_table(path, drop_missing=drop)
+                found.append((content(table), table.dropped))
+            except InputValueError as error:
+                found.append(str(error))
+    assert found[0] == found[1]
+
+
+def test_plain_lines_are_read_by_numpy(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables._Csv, "_block", None)  # the others cannot
+    monkeypatch.setattr(tables._Csv, "_checked", None)
+    assert content(read_table(saved(tmp_path, "x,name,y\n1,a,2\n 3 ,b,4e5\n"), ["x", "y"])) == {"x": [1, 3], "y": [2, 4e5]}
+
+
+def test_a_record_that_goes_on_beyond_a_block_of_lines(reader, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "CELLS", 0)  # 64 lines at a time
+    note = "\n".join(map(str, range(100)))
+    lines = [f'{i},"{note if i % 50 == 40 else i}"' for i in range(200)]
+    path = saved(tmp_path, "x,note\n" + "\n".join(lines))
+    assert content(read_table(path, ["x"])) == {"x": [*range(200)]}
+    with pytest.raises(InputValueError, match="line 598, column 'x': 'z' is not a number"):
+        read_table(saved(tmp_path, "x,note\n" + "\n".join([*lines, "z,1"])), ["x"])
+
+
+def test_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x,y\n1,2\n")))
+    assert content(read_table("-")) == {"x": [1], "y": [2]}
+    assert not sys.stdin.closed
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x,y\n1,z\n")))
+    with pytest.raises(InputValueError, match="standard input line 2, column 'y': 'z' is not a number"):
+        read_table("-")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_table(tmp_path / "none.csv")
+
+
+def test_columns_as_one_string(tmp_path):
+    with pytest.raises(InputTypeError, match=re.escape("columns='x' is a str: put it in a list, ['x']")):
+        read_table(saved(tmp_path, "x,y\n1,2\n"), "x")
+
+
+# -- Parquet ----------------------------------------------------------------------------------------------------------
+
+
+def parquet(folder, **columns):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is only in the extra that reads Parquet")
+    import pyarrow.parquet as pq
+
+    path = folder / "cars.parquet"
+    pq.write_table(pa.table(columns), path, row_group_size=2)
+    return path
+
+
+def test_parquet(tmp_path):
+    path = parquet(tmp_path, x=[1, 2, 3], y=[0.1, -2.5, 1e300], z=[True, False, True], name=["a", "b", "c"])
+    with read_table(path, ["y", "x", "z"]) as table:
+        assert content(table) == {"y": [0.1, -2.5, 1e300], "x": [1, 2, 3], "z": [1, 0, 1]}
+
+
+def test_parquet_with_missing_cells(tmp_path):
+    path = parquet(tmp_path, x=[1, None, 3, 4], y=[1.0, 2.0, 3.0, math.nan])
+    with pytest.raises(InputValueError, match=r"cars.parquet row 2, column 'x': None is not a finite number; fill it in"):
+        read_table(path)
+    with pytest.raises(InputValueError, match=r"cars.parquet row 4, column 'y': nan is not a finite number"):
+        read_table(path, ["y"])
+    with read_table(path, drop_missing=True) as table:
+        assert (content(table), table.dropped) == ({"x": [1, 3], "y": [1, 3]}, 2)
+    path = parquet(tmp_path, x=[1.0, 2.0, None, None, 5.0])  # a group of which no row is left
+    with read_table(path, drop_missing=True) as table:
+        assert (content(table), table.dropped) == ({"x": [1, 2, 5]}, 2)
+
+
+def test_parquet_in_many_batches(tmp_path, monkeypatch):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is only in the extra that reads Parquet")
+    import pyarrow.parquet as pq
+
+    x = [0.5 * i for i in range(100)]
+    pq.write_table(pa.table({"x": x, "y": list(range(100))}), tmp_path / "t.parquet")
+    monkeypatch.setattr(tables, "CELLS", 10)
+    with read_table(tmp_path / "t.parquet") as table:
+        assert content(table) == {"x": x, "y": [*range(100)]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"x": ["a", "b"]}, "cars.parquet, column 'x' holds string, not numbers: convert it, or choose another"),
+        ({"y": [1, 2]}, "cars.parquet has no column 'x'; its columns are 'y': choose one of them"),
+        ({"x": [1.0, math.inf]}, "cars.parquet row 2, column 'x': inf is not a finite number"),
+    ],
+    ids=["text", "no such column", "infinite"],
+)
+def test_parquet_says_what_is_wrong(columns, message, tmp_path):
+    with pytest.raises(InputValueError, match=re.escape(message)):
+        read_table(parquet(tmp_path, **columns), ["x"])
+
+
+def test_what_is_not_parquet(tmp_path):
+    pytest.importorskip("pyarrow", reason="pyarrow is only in the extra that reads Parquet")
+    with pytest.raises(InputValueError, match=r"cars.parquet is not a Parquet file"):
+        read_table(saved(tmp_path, "x,y\n1,2\n", "cars.parquet"))
+
+
+def test_parquet_without_pyarrow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingPackageError, match=r"needs pyarrow, which is not installed: pip install pyarrow"):
+        read_table(tmp_path / "cars.PARQUET")
+
+
+# -- Table ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 40), max_size=6), st.sampled_from([0, 100, 10_000]), st.data())
+def test_a_table_reads_the_same_from_memory_and_from_files(lengths, memory, data):
+    rows = sum(lengths)
+    x, y = [float(i) for i in range(rows)], [-0.5 * i for i in range(rows)]
+    cuts = [sum(lengths[:i]) for i in range(len(lengths) + 1)]
+    blocks = [(x[a:b], y[a:b]) for a, b in itertools.pairwise(cuts)]
+    start = data.draw(st.integers(0, rows))
+    stop = data.draw(st.integers(start, rows))
+    with Table(["x", "y"], blocks, memory=memory) as table:
+        assert table.rows == rows
+        found = {name: column.tolist() for name, column in table.read(start, stop).items()}
+        assert found == {"x": x[start:stop], "y": y[start:stop]}
+
+
+def test_beyond_its_memory_a_table_keeps_its_numbers_in_files():
+    with Table(["x"], ([[1.0] * 10] for _ in range(3)), memory=100) as table:
+        assert len(table._files) == 1
+        assert sum(map(len, table._columns)) == 0
+
+
+def test_split():
+    x = [float(i) for i in range(1000)]
+    with Table(["x", "y"], [(x, x)]) as table:
+        kept, held = table.split(0.2, seed=3)
+        assert (kept.rows, held.rows) == (800, 200)
+        parts = content(kept)["x"], content(held)["x"]
+        assert sorted([*parts[0], *parts[1]]) == x
+        assert all(part == sorted(part) for part in parts)
+        assert content(kept)["x"] == content(kept)["y"]
+        assert content(table.split(0.2, seed=3)[1])["x"] == parts[1]
+        assert content(table.split(0.2, seed=4)[1])["x"] != parts[1]
+        assert 60 < sum(i < 500 for i in parts[1]) < 140
+
+
+def test_a_split_of_a_large_table_is_streamed(monkeypatch):
+    monkeypatch.setattr(tables, "CELLS", 7)
+    with Table(["x"], [[[float(i) for i in range(100)]]], memory=0) as table:
+        kept, held = table.split(0.3, memory=0)
+        assert (kept.rows, held.rows) == (70, 30)
+        assert kept._files
+        assert sorted(content(kept)["x"] + content(held)["x"]) == content(table)["x"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Table(["x", "x"], []), "names=['x', 'x'] must be different: rename a column"),
+        (lambda: Table(["x", "y"], [([1.0], [1.0, 2.0])]), "a block of columns of [1, 2] rows for 2 names: fill it up"),
+        (lambda: Table(["x", "y"], [([1.0],)]), "a block of columns of [1] rows for 2 names: fill it up"),
+        (lambda: Table(["x"], [([1.0],)]).read(0, 2), "start=0, stop=2 must be rows of a table of 1, in order"),
+        (lambda: Table(["x"], [([1.0],)]).split(0.5), "holdout=0.5 of 1 rows must leave at least one row on each side"),
+        (lambda: Table(["x"], [([1.0] * 9,)]).split(1.5), "holdout=1.5 of 9 rows must leave at least one row on each side"),
+    ],
+)
+def test_tables_say_what_is_wrong(make, message):
+    with pytest.raises(InputValueError, match=re.escape(message)):
+        make()
