@@ -1,7 +1,8 @@
 """Text that people type -> a function of its names: Python's arithmetic, without Python's `eval` or `ast`.
 
 `parsing` has the language.  What functions and constants a text may mention is handed in as a `Vocabulary`; the library's
-own is `autograd_lite.ops.vocabulary.VOCABULARY`, imported where no other is given.  Nothing recurses: neither nesting nor length exhausts Python's stack.
+own is `autograd_lite.ops.vocabulary.VOCABULARY`, imported where no other is given.  Nothing recurses: neither nesting nor
+length exhausts Python's stack.
 Imports `parsing` and `errors`.
 """
 
@@ -145,7 +146,9 @@ def parse(
     if not isinstance(text, str):
         raise InputTypeError(f"text={text!r} must be a string: parse('x**2')")
     if vocabulary is None:
-        from .ops.vocabulary import VOCABULARY as vocabulary
+        from .ops.vocabulary import VOCABULARY
+
+        vocabulary = VOCABULARY
     if not isinstance(vocabulary, Vocabulary):
         raise InputTypeError("vocabulary must be a Vocabulary: from autograd_lite.ops.vocabulary import VOCABULARY")
     limits = {

@@ -1,10 +1,13 @@
-"""Writing files so that they are complete or not there at all.  Imports the standard library, and that only when called."""
+"""Files that are complete or not there at all, and JSON that says what it holds.  Imports `errors`."""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
-__all__ = ["write_atomically"]
+from .errors import InputValueError
+
+__all__ = ["read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -34,3 +37,20 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, Any]:
+    """The content of a file of this format and version, or an error that says what it is instead."""
+    import json
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise InputValueError(f"{os.fspath(path)} is not JSON ({error}): give {what}") from None
+    if not isinstance(content, dict) or content.get("format") != kind:
+        raise InputValueError(f"{os.fspath(path)} does not hold {kind}: give {what}")
+    if content.get("version") != version:
+        found = content.get("version")
+        raise InputValueError(f"{os.fspath(path)} has version {found!r}, this library reads {version}: write it again")
+    return content

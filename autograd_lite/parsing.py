@@ -147,6 +147,7 @@ class Parser:
             self.fail(opened.at, "this '(' is never closed: add a ')'")
 
     def tokens(self) -> Iterator[_Token]:
+        """The tokens of the text in order, within the limits on their number."""
         at, count, text, most = 0, 0, self.text, self.limits["max_tokens"]
         match = _TOKEN.match
         while at < len(text):
@@ -192,6 +193,7 @@ class Parser:
         self.fail(at, f"an operand is missing before {text!r}")
 
     def take_name(self, token: _Token) -> None:
+        """A name: a variable, a constant, or the function of a call to come."""
         name, vocabulary = token.text, self.vocabulary
         if name[0] == "_":
             self.fail(token.at, f"the name {short(name)!r} must begin with a letter")
@@ -209,6 +211,7 @@ class Parser:
             self.steps.append(name)
 
     def open(self, at: int, call: _Token | None) -> None:
+        """An opening parenthesis, of a call or of a group."""
         self.depth += 1
         if self.depth > (most := self.limits["max_depth"]):
             self.fail(at, f"more than max_depth={most} parentheses in each other: simplify the text or raise that")
@@ -259,6 +262,7 @@ class Parser:
         return None
 
     def close(self, at: int, arguments: int) -> None:
+        """A closing parenthesis, after so many arguments where it is a call's."""
         opened = self.reduce(0)
         if opened is None:
             self.fail(at, "this ')' closes no '('")
@@ -273,6 +277,7 @@ class Parser:
             self.steps.append(Call(function.call, count))
 
     def comma(self, at: int) -> None:
+        """A comma between the arguments of a call."""
         opened = self.reduce(0)
         if opened is None or opened.call is None:
             self.fail(at, "a ',' only stands between the arguments of a function: write 1.5 for one and a half")
@@ -283,11 +288,13 @@ class Parser:
     # -- what is wrong ------------------------------------------------------------------------------------------------
 
     def fail(self, at: int, what: str) -> NoReturn:
+        """Raise the error that says what is wrong, and points at the place."""
         error = ExpressionError(f"{what}, at column {at + 1}:\n{_pointed(self.text, at)}" if self.text.strip() else what)
         error.column = at + 1
         raise error from None
 
     def fail_ended(self) -> NoReturn:
+        """The text ended where an operand should be."""
         if self.last.kind == "start":
             self.fail(0, "the text is empty: give a formula such as (w*x + b - y)**2")
         if self.last.kind == "sign":
@@ -296,13 +303,16 @@ class Parser:
         self.fail(opened.at, "this '(' is never closed: add a ')'")
 
     def fail_uncalled(self, token: _Token) -> NoReturn:
+        """A function's name stands alone."""
         self.fail(token.at, f"{token.text} is a function: write {token.text}(...), and give a variable another name")
 
     def fail_keyword(self, token: _Token) -> NoReturn:
+        """A word that Python keeps for itself."""
         repair = _KEYWORDS.get(token.text, "give the variable another name")
         self.fail(token.at, f"{token.text!r} is a keyword of Python and no name: {repair}")
 
     def fail_unknown_function(self, token: _Token) -> NoReturn:
+        """A call of what is no function; with the nearest name there is."""
         from difflib import get_close_matches  # slow to import, and wanted only here
 
         name, shown = token.text, short(token.text)
@@ -313,6 +323,7 @@ class Parser:
         self.fail(token.at, f"unknown function {shown!r}: " + (f"did you mean {near[0]}(...)?" if near else product))
 
     def fail_character(self, at: int) -> NoReturn:
+        """A character that has no place in a formula."""
         import unicodedata  # slow to import, and wanted only here
 
         c = self.text[at]

@@ -16,6 +16,10 @@ DEMOS = sorted(path.stem for path in (ROOT / "demos").glob("*.py"))
 
 # demo -> lines that must stand in its output, to the digit
 LINES = {
+    "compiled": [
+        "2000 rows, 10 steps: weights 0.9962 1.0357 0.0129, loss 0.106299",
+        "Checked: the loss, and that both ways end at the same weights.",
+    ],
     "derivative": [
         "The slope of x**2 at 5 is 10.",
         " 1e-02     3.0000000000   6.4e-14    10.0100000000   1.0e-02     0.5360859810   4.2e-03",
@@ -62,6 +66,8 @@ LINES = {
 
 # demo, name in it, what takes its place (given what was there), and what the demo must complain of
 FAULTS = [
+    ("compiled", "STEPS", lambda _: 9, "the loss after the last step"),
+    ("compiled", "jit", lambda jit: lambda f, **how: jit(f, **{**how, "reduce": "sum"}), "the loss of compiled steps"),
     ("derivative", "RATE", lambda _: -0.1, "w - a*grad lowers the loss from 4.0"),
     ("derivative", "STEPS", lambda _: 5, "where w - a*grad leads from 4.0"),
     ("derivative", "grad", lambda grad: lambda f: lambda x: 1.000001 * grad(f)(x), "slope of x**2 at 5"),

@@ -363,7 +363,7 @@ GOOD = {"format": "autograd_lite.parameters", "version": 1, "parameters": {"w": 
         ([1.0], "does not hold autograd_lite.parameters: give a file written by save"),
         ({}, "does not hold autograd_lite.parameters"),
         (GOOD | {"format": "other"}, "does not hold autograd_lite.parameters"),
-        (GOOD | {"version": 2}, "has version 2, this library reads 1: save it again"),
+        (GOOD | {"version": 2}, "has version 2, this library reads 1: write it again"),
         ({"format": GOOD["format"]}, "has version None"),
         (GOOD | {"parameters": [1.0]}, "has no table of parameters: give a file"),
         (GOOD | {"parameters": {"w": 5.0}}, "lacks b: it was saved from a module of another shape"),

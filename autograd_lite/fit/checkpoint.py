@@ -10,7 +10,7 @@ import os
 from typing import Any, NamedTuple
 
 from ..errors import InputValueError
-from ..files import write_atomically
+from ..files import read_json, write_atomically
 
 FORMAT, VERSION = "autograd_lite.checkpoint", 1
 
@@ -51,18 +51,3 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None
         return State(**content["state"])
     except (KeyError, TypeError):
         raise InputValueError(f"checkpoint={os.fspath(path)!r} is incomplete: remove the file to begin again") from None
-
-
-def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, Any]:
-    """The content of a file of this format and version, or an error that says what it is instead."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-    except (ValueError, RecursionError) as error:
-        raise InputValueError(f"{os.fspath(path)} is not JSON ({error}): give {what}") from None
-    if not isinstance(content, dict) or content.get("format") != kind:
-        raise InputValueError(f"{os.fspath(path)} does not hold {kind}: give {what}")
-    if content.get("version") != version:
-        found = content.get("version")
-        raise InputValueError(f"{os.fspath(path)} has version {found!r}, this library reads {version}: write it again")
-    return content

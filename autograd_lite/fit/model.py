@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 from .. import nn, ops
 from ..errors import InputValueError
 from ..expression import Expression, parse
-from ..files import write_atomically
+from ..files import read_json, write_atomically
 from ..functional import value_and_grad
 from ..jit import jit
 from ..ops.vocabulary import VOCABULARY
 from ..tables import numpy
 from ..tree import as_float
-from .checkpoint import read_json
 from .rows import FEW, Rows
 
 FORMAT, VERSION = "autograd_lite.fit", 1

@@ -81,7 +81,9 @@ def jit(
 
     Results have the bits of the function itself without `fastmath`, but for signs of zero, and for the last bit where the
     second or third derivative of a `where` over a Value adds up in another order; those of a batch are within 4 ulp a function
-    of the vector library.  Inside `errstate` and `detect_anomaly` the function itself runs.  Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
+    of the vector library.  Inside `errstate` and `detect_anomaly` the function itself runs.
+
+    Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
     """
     if not callable(f):
         raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")

@@ -70,13 +70,7 @@ class Batch:
 
     def _prepared(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Compiled | None, list[float], Columns]:
         """What is compiled for these arguments, their shared numbers, and their columns; None where they are Values."""
-        missing = [i for i in self.batch if i >= len(args)]
-        if missing:
-            raise InputValueError(
-                f"batch={self.batch} of jit, but {self.name} was called with {len(args)} positional argument"
-                f"{'s' * (len(args) != 1)}: pass the arguments that hold rows by position"
-            )
-        columns = Columns([(f"argument {i} of {self.name}", args[i]) for i in self.batch])
+        columns = self._columns(args)
         if self.reduce == "mean" and not columns.rows:
             raise InputValueError(f'reduce="mean" of {self.name} over a batch of no rows: a mean needs one at least')
         leaves: list[Any] = []
@@ -100,6 +94,14 @@ class Batch:
             self.fast = self._entry(compiled)
         return compiled, shared, columns
 
+    def _columns(self, args: tuple[Any, ...]) -> Columns:
+        if max(self.batch) >= len(args):
+            raise InputValueError(
+                f"batch={self.batch} of jit, but {self.name} was called with {len(args)} positional argument"
+                f"{'s' * (len(args) != 1)}: pass the arguments that hold rows by position"
+            )
+        return Columns([(f"argument {i} of {self.name}", args[i]) for i in self.batch])
+
     def _entry(self, compiled: Compiled) -> Function:
         """The quickest way in for arguments like these."""
         if compiled.joined or compiled.machine is None:
@@ -111,7 +113,7 @@ class Batch:
 
     def _row_by_row(self, args: tuple[Any, ...], kwargs: dict[str, Any], in_graph: bool) -> Any:
         """The function itself, one row after the other: for arguments that are Values (`in_graph`), and under errstate."""
-        columns = Columns([(f"argument {i} of {self.name}", args[i]) for i in self.batch])
+        columns = self._columns(args)
         results, spec = [], None
         for row in range(columns.rows):
             own = list(args)

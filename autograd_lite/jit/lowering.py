@@ -163,8 +163,9 @@ _SAME = (
 # rows whose formula bears their name
 _NAMED = (
     "zero", "where", "sign", "heaviside", "difference", "maximum", "minimum", "clamp", "muldiv", "mod", "floordiv", "pow",
-    "pow_derivative", "square", "sqrt", "inverse", "gaussian", "sinc", "co_square", "atan_derivative", "hypot", "unit", "sech2", "tanh",
-    "sigmoid_derivative", "sigmoid", "softplus", "log_sigmoid", "relu", "leaky_relu", "elu", "gelu", "gelu_derivative", "silu",
+    "pow_derivative", "square", "sqrt", "inverse", "gaussian", "sinc", "co_square", "atan_derivative", "hypot", "unit", "sech2",
+    "tanh", "sigmoid_derivative", "sigmoid", "softplus", "log_sigmoid", "relu", "leaky_relu", "elu", "gelu", "gelu_derivative",
+    "silu",
 )  # fmt: skip
 
 LOWERINGS: dict[str, Lowering] = {

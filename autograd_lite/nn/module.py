@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import watch
 from ..errors import InputValueError, NotALeafError
-from ..files import write_atomically
+from ..files import read_json, write_atomically
 from ..tree import as_float
 from ..value import Value
 
@@ -77,15 +77,7 @@ class Module:
 
         Raises InputValueError, with nothing changed, where the file is not one or names other parameters.
         """
-        try:
-            with open(path, encoding="utf-8") as file:
-                content = json.loads(file.read())
-        except (ValueError, RecursionError) as error:
-            raise InputValueError(f"{path} is not JSON ({error}): give a file written by save()") from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise InputValueError(f"{path} does not hold {FORMAT}: give a file written by save()")
-        if content.get("version") != VERSION:
-            raise InputValueError(f"{path} has version {content.get('version')!r}, this library reads {VERSION}: save it again")
+        content = read_json(path, FORMAT, VERSION, "a file written by save()")
         saved, own = content.get("parameters"), dict(self.named_parameters())
         if not isinstance(saved, dict):
             raise InputValueError(f"{path} has no table of parameters: give a file written by save()")
