@@ -255,10 +255,13 @@ def _llvm(compiled: Compiled) -> tuple[Callable[..., Any], str]:
     from . import to_llvm
 
     cut, owner = compiled.cut, compiled.rows_of
-    compiled.machine = kernel = to_llvm.batch(cut.uniform, cut.row, len(cut.columns), owner.reduce is not None, owner.fastmath)
+    reduced = owner.reduce is not None
+    finish = to_llvm.Finish(owner.reduce == "mean", cut.given if cut.added else None)
+    compiled.machine = kernel = to_llvm.batch(cut.uniform, cut.row, len(cut.columns), reduced, owner.fastmath, finish=finish)
 
     def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
-        return compiled.combined(*kernel(shared, columns, rows, threads), rows)
+        uniform, found = kernel(shared, columns, rows, threads)
+        return found if reduced else compiled.combined(uniform, found, rows)
 
     return run, kernel.source
 

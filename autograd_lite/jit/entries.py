@@ -16,6 +16,7 @@ from ..tree import Spec
 from . import to_python
 from .columns import packing
 from .shapes import RefusedError, Unpacking
+from .to_llvm import CHUNK
 
 LEAVE = "return other(args, {})"
 ERRORS = (TypeError, ValueError, BufferError)  # an array that is read-only, empty, or not in one piece
@@ -35,7 +36,7 @@ class Held:
     table_at: int
     extra: Any
     extra_at: int
-    added: Any
+    few: Any
 
     def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
         import numpy as np
@@ -134,17 +135,16 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
     lines += ["inputs = held.inputs", *inputs.stores]
     reduced = owner.reduce is not None
     outputs = len(compiled.cut.row.outputs)
+    run = f"run(held.at, held.table_at, n, {{}}, held.extra_at, {owner.threads})"
     if reduced:
-        lines.append(f"run(held.at, held.table_at, n, held.out_at, held.extra_at, {owner.threads})")
-        lines.append("out = held.out / n" if owner.reduce == "mean" else "out = held.out.copy()")
-        if compiled.cut.added:
-            lines.append("out += held.added" if owner.reduce == "mean" else "out += held.added * n")
+        lines.append(f"if n <= {CHUNK}: held.few.rows = n; quick(held.few)")
+        lines += [f"else: {run.format('held.out_at')}", "out = held.out.copy()"]
     else:
         names["empty"] = np.empty
-        lines.append(f"out = empty(({outputs}, n))")
-        lines.append(f"run(held.at, held.table_at, n, address(out), held.extra_at, {owner.threads})")
+        lines += [f"out = empty(({outputs}, n))", run.format("address(out)")]
         if compiled.cut.added:
-            lines.append("out += held.added[:, None]")
+            lines.append("out += held.extra[given:, None]")
+            names["given"] = compiled.cut.given
     lines.append("give(held)")
     expression = packing(found, reduced, names)
 
@@ -152,10 +152,10 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         held = Held(inputs.count + len(compiled.live), outputs, inputs.views)
         held.table = np.zeros((max(len(compiled.cut.columns), 1), 2), dtype=np.int64)
         held.extra = np.zeros(max(kernel.extra, 1))
-        held.added = held.extra[compiled.cut.given :]
         for i in rows:
             setattr(held, f"ref{i}", lambda: None)
         held.table_at, held.extra_at = address(held.table), address(held.extra)
+        held.few = kernel.arguments(held.at, held.table_at, held.out_at, held.extra_at)
         return held
 
     def know(held: Held, at: tuple[int, ...]) -> None:
@@ -168,6 +168,6 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         held.table[:] = table
 
     names["take"], names["give"] = _pool(make)
-    names |= {"run": kernel.run, "know": know, "ref": weakref.ref}
+    names |= {"run": kernel.run, "quick": kernel.quick, "know": know, "ref": weakref.ref}
     text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]

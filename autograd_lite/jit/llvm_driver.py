@@ -6,6 +6,7 @@ Imports `llvm_emit`, `llvm_sums`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from .llvm_emit import Parts
 from .llvm_sums import Layout
@@ -45,12 +46,18 @@ def _function(head: str, lines: Sequence[str], internal: bool = False) -> str:
     return "\n".join([f"define {'internal ' * internal}{head} #0 {{", *lines, "}"])
 
 
-def batch(layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str]) -> str:
+class Finish(NamedTuple):
+    """What becomes of the sums: whether they are divided by the rows, and where `extra` holds what each row has besides."""
+
+    mean: bool = False
+    addends: int | None = None
+
+
+def batch(layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str], finish: Finish) -> str:
     """The functions around those of `uniform`, `row` and `sums`; see their heads.  Without sums the rows are kept."""
     fill = _Fill(layout, uniform, row, sums)
-    return "\n\n".join(
-        [fill.uniform(), fill.row(), fill.gather(), fill.chunk(), fill.run(), fill.call(), fill.some(), fill.total()]
-    )
+    functions = [fill.uniform(), fill.row(), fill.gather(), fill.chunk(), fill.finish(finish), fill.run(), fill.call()]
+    return "\n\n".join([*functions, fill.some(), fill.total()])
 
 
 class _Fill:
@@ -181,7 +188,9 @@ class _Fill:
             ]),
         ], "l.done")  # fmt: skip
         added, sum_of_lanes = self._lanes_added("%t.all")
-        totals = self.loop("t", "0", str(at.outputs), "1", [
+        full = at.outputs // w * w
+        totals = self.loop("s", "0", str(full), str(w), self._transposed()) if full else []
+        totals += self.loop("t", str(full), str(at.outputs), "1", [
             f"  %t.at = getelementptr {vector}, ptr %sums, i64 %t",
             f"  %t.all = load {vector}, ptr %t.at, align {self.align}",
             *added,
@@ -275,6 +284,64 @@ class _Fill:
             value, w = f"%sum{half}", half
         return [*lines, f"  %sum = extractelement <1 x double> {value}, i64 0"], "%sum"
 
+    def _transposed(self) -> list[str]:
+        """The sums of the lanes of as many vectors as there are lanes, each added up as `_lanes_added` does, all at once."""
+        w = self.w
+        lines: list[str] = []
+        names: list[str] = []
+        for i in range(w):
+            lines.append(f"  %s.i{i} = add i64 %s, {i}")
+            lines.append(f"  %s.at{i} = getelementptr {self.vector}, ptr %sums, i64 %s.i{i}")
+            lines.append(f"  %s.v{i} = load {self.vector}, ptr %s.at{i}, align {self.align}")
+            names.append(f"%s.v{i}")
+        length = w
+        while length > 1:
+            half = length // 2
+            following: list[str] = []
+            starts = [v * w + i * length for v in (0, 1) for i in range(w // length)]
+            for a, b in zip(names[::2], names[1::2], strict=True):
+                name = f"%s.{length}.{len(following)}"
+                for part, first in (("low", 0), ("high", half)):
+                    picked = ", ".join(f"i32 {start + first + i}" for start in starts for i in range(half))
+                    lines.append(
+                        f"  {name}.{part} = shufflevector {self.vector} {a}, {self.vector} {b}, <{w} x i32> <{picked}>"
+                    )
+                lines.append(f"  {name} = fadd {self.vector} {name}.low, {name}.high")
+                following.append(name)
+            names, length = following, half
+        return [
+            *lines,
+            "  %s.to = getelementptr double, ptr %out, i64 %s",
+            f"  store {self.vector} {names[0]}, ptr %s.to, align 8",
+        ]
+
+    def finish(self, how: Finish) -> str:
+        """The sums made means, and what is the same for every row added to them."""
+        head = "i64 @finish(ptr noalias %out, ptr noalias %extra, i64 %n)"
+        body = ["  %k.at = getelementptr double, ptr %out, i64 %k", "  %k.sum = load double, ptr %k.at, align 8"]
+        result = "%k.sum"
+        if how.mean:
+            body.append("  %k.mean = fdiv double %k.sum, %rows")
+            result = "%k.mean"
+        if how.addends is not None:
+            body += [
+                f"  %k.place = add i64 %k, {how.addends}",
+                "  %k.from = getelementptr double, ptr %extra, i64 %k.place",
+                "  %k.one = load double, ptr %k.from, align 8",
+                "  %k.all = fmul double %k.one, %rows",
+                f"  %k.total = fadd double {result}, {'%k.one' if how.mean else '%k.all'}",
+            ]
+            result = "%k.total"
+        body.append(f"  store double {result}, ptr %k.at, align 8")
+        changed = self.reduce and result != "%k.sum"
+        return _function(head, [
+            "  %rows = sitofp i64 %n to double",
+            "  %some = icmp ne i64 %n, 0",
+            f"  %count = select i1 %some, i64 {self.at.outputs}, i64 0",
+            *(self.loop("k", "0", "%count", "1", body) if changed else ()),
+            "  ret i64 0",
+        ])  # fmt: skip
+
     def _ends(self) -> list[str]:
         return [
             "  %later = add i64 %low, %size",
@@ -320,6 +387,7 @@ class _Fill:
                     [*self._ends(), *(sums if self.reduce else [f"  {chunk.format('%out')}"])],
                     "k.done" if self.reduce else None,
                 ),
+                *(["  %finished = call i64 @finish(ptr %out, ptr %extra, i64 %n)"] if self.reduce else ()),
                 "  ret i64 0",
             ],
         )  # fmt: skip

@@ -16,7 +16,7 @@ from .. import ops, watch
 from ..errors import CompilationError, InputValueError, JitWarning, LoweringError
 from ..tree import Spec, as_float, flatten, unflatten
 from ..value import Value
-from . import entries, to_python
+from . import to_python
 from .program import Program
 from .shapes import RefusedError, Unpacking, packing
 from .simplify import simplify
@@ -237,6 +237,8 @@ class Scalar:
             return self._first
         try:
             if root.backend == "llvm":
+                from . import entries
+
                 return entries.scalar(self, structure, root)
             unpacking = Unpacking(structure.spec.children, "return other(args, {})")
         except RefusedError:

@@ -21,14 +21,16 @@ from typing import Any
 
 from ..errors import InputValueError
 from . import llvm_driver, llvm_native
+from .llvm_driver import Finish
 from .llvm_emit import Emitter, Handle, emit
 from .llvm_prepare import Plan, on_demand, plan, prepared, shortened
 from .llvm_sums import Layout, sums
 from .program import Program
 
-__all__ = ["CHUNK", "Arguments", "Kernel", "ScalarCode", "batch", "scalar"]
+__all__ = ["CHUNK", "Arguments", "Finish", "Kernel", "ScalarCode", "batch", "scalar"]
 
 PART = 2_000  # steps in a function, about: the net of 337 weights takes 1,500 and would lose a tenth in two functions
+FINISH = Finish()
 CHUNK, CHUNKS = 1_024, 256  # rows in a chunk at least; chunks at most
 
 _int, _pointer = ctypes.c_int64, ctypes.c_void_p
@@ -132,6 +134,7 @@ def batch(
     reduce: bool,
     fastmath: bool = False,
     *,
+    finish: Finish = FINISH,
     part: int = PART,
     machine: llvm_native.Machine | None = None,
 ) -> Kernel:
@@ -143,12 +146,13 @@ def batch(
         columns: how many columns there are.
         reduce: add the rows up, rather than keep them.
         fastmath: allow LLVM to reorder and to fuse.
+        finish: whether the sums become means, and what of `extra` is added to them, or n times.
         part: how many steps go into one function.
         machine: what to compile for; this machine unless given.
 
     Raises CompilationError, LoweringError for a user's own op, MissingPackageError without llvmlite.
     """
-    return Kernel(uniform, row, columns, reduce, fastmath, part, machine or llvm_native.host())
+    return Kernel(uniform, row, columns, reduce, fastmath, finish, part, machine or llvm_native.host())
 
 
 class Arguments(ctypes.Structure):
@@ -174,6 +178,7 @@ class Kernel:
         columns: int,
         reduce: bool,
         fastmath: bool,
+        finish: Finish,
         part: int,
         machine: llvm_native.Machine,
     ) -> None:
@@ -199,7 +204,7 @@ class Kernel:
         layout = Layout(machine.width, columns, self.outputs, factors, body.frame, first.frame)
         self.source = llvm_driver.module(
             once.declared | k.declared,
-            [first.text, body.text, *[added] * reduce, llvm_driver.batch(layout, first, body, names)],
+            [first.text, body.text, *[added] * reduce, llvm_driver.batch(layout, first, body, names, finish)],
             machine.width,
         )
         module = llvm_native.compile_text(
@@ -211,6 +216,7 @@ class Kernel:
         self._uniform = module.function("uniform", *[_pointer] * 3)
         self._some = module.function("some", *[_pointer] * 3, _int, _int, *[_pointer] * 3)
         self._total = module.function("total", _pointer, _int, _pointer)
+        self._finish = module.function("finish", _pointer, _pointer, _int)
         self._size = layout.size
         self._calls_back = bool(once.callbacks or k.callbacks)
         self._pool: deque[tuple[Any, int]] = deque()
@@ -296,6 +302,7 @@ class Kernel:
             helper.result()
         if self.reduce:
             self._total(target, chunks, out)
+            self._finish(out, extra, rows)
 
     # -- loads and stores of a row ------------------------------------------------------------------------------------
 
