@@ -199,17 +199,19 @@ class _Fill:
         ])  # fmt: skip
         block = "call void @block(ptr %shared, ptr %extra, ptr %block, ptr {}, i64 {}, ptr %frame)"
         if self.reduce:
-            rest = [f"  {block.format('%kept', 8 * w)}", *used]
-            rest += [*self.loop("m", "0", str(at.factors), "1", idle), *self._summed("1")]
+            # what is left over stands before the first blocks, and is added up with them
+            rest = [f"  {block.format('%kept', 8 * w)}", *used, *self.loop("m", "0", str(at.factors), "1", idle)]
             whole = self.loop(
                 "i",
                 "%low",
-                "%even",
+                "%stop",
                 str(w * at.together),
                 [
                     f"  %i.most = add i64 %i, {w * at.together}",
                     "  %i.short = icmp slt i64 %i.most, %even",
                     "  %i.end = select i1 %i.short, i64 %i.most, i64 %even",
+                    "  %i.first = icmp eq i64 %i, %low",
+                    "  %i.given = select i1 %i.first, i64 %before, i64 0",
                     *self.loop(
                         "g",
                         "%i",
@@ -217,13 +219,15 @@ class _Fill:
                         str(w),
                         [
                             "  call void @gather(ptr %table, ptr %block, i64 %g, i64 %high)",
-                            "  %g.rows = sub i64 %g, %i",
+                            "  %g.new = sub i64 %g, %i",
+                            "  %g.rows = add i64 %g.new, %i.given",
                             f"  %g.place = mul i64 %g.rows, {at.factors}",
                             "  %g.at = getelementptr double, ptr %kept, i64 %g.place",
                             f"  {block.format('%g.at', 8 * w)}",
                         ],
                     ),
-                    "  %i.rows = sub i64 %i.end, %i",
+                    "  %i.new = sub i64 %i.end, %i",
+                    "  %i.rows = add i64 %i.new, %i.given",
                     f"  %i.count = udiv i64 %i.rows, {w}",
                     *self._summed("%i.count"),
                 ],
@@ -253,6 +257,10 @@ class _Fill:
                 f"  %over = and i64 %rows, {w - 1}",
                 "  %even = sub i64 %high, %over",
                 "  %some = icmp ne i64 %over, 0",
+                f"  %before = select i1 %some, i64 {w}, i64 0",
+                "  %least = add i64 %low, %before",
+                "  %more = icmp sgt i64 %even, %least",
+                "  %stop = select i1 %more, i64 %even, i64 %least",
                 *(self.loop("z", "0", str(at.outputs), "1", clear) if self.reduce else ()),
                 "  br i1 %some, label %rest, label %whole",
                 "rest:",

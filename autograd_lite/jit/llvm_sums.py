@@ -44,7 +44,7 @@ class Layout(NamedTuple):
     @property
     def totals(self) -> int:
         """Where the sums of a chunk are."""
-        return self.kept + self.width * self.factors * self.together
+        return self.kept + self.width * self.factors * (self.together + 1)
 
     @property
     def frames(self) -> int:
