@@ -1,7 +1,7 @@
 """The op table as a vocabulary for text that people type: `expression.parse(text, VOCABULARY)`.
 
 Every public function of scalars under its own name, and ``abs max min pow round sum`` as Python spells them.  `pi` is the one
-constant; Euler's number is ``exp(1)``, so that `e` stays free for a variable.  Imports the rows, `expression` and `tree`.
+constant; Euler's number is ``exp(1)``, so that `e` stays free for a variable.  Imports the rows, `parsing` and `tree`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from .. import ops
-from ..expression import Function, Vocabulary
+from ..parsing import Function, Vocabulary
 from ..tree import as_float
 from . import Op
 
