@@ -37,6 +37,7 @@ class Held:
     extra: Any
     extra_at: int
     few: Any
+    n = -1  # how many rows `few` says there are
 
     def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
         import numpy as np
@@ -46,17 +47,14 @@ class Held:
         self.views = [self.inputs[first:last].reshape(shape) for first, last, shape in views]
 
 
-def _pool(make: Callable[[], Held]) -> tuple[Callable[[], Held], Callable[[Held], None]]:
-    """How to take a Held that no other call uses, and how to give it back."""
+# a Held that no other call uses; `give` is for the next call
+TAKE = ["try: held = take()", "except IndexError: held = make()"]
+
+
+def _pool(make: Callable[[], Held]) -> dict[str, Any]:
+    """The names that `TAKE` needs, and `give`."""
     kept: deque[Held] = deque()
-
-    def take() -> Held:
-        try:
-            return kept.pop()
-        except IndexError:
-            return make()
-
-    return take, kept.append
+    return {"take": kept.pop, "give": kept.append, "make": make, "IndexError": IndexError}
 
 
 class _Inputs:
@@ -65,9 +63,12 @@ class _Inputs:
     def __init__(self, specs: Sequence[Spec], live: Sequence[Any]) -> None:
         self.views: list[tuple[int, int, tuple[int, ...]]] = []
         self.stores: list[str] = []
+        self.targets: list[str] = []  # the names that the second line gives the arguments
         unpacking = Unpacking(specs, LEAVE, self._array)
         self.count = unpacking.leaves
         self.lines = unpacking.lines
+        if specs:
+            self.targets = self.lines[1].removesuffix(", = args").split(", ")
         self.names = unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(live)}
         self.stores += [f"inputs[{i}] = v{i}" for i in unpacking.scalars]
         self.stores += [f"inputs[{self.count + i}] = live{i}._data" for i in range(len(live))]
@@ -84,7 +85,7 @@ def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
     program, kernel = path.program, path.kernel
     names = dict(inputs.names)
     literals = {i: f"literal{i}" for i in path.literals}
-    lines = [*inputs.lines, "held = take()", "inputs = held.inputs", *inputs.stores]
+    lines = [*inputs.lines, *TAKE, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
     if program.guards:
         lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return turned(guard, floats)")
@@ -99,7 +100,7 @@ def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
         held.frame, held.frame_at = frame, ctypes.addressof(frame)
         return held
 
-    names["take"], names["give"] = _pool(make)
+    names |= _pool(make)
     names |= {"run": kernel.run, "other": owner.call}
     text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
@@ -124,21 +125,22 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
             lines.append(f"n = len(b{i}) if b{i}.__class__ is ndarray and b{i}.ndim else 0")
         shape = f"(n, {width})" if width else "(n,)"
         lines.append(f"if b{i}.__class__ is not ndarray or b{i}.dtype is not float64 or b{i}.shape != {shape}: {LEAVE}")
-    lines += ["whole = args", f"args = ({', '.join(f'b{i}' for i in shared)}{',' * (len(shared) == 1)})"]
-    lines += [line.replace(LEAVE, "return other(whole, {})") for line in inputs.lines]
+    lines += [f"{', '.join(inputs.targets)} = {', '.join(f'b{i}' for i in shared)}"] * bool(shared)
+    lines += inputs.lines[2:]
     # an array that is referred to, weakly too, cannot be resized: while it is the same one, its numbers are where they were
     same = " and ".join(f"held.ref{i}() is b{i} and b{i}.flags.c_contiguous" for i in rows)
     where = ", ".join(f"address(b{i})" for i in rows)
-    lines += ["held = take()", f"if not ({same}):", f"    try: at = ({where},)"]
-    lines += ["    except ERRORS: give(held); return other(whole, {})", "    know(held, at)"]
+    lines += [*TAKE, f"if not ({same}):", f"    try: at = ({where},)"]
+    lines += [f"    except ERRORS: give(held); {LEAVE}", "    know(held, at)"]
     lines += [f"    held.ref{i} = ref(b{i})" for i in rows]
     lines += ["inputs = held.inputs", *inputs.stores]
     reduced = owner.reduce is not None
     outputs = len(compiled.cut.row.outputs)
     run = f"run(held.at, held.table_at, n, {{}}, held.extra_at, {owner.threads})"
     if reduced:
-        lines.append(f"if n <= {CHUNK}: held.few.rows = n; quick(held.few)")
-        lines += [f"else: {run.format('held.out_at')}", "out = held.out.copy()"]
+        lines.append(f"if n > {CHUNK}: {run.format('held.out_at')}")
+        lines += ["elif n == held.n: quick(held.few)", "else: held.n = held.few.rows = n; quick(held.few)"]
+        lines.append("out = held.out.copy()")
     else:
         names["empty"] = np.empty
         lines += [f"out = empty(({outputs}, n))", run.format("address(out)")]
@@ -167,7 +169,7 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         ]
         held.table[:] = table
 
-    names["take"], names["give"] = _pool(make)
+    names |= _pool(make)
     names |= {"run": kernel.run, "quick": kernel.quick, "know": know, "ref": weakref.ref}
     text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
