@@ -51,15 +51,18 @@ class Jitted:
         return f"jit({self._compiled.name})"
 
 
+_ABSENT: Any = object()
+
+
 def jit(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = _ABSENT,
     *,
     batch: int | Sequence[int] | None = None,
     reduce: str | None = None,
     backend: str = "auto",
     threads: int | None = None,
     fastmath: bool = False,
-) -> Jitted:
+) -> Any:
     """The function compiled: run once on Values, turned into a straight-line program, simplified, and emitted as code.
 
     >>> from autograd_lite import value_and_grad
@@ -72,6 +75,7 @@ def jit(
             `hessian` or `jvp`.  Python branches and loops on its numbers are followed: each way through is compiled when a
             call first takes it.  Values it reads from its surroundings count with the number they have at each call;
             other numbers from there, and Values it makes itself, are kept as they were when a way was first taken.
+            Without it, jit(batch=0) is a decorator.
         batch: the positional argument, or arguments, whose leaves are NumPy arrays of n rows; f is written for one row,
             and the results become arrays of n rows.
         reduce: "sum" or "mean" of the rows, added up on the way; None keeps them apart.
@@ -85,6 +89,8 @@ def jit(
 
     Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
     """
+    if f is _ABSENT:  # @jit(batch=0)
+        return functools.partial(jit, batch=batch, reduce=reduce, backend=backend, threads=threads, fastmath=fastmath)
     if not callable(f):
         raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")
     if backend not in BACKENDS:

@@ -13,11 +13,11 @@ from typing import Any
 
 from .. import ops, watch
 from ..errors import CompilationError, InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError
-from ..tree import Spec, array_of, as_float, flatten, unflatten
+from ..tree import Spec, array_of, as_float, flatten, map_leaves, unflatten
 from ..value import Value
 from . import entries, to_python
 from .columns import Columns, packing, take
-from .scalar import Function, fixed_content
+from .scalar import Function, fixed_content, on_values
 from .shapes import RefusedError
 from .simplify import simplify
 from .split import split
@@ -119,6 +119,8 @@ class Batch:
             own = list(args)
             for i, part in zip(self.batch, columns.row(row), strict=True):
                 own[i] = part
+            if not in_graph:
+                own = [map_leaves(on_values, arg) for arg in own]
             leaves, spec = flatten(self.f(*own, **kwargs), f"result of {self.name}")
             results.append(leaves)
         if spec is None:  # nothing that could raise, or carry a gradient

@@ -85,6 +85,8 @@ def doubles(what: str, arg: Any) -> Any:
         array = arg if isinstance(arg, np.ndarray) else np.asarray(arg)
     except ValueError:
         raise StructureError(f"{what} is ragged: give rows of one length, or an array for each column") from None
+    if hasattr(array, "mask"):
+        raise InputTypeError(f"{what} is a masked array: give a plain one, array.filled(nan), or leave the masked rows out")
     if array.dtype.kind not in "fiub":
         kind = f"an array of {array.dtype}" if array.ndim else an(arg)
         raise InputTypeError(f"{what} is {kind}: give numbers, an array whose first axis is the rows")

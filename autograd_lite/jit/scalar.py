@@ -14,7 +14,7 @@ from typing import Any
 
 from .. import ops, watch
 from ..errors import CompilationError, InputValueError, JitWarning, LoweringError
-from ..tree import Spec, as_float, flatten, unflatten
+from ..tree import Spec, as_float, flatten, map_leaves, unflatten
 from ..value import Value
 from . import to_python
 from .program import Program
@@ -125,7 +125,8 @@ class Scalar:
             if now.trace is not None:  # the function is part of a larger one that is traced
                 return self.f(*args, **kwargs)
             if now is not watch.QUIET:  # compiled code cannot raise
-                return numbers(self.f(*args, **kwargs))
+                lifted = map_leaves(on_values, (args, kwargs))
+                return numbers(self.f(*lifted[0], **lifted[1]))
         leaves, spec = self._leaves(args, kwargs)
         if any(leaf.__class__ is not float and hasattr(type(leaf), "_record") for leaf in leaves):
             return self.f(*args, **kwargs)  # the result joins their graph
@@ -195,7 +196,7 @@ class Scalar:
 
     def _plain_python(self, structure: Structure, floats: list[float]) -> Any:
         """The function itself, on Values: so that 1/0 is inf here too."""
-        args, kwargs = self._arguments(structure.spec, [ops.identity(Value(x)) for x in floats])
+        args, kwargs = self._arguments(structure.spec, list(map(on_values, floats)))
         return numbers(self.f(*args, **kwargs))
 
     def _turn(self, structure: Structure, path: Path, guard: int, floats: list[float]) -> Path | None:
@@ -272,6 +273,11 @@ def _outside() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "autograd_lite").partition(".")[0] == "autograd_lite":
         frame, level = frame.f_back, level + 1
     return level
+
+
+def on_values(x: Any) -> Any:
+    """An argument as a Value, so that 1/0 is inf, or an error that names it, as in compiled code and on Values."""
+    return x if hasattr(type(x), "_record") else ops.identity(Value(x))
 
 
 def numbers(out: Any) -> Any:

@@ -689,3 +689,23 @@ def test_trees_of_results_can_be_put_together_again():
     leaves, spec = flatten({"a": 0.0, "b": (0.0, [0.0])})
     assert len(leaves) == 3
     assert unflatten(spec, [got["a"][4], got["b"][0][4], got["b"][1][0][4]]) == {"a": Y[4], "b": (Y[4], [Y[4]])}
+
+
+def test_options_alone_make_a_decorator():
+    @jit(batch=0, reduce="sum")
+    def total(x):
+        return x * x
+
+    assert total(np.array([1.0, 2.0, 3.0])) == 14.0
+    assert repr(total) == "jit(total)"
+
+
+def test_errstate_around_a_compiled_call_names_the_op():
+    f = jit(lambda x: 1 / x)
+    assert f(1.0) == 1.0
+    with errstate(divide="raise"), pytest.raises(ZeroDivisionError, match=r"^div\(1.0, 0.0\) is inf: a pole"):
+        f(0.0)
+    rows = jit(lambda x: 1 / x, batch=0)
+    assert rows(np.array([1.0])).tolist() == [1.0]
+    with errstate(divide="raise"), pytest.raises(ZeroDivisionError, match=r"^div\(1.0, 0.0\) is inf: a pole"):
+        rows(np.array([1.0, 0.0]))

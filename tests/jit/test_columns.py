@@ -225,3 +225,10 @@ def test_a_tree_takes_its_leaves_and_no_more():
     supply = iter([1.0, 2.0, 3.0])
     assert take(flatten({"a": [0.0, 0.0]})[1], supply) == {"a": [1.0, 2.0]}
     assert list(supply) == [3.0]
+
+
+def test_a_masked_array_is_refused():
+    with pytest.raises(
+        InputTypeError, match=r"^argument 0 of f is a masked array: give a plain one, array.filled\(nan\), or leave"
+    ):
+        of(np.ma.array([1.0, 2.0], mask=[True, False]))
