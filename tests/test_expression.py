@@ -375,3 +375,11 @@ def test_long_and_deep_texts_do_not_exhaust_the_stack(text):
         parse(text, VOCABULARY)
     with pytest.raises(ExpressionError, match=r"never closed|missing after|is missing"):
         parse(text[:150_000].rstrip("x)") if text[0] in "(s" else text + "+", VOCABULARY, **wide)
+
+
+def test_numbers_are_given_by_name():
+    f = parse("w*x + b", VOCABULARY)
+    wanted = r"^'w\*x \+ b' takes its numbers by name: give w=1.0, x=1.0, b=1.0, or a mapping of names to numbers$"
+    for args in ((1.0, 2.0, 3.0), (1.0,), ([1.0, 2.0, 3.0],)):
+        with pytest.raises(InputTypeError, match=wanted):
+            f(*args)
