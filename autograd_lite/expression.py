@@ -47,7 +47,7 @@ class Expression:
         self.steps = steps
         self.number = number
 
-    def __call__(self, values: Mapping[str, Any] | None = None, /, **named: Any) -> Any:
+    def __call__(self, values: Mapping[str, Any] | None = None, /, *others: Any, **named: Any) -> Any:
         """The value, given one for every name.
 
         Args:
@@ -57,6 +57,11 @@ class Expression:
         Raises InputValueError where a name has no value, a keyword is no name of the text, or a constant of the text is
         given one; and what the functions raise for what is no number.
         """
+        if others or not (values is None or isinstance(values, Mapping)):
+            example = ", ".join(f"{name}=1.0" for name in self.names[:3])
+            raise InputTypeError(
+                f"{short(self.text)!r} takes its numbers by name: give {example}, or a mapping of names to numbers"
+            )
         given = named if values is None else {**values, **named}
         known = {}
         try:
