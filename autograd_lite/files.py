@@ -2,33 +2,58 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .errors import InputValueError
 
-__all__ = ["read_json", "write_atomically"]
+__all__ = ["check_writable", "read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write to a temporary file beside `path`, flush it to the disk and rename it into place.
 
-    Whatever interrupts it, `path` holds its old content or all of the new one.  Raises OSError as `open` does.
+    Whatever interrupts it, `path` holds its old content or all of the new one.  Raises OSError as `open` does, with the name
+    that was given.
     """
-    import tempfile
-
     path = os.fspath(path)
-    folder, name = os.path.split(path)
-    handle, temporary = tempfile.mkstemp(dir=folder or ".", prefix=f".{name}.")
-    try:
+    with _temporary(path) as (handle, temporary):
         with os.fdopen(handle, "wb") as file:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise the OSError that `write_atomically` would, while there is nothing to write yet; `path` stays as it is."""
+    with _temporary(os.fspath(path)) as (handle, temporary):
+        os.close(handle)
         os.unlink(temporary)
+
+
+@contextmanager
+def _temporary(path: str) -> Iterator[tuple[int, str]]:
+    """A temporary file beside `path`, which an error takes away; an OSError gets the name `path`, the only one known outside."""
+    import tempfile
+
+    folder, name = os.path.split(path)
+    temporary = None
+    try:
+        wrong = errno.EISDIR if os.path.isdir(path) else 0 if path else errno.ENOENT
+        if wrong:
+            raise OSError(wrong, os.strerror(wrong))
+        handle, temporary = tempfile.mkstemp(dir=folder or ".", prefix=f".{name}.")
+        yield handle, temporary
+    except BaseException as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = path, None
         raise
 
 

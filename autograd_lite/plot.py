@@ -2,17 +2,20 @@
 
 Needs the extra `plot` (matplotlib), which is imported when a picture is asked for.  Each function gives back a matplotlib
 `Figure` of its own: pyplot and its global state are not touched, and a notebook shows the figure by itself.
-Imports `value`, `tree` and `errors`.
+Imports `value`, `tree`, `files` and `errors`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from os import PathLike
+from io import BytesIO
+from os import PathLike, fspath
+from os.path import splitext
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputTypeError, InputValueError, MissingPackageError
+from .files import check_writable, write_atomically
 from .tree import as_float
 from .value import Value
 
@@ -20,10 +23,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found,unused-ignore]
     from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
 
-__all__ = ["plot_descent", "plot_history"]
+__all__ = ["check_picture", "plot_descent", "plot_history"]
 
 LOG_FROM = 50.0  # how many times the largest loss exceeds the smallest before the scale turns logarithmic
 MARKED = 80  # points of a path that are marked one by one
+SUFFIXES = (".svg", ".png", ".pdf")
 BLUE, ORANGE = "#1f6fc4", "#c4560c"  # told apart by colour-blind readers too
 
 
@@ -38,8 +42,9 @@ def plot_history(result: Any, *, path: str | PathLike[str] | None = None) -> Fig
         path: where to save the picture; the suffix says how: .png .svg .pdf.
 
     Losses that are nan or infinite leave a gap, and the first is marked.  Raises ImportError without matplotlib,
-    InputValueError for an empty history, InputTypeError for what is neither.
+    InputValueError for an empty history or another suffix, InputTypeError for what is neither, OSError as `open` does.
     """
+    _suffix(path)
     steps, losses = _history(result)
     figure, axes = _figure()
     finite = [loss for loss in losses if math.isfinite(loss)]
@@ -87,8 +92,10 @@ def plot_descent(
         save: where to save the picture; the suffix says how: .png .svg .pdf.
 
     Where f is nan, infinite, or raises an ArithmeticError or ValueError, the picture stays empty.
-    Raises ImportError without matplotlib, InputValueError for a path without points or of three weights and more.
+    Raises ImportError without matplotlib, InputValueError for a path without points, of three weights and more, or another
+    suffix; OSError as `open` does.
     """
+    _suffix(save)
     points, weights = _points(path)
     if grid < 2 or levels < 2:
         raise InputValueError(f"grid={grid} and levels={levels}: both must be at least 2")
@@ -110,6 +117,18 @@ def plot_descent(
         axes.set_title(title)
     axes.legend(loc="best", framealpha=0.9)
     return _done(figure, save)
+
+
+def check_picture(path: str | PathLike[str]) -> None:
+    """Raise what saving a picture at `path` would, before there is one: another suffix, no such folder, no matplotlib.
+
+    >>> check_picture("loss.foo")
+    Traceback (most recent call last):
+    autograd_lite.errors.InputValueError: path='loss.foo' must end in .svg, .png or .pdf
+    """
+    _suffix(path)
+    check_writable(path)
+    _figure()
 
 
 # -- the two pictures of a descent ------------------------------------------------------------------------------------
@@ -256,7 +275,16 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _suffix(path: str | PathLike[str] | None) -> str:
+    suffix = ".svg" if path is None else splitext(fspath(path))[1].lower()
+    if suffix not in SUFFIXES:
+        raise InputValueError(f"path={path and fspath(path)!r} must end in .svg, .png or .pdf")
+    return suffix
+
+
 def _done(figure: Figure, path: str | PathLike[str] | None) -> Figure:
     if path is not None:
-        figure.savefig(path, dpi=150)
+        picture = BytesIO()
+        figure.savefig(picture, format=_suffix(path)[1:], dpi=150)
+        write_atomically(path, picture.getvalue())
     return figure

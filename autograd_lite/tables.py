@@ -31,6 +31,7 @@ MEMORY = 2**28  # bytes of numbers a table keeps in memory before it moves to a 
 CELLS = 2**18  # how many cells of text are looked at in one go
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")  # compared in lower case, without blanks around
 _BREAK = re.compile("\r\n|\r|\n")  # inside a cell
+MARKS = {";": "';'", "\t": "tabs", "|": "'|'"}  # what separates cells elsewhere
 PARQUET = (".parquet", ".pq")
 
 Pick = Callable[[list[str]], Iterable[str]]
@@ -110,10 +111,10 @@ class Table:
             raise InputValueError(
                 f"holdout={fraction!r} of {self.rows} rows must leave at least one row on each side: give a part such as 0.2"
             )
-        parts = []
-        for held in (False, True):
-            parts.append(Table(self.names, self._chosen(random.Random(seed), count, held), memory=memory))
-        return parts[0], parts[1]
+        kept, held = (
+            Table(self.names, self._chosen(random.Random(seed), count, held), memory=memory) for held in (False, True)
+        )
+        return kept, held
 
     def _chosen(self, draw: random.Random, count: int, held: bool) -> Iterator[list[array[float]]]:
         """The blocks of the rows drawn, or of the others: selection sampling, which needs one number a row and no list."""
@@ -143,6 +144,7 @@ def read_table(
     path: str | os.PathLike[str],
     columns: Iterable[str] | Pick | None = None,
     *,
+    blank: Iterable[str] = (),
     drop_missing: bool = False,
     memory: int = MEMORY,
 ) -> Table:
@@ -155,6 +157,7 @@ def read_table(
         path: a file; a suffix .parquet or .pq says Parquet, anything else is CSV with a header; "-" is CSV from standard
             input.
         columns: the names wanted, or a function that picks them from those in the file; by default all.
+        blank: names of columns in which such a cell, as drop_missing looks for, is nan and neither an error nor left out.
         drop_missing: leave out rows in which a wanted cell is empty, NA, N/A, nan, null, none or ?, in any case, and count
             them in ``table.dropped``; by default such a cell is an error.
         memory: as for `Table`.
@@ -166,7 +169,7 @@ def read_table(
     path = os.fspath(path)
     pick = columns if callable(columns) else _these(columns)
     parse = _parquet if path.lower().endswith(PARQUET) else _csv
-    return parse(path, pick, drop_missing, memory)
+    return parse(path, pick, frozenset(blank), drop_missing, memory)
 
 
 def _these(columns: Iterable[str] | None) -> Pick:
@@ -178,9 +181,15 @@ def _these(columns: Iterable[str] | None) -> Pick:
 
 def _places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[int]]:
     """The wanted columns and where they stand in a row."""
+    if not names:
+        raise InputValueError(f"{path} is empty: give a header and rows")
     wanted = list(dict.fromkeys(pick(list(names))))
     listed = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     for name in wanted:
+        if name not in names and any(map(_undecoded, names)):
+            raise InputValueError(f"the header of {path} is not UTF-8: save the table as UTF-8")
+        if name not in names and len(names) == 1 and (found := [what for mark, what in MARKS.items() if mark in names[0]]):
+            raise InputValueError(f"{path} has cells separated by {found[0]}: separate them by commas")
         if names.count(name) != 1:
             rule = "no column" if name not in names else f"{names.count(name)} columns called"
             repair = "choose one of them" if name not in names else "rename them"
@@ -203,8 +212,8 @@ def _filled(path: str, table: Table, dropped: int) -> Table:
 class _Csv:
     """The rows of a CSV file: by NumPy where lines are plain, by the csv module where not, cell by cell where one is wrong."""
 
-    def __init__(self, path: str, file: TextIO, pick: Pick, drop: bool) -> None:
-        self.path, self.file, self.drop, self.dropped = path, file, drop, 0
+    def __init__(self, path: str, file: TextIO, pick: Pick, blank: frozenset[str], drop: bool) -> None:
+        self.path, self.file, self.blank, self.drop, self.dropped = path, file, blank, drop, 0
         self.line = 0  # how many lines were read
         header: list[str] = []
         while not header and (records := self._records([], 1)):
@@ -270,11 +279,13 @@ class _Csv:
                 rule = f"{where} has {len(record)} cells and the header {self.width}"
                 raise InputValueError(f"{rule}: separate cells by single commas, and quote those with commas inside")
             cells = [record[place] for place in self.places] if record else []
-            if self.drop and any(map(_is_missing, cells)):
+            named = list(zip(self.names, cells, strict=False))  # no cells in a blank line
+            if self.drop and any(_is_missing(cell) and name not in self.blank for name, cell in named):
                 self.dropped += 1
                 continue
-            for column, cell, name in zip(columns, cells, self.names, strict=False):  # no cells in a blank line
-                column.append(_number(cell, f"{where}, column {name!r}"))
+            for column, (name, cell) in zip(columns, named, strict=False):
+                known = name not in self.blank or not _is_missing(cell)
+                column.append(_number(cell, f"{where}, column {name!r}") if known else math.nan)
         return columns
 
 
@@ -287,19 +298,24 @@ def numpy() -> Any:
     return numpy
 
 
-def _csv(path: str, pick: Pick, drop: bool, memory: int) -> Table:
+def _csv(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: int) -> Table:
     # what is not UTF-8 matters only in a cell that is needed: in the others it passes through
     with ExitStack() as stack:
         binary = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
         file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
         stack.callback(file.detach)
-        source = _Csv("standard input" if path == "-" else path, file, pick, drop)
+        source = _Csv("standard input" if path == "-" else path, file, pick, blank, drop)
         table = Table(source.names, source.blocks(), memory=memory)
     return _filled(source.path, table, source.dropped)
 
 
 def _is_missing(cell: str) -> bool:
     return cell.strip().lower() in MISSING
+
+
+def _undecoded(text: str) -> bool:
+    """Whether some of it was not UTF-8, or is as UTF-16 looks when read as UTF-8."""
+    return "\0" in text or not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
 
 
 def _numbers(cells: Sequence[str]) -> array[float]:
@@ -321,8 +337,9 @@ def _number(cell: str, where: str) -> float:
         number = None
     if number is not None and math.isfinite(number):
         return number
-    given = f"{where}: {reprlib.repr(cell)}"
-    text = cell.strip()
+    if _undecoded(cell):
+        raise InputValueError(f"{where} is not UTF-8: save the table as UTF-8")
+    given, text = f"{where}: {reprlib.repr(cell)}", cell.strip()
     if _is_missing(cell):
         raise InputValueError(
             f"{given} is a missing cell; fill it in, or leave such rows out with drop_missing (--drop-missing)"
@@ -339,7 +356,7 @@ def _number(cell: str, where: str) -> float:
 # -- Parquet ----------------------------------------------------------------------------------------------------------
 
 
-def _parquet(path: str, pick: Pick, drop: bool, memory: int) -> Table:
+def _parquet(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: int) -> Table:
     try:
         import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
         import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -358,19 +375,21 @@ def _parquet(path: str, pick: Pick, drop: bool, memory: int) -> Table:
         for name in names:
             kind = schema.field(name).type
             if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-                    or pa.types.is_boolean(kind)):  # fmt: skip
+                    or pa.types.is_boolean(kind) or (name in blank and pa.types.is_null(kind))):  # fmt: skip
                 raise InputValueError(f"{path}, column {name!r} holds {kind}, not numbers: convert it, or choose another")
         batches = (
             batch.select(names) for batch in file.iter_batches(batch_size=CELLS // max(1, len(names)) + 1, columns=names)
         )
         try:
-            table = Table(names, _from_arrow(path, batches, drop, dropped), memory=memory)
+            table = Table(names, _from_arrow(path, batches, blank, drop, dropped), memory=memory)
         except pa.ArrowException as error:
             raise InputValueError(f"{path} is damaged ({error}): write it again") from None
     return _filled(path, table, dropped[0])
 
 
-def _from_arrow(path: str, batches: Iterable[Any], drop: bool, dropped: list[int]) -> Iterator[list[array[float]]]:
+def _from_arrow(
+    path: str, batches: Iterable[Any], blank: frozenset[str], drop: bool, dropped: list[int]
+) -> Iterator[list[array[float]]]:
     """Columns of doubles out of Arrow's record batches, whose rows are counted from 1."""
     import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
     import pyarrow.compute as pc  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -379,20 +398,22 @@ def _from_arrow(path: str, batches: Iterable[Any], drop: bool, dropped: list[int
     for batch in batches:
         columns = [column.cast(pa.float64(), safe=False) for column in batch.columns]
         missing = pa.array([False] * len(batch))
-        for column in columns:
-            missing = pc.or_(missing, pc.fill_null(pc.is_nan(column), True))
+        gaps = [pc.fill_null(pc.is_nan(column), True) for column in columns]
+        for name, gap in zip(batch.schema.names, gaps, strict=True):
+            missing = missing if name in blank else pc.or_(missing, gap)
         keep = pc.invert(missing) if drop else pa.array([True] * len(batch))
         dropped[0] += len(batch) - keep.true_count
         block = []
-        for name, column in zip(batch.schema.names, columns, strict=True):
-            finite = pc.or_(pc.fill_null(pc.is_finite(column), False), pc.invert(keep))
+        for name, column, gap in zip(batch.schema.names, columns, gaps, strict=True):
+            allowed = gap if name in blank else pc.invert(keep)
+            finite = pc.or_(pc.fill_null(pc.is_finite(column), False), pc.or_(allowed, pc.invert(keep)))
             if finite.true_count < len(column):
                 place = finite.index(False).as_py()
                 raise InputValueError(
                     f"{path} row {row + place}, column {name!r}: {column[place].as_py()} is not a finite number; fill it in, "
                     "or leave rows with missing cells out with drop_missing (--drop-missing)"
                 )
-            column = column.filter(keep)
+            column = pc.fill_null(column, math.nan).filter(keep)
             numbers = array("d")
             numbers.frombytes(memoryview(column.buffers()[1])[8 * column.offset : 8 * (column.offset + len(column))])
             block.append(numbers)

@@ -59,7 +59,7 @@ def errors_as_messages() -> Iterator[None]:
         except BrokenPipeError:  # whoever reads has enough, and typer ends quietly
             raise
         except OSError as error:
-            name = f"{error.filename}: " if error.filename else ""
+            name = "" if error.filename is None else f"{error.filename or repr('')}: "
             typer.echo(f"error: {name}{error.strerror or error}", err=True)
             raise typer.Exit(2) from None
 

@@ -1,12 +1,13 @@
 """`autograd-lite fit`: the weights of a formula from the rows of a table.
 
-Imports `common`, `fit`, `optim`, `tables` and `plot`.
+Imports `common`, `fit`, `optim`, `tables`, `files` and `plot`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from difflib import get_close_matches
 from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any
@@ -18,7 +19,8 @@ from ..errors import InputValueError
 from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.model import LOSSES, Model
-from ..plot import plot_history
+from ..files import check_writable
+from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
 from .common import read_formula, read_pairs, shown
 
@@ -27,6 +29,7 @@ TRIAL = 50  # steps that show whether a learning rate goes downhill
 HALVINGS = 60
 MEGABYTE = 2**20
 LARGE = 1e9  # from here on the table writes powers of ten
+ALIKE = 0.8  # of two names, from which on one may be meant for the other
 
 File = Annotated[str, typer.Argument(help="CSV with a header, or .parquet; - is CSV from standard input.", show_default=False)]
 Dropping = Annotated[bool, typer.Option("--drop-missing", help="Leave out rows with an empty cell, NA, null or ?.")]
@@ -75,6 +78,11 @@ def fit(
     names = read_formula(formula).names
     if not target:
         raise InputValueError("no --target: name the column to predict, --target mpg")
+    if plot is not None:  # what cannot be written is to be known before the work, not after
+        check_picture(plot)
+    for path in (save, checkpoint):
+        if path is not None:
+            check_writable(path)
     header: list[str] = []
 
     def needed(found: list[str]) -> list[str]:
@@ -88,29 +96,33 @@ def fit(
             typer.echo(f"{table.dropped} rows with a missing cell are left out", err=True)
         model = Model(formula, target, header, loss, start)
         model.check(table)
+        for note in _doubts(model, header, start):
+            typer.echo(f"note: {note}", err=True)
         held = None
         if holdout is not None:
             table, held = map(stack.enter_context, table.split(holdout, seed=seed, memory=memory * MEGABYTE))
         rule = OPTIMIZERS[optimizer]
         run = partial(minimize, model.loss, data=table, batch_size=batch_size, seed=seed)
+        about = {"formula": formula, "target": target, "loss": loss}
         bar = Bar(steps)
         found = run(
-            model.weights, optimizer=partial(rule, lr=lr), steps=steps, tol=tol, checkpoint=checkpoint,
+            model.weights, optimizer=partial(rule, lr=lr), steps=steps, tol=tol, checkpoint=checkpoint, about=about,
             callback=_printer(list(model.weights), every, digits, bar),
         )  # fmt: skip
         bar.clear()
-        if plot is not None:
-            plot_history(found, path=plot)
         if found.reason == "diverged":
-            trial = lambda rate: run(model.weights, optimizer=partial(rule, lr=rate), steps=TRIAL)  # noqa: E731
+            if plot is not None:
+                plot_history(found, path=plot)
+            trial = lambda rate, steps=TRIAL: run(model.weights, optimizer=partial(rule, lr=rate), steps=steps)  # noqa: E731
             raise _diverged(model, table, found, lr, batch_size is not None, trial)
         model.weights = found.params
         _report(model, found, table, held)
-        if save is not None:
-            model.save(save)
-    for path in (plot, save):
-        if path is not None:
-            typer.echo(f"saved {path}")
+    if save is not None:
+        model.save(save)
+        typer.echo(f"saved {save}")
+    if plot is not None:
+        plot_history(found, path=plot)
+        typer.echo(f"saved {plot}")
     if found.reason == "interrupted":
         raise typer.Exit(130)
 
@@ -124,9 +136,11 @@ def _printer(names: list[str], every: int, digits: int, bar: Bar) -> Callable[[i
     """The callback that prints the table of the course notes, and below it how far the run is."""
     widths = [len(name) if len(name) >= digits + 2 else digits + 3 for name in names]  # the longer leave room for a sign
     head = ["iteration", *(f"{name:<{w}}" for name, w in zip(names, widths, strict=True)), "loss"]
-    typer.echo("  ".join(head))
 
     def row(step: int, loss: float, weights: dict[str, float]) -> None:
+        if head:  # not before what is wrong has been said
+            typer.echo("  ".join(head))
+            head.clear()
         if step % every == 0:
             bar.clear()
             numbers = zip((*weights.values(), loss), (*widths, digits + 4), strict=True)
@@ -146,22 +160,36 @@ def _report(model: Model, found: Result, table: Table, held: Table | None) -> No
     typer.echo(f"loss = {shown(found.loss)}")
     typer.echo(scored(model, table))
     if held is not None:
-        typer.echo(scored(model, held, f" on {held.rows} row{'s' * (held.rows != 1)} not seen"))
+        typer.echo(scored(model, held, " on {} not seen"))
 
 
 def scored(model: Model, table: Table, where: str = "") -> str:
     """The score of a model in words: ``R² on 3 rows not seen = 0.8``."""
-    name, score = model.score(table)
-    return (
-        f"{name}{where} = {shown(score)}" if score == score else f"{name}{where} is not defined: all {model.target} are equal"
-    )
+    name, score, rows = model.score(table)
+    if not rows:
+        return f"no score: {model.target} is missing in every row"
+    what = name + where.format(f"{rows} row{'s' * (rows != 1)}")
+    return f"{what} = {shown(score)}" if score == score else f"{what} is not defined: all {model.target} are equal"
+
+
+def _doubts(model: Model, header: Sequence[str], start: Mapping[str, float]) -> Iterator[str]:
+    """What about the formula may not be meant: a weight called nearly like a column, or no column at all."""
+    columns = {n.lower(): n for n in header if n != model.target}
+    found = False
+    for name in model.weights:
+        near = get_close_matches(name.lower(), columns, 1, ALIKE)
+        if near and name not in start:  # whoever starts it knows that it is a weight
+            found = True
+            yield f"{name} is a weight, since no column is called so; did you mean {columns[near[0]]}?"
+    if not (found or model.columns):
+        yield f"{model.formula.text} names no column, so that it is the same in every row"
 
 
 def _diverged(
-    model: Model, table: Table, found: Result, lr: float, noisy: bool, trial: Callable[[float], Result]
+    model: Model, table: Table, found: Result, lr: float, noisy: bool, trial: Callable[..., Result]
 ) -> InputValueError:
     """The error that says where a run left the numbers, and a learning rate with which it does not."""
-    first, last = found.history[0][1], found.loss
+    first, last = trial(lr, 0).loss if noisy else found.history[0][1], found.loss
     what = f"--lr {lr:g} is too large: the loss is {last:.4g} at iteration {found.steps + 1}, and was {first:.4g} at the first"
     rate = lr
     for _ in range(HALVINGS if found.steps else 0):

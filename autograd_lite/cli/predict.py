@@ -21,8 +21,8 @@ def predict(
 ) -> None:
     """What a fitted formula says of other rows: CSV with a column `prediction`.
 
-    Its columns are those of the formula and, where the table has it, the target; then there is a score on standard error.
-    Of a logistic fit it is the probability of a 1.
+    Its columns are those of the formula and, where the table has it, the target; then there is a score on standard error, over
+    the rows in which the target is not missing.  Of a logistic fit it is the probability of a 1.
 
     [bold]Examples[/bold]
 
@@ -33,8 +33,8 @@ def predict(
     model = Model.load(weights)
     wanted = [*model.columns, model.target]
     with read_table(
-        file, lambda names: [n for n in wanted if n in names or n != model.target], drop_missing=drop_missing,
-        memory=memory * MEGABYTE,
+        file, lambda names: [n for n in wanted if n in names or n != model.target], blank=[model.target],
+        drop_missing=drop_missing, memory=memory * MEGABYTE,
     ) as table:  # fmt: skip
         if table.dropped:
             typer.echo(f"{table.dropped} rows with a missing cell are left out", err=True)
@@ -47,9 +47,9 @@ def predict(
                 zip(*(map(_written, column.tolist()) for column in columns.values()), map(_written, found), strict=True)
             )
         if model.target in table.names:
-            typer.echo(scored(model, table, f" on {table.rows} row{'s' * (table.rows != 1)}"), err=True)
+            typer.echo(scored(model, table, " on {}"), err=True)
 
 
 def _written(number: float) -> str:
-    """A number with every digit that it needs, whole ones without a point."""
-    return repr(number).removesuffix(".0")
+    """A number with every digit that it needs, whole ones without a point; what is missing stays empty."""
+    return "" if number != number else repr(number).removesuffix(".0")

@@ -9,7 +9,7 @@ import math
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +28,7 @@ from .rows import Objective, Rows
 
 ARRAY_FROM = 10  # weights from which an optimizer moves them as one array, rather than one by one
 RISES, RISEN = 20, 1e3  # a loss that rose at so many steps in a row, to so many times the first, runs away
+ABOVE, TINY = 1e-9, 1e-18  # what a loss ends above the first, relative and absolute, that may be rounding
 
 Callback = Callable[[int, float, Any], Any]
 
@@ -66,6 +67,7 @@ def minimize(
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> Result:
     """Go downhill on the mean of a loss over the rows of some data, by the gradient at each step.
 
@@ -96,10 +98,13 @@ def minimize(
         checkpoint: a file for the state of the run.  If it is there the run goes on from it, to the same bits as if it had
             never ended; other settings, weights, data or another loss are an error.
         every: steps between two writings of the checkpoint; by default a hundredth of `steps`.
+        about: what else must be the same for the checkpoint to be gone on from, under names: text and numbers that tell one
+            loss from another, ``{"formula": "w*x + b"}``.
 
     Compiled where NumPy and llvmlite are installed and no branch of the loss depends on numbers; else each row is a run of
     `value_and_grad`.  Ctrl-C ends the run after the step at work; a second one at once.  A run is "diverged" at the first
-    loss or slope that is not finite, or where the loss rose at each of 20 steps to over 1,000 times the first.
+    loss or slope that is not finite, where the loss rose at each of 20 steps to over 1,000 times the first, or where after the
+    last step it is above that at the start, by more than 1e-9 of it.
     Raises InputValueError, InputTypeError and StructureError for arguments out of their rules.
     """
     leaves, spec = flatten(params, "params")
@@ -114,7 +119,7 @@ def minimize(
     rows = None if data is None else Rows(data)
     if rows is None and batch_size is not None:
         raise InputValueError(f"batch_size={batch_size} without data: give the rows as data")
-    run = _Run(Objective(loss, spec, rows, batch_size), leaves, spec, optimizer, batch_size, seed)
+    run = _Run(Objective(loss, spec, rows, batch_size), leaves, spec, optimizer, batch_size, seed, dict(about or {}))
     bar = Bar(steps) if progress else None
     with _polite() as pause:
         if checkpoint is not None:
@@ -124,7 +129,7 @@ def minimize(
             checkpoints.save(checkpoint, run.settings, run.state())
     history = list(enumerate(run.losses))
     value = run.seen[0] if run.seen else run.objective.whole(run.leaves(), _nothing)[0]
-    if reason == "steps" and not math.isfinite(value):
+    if reason in ("steps", "converged") and (not math.isfinite(value) or run.rose(value)):
         reason = "diverged"
     return Result(run.tree(), value, [*history, (len(history), value)], len(history), reason)
 
@@ -140,9 +145,10 @@ class _Run:
     """The state of a fit, and how it moves; between two steps it is always whole."""
 
     def __init__(
-        self, objective: Objective, leaves: list[float], spec: Any, optimizer: Any, batch_size: int | None, seed: int
-    ) -> None:
-        self.objective, self.spec, self.batch_size, self.seed = objective, spec, batch_size, seed
+        self, objective: Objective, leaves: list[float], spec: Any, optimizer: Any, batch_size: int | None, seed: int,
+        about: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.objective, self.spec, self.batch_size, self.seed, self.about = objective, spec, batch_size, seed, about
         self.losses: list[float] = []
         self.previous: float | None = None
         self.seen: tuple[float, list[float]] | None = None  # loss over all data and slopes at the weights as they are
@@ -235,6 +241,14 @@ class _Run:
             return False
         return all(a < b for a, b in pairwise([*self.losses[-RISES:], value]))
 
+    def rose(self, value: float) -> bool:
+        """Whether the loss over all the data is above that at the start, by more than rounding."""
+        if not self.losses:
+            return False
+        # what the first step saw was one mini-batch, which may have been an easy one
+        first = self.losses[0] if self.batch_size is None else self.objective.whole(self.start, _nothing)[0]
+        return value - first > ABOVE * abs(first) + TINY
+
     # -- leaving and coming back --------------------------------------------------------------------------------------
 
     @property
@@ -242,7 +256,7 @@ class _Run:
         """What must be the same for a checkpoint to be gone on from."""
         digest = blake2b(repr([x.hex() for x in self.start]).encode(), digest_size=16).hexdigest()
         return {
-            "params": describe(self.spec), "start": digest, "optimizer": self._made,
+            **self.about, "params": describe(self.spec), "start": digest, "optimizer": self._made,
             "batch_size": self.batch_size, "seed": self.seed, "data": self.digest,
         }  # fmt: skip
 

@@ -30,10 +30,11 @@ LOSSES: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Score(NamedTuple):
-    """How good predictions are, by R² or by accuracy; 1 where all are right."""
+    """How good predictions are, by R² or by accuracy, on so many rows; 1 where all are right."""
 
     name: str
     value: float
+    rows: int
 
 
 class Model:
@@ -52,7 +53,8 @@ class Model:
         kind: the loss: mse, mae, huber or logistic.
         weights: numbers for them, 0 where there is none.
 
-    Raises InputValueError where a name is both weight and column, or the target neither, and for a formula without weights.
+    Raises InputValueError where a name is both weight and column, or constant and column, or the target in the formula, and
+    for a formula without weights.
     """
 
     def __init__(
@@ -62,6 +64,9 @@ class Model:
         self.target, self.kind, given = target, kind, dict(weights or {})
         if kind not in LOSSES:
             raise InputValueError(f"loss={kind!r} must be one of {', '.join(LOSSES)}")
+        for name in sorted(self.formula.constants.intersection(names)):
+            raise InputValueError(f"the formula {formula} has the constant {name} in it, and a column is called {name!r}: "
+                                  "rename the column, or write the number")  # fmt: skip
         self.columns = [n for n in self.formula.names if n in names]
         self.weights = {n: given.get(n, 0.0) for n in self.formula.names if n not in names}
         if target in self.formula.names:
@@ -108,28 +113,31 @@ class Model:
         """R² of the predictions for a table, or for "logistic" their accuracy.
 
         ``R² = 1 - sum (y - p)^2 / sum (y - mean y)^2``, nan where all targets are equal; the accuracy is the part of the
-        rows whose probability is on the side of 1/2 that the target is on.
+        rows whose probability is on the side of 1/2 that the target is on.  Rows whose target is nan do not count.
         """
-        right, shift, sums = 0, None, []
-        for columns, found in self.predictions(table):
-            targets = columns[self.target].tolist()
-            if self.kind == "logistic":
-                right += sum((p > 0.5) == (y > 0.5) for y, p in zip(targets, found, strict=True))
+        count, right, shift, sums = 0, 0, None, []
+        for columns, predicted in self.predictions(table):
+            known = [(y, p) for y, p in zip(columns[self.target].tolist(), predicted, strict=True) if not math.isnan(y)]
+            if not known:
                 continue
-            shift = targets[0] if shift is None else shift  # near the mean, so that its square takes nothing away
-            moved = [y - shift for y in targets]
-            misses = [(y - p) ** 2 for y, p in zip(targets, found, strict=True)]
+            count += len(known)
+            if self.kind == "logistic":
+                right += sum((p > 0.5) == (y > 0.5) for y, p in known)
+                continue
+            shift = known[0][0] if shift is None else shift  # near the mean, so that its square takes nothing away
+            moved = [y - shift for y, _ in known]
+            misses = [(y - p) ** 2 for y, p in known]
             sums.append((math.fsum(misses), math.fsum(moved), math.fsum(y * y for y in moved)))
         if self.kind == "logistic":
-            return Score("accuracy", right / table.rows)
-        missed, total, squares = map(math.fsum, zip(*sums, strict=True))
-        spread = squares - total**2 / table.rows
-        return Score("R²", 1 - missed / spread if spread > 0 else math.nan)
+            return Score("accuracy", right / count if count else math.nan, count)
+        missed, total, squares = map(math.fsum, zip(*sums, strict=True)) if sums else (0.0,) * 3
+        spread = squares - total**2 / max(1, count)
+        return Score("R²", 1 - missed / spread if spread > 0 else math.nan, count)
 
     def check(self, table: Any) -> None:
-        """Raise InputValueError for the first row whose target a logistic fit cannot take."""
+        """Raise InputValueError for the first row whose target a logistic fit cannot take; nan is none at all."""
         for number, row in self._rows(table) if self.kind == "logistic" else ():
-            if row[self.target] not in (0.0, 1.0):
+            if row[self.target] not in (0.0, 1.0) and not math.isnan(row[self.target]):
                 raise InputValueError(
                     f"row {number}: {self.target}={row[self.target]!r} must be 0 or 1 for the loss logistic: recode the column"
                 )

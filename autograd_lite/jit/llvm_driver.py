@@ -61,31 +61,44 @@ class _Fill(Chunks):
     """The functions that go through the chunks, in one thread or in several; see their heads."""
 
     def finish(self, how: Finish) -> str:
-        """The sums made means, and what is the same for every row added to them."""
-        head = "i64 @finish(ptr noalias %out, ptr noalias %extra, i64 %n)"
-        body = ["  %k.at = getelementptr double, ptr %out, i64 %k", "  %k.sum = load double, ptr %k.at, align 8"]
-        result = "%k.sum"
-        if how.mean:
-            body.append("  %k.mean = fdiv double %k.sum, %rows")
-            result = "%k.mean"
-        if how.addends is not None:
-            body += [
-                f"  %k.place = add i64 %k, {how.addends}",
-                "  %k.from = getelementptr double, ptr %extra, i64 %k.place",
-                "  %k.one = load double, ptr %k.from, align 8",
-                "  %k.all = fmul double %k.one, %rows",
-                f"  %k.total = fadd double {result}, {'%k.one' if how.mean else '%k.all'}",
-            ]
-            result = "%k.total"
-        body.append(f"  store double {result}, ptr %k.at, align 8")
-        changed = self.reduce and result != "%k.sum"
-        return function(head, [
+        """The sums made means, and what is the same for every row added to them: by vectors, and one by one at the end."""
+        w, outputs = self.w, self.at.outputs
+        full = outputs // w * w
+        changed = self.reduce and (how.mean or how.addends is not None)
+        rows = [f"insertelement {self.vector} poison, double %rows, i64 0"]
+        rows.append(f"shufflevector {self.vector} %first, {self.vector} poison, <{w} x i32> zeroinitializer")
+        return function("i64 @finish(ptr noalias %out, ptr noalias %extra, i64 %n)", [
             "  %rows = sitofp i64 %n to double",
+            f"  %first = {rows[0]}",
+            f"  %all = {rows[1]}",
             "  %some = icmp ne i64 %n, 0",
-            f"  %count = select i1 %some, i64 {self.at.outputs}, i64 0",
-            *(self.loop("k", "0", "%count", "1", body) if changed else ()),
+            f"  %vectors = select i1 %some, i64 {full}, i64 0",
+            f"  %count = select i1 %some, i64 {outputs}, i64 0",
+            *(self.loop("v", "0", "%vectors", str(w), self._finished("v", self.vector, "%all", how)) if changed else ()),
+            *(self.loop("k", "%vectors", "%count", "1", self._finished("k", "double", "%rows", how)) if changed else ()),
             "  ret i64 0",
         ])  # fmt: skip
+
+    def _finished(self, k: str, kind: str, rows: str, how: Finish) -> list[str]:
+        """One double or one vector of the sums, at the index named `k`."""
+        result = f"%{k}.sum"
+        lines = [f"  %{k}.at = getelementptr double, ptr %out, i64 %{k}", f"  {result} = load {kind}, ptr %{k}.at, align 8"]
+        if how.mean:
+            lines.append(f"  %{k}.mean = fdiv {kind} {result}, {rows}")
+            result = f"%{k}.mean"
+        if how.addends is not None:
+            lines += [
+                f"  %{k}.place = add i64 %{k}, {how.addends}",
+                f"  %{k}.from = getelementptr double, ptr %extra, i64 %{k}.place",
+                f"  %{k}.one = load {kind}, ptr %{k}.from, align 8",
+            ]
+            each = f"%{k}.one"
+            if not how.mean:
+                lines.append(f"  %{k}.rows = fmul {kind} {each}, {rows}")
+                each = f"%{k}.rows"
+            lines.append(f"  %{k}.total = fadd {kind} {result}, {each}")
+            result = f"%{k}.total"
+        return [*lines, f"  store {kind} {result}, ptr %{k}.at, align 8"]
 
     def _ends(self) -> list[str]:
         return [
