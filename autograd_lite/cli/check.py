@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import random
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -197,8 +198,13 @@ def _print_report(expression: Expression, checked: Checked) -> None:
     ]
     print_table(("derivative", "exact", "numeric", "±", "place", "verdict"), rows, numbers=(1, 2, 3))
     hints = [f"{_written(row)}: {row.hint}" for row in checked.report.rows if row.hint]
-    for line in [*hints, *filter(None, [checked.report.blame])]:
+    for line in [*hints, *filter(None, [_in_formula(checked.report.blame)])]:
         typer.echo(f"\n{line}")
+
+
+def _in_formula(blame: str) -> str:
+    """What is to blame, without the source line: in a formula it is a line of ours."""
+    return re.sub(r" at [\w.<>-]+:\d+", "", blame)
 
 
 def _written(row: Row) -> str:
@@ -217,7 +223,12 @@ def _data(expression: Expression, checked: Sequence[Checked], again: int) -> dic
         "ok": all(c.report.ok for c in checked),
         "drawn_again": again,
         "points": [
-            {"at": c.point, "ok": c.report.ok, "derivatives": [row._asdict() for row in c.report.rows], "blame": c.report.blame}
+            {
+                "at": c.point,
+                "ok": c.report.ok,
+                "derivatives": [row._asdict() for row in c.report.rows],
+                "blame": _in_formula(c.report.blame),
+            }
             for c in checked
         ],
     }
