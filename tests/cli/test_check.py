@@ -61,6 +61,7 @@ def test_a_wrong_second_derivative_fails(monkeypatch):
     assert verdicts == {1: "pass", 2: "fail"}
     assert data["ok"] is False
     assert "cosine" in data["points"][0]["blame"]
+    assert ".py:" not in data["points"][0]["blame"]  # a source line of typer's says nothing of a formula
 
 
 def test_a_right_rule_of_ones_own_passes(monkeypatch):
