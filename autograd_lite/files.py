@@ -38,7 +38,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def _temporary(path: str) -> Iterator[tuple[int, str]]:
-    """A temporary file beside `path`, which an error takes away; an OSError gets the name `path`, the only one known outside."""
+    """A temporary file beside `path`, which an error takes away; an OSError gets the name `path`, as that was given."""
     import tempfile
 
     folder, name = os.path.split(path)
@@ -52,8 +52,8 @@ def _temporary(path: str) -> Iterator[tuple[int, str]]:
     except BaseException as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-        if isinstance(error, OSError):
-            error.filename, error.filename2 = path, None
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, path) from error
         raise
 
 

@@ -18,9 +18,8 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import chain, compress, islice
-from types import TracebackType
 from typing import Any, BinaryIO, TextIO
 
 from .errors import InputTypeError, InputValueError, MissingPackageError
@@ -31,13 +30,14 @@ MEMORY = 2**28  # bytes of numbers a table keeps in memory before it moves to a 
 CELLS = 2**18  # how many cells of text are looked at in one go
 MISSING = ("", "na", "n/a", "nan", "null", "none", "?")  # compared in lower case, without blanks around
 _BREAK = re.compile("\r\n|\r|\n")  # inside a cell
+_FOREIGN = re.compile("[\0\udc80-\udcff]")  # what was not UTF-8, or is UTF-16 read as UTF-8
+FILL = "fill it in, or leave such rows out with drop_missing (--drop-missing)"
 MARKS = {";": "';'", "\t": "tabs", "|": "'|'"}  # what separates cells elsewhere
-PARQUET = (".parquet", ".pq")
-
 Pick = Callable[[list[str]], Iterable[str]]
+Block = list["array[float]"]
 
 
-class Table:
+class Table(AbstractContextManager["Table"]):
     """Columns of doubles under their names; in memory while they are small, beyond that in temporary files.
 
     >>> table = Table(["x", "y"], [([1.0, 2.0], [5.0, 6.0]), ([3.0], [7.0])])
@@ -70,12 +70,10 @@ class Table:
             raise
 
     def _append(self, block: Sequence[Sequence[float]], memory: int) -> None:
-        lengths = {len(column) for column in block}
-        if len(block) != len(self.names) or len(lengths) > 1:
-            raise InputValueError(
-                f"a block of columns of {[len(c) for c in block]} rows for {len(self.names)} names: fill it up"
-            )
-        self.rows += next(iter(lengths), 0)
+        lengths = [len(column) for column in block]
+        if len(block) != len(self.names) or len(set(lengths)) > 1:
+            raise InputValueError(f"a block of columns of {lengths} rows for {len(self.names)} names: fill it up")
+        self.rows += lengths[0] if lengths else 0
         for column, more in zip(self._columns, block, strict=True):
             column.extend(more if isinstance(more, array) else array("d", more))
         if self._files or 8 * self.rows * len(self.names) > memory:
@@ -116,7 +114,7 @@ class Table:
         )
         return kept, held
 
-    def _chosen(self, draw: random.Random, count: int, held: bool) -> Iterator[list[array[float]]]:
+    def _chosen(self, draw: random.Random, count: int, held: bool) -> Iterator[Block]:
         """The blocks of the rows drawn, or of the others: selection sampling, which needs one number a row and no list."""
         left = self.rows
         for start in range(0, self.rows, CELLS):
@@ -133,10 +131,7 @@ class Table:
         self.rows, self._columns, self._files = 0, [array("d") for _ in self.names], []
         self._stack.close()
 
-    def __enter__(self) -> Table:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -168,7 +163,7 @@ def read_table(
     """
     path = os.fspath(path)
     pick = columns if callable(columns) else _these(columns)
-    parse = _parquet if path.lower().endswith(PARQUET) else _csv
+    parse = _parquet if path.lower().endswith((".parquet", ".pq")) else _csv
     return parse(path, pick, frozenset(blank), drop_missing, memory)
 
 
@@ -186,7 +181,7 @@ def _places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[in
     wanted = list(dict.fromkeys(pick(list(names))))
     listed = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     for name in wanted:
-        if name not in names and any(map(_undecoded, names)):
+        if name not in names and any(map(_FOREIGN.search, names)):
             raise InputValueError(f"the header of {path} is not UTF-8: save the table as UTF-8")
         if name not in names and len(names) == 1 and (found := [what for mark, what in MARKS.items() if mark in names[0]]):
             raise InputValueError(f"{path} has cells separated by {found[0]}: separate them by commas")
@@ -230,13 +225,12 @@ class _Csv:
             while reader.line_num < len(lines):
                 records.append(next(reader))
         except csv.Error as error:
-            raise InputValueError(
-                f"{self.path} line {self.line + reader.line_num}: {error}; close every quote, and double those inside a cell"
-            ) from None
+            what = f"{self.path} line {self.line + reader.line_num}: {error}"
+            raise InputValueError(f"{what}; close every quote, and double those inside a cell") from None
         self.line += reader.line_num
         return records
 
-    def blocks(self) -> Iterator[list[array[float]]]:
+    def blocks(self) -> Iterator[Block]:
         """The columns wanted, some rows at a time."""
         count = max(64, CELLS // max(1, self.width))
         while lines := list(islice(self.file, count)):
@@ -249,7 +243,7 @@ class _Csv:
                 self.line += len(lines)
             yield columns
 
-    def _plain(self, lines: list[str]) -> list[array[float]] | None:
+    def _plain(self, lines: list[str]) -> Block | None:
         """The columns by NumPy, if no line has quotes, all have as many cells as the header, and all wanted are finite."""
         if self._numpy is None or self.width < 2 or not self.places:
             return None
@@ -261,7 +255,7 @@ class _Csv:
             return None
         return [array("d", column.tobytes()) for column in found] if self._numpy.isfinite(found).all() else None
 
-    def _block(self, records: list[list[str]]) -> list[array[float]] | None:
+    def _block(self, records: list[list[str]]) -> Block | None:
         """The columns of some records, if all are as long as the header and all cells wanted are numbers."""
         try:
             columns = list(zip(*records, strict=True))
@@ -269,7 +263,7 @@ class _Csv:
         except ValueError:
             return None
 
-    def _checked(self, records: list[list[str]], line: int) -> list[array[float]]:
+    def _checked(self, records: list[list[str]], line: int) -> Block:
         """The columns of records in which something is wrong or missing, below `line`, or the error that says where."""
         columns = [array("d") for _ in self.places]
         for record in records:
@@ -313,11 +307,6 @@ def _is_missing(cell: str) -> bool:
     return cell.strip().lower() in MISSING
 
 
-def _undecoded(text: str) -> bool:
-    """Whether some of it was not UTF-8, or is as UTF-16 looks when read as UTF-8."""
-    return "\0" in text or not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)
-
-
 def _numbers(cells: Sequence[str]) -> array[float]:
     """Many cells at once; ValueError where one of them may be something else."""
     text = "".join(cells)
@@ -331,19 +320,16 @@ def _numbers(cells: Sequence[str]) -> array[float]:
 
 def _number(cell: str, where: str) -> float:
     """One cell, or an error that says what is the matter with it."""
-    try:
+    number = None
+    with suppress(ValueError):
         number = float(cell) if "_" not in cell and cell.isascii() else None
-    except ValueError:
-        number = None
     if number is not None and math.isfinite(number):
         return number
-    if _undecoded(cell):
+    if _FOREIGN.search(cell):
         raise InputValueError(f"{where} is not UTF-8: save the table as UTF-8")
     given, text = f"{where}: {reprlib.repr(cell)}", cell.strip()
     if _is_missing(cell):
-        raise InputValueError(
-            f"{given} is a missing cell; fill it in, or leave such rows out with drop_missing (--drop-missing)"
-        )
+        raise InputValueError(f"{given} is a missing cell; {FILL}")
     if re.fullmatch(r"[+-]?\d{1,3}([,' _]\d{3})+(\.\d*)?", text):
         raise InputValueError(f"{given} has separators between its digits; write {re.sub('[^-+.0-9]', '', text)}")
     if re.fullmatch(r"[+-]?\d+,\d+", text):
@@ -367,9 +353,7 @@ def _parquet(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: i
         try:
             file = pa_parquet.ParquetFile(binary)
         except pa.ArrowException as error:
-            raise InputValueError(
-                f"{path} is not a Parquet file ({error}): give one, or a CSV file with another suffix"
-            ) from None
+            raise InputValueError(f"{path} is not a Parquet file ({error}): give one, or CSV with another suffix") from None
         schema = file.schema_arrow
         names, _ = _places(path, schema.names, pick)
         for name in names:
@@ -377,9 +361,8 @@ def _parquet(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: i
             if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
                     or pa.types.is_boolean(kind) or (name in blank and pa.types.is_null(kind))):  # fmt: skip
                 raise InputValueError(f"{path}, column {name!r} holds {kind}, not numbers: convert it, or choose another")
-        batches = (
-            batch.select(names) for batch in file.iter_batches(batch_size=CELLS // max(1, len(names)) + 1, columns=names)
-        )
+        size = CELLS // max(1, len(names)) + 1
+        batches = (batch.select(names) for batch in file.iter_batches(batch_size=size, columns=names))
         try:
             table = Table(names, _from_arrow(path, batches, blank, drop, dropped), memory=memory)
         except pa.ArrowException as error:
@@ -387,9 +370,7 @@ def _parquet(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: i
     return _filled(path, table, dropped[0])
 
 
-def _from_arrow(
-    path: str, batches: Iterable[Any], blank: frozenset[str], drop: bool, dropped: list[int]
-) -> Iterator[list[array[float]]]:
+def _from_arrow(path: str, batches: Iterable[Any], blank: frozenset[str], drop: bool, dropped: list[int]) -> Iterator[Block]:
     """Columns of doubles out of Arrow's record batches, whose rows are counted from 1."""
     import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
     import pyarrow.compute as pc  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -399,23 +380,20 @@ def _from_arrow(
         columns = [column.cast(pa.float64(), safe=False) for column in batch.columns]
         missing = pa.array([False] * len(batch))
         gaps = [pc.fill_null(pc.is_nan(column), True) for column in columns]
-        for name, gap in zip(batch.schema.names, gaps, strict=True):
-            missing = missing if name in blank else pc.or_(missing, gap)
+        for gap in (gap for name, gap in zip(batch.schema.names, gaps, strict=True) if name not in blank):
+            missing = pc.or_(missing, gap)
         keep = pc.invert(missing) if drop else pa.array([True] * len(batch))
         dropped[0] += len(batch) - keep.true_count
         block = []
         for name, column, gap in zip(batch.schema.names, columns, gaps, strict=True):
-            allowed = gap if name in blank else pc.invert(keep)
-            finite = pc.or_(pc.fill_null(pc.is_finite(column), False), pc.or_(allowed, pc.invert(keep)))
+            allowed = pc.or_(gap, pc.invert(keep)) if name in blank else pc.invert(keep)
+            finite = pc.or_(pc.fill_null(pc.is_finite(column), False), allowed)
             if finite.true_count < len(column):
                 place = finite.index(False).as_py()
-                raise InputValueError(
-                    f"{path} row {row + place}, column {name!r}: {column[place].as_py()} is not a finite number; fill it in, "
-                    "or leave rows with missing cells out with drop_missing (--drop-missing)"
-                )
+                given = f"{path} row {row + place}, column {name!r}: {column[place].as_py()}"
+                raise InputValueError(f"{given} is not a finite number; {FILL}")
             column = pc.fill_null(column, math.nan).filter(keep)
-            numbers = array("d")
-            numbers.frombytes(memoryview(column.buffers()[1])[8 * column.offset : 8 * (column.offset + len(column))])
-            block.append(numbers)
+            numbers = memoryview(column.buffers()[1])[8 * column.offset : 8 * (column.offset + len(column))]
+            block.append(array("d", numbers.tobytes()))
         row += len(batch)
         yield block

@@ -290,6 +290,42 @@ def test_a_last_step_into_nowhere_is_divergence_too():
     assert math.isnan(found.loss)
 
 
+def jumping(p, x, y):
+    return where(p > -100, (p - 1) ** 2 * 0.5, 6000.0) + 0 * (x + y)
+
+
+@pytest.mark.parametrize("batch_size", [None, 3])
+@pytest.mark.parametrize("tol", [None, 1e-9])
+def test_a_run_that_ends_above_its_start_is_divergence(batch_size, tol):
+    run = {"steps": 10, "batch_size": batch_size, "tol": tol}
+    found = minimize(jumping, -99.0, CARS, optimizer=partial(SGD, lr=3.0), **run)  # to 201, and from there on below -100
+    assert (found.reason, found.loss, found.history[0][1]) == ("diverged", 6000.0, 5000.0)
+    assert minimize(jumping, -99.0, CARS, optimizer=partial(SGD, lr=0.5), **run).reason in ("steps", "converged")
+
+
+def test_ending_where_it_began_or_above_an_easy_batch_is_no_divergence():
+    exact = minimize(line, ZERO, CARS, optimizer=partial(SGD, lr=0.06), steps=20_000, tol=1e-15)
+    assert minimize(line, exact.params, CARS, optimizer=sgd, steps=50).reason == "steps"
+    x = [0.1 * i for i in range(7)]
+    assert minimize(line, {"w": 3.0, "b": 0.1}, (x, [3.0 * v + 0.1 for v in x]), optimizer=sgd, steps=50).reason == "steps"
+    easy = minimize(lambda w, y: (w - y) ** 2, 0.0, ([0.0, 2.0, 2.0],), optimizer=sgd, steps=30, batch_size=1, seed=EASY)
+    assert easy.history[0][1] == 0.0
+    assert (easy.reason, easy.loss > 0.0) == ("steps", True)
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason"),
+    [((1.0, 1 + 1e-12), "steps"), ((1.0, 1 + 1e-8), "diverged"), ((1e-30, 9e-30), "steps"), ((-1.0, -0.5), "diverged")],
+)
+def test_rounding_is_no_divergence(losses, reason):
+    drawn = iter(losses)
+    assert minimize(lambda w: 0 * w + next(drawn), 0.0, optimizer=sgd, steps=1).reason == reason
+
+
+# the first mini-batch of which is the first row
+EASY = next(seed for seed in range(99) if next(rows.Rows(([0.0, 2.0, 2.0],)).batches(1, seed, 0))[0][0] == 0.0)
+
+
 def test_a_loss_that_rises_for_a_while_is_no_divergence():
     found = minimize(lambda w: (w - 1) ** 2, 1.0 + 1e-3, optimizer=partial(Adam, lr=0.2), steps=300)
     assert found.reason == "steps"
@@ -434,6 +470,7 @@ OTHERS = [
     ({"data": (POUNDS[:-1], MILES[:-1])}, "data="),
     ({"loss": lambda p, x, y: abs(p["w"] * x + p["b"] - y)}, "whose first loss was 303.714"),
     ({"steps": 5}, "steps=5, but checkpoint="),
+    ({"about": {"formula": "w*x - b"}}, "formula=None, and this one has formula='w*x - b': go on as it was begun"),
 ]  # fmt: skip
 
 
@@ -670,6 +707,10 @@ WRONG = [
     ({"data": (POUNDS, "abcdefg")}, InputTypeError, "data[1] is a str"),
     ({"data": {"x": POUNDS, "y": ["a"] * 7}}, InputTypeError, "data['y'] is a list that is no array of numbers (could not"),
     ({"optimizer": lambda weights: 3}, InputTypeError, "made an int: give a class of optim, or partial(SGD, lr=0.1)"),
+    ({"optimizer": "adam"}, InputTypeError,
+     "optimizer='adam' must be a function of the weights alone ('str' object is not callable): give partial(SGD, lr=0.1)"),
+    ({"optimizer": SGD([Value(1.0)], lr=0.1)}, InputTypeError, "alone ('SGD' object is not callable): give partial(SGD,"),
+    ({"optimizer": SGD}, InputTypeError, "SGD'> must be a function of the weights alone (SGD.__init__() missing 1 required"),
     ({"optimizer": partial(SGD, lr=-1)}, InputValueError, "lr=-1 must not be negative"),
 ]  # fmt: skip
 

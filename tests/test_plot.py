@@ -1,6 +1,7 @@
 """The plots: what is drawn where, judged by artists and their data; no pixels."""
 
 import math
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import pytest
 
 from autograd_lite import Value
 from autograd_lite.errors import InputTypeError, InputValueError
-from autograd_lite.plot import plot_descent, plot_history
+from autograd_lite.plot import check_picture, plot_descent, plot_history
 
 
 def bowl(w, b):
@@ -137,6 +138,42 @@ class TestWithMatplotlib:
     def test_errors(self, call, error, message):
         with pytest.raises(error, match=message):
             call()
+
+    @pytest.mark.parametrize("name", ["l.foo", "l.jpg", "l"])
+    def test_other_suffixes_are_refused_before_the_picture_is_made(self, tmp_path, name):
+        message = re.escape(f"path={str(tmp_path / name)!r} must end in .svg, .png or .pdf")
+        for call in (
+            lambda: plot_history([], path=tmp_path / name),
+            lambda: plot_descent(bowl, [], save=tmp_path / name),
+            lambda: check_picture(tmp_path / name),
+        ):
+            with pytest.raises(InputValueError, match=f"^{message}$"):
+                call()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_cannot_be_saved_is_known_before(self, tmp_path):
+        (tmp_path / "l.svg").mkdir()
+        with pytest.raises(IsADirectoryError):
+            check_picture(tmp_path / "l.svg")
+        for call in (check_picture, lambda path: plot_history([1.0], path=path)):
+            with pytest.raises(FileNotFoundError) as caught:
+                call(tmp_path / "none" / "l.svg")
+            assert str(caught.value) == f"[Errno 2] No such file or directory: {str(tmp_path / 'none' / 'l.svg')!r}"
+        (tmp_path / "old.SVG").write_text("old")
+        check_picture(tmp_path / "old.SVG")
+        assert (tmp_path / "old.SVG").read_text() == "old"
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_a_disk_that_is_full_is_said_of_the_file_asked_for(self, tmp_path, monkeypatch):
+        def full(*_):
+            raise OSError(28, "No space left on device", "temporary")
+
+        (tmp_path / "l.svg").write_text("old")
+        monkeypatch.setattr("os.replace", full)
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            plot_history([1.0], path=tmp_path / "l.svg")
+        assert caught.value.filename == str(tmp_path / "l.svg")
+        assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
     def test_no_global_state(self):
         code = "import sys, autograd_lite.plot as p; p.plot_history([1.0]); assert 'matplotlib.pyplot' not in sys.modules"

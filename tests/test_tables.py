@@ -83,9 +83,17 @@ BAD = [
     ("after a line break in a cell", 'q,y,z\n"a\nb",2,3\nc,4,z\n', "cars.csv line 4, column 'z': 'z' is not a number"),
     ("open quote", 'x,y\n1,"2\n', "cars.csv line 2: unexpected end of data; close every quote"),
     ("no rows", "x,y\n", "cars.csv has no row below its header: give at least one"),
-    ("nothing", "", "cars.csv has no column 'y'; its columns are : choose one of them"),
+    ("nothing", "", "cars.csv is empty: give a header and rows"),
+    ("blank lines only", "\n\n", "cars.csv is empty: give a header and rows"),
     ("no such column", "x,z\n1,2\n", "cars.csv has no column 'y'; its columns are 'x', 'z': choose one of them"),
-    ("other separators", "x;y\n1;2\n", "cars.csv has no column 'y'; its columns are 'x;y': choose one of them"),
+    ("semicolons", "x;y\n1;2\n", "cars.csv has cells separated by ';': separate them by commas"),
+    ("tabs", "x\ty\n1\t2\n", "cars.csv has cells separated by tabs: separate them by commas"),
+    ("bars", "x|y\n1|2\n", "cars.csv has cells separated by '|': separate them by commas"),
+    ("Latin-1 in a cell", b"x,y\n1,2\n2,\xe9\n", "cars.csv line 3, column 'y' is not UTF-8: save the table as UTF-8"),
+    ("Latin-1 in a name", b"x,\xe9\n1,2\n", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
+    ("UTF-16", "x,y\n1,2\n".encode("utf-16"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
+    ("UTF-16 without a mark", "x,y\n1,2\n".encode("utf-16-le"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
+    ("a picture", b"\x89PNG\r\n\x1a\n\0\0", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("a column twice", "y,x,y\n1,2,3\n", "cars.csv has 2 columns called 'y'; its columns are 'y', 'x', 'y': rename them"),
 ]  # fmt: skip
 
@@ -112,6 +120,18 @@ def test_missing_cells_are_dropped_where_asked(reader, tmp_path):
         read_table(saved(tmp_path, "x,y\n1,NA\n2,b\n"), drop_missing=True)
     with pytest.raises(InputValueError, match=r"no row without a missing cell \(2 dropped\): give at least one"):
         read_table(saved(tmp_path, "x,y\n,1\n1,\n"), drop_missing=True)
+
+
+def test_missing_cells_may_stay_where_told(reader, tmp_path):
+    path = saved(tmp_path, "x,y\n1,2\n3,\n5,NA\n,7\n")
+    with read_table(path, blank=["y"], drop_missing=True) as table:
+        found = content(table)
+        assert (found["x"], table.dropped) == ([1, 3, 5], 1)
+        assert [found["y"][0], *map(math.isnan, found["y"][1:])] == [2, True, True]
+    with pytest.raises(InputValueError, match=r"line 5, column 'x': '' is a missing cell"):
+        read_table(path, blank=["y"])
+    with pytest.raises(InputValueError, match=r"line 2, column 'y': 'inf' is not finite"):
+        read_table(saved(tmp_path, "x,y\n1,inf\n"), blank=["y"])
 
 
 CELLS = st.one_of(
@@ -190,6 +210,20 @@ def test_parquet(tmp_path):
     path = parquet(tmp_path, x=[1, 2, 3], y=[0.1, -2.5, 1e300], z=[True, False, True], name=["a", "b", "c"])
     with read_table(path, ["y", "x", "z"]) as table:
         assert content(table) == {"y": [0.1, -2.5, 1e300], "x": [1, 2, 3], "z": [1, 0, 1]}
+
+
+def test_parquet_with_missing_cells_that_may_stay(tmp_path):
+    path = parquet(tmp_path, x=[1, None, 3, 4], y=[1.0, 2.0, None, math.nan], z=[None] * 4)
+    with read_table(path, blank=["y", "z"], drop_missing=True) as table:
+        found = content(table)
+        assert (found["x"], table.dropped) == ([1, 3, 4], 1)
+        assert [found["y"][0], *map(math.isnan, [*found["y"][1:], *found["z"]])] == [1, *[True] * 5]
+    with pytest.raises(InputValueError, match=r"cars.parquet row 2, column 'x': None is not a finite number; fill it in"):
+        read_table(path, blank=["y", "z"])
+    with pytest.raises(InputValueError, match=r"column 'z' holds null, not numbers"):
+        read_table(path)
+    with pytest.raises(InputValueError, match=r"cars.parquet row 1, column 'y': inf is not a finite number"):
+        read_table(parquet(tmp_path, y=[math.inf]), blank=["y"])
 
 
 def test_parquet_with_missing_cells(tmp_path):

@@ -16,10 +16,10 @@ import typer
 
 from .. import optim
 from ..errors import InputValueError
+from ..files import check_writable
 from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.model import LOSSES, Model
-from ..files import check_writable
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
 from .common import read_formula, read_pairs, shown
@@ -174,7 +174,7 @@ def scored(model: Model, table: Table, where: str = "") -> str:
 
 def _doubts(model: Model, header: Sequence[str], start: Mapping[str, float]) -> Iterator[str]:
     """What about the formula may not be meant: a weight called nearly like a column, or no column at all."""
-    columns = {n.lower(): n for n in header if n != model.target}
+    columns = {n.lower(): n for n in header if n.isidentifier() and n != model.target}
     found = False
     for name in model.weights:
         near = get_close_matches(name.lower(), columns, 1, ALIKE)

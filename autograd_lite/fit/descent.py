@@ -157,7 +157,14 @@ class _Run:
         np = numpy()
         self._np = np if np is not None and len(leaves) >= ARRAY_FROM else None
         self.weights = [_Weight(leaf) for leaf in leaves] if self._np is None else [_Weight(self._np.array(leaves))]
-        self.optimizer = optimizer(self.weights)
+        try:
+            self.optimizer = optimizer(self.weights)
+        except InputTypeError:
+            raise
+        except TypeError as error:
+            raise InputTypeError(
+                f"optimizer={optimizer!r} must be a function of the weights alone ({error}): give partial(SGD, lr=0.1)"
+            ) from error
         if not (hasattr(self.optimizer, "step") and hasattr(self.optimizer, "state_dict")):
             raise InputTypeError(
                 f"optimizer={optimizer!r} made {an(self.optimizer)}: give a class of optim, or partial(SGD, lr=0.1)"

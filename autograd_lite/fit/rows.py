@@ -206,9 +206,9 @@ class Objective:
         assert self.rows is not None
         row = self.rows.arguments([_entries(column[:1])[0] for column in columns])
         steps = len(self._row.program(leaves, *row)) * min(len(columns[0]), BLOCK)
-        return jit(
-            self._plain, batch=tuple(range(1, len(row) + 1)), reduce="sum", threads=os.cpu_count() if steps > HEAVY else None
-        )
+        threads = os.cpu_count() if steps > HEAVY else None
+        block: Callable[..., Any] = jit(self._plain, batch=tuple(range(1, len(row) + 1)), reduce="sum", threads=threads)
+        return block
 
     def _one(self, leaves: list[float], row: tuple[Any, ...]) -> Summed:
         try:

@@ -141,7 +141,7 @@ def test_holdout_scores_rows_that_were_not_fitted(folder):
 def test_plot_and_save(folder):
     pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
     found = lines(*LINE, "--steps", 6, "--plot", "loss.svg", "--save", "weights.json")
-    assert found[-2:] == ["saved loss.svg", "saved weights.json"]
+    assert found[-2:] == ["saved weights.json", "saved loss.svg"]
     assert (folder / "loss.svg").read_text().startswith("<?xml")
     saved = json.loads((folder / "weights.json").read_text())
     w, b, _ = by_hand(6)
@@ -303,6 +303,104 @@ def test_columns_called_like_constants_or_unlike_names(folder):
     assert lines("t.csv", "w*x", "--target", "model year", "--steps", 2)[-1].startswith("R² = ")
     (folder / "t.csv").write_text("x,pi\n1,2\n2,3\n")
     assert lines("t.csv", "w*x", "--target", "pi", "--steps", 2)[-1].startswith("R² = ")
+    for target, formula in (("x", "w*pi + b"), ("pi", "w*x + pi")):
+        done = run("t.csv", formula, "--target", target)
+        rule = f"the formula {formula} has the constant pi in it, and a column is called 'pi'"
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == f"error: {rule}: rename the column, or write the number\n"
+
+
+FILES = [
+    (("--plot", "nowhere/l.png"), "nowhere/l.png: No such file or directory"),
+    (("--plot", "folder.png"), "folder.png: Is a directory"),
+    (("--plot", "l.foo"), "path='l.foo' must end in .svg, .png or .pdf"),
+    (("--plot", "l"), "path='l' must end in .svg, .png or .pdf"),
+    (("--plot", "l.jpg"), "path='l.jpg' must end in .svg, .png or .pdf"),
+    (("--save", "nowhere/w.json"), "nowhere/w.json: No such file or directory"),
+    (("--save", "."), ".: Is a directory"),
+    (("--save", ""), "'': No such file or directory"),
+    (("--checkpoint", "nowhere/run.json"), "nowhere/run.json: No such file or directory"),
+]
+
+
+@pytest.mark.parametrize(("option", "message"), FILES, ids=[" ".join(option) for option, _ in FILES])
+def test_what_cannot_be_written_is_said_before_the_first_step(option, message, folder):
+    pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
+    (folder / "folder.png").mkdir()
+    done = run(*LINE, "--steps", 5, *option)
+    assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
+    assert sorted(p.name for p in folder.iterdir()) == ["cars.csv", "folder.png"]
+
+
+def test_without_matplotlib_a_plot_is_refused_before_the_first_step(monkeypatch):
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
+    done = run(*LINE, "--plot", "l.svg")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: plots need matplotlib, which is not installed: ")
+
+
+def test_weights_are_printed_and_saved_before_the_plot_is_drawn(folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "l.svg")
+
+    pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
+    monkeypatch.setattr(command, "plot_history", full)
+    done = run(*LINE, "--steps", 6, "--plot", "l.svg", "--save", "w.json")
+    assert (done.exit_code, done.stderr) == (2, "error: l.svg: No space left on device\n")
+    assert done.stdout.splitlines()[9].startswith("weight = 3.61")
+    assert done.stdout.splitlines()[-1] == "saved w.json"
+    assert (folder / "w.json").exists()
+
+
+NOTES = [
+    ("w*Pounds + b", "Pounds is a weight, since no column is called so; did you mean pounds?"),
+    ("w*pound + b*pounds", "pound is a weight, since no column is called so; did you mean pounds?"),
+    ("bias", "bias names no column, so that it is the same in every row"),
+    ("Mpg", "Mpg names no column, so that it is the same in every row"),  # the target is no repair
+]
+
+
+@pytest.mark.parametrize(("formula", "note"), NOTES)
+def test_weights_that_may_be_columns_are_noted(formula, note):
+    done = run("cars.csv", formula, *W[2:], "--steps", 1)
+    assert (done.exit_code, done.stderr) == (0, f"note: {note}\n")
+
+
+def test_a_weight_that_is_started_is_meant_as_one():
+    assert lines("cars.csv", "Pounds*pounds", *W[2:], "--steps", 1, "--init", "Pounds=1")
+
+
+def test_a_run_that_ends_above_its_start_is_too_fast():
+    for batch in ((), ("--batch-size", 3)):
+        arguments = ("cars.csv", "exp(w*pounds)", "--target", "mpg", "--steps", 30, *batch)
+        done = run(*arguments, "--lr", 0.1)
+        assert done.exit_code == 2
+        wanted = (
+            r"error: --lr 0\.1 is too large: the loss is 303\.7 at iteration 31, and was 270\.4 at the first; --lr (\S+) goes "
+        )
+        rate = re.fullmatch(wanted + "downhill\n", done.stderr).group(1)
+        assert run(*arguments, "--lr", rate).exit_code == 0
+
+
+BEFORE = [("--lr", -1), ("--steps", -5), ("--batch-size", 0), ("--tol", -1)]
+
+
+@pytest.mark.parametrize("option", BEFORE, ids=[option for option, _ in BEFORE])
+def test_nothing_is_printed_before_an_error_of_an_option(option):
+    done = run(*LINE, *option)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert run("cars.csv", "w*log(pounds - 3) + b", *W[2:]).stdout == ""
+
+
+def test_a_checkpoint_of_another_formula_is_refused():
+    lines(*LINE, "--steps", 4, "--checkpoint", "run.json")
+    done = run("cars.csv", "weight*pounds - bias", "--target", "mpg", "--steps", 4, "--checkpoint", "run.json")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: checkpoint='run.json' belongs to a run with formula='weight*pounds + bias', and this one has "
+        "formula='weight*pounds - bias': go on as it was begun, or remove the file to begin again\n"
+    )
 
 
 def test_typer_and_numpy_are_not_needed_together(monkeypatch):

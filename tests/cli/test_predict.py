@@ -42,6 +42,41 @@ def test_predictions_with_the_target_have_a_score(folder):
     assert done.stderr == f"R² on 3 rows = {1 - np.sum((y - p) ** 2) / np.sum((y - y.mean()) ** 2):.12g}\n"
 
 
+@pytest.mark.parametrize("options", [(), ("--drop-missing",)])
+def test_rows_without_the_target_are_predicted_and_not_scored(folder, options):
+    (folder / "more.csv").write_text("mpg,pounds\n18,3.5\n,4\n25,2.1\nNA,3\n16,4\n")
+    done = run("weights.json", "more.csv", *options)
+    assert done.exit_code == 0
+    assert done.stdout == "pounds,mpg,prediction\n3.5,18,18.5\n4,,16.5\n2.1,25,24.1\n3,,20.5\n4,16,16.5\n"
+    y, p = np.array([18, 25, 16]), np.array([18.5, 24.1, 16.5])
+    assert done.stderr == f"R² on 3 rows = {1 - np.sum((y - p) ** 2) / np.sum((y - y.mean()) ** 2):.12g}\n"
+
+
+def test_without_any_target_there_is_no_score(folder):
+    (folder / "more.csv").write_text("mpg,pounds\n,3.5\n?,4\n")
+    done = run("weights.json", "more.csv")
+    assert (done.exit_code, done.stdout) == (0, "pounds,mpg,prediction\n3.5,,18.5\n4,,16.5\n")
+    assert done.stderr == "no score: mpg is missing in every row\n"
+
+
+def test_a_missing_column_of_the_formula_is_an_error_as_ever(folder):
+    (folder / "more.csv").write_text("mpg,pounds\n,3.5\n18,\n")
+    done = run("weights.json", "more.csv")
+    rule = "more.csv line 3, column 'pounds': '' is a missing cell"
+    assert done.stderr == f"error: {rule}; fill it in, or leave such rows out with drop_missing (--drop-missing)\n"
+    done = run("weights.json", "more.csv", "--drop-missing")
+    assert done.stdout == "pounds,mpg,prediction\n3.5,,18.5\n"
+    (folder / "more.csv").write_text("mpg,pounds\nmany,3.5\n")
+    assert "more.csv line 2, column 'mpg': 'many' is not a number" in run("weights.json", "more.csv").stderr
+
+
+def test_logistic_scores_leave_missing_targets_out(folder):
+    Model("w*x", "y", ["x", "y"], "logistic", {"w": 1.0}).save("weights.json")
+    (folder / "more.csv").write_text("x,y\n1,1\n-2,\n3,0\n")
+    done = run("weights.json", "more.csv")
+    assert (done.exit_code, done.stderr) == (0, "accuracy on 2 rows = 0.5\n")
+
+
 def test_standard_input_and_missing_cells():
     done = run("weights.json", "-", "--drop-missing", given="pounds\n3.5\n?\n4\n")
     assert done.stdout == "pounds,prediction\n3.5,18.5\n4,16.5\n"
