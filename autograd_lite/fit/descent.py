@@ -103,8 +103,8 @@ def minimize(
 
     Compiled where NumPy and llvmlite are installed and no branch of the loss depends on numbers; else each row is a run of
     `value_and_grad`.  Ctrl-C ends the run after the step at work; a second one at once.  A run is "diverged" at the first
-    loss or slope that is not finite, where the loss rose at each of 20 steps to over 1,000 times the first, or where after the
-    last step it is above that at the start, by more than 1e-9 of it.
+    loss or slope that is not finite, where the loss rose at each of 20 steps to over 1,000 times the first, or where it
+    came to that at any step and is after the last one still above the first.
     Raises InputValueError, InputTypeError and StructureError for arguments out of their rules.
     """
     leaves, spec = flatten(params, "params")
@@ -249,12 +249,13 @@ class _Run:
         return all(a < b for a, b in pairwise([*self.losses[-RISES:], value]))
 
     def rose(self, value: float) -> bool:
-        """Whether the loss over all the data is above that at the start, by more than rounding."""
+        """Whether the loss ran away on the way, and ends above that at the start, over all the data, by more than rounding."""
         if not self.losses:
             return False
         # what the first step saw was one mini-batch, which may have been an easy one
         first = self.losses[0] if self.batch_size is None else self.objective.whole(self.start, _nothing)[0]
-        return value - first > ABOVE * abs(first) + TINY
+        ran_away = max(*self.losses, value) > RISEN * (abs(first) + TINY)
+        return ran_away and value - first > ABOVE * abs(first) + TINY
 
     # -- leaving and coming back --------------------------------------------------------------------------------------
 
