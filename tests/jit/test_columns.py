@@ -228,7 +228,5 @@ def test_a_tree_takes_its_leaves_and_no_more():
 
 
 def test_a_masked_array_is_refused():
-    with pytest.raises(
-        InputTypeError, match=r"^argument 0 of f is a masked array: give a plain one, array.filled\(nan\)"
-    ):
+    with pytest.raises(InputTypeError, match=r"^argument 0 of f is a masked array: give a plain one, array.filled\(nan\)"):
         of(np.ma.array([1.0, 2.0], mask=[True, False]))
