@@ -17,12 +17,17 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
     """Write to a temporary file beside `path`, flush it to the disk and rename it into place.
 
     Whatever interrupts it, `path` holds its old content or all of the new one.  Raises OSError as `open` does, with the name
-    that was given.
+    that was given.  A device or pipe is written to as it is.
     """
     path = os.fspath(path)
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    if _is_special(path):
+        with open(path, "wb") as file:
+            file.write(data)
+        return
     with _temporary(path) as (handle, temporary):
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())
@@ -31,9 +36,16 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise the OSError that `write_atomically` would, while there is nothing to write yet; `path` stays as it is."""
+    if _is_special(os.fspath(path)):
+        return
     with _temporary(os.fspath(path)) as (handle, temporary):
         os.close(handle)
         os.unlink(temporary)
+
+
+def _is_special(path: str) -> bool:
+    """Whether something stands at `path` that a file must not take the place of: a device or a pipe."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 @contextmanager

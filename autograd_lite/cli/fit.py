@@ -5,6 +5,7 @@ Imports `common`, `fit`, `optim`, `tables`, `files` and `plot`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from difflib import get_close_matches
@@ -82,6 +83,8 @@ def fit(
         check_picture(plot)
     for path in (save, checkpoint):
         if path is not None:
+            if os.path.exists(path) and os.path.exists(file) and os.path.samefile(path, file):
+                raise InputValueError(f"{path} is the table itself, which would be lost: give another file to write to")
             check_writable(path)
     header: list[str] = []
 

@@ -409,3 +409,13 @@ def test_typer_and_numpy_are_not_needed_together(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert lines(*LINE, "--steps", 6) == wanted
     assert importlib.util.find_spec("typer")
+
+
+@pytest.mark.parametrize("option", ["--save", "--checkpoint"])
+def test_the_table_is_not_written_over(option):
+    before = Path("cars.csv").read_bytes()
+    done = run("cars.csv", "w*pounds + b", "--target", "mpg", "--steps", 1, option, "./cars.csv")
+    assert (done.exit_code, done.stderr) == (
+        2, "error: ./cars.csv is the table itself, which would be lost: give another file to write to\n",
+    )  # fmt: skip
+    assert Path("cars.csv").read_bytes() == before
