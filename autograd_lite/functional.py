@@ -18,7 +18,7 @@ from typing import Any
 from . import graph, ops, watch
 from .errors import GradientWarning, InputTypeError, InputValueError
 from .ops.piecewise import Masked
-from .tree import Spec, array_of, as_float, flatten, flatten_like, is_scalar, rebuild, unflatten
+from .tree import Spec, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
 from .value import Value
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -31,7 +31,7 @@ class _Inputs:
 
     def __init__(self, transform: str, f: Function, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
         self.single = hasattr(argnums, "__index__")
-        self.f_name = getattr(f, "__name__", None) or repr(f)
+        self.f_name = called(f)
         self.transform = transform
         self.nodes: list[Value] = []
         self.specs: list[Spec] = []
@@ -70,7 +70,7 @@ class _Inputs:
     def restore(self, leaves: Sequence[Any]) -> Any:
         """`leaves`, one for each input, in the structure of the differentiated arguments."""
         supply = iter(leaves)
-        trees = [unflatten(spec, [next(supply) for _ in range(_size(spec))]) for spec in self.specs]
+        trees = [unflatten(spec, [next(supply) for _ in range(size(spec))]) for spec in self.specs]
         return trees[0] if self.single else tuple(trees)
 
     def restore_block(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Any:
@@ -130,10 +130,6 @@ class _Inputs:
         stop = frozenset(self.nodes)
         in_graph = self.in_graph or graph.has_leaves(roots, stop)
         return graph.linear_form(roots, in_graph, stop), in_graph
-
-
-def _size(spec: Spec) -> int:
-    return 1 if spec.kind is None else sum(map(_size, spec.children))
 
 
 def _node(x: Any) -> Value:

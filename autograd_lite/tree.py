@@ -44,11 +44,16 @@ def as_float(number: Any, what: str = "data") -> float:
     raise InputTypeError(_not_a_number(number, what))
 
 
+def is_node(x: Any) -> bool:
+    """Whether `x` is a node of a graph, or stands for one: ops on it are recorded."""
+    return hasattr(type(x), "_record")
+
+
 def is_scalar(x: Any) -> bool:
     """Whether `x` is one number or one graph node, rather than a container or something foreign."""
     return (
         x.__class__ is float
-        or hasattr(type(x), "_record")
+        or is_node(x)
         or isinstance(x, numbers.Real)
         or (getattr(x, "shape", None) == () and hasattr(x, "item"))
     )
@@ -65,6 +70,11 @@ def an(x: Any) -> str:
     return "None" if x is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
+def called(f: Any) -> str:
+    """What a function is called in messages: its name, or how it prints."""
+    return getattr(f, "__name__", None) or repr(f)
+
+
 def _not_a_number(x: Any, what: str) -> str:
     return f"{what}={_short(x)} is {an(x)}, not a real number: {_repair(x)}"
 
@@ -76,7 +86,7 @@ def _repair(x: Any) -> str:
         return "give its .real or .imag"
     if isinstance(x, numbers.Number) or type(x).__name__ == "Decimal":
         return "convert it with float(...), which rounds"
-    if hasattr(type(x), "_record"):
+    if is_node(x):
         return "use it as it is, or take .detach() or .data"
     if hasattr(x, "__iter__"):
         return "give one number at a time"
@@ -138,19 +148,32 @@ def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
 def unflatten(spec: Spec, leaves: Sequence[Any]) -> Any:
     """The tree of structure `spec` holding `leaves`; the inverse of `flatten`."""
     supply = iter(leaves)
-    tree = _unflatten(spec, supply)
+    tree = take(spec, supply)
     if next(supply, supply) is not supply:
         raise StructureError(f"{len(leaves)} leaves are more than the structure holds: give as many as flatten returned")
     return tree
 
 
-def _unflatten(spec: Spec, supply: Iterator[Any]) -> Any:
+def take(spec: Spec, supply: Iterator[Any]) -> Any:
+    """The tree of a structure, its leaves taken from `supply`, which may hold more.
+
+    Raises StructureError where it holds too few.
+    """
     if spec.kind is None:
         try:
             return next(supply)
         except StopIteration:
             raise StructureError("too few leaves for the structure: give as many as flatten returned") from None
-    return rebuild(spec, [_unflatten(s, supply) for s in spec.children])
+    return rebuild(spec, [take(s, supply) for s in spec.children])
+
+
+def size(spec: Spec) -> int:
+    """How many leaves a structure has.
+
+    >>> size(flatten({"w": [1, 2], "b": 3.0})[1])
+    3
+    """
+    return 1 if spec.kind is None else sum(map(size, spec.children))
 
 
 def rebuild(spec: Spec, children: list[Any]) -> Any:

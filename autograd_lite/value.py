@@ -192,13 +192,13 @@ class Value:
     # -- what it is ---------------------------------------------------------------------------------------------------
 
     def _get_data(self) -> float:
-        if watch.active and (trace := watch.trace()) is not None:
-            trace.looked_at(self, ".data")
+        if watch.active:
+            _looked_at(self, ".data")
         return self._data
 
     def _set_data(self, number: Any) -> None:
-        if watch.active and (trace := watch.trace()) is not None:
-            trace.looked_at(self, ".data = ...")
+        if watch.active:
+            _looked_at(self, ".data = ...")
         if self.op is not None:
             raise NotALeafError(
                 f"data of {self._title()} cannot be set: it is computed by {self.op.name}; "
@@ -312,8 +312,8 @@ class Value:
         changed nothing, and threads that share leaves lose nothing.  The gradient belongs to the values of the
         forward pass, even if leaves have been given new data since.
         """
-        if watch.active and (trace := watch.trace()) is not None:
-            trace.looked_at(self, ".backward()")
+        if watch.active:
+            _looked_at(self, ".backward()")
         if not isinstance(gradient, Value):
             gradient = as_float(gradient, "gradient")
         inputs, nodes, grads = graph.reverse({self: gradient}, create_graph or isinstance(gradient, Value))
@@ -392,8 +392,8 @@ class Value:
         self._refuse("complex")
 
     def _refuse(self, kind: str) -> NoReturn:
-        if watch.active and (trace := watch.trace()) is not None:
-            trace.looked_at(self, f"{kind}()")
+        if watch.active:
+            _looked_at(self, f"{kind}()")
         raise InputTypeError(
             f"{kind}() of {self._title()} would lose its gradient: use autograd_lite.sin(v) or v.sin() in place of "
             f"math.sin(v), an object array in place of a float one, and v.data where only the number is wanted"
@@ -402,8 +402,8 @@ class Value:
     # -- copies and files ---------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if watch.active and (trace := watch.trace()) is not None:
-            trace.looked_at(self, "copy()")
+        if watch.active:
+            _looked_at(self, "copy()")
         if self.op is not None:
             raise NotALeafError(
                 f"{self._title()} is computed by {self.op.name} and cannot be copied or pickled with its graph: "
@@ -511,6 +511,12 @@ def _watched(node: Value) -> Value:
     names = [a.name if isinstance(a, Value) else None for a in node.args]
     watch.check(node.op, names, graph.values(node), node._data, where)
     return node
+
+
+def _looked_at(value: Value, how: str) -> None:
+    """Tell what records this thread's computation, if anything does, of a look at a number."""
+    if (trace := watch.trace()) is not None:
+        trace.looked_at(value, how)
 
 
 _set_grad = vars(Value)["grad"].__set__

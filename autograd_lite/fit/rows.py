@@ -17,7 +17,7 @@ from ..errors import InputTypeError, InputValueError, StructureError, TraceError
 from ..functional import value_and_grad
 from ..jit import jit
 from ..tables import numpy
-from ..tree import Spec, an, as_float, flatten, unflatten
+from ..tree import Spec, an, as_float, called, flatten, unflatten
 
 FEW = 50  # rows below which one call for each costs less than a call for all
 HEAVY = 2**24  # instructions of a block from which on several threads are quicker than one
@@ -155,7 +155,7 @@ class Objective:
         def flat(leaves: Sequence[Any], *row: Any) -> Any:
             return loss(unflatten(spec, leaves), *row)
 
-        flat.__name__ = getattr(loss, "__name__", None) or repr(loss)
+        flat.__name__ = called(loss)
         self.rows = rows
         self._plain = value_and_grad(flat)
         self._row: Any = self._plain

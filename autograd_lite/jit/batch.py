@@ -13,11 +13,11 @@ from typing import Any
 
 from .. import ops, watch
 from ..errors import CompilationError, InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError
-from ..tree import Spec, array_of, as_float, flatten, map_leaves, unflatten
+from ..tree import array_of, as_float, called, flatten, is_node, map_leaves, take, unflatten
 from ..value import Value
 from . import entries, to_python
-from .columns import Columns, packing, take
-from .scalar import Function, fixed_content, on_values
+from .columns import Columns, packing
+from .scalar import Function, fixed_content, flattened, on_values
 from .shapes import RefusedError
 from .simplify import simplify
 from .split import split
@@ -37,7 +37,7 @@ class Batch:
         except ImportError:
             raise MissingPackageError(f"a batch is made of NumPy arrays, and NumPy is not installed: {EXTRA}") from None
         self.f, self.reduce, self.backend, self.threads, self.fastmath = f, reduce, backend, threads, fastmath
-        self.name = getattr(f, "__name__", None) or repr(f)
+        self.name = called(f)
         try:
             numbers = (index(batch),) if hasattr(batch, "__index__") else tuple(map(index, batch))
         except TypeError:
@@ -73,26 +73,26 @@ class Batch:
         columns = self._columns(args)
         if self.reduce == "mean" and not columns.rows:
             raise InputValueError(f'reduce="mean" of {self.name} over a batch of no rows: a mean needs one at least')
-        leaves: list[Any] = []
-        specs: list[Spec] = []
-        for key, arg in [*enumerate(args), *kwargs.items()]:
-            if key not in self.batch:
-                more, spec = flatten(arg, f"argument {key} of {self.name}")
-                leaves += more
-                specs.append(spec)
-        if any(leaf.__class__ is not float and hasattr(type(leaf), "_record") for leaf in leaves):
+        others = [(key, arg) for key, arg in [*enumerate(args), *kwargs.items()] if key not in self.batch]
+        leaves, specs = flattened(self.name, others)
+        if any(map(is_node, leaves)):
             return None, [], columns
         shared = [as_float(leaf, f"an argument of {self.name}") for leaf in leaves]
         layout = (len(args), tuple(kwargs), specs, columns.specs, columns.shapes)
         content = [part for spec in specs for part in fixed_content(spec)]
-        for compiled in self.structures:
-            if compiled.layout == layout and compiled.content == content:
-                return compiled, shared, columns
-        with self.lock:
-            compiled = Compiled(self, layout, content, shared, columns)
-            self.structures.append(compiled)
-            self.fast = self._entry(compiled)
-        return compiled, shared, columns
+        known = self._known(layout, content)
+        if known is not None:
+            return known, shared, columns
+        with self.lock:  # where another thread may have compiled it meanwhile
+            known = self._known(layout, content)
+            if known is None:
+                known = Compiled(self, layout, content, shared, columns)
+                self.structures.append(known)
+                self.fast = self._entry(known)
+        return known, shared, columns
+
+    def _known(self, layout: Any, content: list[Any]) -> Compiled | None:
+        return next((c for c in self.structures if c.layout == layout and c.content == content), None)
 
     def _columns(self, args: tuple[Any, ...]) -> Columns:
         if max(self.batch) >= len(args):
@@ -146,7 +146,7 @@ class Compiled:
 
     def __init__(self, owner: Batch, layout: Any, content: list[Any], shared: list[float], columns: Columns) -> None:
         self.layout, self.content = layout, content
-        self.rows_of = owner
+        self.owner = owner
         count, keywords, specs, *_ = layout
 
         def build(record: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -183,7 +183,7 @@ class Compiled:
         raise AssertionError
 
     def _packing(self) -> Callable[[Any], Any]:
-        reduced = self.rows_of.reduce is not None
+        reduced = self.owner.reduce is not None
         names: dict[str, Any] = {}
         expression = packing(self.found, reduced, names)
         return to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)  # type: ignore[no-any-return]
@@ -192,13 +192,13 @@ class Compiled:
         import numpy as np
 
         numbers = np.array([*shared, *[leaf._data for leaf in self.live]], dtype=float)
-        return self.pack(self.kernel(numbers, columns.arrays, columns.rows, self.rows_of.threads))
+        return self.pack(self.kernel(numbers, columns.arrays, columns.rows, self.owner.threads))
 
     def combined(self, uniform: Any, by_row: Any, rows: int) -> Any:
         """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
         import numpy as np
 
-        reduce = self.rows_of.reduce
+        reduce = self.owner.reduce
         out = np.array(by_row, dtype=float).reshape(len(self.cut.row.outputs), *(() if reduce else (rows,)))
         with np.errstate(all="ignore"):
             if reduce == "mean":
@@ -217,7 +217,7 @@ def _python(compiled: Compiled) -> tuple[Callable[..., Any], str]:
     cut = compiled.cut
     uniform = to_python.function(cut.uniform)[0]
     row, source = to_python.function(cut.row)
-    reduced = compiled.rows_of.reduce is not None
+    reduced = compiled.owner.reduce is not None
 
     def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
         numbers = shared.tolist()
@@ -240,13 +240,13 @@ def _numpy(compiled: Compiled) -> tuple[Callable[..., Any], str]:
     cut = compiled.cut
     uniform = to_python.function(cut.uniform)[0]
     is_column = [i >= cut.row.inputs - len(cut.columns) for i in range(cut.row.inputs)]
-    reduced = compiled.rows_of.reduce is not None
-    rows_of = to_numpy.compile(cut.row, is_column, reduce=reduced)
+    reduced = compiled.owner.reduce is not None
+    run_rows = to_numpy.compile(cut.row, is_column, reduce=reduced)
 
     def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
         numbers = shared.tolist()
         extra = uniform(numbers)
-        by_row = [x if reduced or np.ndim(x) else np.full(rows, x) for x in rows_of([*numbers, *extra, *columns])]
+        by_row = [x if reduced or np.ndim(x) else np.full(rows, x) for x in run_rows([*numbers, *extra, *columns])]
         return compiled.combined(extra, by_row, rows)
 
     return run, to_numpy.source(cut.row, is_column)
@@ -256,7 +256,7 @@ def _llvm(compiled: Compiled) -> tuple[Callable[..., Any], str]:
     """Machine code, a vector of rows at a time."""
     from . import to_llvm
 
-    cut, owner = compiled.cut, compiled.rows_of
+    cut, owner = compiled.cut, compiled.owner
     reduced = owner.reduce is not None
     finish = to_llvm.Finish(owner.reduce == "mean", cut.given if cut.added else None)
     compiled.machine = kernel = to_llvm.batch(cut.uniform, cut.row, len(cut.columns), reduced, owner.fastmath, finish=finish)

@@ -6,13 +6,13 @@ as one number, a row of any other shape as an array of numbers, as ``X[i]`` woul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 from ..errors import InputTypeError, StructureError
-from ..tree import LEAF, Spec, an, array_of, rebuild
-from .shapes import is_array
+from ..tree import LEAF, Spec, an, array_of, rebuild, size
+from . import shapes
 
 
 class Columns:
@@ -97,43 +97,29 @@ def doubles(what: str, arg: Any) -> Any:
     return array if array.dtype == np.float64 else array.astype(np.float64)
 
 
-def take(spec: Spec, supply: Iterator[Any]) -> Any:
-    """The tree of a structure, its leaves taken from `supply`, which may hold more."""
-    return next(supply) if spec.kind is None else rebuild(spec, [take(child, supply) for child in spec.children])
-
-
-def packing(spec: Spec, reduced: bool, names: dict[str, Any], literals: Mapping[int, str] | None = None) -> str:
+def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
     """The expression that puts the results together from ``out``: numbers if `reduced`, else one row for each output.
 
-    Arrays become arrays, with the rows as their first axis; what it needs is entered in `names`.  `literals` are outputs that
-    are written in another way.
+    Arrays become arrays, with the rows as their first axis; what it needs is entered in `names`.
     """
-    place = 0
-    literals = literals or {}
+    if reduced:
+        return shapes.packing(spec, items(size(spec)), names, part)
+    names["rows_first"] = rows_first
+    leaves = [f"out[{i}]" for i in range(size(spec))]
+    return shapes.packing(
+        spec, leaves, names, lambda first, spec: f"rows_first(out[{first}:{first + len(spec.children)}], {spec.detail})"
+    )
 
-    def put_together(spec: Spec) -> str:
-        nonlocal place
-        if spec.kind is None:
-            place += 1
-            if place - 1 in literals:
-                return literals[place - 1]
-            return f"out.item({place - 1})" if reduced else f"out[{place - 1}]"
-        if is_array(spec):
-            first, place = place, place + len(spec.children)
-            if reduced:
-                return f"out[{first}:{place}]" + (f".reshape({spec.detail})" if len(spec.detail) != 1 else "")
-            names["rows_first"] = rows_first
-            return f"rows_first(out[{first}:{place}], {spec.detail})"
-        inside = [put_together(child) for child in spec.children]
-        if spec.kind is list:
-            return f"[{', '.join(inside)}]"
-        if spec.kind is tuple:
-            return f"({', '.join(inside)}{',' * (len(inside) == 1)})"
-        name = f"s{len(names)}"
-        names[name], names["rebuild"] = spec, rebuild
-        return f"rebuild({name}, [{', '.join(inside)}])"
 
-    return put_together(spec)
+def items(count: int) -> list[str]:
+    """Expressions of the numbers of ``out``, as floats."""
+    return [f"out.item({i})" for i in range(count)]
+
+
+def part(first: int, spec: Spec) -> str:
+    """The expression of an array that is a part of ``out``."""
+    taken = f"out[{first}:{first + len(spec.children)}]"
+    return taken if len(spec.detail) == 1 else f"{taken}.reshape({spec.detail})"
 
 
 def rows_first(out: Any, shape: tuple[int, ...]) -> Any:

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..tree import Spec
 from . import to_python
-from .columns import packing
-from .shapes import RefusedError, Unpacking
+from .columns import items, packing, part
+from .shapes import RefusedError, Unpacking, array_names, array_or
 from .to_llvm import CHUNK
 
 LEAVE = "return other(args, {})"
@@ -63,12 +63,9 @@ class _Inputs:
     def __init__(self, specs: Sequence[Spec], live: Sequence[Any]) -> None:
         self.views: list[tuple[int, int, tuple[int, ...]]] = []
         self.stores: list[str] = []
-        self.targets: list[str] = []  # the names that the second line gives the arguments
         unpacking = Unpacking(specs, LEAVE, self._array)
         self.count = unpacking.leaves
-        self.lines = unpacking.lines
-        if specs:
-            self.targets = self.lines[1].removesuffix(", = args").split(", ")
+        self.lines, self.targets, self.checks = unpacking.lines, unpacking.targets, unpacking.checks
         self.names = unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(live)}
         self.stores += [f"inputs[{i}] = v{i}" for i in unpacking.scalars]
         self.stores += [f"inputs[{self.count + i}] = live{i}._data" for i in range(len(live))]
@@ -83,16 +80,14 @@ def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
     """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
     inputs = _Inputs(structure.spec.children, path.live)
     program, kernel = path.program, path.kernel
-    names = dict(inputs.names)
-    literals = {i: f"literal{i}" for i in path.literals}
     lines = [*inputs.lines, *TAKE, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
+    expression, names = path.packing(items(len(program.outputs)), part)
+    names |= inputs.names
     if program.guards:
         lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return turned(guard, floats)")
         names["turned"] = lambda guard, floats: owner.turned(structure, path, guard, floats)
     lines += ["out = held.out.copy()", "give(held)"]
-    expression = packing(path.spec, True, names, literals)
-    names |= {f"literal{i}": literal for i, literal in path.literals.items()}
 
     def make() -> Held:
         held = Held(program.inputs, len(program.outputs), inputs.views)
@@ -110,23 +105,22 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
     """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
     import numpy as np
 
-    count, keywords, specs, containers, shapes = compiled.layout
-    if keywords or any(spec.kind is not None for spec in containers) or any(len(shape) > 1 for shape in shapes):
+    count, keywords, specs, containers, rows_of = compiled.layout
+    if keywords or any(spec.kind is not None for spec in containers) or any(len(shape) > 1 for shape in rows_of):
         raise RefusedError
     inputs = _Inputs(specs, compiled.live)
     shared = [i for i in range(count) if i not in owner.batch]
-    rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, shapes, strict=True)}
+    rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, rows_of, strict=True)}
     names = inputs.names | {"ERRORS": ERRORS, "address": address, "other": owner.call}
     given = ", ".join(f"b{i}" for i in range(count))
     lines = [f"if len(args) != {count}: {LEAVE}", f"{given}, = args"]
+    names |= array_names()
     for i, width in rows.items():
-        names |= {"ndarray": np.ndarray, "float64": np.dtype(float)}
         if i == owner.batch[0]:
             lines.append(f"n = len(b{i}) if b{i}.__class__ is ndarray and b{i}.ndim else 0")
-        shape = f"(n, {width})" if width else "(n,)"
-        lines.append(f"if b{i}.__class__ is not ndarray or b{i}.dtype is not float64 or b{i}.shape != {shape}: {LEAVE}")
+        lines.append(array_or(f"b{i}", f"(n, {width})" if width else "(n,)", LEAVE))
     lines += [f"{', '.join(inputs.targets)} = {', '.join(f'b{i}' for i in shared)}"] * bool(shared)
-    lines += inputs.lines[2:]
+    lines += inputs.checks
     # an array that is referred to, weakly too, cannot be resized: while it is the same one, its numbers are where they were
     same = " and ".join(f"held.ref{i}() is b{i} and b{i}.flags.c_contiguous" for i in rows)
     where = ", ".join(f"address(b{i})" for i in rows)

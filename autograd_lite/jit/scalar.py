@@ -1,7 +1,8 @@
 """Scalar calls: one program for each path through the function's branches, found and made as calls need them.
 
 A call runs the program of some path.  Where one of its guards does not hold, the path that turned the other way there is
-run, and is traced first if no call has gone there yet.  Imports `trace`, `simplify`, `shapes`, `backends` and what they do.
+run, and is traced first if no call has gone there yet.  Imports `trace`, `simplify`,
+`shapes`, `to_python`, and where they are wanted `to_llvm` and `entries`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import ops, watch
 from ..errors import CompilationError, InputValueError, JitWarning, LoweringError
-from ..tree import Spec, as_float, flatten, map_leaves, unflatten
+from ..tree import Spec, as_float, called, flatten, is_node, map_leaves, unflatten
 from ..value import Value
 from . import to_python
 from .program import Program
@@ -73,13 +74,15 @@ class Path:
         names |= source.names | {"missed": [Missed(k) for k in range(len(self.program.guards))]}
         return source.text(signature, unpack, result), signature.partition("(")[0], names
 
-    def packing(self, leaves: list[str]) -> tuple[str, dict[str, Any]]:
-        """The expression of the result, from expressions of the outputs; plain numbers are given back as they were."""
+    def packing(self, leaves: list[str], array: Any = None) -> tuple[str, dict[str, Any]]:
+        """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays of them; and
+        its names.  Plain numbers are given back as they were.
+        """
         names: dict[str, Any] = {}
         for i, literal in self.literals.items():
             names[f"literal{i}"] = literal
             leaves[i] = f"literal{i}"
-        return packing(self.spec, leaves, names), names
+        return packing(self.spec, leaves, names, array), names
 
     def _llvm(self, fastmath: bool) -> tuple[Callable[[list[float]], Any], str]:
         from .to_llvm import scalar
@@ -110,7 +113,7 @@ class Scalar:
 
     def __init__(self, f: Function, backend: str, fastmath: bool) -> None:
         self.f, self.backend, self.fastmath = f, backend, fastmath
-        self.name = getattr(f, "__name__", None) or repr(f)
+        self.name = called(f)
         self.structures: list[Structure] = []
         self.lock = threading.RLock()
         self.fast: Function = self._first
@@ -128,7 +131,7 @@ class Scalar:
                 lifted = map_leaves(on_values, (args, kwargs))
                 return numbers(self.f(*lifted[0], **lifted[1]))
         leaves, spec = self._leaves(args, kwargs)
-        if any(leaf.__class__ is not float and hasattr(type(leaf), "_record") for leaf in leaves):
+        if any(map(is_node, leaves)):
             return self.f(*args, **kwargs)  # the result joins their graph
         floats = [as_float(leaf, f"an argument of {self.name}") for leaf in leaves]
         structure = self._structure(spec, floats)
@@ -153,12 +156,7 @@ class Scalar:
         )
 
     def _leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Spec]:
-        leaves: list[Any] = []
-        specs = []
-        for key, arg in [*enumerate(args), *kwargs.items()]:
-            more, spec = flatten(arg, f"argument {key} of {self.name}")
-            leaves += more
-            specs.append(spec)
+        leaves, specs = flattened(self.name, [*enumerate(args), *kwargs.items()])
         return leaves, Spec(tuple, (len(args), *kwargs), tuple(specs))
 
     def _arguments(self, spec: Spec, leaves: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -168,15 +166,21 @@ class Scalar:
 
     def _structure(self, spec: Spec, floats: list[float]) -> Structure:
         fixed = fixed_content(spec)
-        for structure in self.structures:
-            if structure.spec == spec and structure.fixed == fixed:
-                return structure
-        with self.lock:
+        known = self._known(spec, fixed)
+        if known is not None:
+            return known
+        with self.lock:  # where another thread may have traced it meanwhile
+            known = self._known(spec, fixed)
+            if known is not None:
+                return known
             root = self._traced(spec, floats)
             structure = Structure(spec, fixed, root)
             self.structures.append(structure)
             self.fast = self._entry(structure, root) if root is not None else self._first
         return structure
+
+    def _known(self, spec: Spec, fixed: list[Any]) -> Structure | None:
+        return next((s for s in self.structures if s.spec == spec and s.fixed == fixed), None)
 
     def _traced(self, spec: Spec, floats: list[float]) -> Path | None:
         """The path that the function takes at these numbers; None where it joins a graph outside."""
@@ -277,7 +281,18 @@ def _outside() -> int:
 
 def on_values(x: Any) -> Any:
     """An argument as a Value, so that 1/0 is inf, or an error that names it, as in compiled code and on Values."""
-    return x if hasattr(type(x), "_record") else ops.identity(Value(x))
+    return x if is_node(x) else ops.identity(Value(x))
+
+
+def flattened(name: str, args: Iterable[tuple[Any, Any]]) -> tuple[list[Any], list[Spec]]:
+    """The leaves of arguments, given with their numbers or keywords, all in one list; and the structure of each."""
+    leaves: list[Any] = []
+    specs = []
+    for key, arg in args:
+        more, spec = flatten(arg, f"argument {key} of {name}")
+        leaves += more
+        specs.append(spec)
+    return leaves, specs
 
 
 def numbers(out: Any) -> Any:

@@ -27,7 +27,8 @@ class Unpacking:
         array: the lines for an array, given its name in the source, its structure and the number of its first leaf; without
             it, those that make each of its numbers a value.
 
-    `leaves` is how many there are, `scalars` those that are no array's.  Raises RefusedError where no such lines are worth it.
+    `leaves` is how many there are, `scalars` those that are no array's.  `targets` are the names that the arguments get first,
+    `checks` the lines after that.  Raises RefusedError where no such lines are worth it.
     """
 
     def __init__(
@@ -38,15 +39,16 @@ class Unpacking:
         self.leaves = 0
         self._otherwise, self._array = otherwise, array or _numbers
         self._containers = 0
-        self.lines = [f"if len(args) != {len(specs)}: {otherwise}", *self._parts("args", specs, None)]
+        self.targets, self.checks = self._items(specs)
         if len(self.scalars) > MOST_LEAVES:
             raise RefusedError
         if self.scalars:
             classes = " is ".join(f"v{i}.__class__" for i in self.scalars)
-            self.lines.append(f"if not ({classes} is float): {otherwise}")
+            self.checks.append(f"if not ({classes} is float): {otherwise}")
+        self.lines = [f"if len(args) != {len(specs)}: {otherwise}", *_named(self.targets, "args"), *self.checks]
 
-    def _parts(self, source: str, specs: Sequence[Spec], keys: Sequence[Any] | None) -> list[str]:
-        """Lines that name the items of a container, and take apart those that are containers themselves."""
+    def _items(self, specs: Sequence[Spec]) -> tuple[list[str], list[str]]:
+        """Names for the items of a container, and lines that take apart those that are containers themselves."""
         targets: list[str] = []
         inside: list[str] = []
         for spec in specs:
@@ -58,31 +60,41 @@ class Unpacking:
                 targets.append(f"a{self._containers}")
                 self._containers += 1
                 inside += self._container(targets[-1], spec)
-        if keys is None:
-            return [*([f"{', '.join(targets)}, = {source}"] if targets else []), *inside]
-        lines = []
-        for key, target in zip(keys, targets, strict=True):
-            name = f"k{len(self.names)}"
-            self.names[name] = key
-            lines.append(f"{target} = {source}[{name}]")
-        return lines + inside
+        return targets, inside
 
     def _container(self, name: str, spec: Spec) -> list[str]:
         if is_array(spec):
-            import numpy as np
-
-            self.names.update(ndarray=np.ndarray, float64=np.dtype(float))
+            self.names.update(array_names())
             first, self.leaves = self.leaves, self.leaves + len(spec.children)
-            check = f"{name}.__class__ is not ndarray or {name}.dtype is not float64 or {name}.shape != {spec.detail}"
-            return [f"if {check}: {self._otherwise}", *self._array(name, spec, first)]
+            return [array_or(name, spec.detail, self._otherwise), *self._array(name, spec, first)]
         if spec.kind not in (list, tuple, dict):
             raise RefusedError
         lines = [f"if {name}.__class__ is not {spec.kind.__name__} or len({name}) != {len(spec.children)}: {self._otherwise}"]
-        if spec.kind is dict:
-            keys = f"k{len(self.names)}"
-            self.names[keys] = list(spec.detail)
-            lines.append(f"if [*{name}] != {keys}: {self._otherwise}")
-        return lines + self._parts(name, spec.children, spec.detail if spec.kind is dict else None)
+        targets, inside = self._items(spec.children)
+        if spec.kind is not dict:
+            return [*lines, *_named(targets, name), *inside]
+        order = f"k{len(self.names)}"
+        self.names[order] = list(spec.detail)
+        lines.append(f"if [*{name}] != {order}: {self._otherwise}")
+        keys = [f"{order}_{i}" for i in range(len(targets))]
+        self.names.update(zip(keys, spec.detail, strict=True))
+        return [*lines, *(f"{target} = {name}[{key}]" for target, key in zip(targets, keys, strict=True)), *inside]
+
+
+def _named(targets: Sequence[str], source: str) -> list[str]:
+    return [f"{', '.join(targets)}, = {source}"] if targets else []
+
+
+def array_or(name: str, shape: Any, otherwise: str) -> str:
+    """The line that leaves by `otherwise` where `name` is no array of doubles of a shape; its names are `array_names`."""
+    return f"if {name}.__class__ is not ndarray or {name}.dtype is not float64 or {name}.shape != {shape}: {otherwise}"
+
+
+def array_names() -> dict[str, Any]:
+    """The names that `array_or` needs."""
+    import numpy as np
+
+    return {"ndarray": np.ndarray, "float64": np.dtype(float)}
 
 
 def _numbers(name: str, spec: Spec, first: int) -> list[str]:
@@ -93,13 +105,21 @@ def _numbers(name: str, spec: Spec, first: int) -> list[str]:
     return [f"{', '.join(f'v{i}' for i in range(first, first + len(spec.children)))}, = {flat}.tolist()"]
 
 
-def packing(spec: Spec, leaves: list[str], names: dict[str, Any]) -> str:
-    """The expression that puts `leaves` together; what it needs is entered in `names`."""
-    supply = iter(leaves)
+def packing(spec: Spec, leaves: Sequence[str], names: dict[str, Any], array: Callable[[int, Spec], str] | None = None) -> str:
+    """The expression that puts `leaves` together; what it needs is entered in `names`.
+
+    `array` gives the expression of a plain array whose first leaf has that number; without it, it is made of its leaves.
+    """
+    place = 0
 
     def put_together(spec: Spec) -> str:
+        nonlocal place
         if spec.kind is None:
-            return next(supply)
+            place += 1
+            return leaves[place - 1]
+        if array is not None and is_array(spec):
+            first, place = place, place + len(spec.children)
+            return array(first, spec)
         inside = [put_together(child) for child in spec.children]
         if spec.kind is list:
             return f"[{', '.join(inside)}]"
@@ -109,17 +129,15 @@ def packing(spec: Spec, leaves: list[str], names: dict[str, Any]) -> str:
             return "None"
         name = f"s{len(names)}"
         if spec.kind is dict:
-            for key in spec.detail:
-                names[f"{name}_{len(names)}"] = key
-            keys = [k for k in names if k.startswith(f"{name}_")]
+            keys = [f"{name}_{i}" for i in range(len(inside))]
+            names.update(zip(keys, spec.detail, strict=True))
             return "{" + ", ".join(f"{k}: {x}" for k, x in zip(keys, inside, strict=True)) + "}"
         if is_array(spec) and not any(x.startswith("literal") for x in inside):
             import numpy as np
 
             names["array"] = np.array
             return f"array([{', '.join(inside)}], float).reshape({spec.detail})"
-        names[name] = spec
-        names["rebuild"] = rebuild
+        names[name], names["rebuild"] = spec, rebuild
         return f"rebuild({name}, [{', '.join(inside)}])"
 
     return put_together(spec)

@@ -7,16 +7,21 @@ Imports `program`, `value`, `graph`, `ops`, `watch`, `errors`, `tree`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from .. import graph, ops, watch
 from ..errors import BranchError, InputTypeError, TraceError
 from ..ops import Op
-from ..tree import Spec, as_float, flatten, unflatten
+from ..tree import Spec, as_float, called, flatten, size, unflatten
 from ..value import Value
 from .program import Guard, Instruction, Program, Ref
 
-RELATIONS = frozenset({ops.lt, ops.le, ops.gt, ops.ge, ops.eq, ops.ne})
+# what is wrong with a look at a Value's number, and the repair; REMEMBERED for any other way to look
+REASONS = {
+    ".backward()": "leave its gradients in .grad once and not at every call: return value_and_grad(f)(...) or grad(f)(...) instead",
+    ".data = ...": "happen once and not at every call: return the new number, and set it outside",
+}
+REMEMBERED = "keep the number of this one call for ever: compute with the Value itself, and use autograd_lite.sin(v) in place of math.sin(v)"
 
 
 class Traced(NamedTuple):
@@ -44,10 +49,9 @@ class Trace:
         self.constant: set[int] = set()  # ids of what depends on no input: leaves made inside, and nodes of such
         self.kept: list[Value] = []  # so that no id is used twice
 
-    def input(self, number: float, name: str | None = None) -> Value:
+    def input(self, number: float) -> Value:
         """An input: a node over a leaf of its own, as the transforms make them."""
         node: Value = ops.identity(Value(number))
-        node.name = name
         self.inputs.append(node)
         self.constant.discard(id(node))
         return node
@@ -96,24 +100,11 @@ class Trace:
 
     def looked_at(self, value: Value, how: str) -> None:
         """The number of a Value was asked for: an error, save where it is a constant of the program."""
-        if id(value) not in self.constant:
-            self._leak(value, how)
-
-    def _leak(self, value: Value, how: str) -> NoReturn:
-        line, title = watch.source_line(), value._title() if value.name else "a traced Value"
-        if how == ".backward()":
-            raise TraceError(
-                f"{how} of {title} at {line}, in a function under jit, would leave its gradients in .grad once and not at "
-                f"every call: return value_and_grad(f)(...) or grad(f)(...) instead"
-            )
-        if how == ".data = ...":
-            raise TraceError(
-                f"{how} of {title} at {line}, in a function under jit, would happen once and not at every call: "
-                f"return the new number, and set it outside"
-            )
+        if id(value) in self.constant:
+            return
+        title = value._title() if value.name else "a traced Value"
         raise TraceError(
-            f"{how} of {title} at {line}, in a function under jit, would keep the number of this one call for ever: "
-            f"compute with the Value itself, and use autograd_lite.sin(v) in place of math.sin(v)"
+            f"{how} of {title} at {watch.source_line()}, in a function under jit, would {REASONS.get(how, REMEMBERED)}"
         )
 
     # -- the program --------------------------------------------------------------------------------------------------
@@ -191,8 +182,7 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
         args, kwargs = build(record)
         out = f(*args, **kwargs)
         if out is None:
-            name = getattr(f, "__name__", None) or repr(f)
-            raise InputTypeError(f"jit of {name}, which returned None: does it end in a return statement?")
+            raise InputTypeError(f"jit of {called(f)}, which returned None: does it end in a return statement?")
         outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")
         program, live, joined = record.program(outs)
     literals = {i: o for i, o in enumerate(outs) if not isinstance(o, Value) and o.__class__ is not float}
@@ -201,9 +191,4 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
 
 def _plain(spec: Spec) -> Spec:
     """The structure with modules that hold numbers: those of the trace hold its graph."""
-    count = _size(spec)
-    return flatten(unflatten(spec, [0.0] * count))[1]
-
-
-def _size(spec: Spec) -> int:
-    return 1 if spec.kind is None else sum(map(_size, spec.children))
+    return flatten(unflatten(spec, [0.0] * size(spec)))[1]

@@ -11,6 +11,7 @@ from math import inf, nan
 from typing import Any
 
 from .. import watch
+from ..tree import is_node
 from .row import Kink, Op, enter, row
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
@@ -63,15 +64,15 @@ class _Where(Op):
     """`where` with a plain condition is decided at once: the chosen operand itself, and no node."""
 
     def __call__(self, *args: Any) -> Any:
-        if len(args) != 3 or hasattr(type(args[0]), "_record"):
+        if len(args) != 3 or is_node(args[0]):
             return super().__call__(*args)
         chosen = 1 if self.number(args[0], 0) else 2
-        return args[chosen] if hasattr(type(args[chosen]), "_record") else self.number(args[chosen], chosen)
+        return args[chosen] if is_node(args[chosen]) else self.number(args[chosen], chosen)
 
 
 def _taken(g: Any, c: Any, wanted: bool) -> Any:
     """`g` where the condition is as wanted, else nothing; while a program is traced, what may flow."""
-    if watch.active and hasattr(type(c), "_record") and watch.trace() is not None:
+    if watch.active and is_node(c) and watch.trace() is not None:
         return Masked(c, wanted, g)
     return g if bool(c) is wanted else None
 

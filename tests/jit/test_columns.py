@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite.errors import InputTypeError, StructureError
-from autograd_lite.jit.columns import Columns, doubles, packing, rows_first, take
-from autograd_lite.tree import flatten
+from autograd_lite.jit.columns import Columns, doubles, packing, rows_first
+from autograd_lite.tree import flatten, take
 
 BASE = np.arange(24.0).reshape(4, 6)
 ARRAYS = {
