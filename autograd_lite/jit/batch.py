@@ -75,7 +75,7 @@ class Batch:
             raise InputValueError(f'reduce="mean" of {self.name} over a batch of no rows: a mean needs one at least')
         others = [(key, arg) for key, arg in [*enumerate(args), *kwargs.items()] if key not in self.batch]
         leaves, specs = flattened(self.name, others)
-        if any(map(is_node, leaves)):
+        if any(leaf.__class__ is not float and is_node(leaf) for leaf in leaves):
             return None, [], columns
         shared = [as_float(leaf, f"an argument of {self.name}") for leaf in leaves]
         layout = (len(args), tuple(kwargs), specs, columns.specs, columns.shapes)

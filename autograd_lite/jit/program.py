@@ -10,7 +10,6 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .. import ops
@@ -39,7 +38,6 @@ class Guard(NamedTuple):
     mark: int = 0  # when it was met: the same in all paths that went alike so far
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A straight line of instructions: what `jit` makes of a function, and what `jit(f).program(...)` gives.
 
@@ -59,10 +57,33 @@ class Program:
         guards: the branches taken, in order.
     """
 
+    __slots__ = ("guards", "inputs", "instructions", "outputs")
+
     inputs: int
     instructions: tuple[Instruction, ...]
     outputs: tuple[Ref, ...]
-    guards: tuple[Guard, ...] = ()
+    guards: tuple[Guard, ...]
+
+    def __init__(
+        self, inputs: int, instructions: tuple[Instruction, ...], outputs: tuple[Ref, ...], guards: tuple[Guard, ...] = ()
+    ) -> None:
+        set_once = object.__setattr__  # written out, as dataclasses would take a fifth of the time to import the package
+        set_once(self, "inputs", inputs)
+        set_once(self, "instructions", instructions)
+        set_once(self, "outputs", outputs)
+        set_once(self, "guards", guards)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} of a program cannot be set: make a new one, Program(inputs, instructions, outputs)")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Program, (self.inputs, self.instructions, self.outputs, self.guards)
+
+    def __repr__(self) -> str:
+        return (
+            f"Program(inputs={self.inputs!r}, instructions={self.instructions!r}, outputs={self.outputs!r}, "
+            f"guards={self.guards!r})"
+        )
 
     def __len__(self) -> int:
         return len(self.instructions)

@@ -131,7 +131,7 @@ class Scalar:
                 lifted = map_leaves(on_values, (args, kwargs))
                 return numbers(self.f(*lifted[0], **lifted[1]))
         leaves, spec = self._leaves(args, kwargs)
-        if any(map(is_node, leaves)):
+        if any(leaf.__class__ is not float and is_node(leaf) for leaf in leaves):
             return self.f(*args, **kwargs)  # the result joins their graph
         floats = [as_float(leaf, f"an argument of {self.name}") for leaf in leaves]
         structure = self._structure(spec, floats)

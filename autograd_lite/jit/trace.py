@@ -16,12 +16,16 @@ from ..tree import Spec, as_float, called, flatten, size, unflatten
 from ..value import Value
 from .program import Guard, Instruction, Program, Ref
 
-# what is wrong with a look at a Value's number, and the repair; REMEMBERED for any other way to look
+# what would come of a look at a Value's number, and the repair; FROZEN of any other way to look
 REASONS = {
-    ".backward()": "leave its gradients in .grad once and not at every call: return value_and_grad(f)(...) or grad(f)(...) instead",
+    ".backward()": "leave its gradients in .grad once and not at every call: "
+    "return value_and_grad(f)(...) or grad(f)(...) instead",
     ".data = ...": "happen once and not at every call: return the new number, and set it outside",
 }
-REMEMBERED = "keep the number of this one call for ever: compute with the Value itself, and use autograd_lite.sin(v) in place of math.sin(v)"
+FROZEN = (
+    "keep the number of this one call for ever: "
+    "compute with the Value itself, and use autograd_lite.sin(v) in place of math.sin(v)"
+)
 
 
 class Traced(NamedTuple):
@@ -104,7 +108,7 @@ class Trace:
             return
         title = value._title() if value.name else "a traced Value"
         raise TraceError(
-            f"{how} of {title} at {watch.source_line()}, in a function under jit, would {REASONS.get(how, REMEMBERED)}"
+            f"{how} of {title} at {watch.source_line()}, in a function under jit, would {REASONS.get(how, FROZEN)}"
         )
 
     # -- the program --------------------------------------------------------------------------------------------------
