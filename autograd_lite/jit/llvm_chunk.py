@@ -118,10 +118,6 @@ class Chunks:
     def chunk(self) -> str:
         """Rows `low` to `high`: first what is left over after whole blocks, whose idle lanes count as 0; then the blocks."""
         at, w, vector = self.at, self.w, self.vector
-        clear = [
-            f"  %z.at = getelementptr {vector}, ptr %sums, i64 %z",
-            f"  store {vector} zeroinitializer, ptr %z.at, align {self.align}",
-        ]
         idle = [
             f"  %m.at = getelementptr {vector}, ptr %kept, i64 %m",
             f"  %m.all = load {vector}, ptr %m.at, align {self.align}",
@@ -165,13 +161,13 @@ class Chunks:
                 "i",
                 "%low",
                 "%stop",
-                str(w * at.together),
+                "%together",
                 [
-                    f"  %i.most = add i64 %i, {w * at.together}",
+                    "  %i.most = add i64 %i, %together",
                     "  %i.short = icmp slt i64 %i.most, %even",
                     "  %i.end = select i1 %i.short, i64 %i.most, i64 %even",
-                    "  %i.first = icmp eq i64 %i, %low",
-                    "  %i.given = select i1 %i.first, i64 %before, i64 0",
+                    "  %i.later = icmp ne i64 %i, %low",
+                    "  %i.given = select i1 %i.later, i64 0, i64 %before",
                     *self.loop(
                         "g",
                         "%i",
@@ -189,7 +185,7 @@ class Chunks:
                     "  %i.new = sub i64 %i.end, %i",
                     "  %i.rows = add i64 %i.new, %i.given",
                     f"  %i.count = udiv i64 %i.rows, {w}",
-                    *self._summed("%i.count"),
+                    *[f"  call void @{name}(ptr %kept, ptr %sums, i64 %i.count, i1 %i.later)" for name in self.sums],
                 ],
                 "g.done",
             )
@@ -221,7 +217,8 @@ class Chunks:
                 "  %least = add i64 %low, %before",
                 "  %more = icmp sgt i64 %even, %least",
                 "  %stop = select i1 %more, i64 %even, i64 %least",
-                *(self.loop("z", "0", str(at.outputs), "1", clear) if self.reduce else ()),
+                f"  %few = icmp sle i64 %rows, {w * at.most}",
+                f"  %together = select i1 %few, i64 {w * at.most}, i64 {w * at.together}",
                 "  br i1 %some, label %rest, label %whole",
                 "rest:",
                 "  call void @gather(ptr %table, ptr %block, i64 %even, i64 %high)",
@@ -234,9 +231,6 @@ class Chunks:
             ],
             internal=True,
         )
-
-    def _summed(self, count: str) -> list[str]:
-        return [f"  call void @{name}(ptr %kept, ptr %sums, i64 {count})" for name in self.sums]
 
     def _lanes_added(self, value: str) -> tuple[list[str], str]:
         """The sum of the lanes of a vector, halves upon halves."""

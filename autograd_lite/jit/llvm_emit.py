@@ -24,6 +24,7 @@ INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 INTRINSICS = ("abs", "sqrt", "floor", "ceil", "trunc", "rint", "copysign")
 LIBRARY = tuple(name for name in FUNCTIONS + PAIRS if name not in (*INTRINSICS, *INSTRUCTIONS, "neg"))
 PREDICATES = dict(zip(COMPARISONS, ("olt", "ole", "ogt", "oge", "oeq", "une"), strict=True))
+CALL = 20  # instructions around a call of the vector library, which keeps no register
 FASTMATH = "reassoc contract arcp nsz afn "
 
 
@@ -61,7 +62,7 @@ class Emitter:
         self.made: dict[str, str] = {}  # what has been computed already, by its text
         self.conditions: dict[str, str] = {}  # number(c) -> c
         self.count = 0
-        self.steps = 0  # lines that compute something, in this function
+        self.steps = self.calls = 0  # lines that compute something, and calls of the vector library, in this function
         self.declared: dict[str, str] = {}  # functions from outside, and helpers of this module: name -> IR
         self.library: set[str] = set()  # scalar functions of the C library that are called
         self.vectors: set[str] = set()  # and those of the vector library
@@ -69,7 +70,7 @@ class Emitter:
 
     def restart(self) -> None:
         """Begin another function: nothing is known there."""
-        self.lines, self.made, self.conditions, self.steps = [], {}, {}, 0
+        self.lines, self.made, self.conditions, self.steps, self.calls = [], {}, {}, 0, 0
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
@@ -170,6 +171,7 @@ class Emitter:
             self.declared[target] = f"declare double @{target}({', '.join(['double'] * len(args))}) nounwind"
         elif name in self.vector:
             self.vectors.add(name)
+            self.calls += 1
             target = f"v_{name}"
             self.declared[target] = f"declare {self.type} @{target}({', '.join([self.type] * len(args))}) nounwind"
         else:
@@ -218,13 +220,14 @@ class Parts(NamedTuple):
     """A program as functions of the module, to be called one after the other.
 
     Each has the parameters it was written with and then the frame, `frame` doubles a row; where the program has guards it
-    returns the number of the first one that does not hold, else -1.
+    returns the number of the first one that does not hold, else -1.  `steps` is about how many instructions they take.
     """
 
     text: str
     names: tuple[str, ...]
     frame: int
     guarded: bool
+    steps: int
 
 
 def emit(
@@ -274,6 +277,7 @@ class _Cutting:
         self.free: list[int] = []
         self.frame = 0
         self.functions: list[str] = []
+        self.steps = 0
 
     def _checks(self) -> dict[int, list[int]]:
         """The guards to look at once a value is made: in their order, so that the first to fail is the first."""
@@ -324,7 +328,7 @@ class _Cutting:
         self._arrange()
         self._close()
         names = tuple(f"{self.name}{i}" for i in range(len(self.functions)))
-        return Parts("\n\n".join(self.functions), names, self.frame, bool(program.guards))
+        return Parts("\n\n".join(self.functions), names, self.frame, bool(program.guards), self.steps)
 
     def _get(self, ref: Ref) -> Handle:
         if ref.__class__ is float:
@@ -372,6 +376,7 @@ class _Cutting:
             self.k.lines = arranged(self.k.lines)
 
     def _close(self) -> None:
+        self.steps += self.k.steps + CALL * self.k.calls
         name = f"{self.name}{len(self.functions)}"
         head = f"define internal {self.result} @{name}({self.parameters}, ptr noalias %frame) #0 {{"
         leave = "  ret i64 -1" if self.program.guards else "  ret void"

@@ -2,23 +2,20 @@
 
 The outputs of a batch that is added up are not added one by one, but their factors are kept.  A gradient of many weights is
 made of products: d * h for each neuron's d and each of its inputs h.  A row's program keeps the distinct factors of a few
-blocks of rows; then each factor is multiplied with all its partners, block after block, while the sums stay in registers.
-Every sum takes the same terms in the same order as if it had been added to row by row.
+blocks of rows; `llvm_sums` multiplies them.
 Imports `program`, `simplify`, `ops`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import NamedTuple
 
 from .. import ops
 from .program import Instruction, Program, Ref, is_constant
 from .simplify import dead_code
 
-__all__ = ["Group", "Plan", "on_demand", "plan", "prepared", "shortened"]
+__all__ = ["Plan", "Term", "on_demand", "plan", "prepared", "shortened"]
 
-TOGETHER = 16  # sums that stay in registers at once
 LONGEST = 256  # arguments of one instruction
 
 
@@ -62,16 +59,39 @@ _LONG = {ops.sum: ops.sum, ops.mean: ops.sum, ops.dot: ops.sum, ops.prod: ops.pr
 
 
 def prepared(program: Program) -> Program:
-    """The program with the step of relu taken from its result, which is kept anyway: one value less to keep."""
-    relus: dict[int, int] = {}
-    instructions = []
-    for number, (op, args) in enumerate(program.instructions, program.inputs):
-        if op is ops.relu and args[0].__class__ is int:
-            relus[args[0]] = number
-        elif op is ops.heaviside and args[0].__class__ is int and args[0] in relus and is_constant(args[1]) and args[1] == 0.0:
-            args = (relus[args[0]], 0.0)
+    """The program with relu as one instruction of the machine, and its slope from its result, which is kept anyway.
+
+    ``where(x < 0, 0, x)`` is a maximum of x86, nan and all.  The result h is 0, nan or positive: ``where(h > 0, 1, h)`` is the
+    slope, in half the steps of one that looks for nan.  The sign of zero is x's.
+
+    >>> print(prepared(Program(1, (Instruction(ops.relu, (0,)), Instruction(ops.heaviside, (0, 0.0))), (1, 2))))
+    v1 = lt(v0, 0.0)
+    v2 = where(v1, 0.0, v0)
+    v3 = gt(v2, 0.0)
+    v4 = where(v3, 1.0, v2)
+    return v2, v4
+    """
+    place: list[Ref] = [*range(program.inputs)]
+    instructions: list[Instruction] = []
+    relus: dict[Ref, Ref] = {}
+
+    def add(op: ops.Op, *args: Ref) -> Ref:
         instructions.append(Instruction(op, args))
-    return Program(program.inputs, tuple(instructions), program.outputs, program.guards)
+        return program.inputs + len(instructions) - 1
+
+    for op, old in program.instructions:
+        args = tuple([place[a] if a.__class__ is int else a for a in old])
+        x = args[0] if args else 0.0
+        if op is ops.relu:
+            result = add(ops.where, add(ops.lt, x, 0.0), 0.0, x)
+            if x.__class__ is int:
+                relus[x] = result
+        elif op is ops.heaviside and x.__class__ is int and x in relus and is_constant(args[1]) and args[1] == 0.0:
+            result = add(ops.where, add(ops.gt, relus[x], 0.0), 1.0, relus[x])
+        else:
+            result = add(op, *args)
+        place.append(result)
+    return Program(program.inputs, tuple(instructions), tuple([place[a] if a.__class__ is int else a for a in program.outputs]))
 
 
 def on_demand(program: Program) -> Program:
@@ -111,18 +131,18 @@ def on_demand(program: Program) -> Program:
     return Program(first, tuple(instructions), tuple(map(placed, program.outputs)))
 
 
-class Group(NamedTuple):
-    """Sums that share a factor: sum `k` takes factor times partner, or the factor itself where the partner is None."""
+class Term(NamedTuple):
+    """What a row adds to a sum: the product of two factors, or one factor where the other is None."""
 
     factor: int
-    items: tuple[tuple[int, int | None], ...]
+    partner: int | None
 
 
 class Plan(NamedTuple):
-    """A program whose outputs are the factors, and what is added up of them."""
+    """A program whose outputs are the factors, and what each sum takes of them."""
 
     program: Program
-    groups: tuple[Group, ...]
+    terms: tuple[Term, ...]
 
 
 def plan(program: Program) -> Plan:
@@ -130,19 +150,10 @@ def plan(program: Program) -> Plan:
 
     >>> from autograd_lite.jit.program import Instruction
     >>> taken = plan(Program(2, (Instruction(ops.mul, (0, 1)),), (2, 0)))
-    >>> taken.program.outputs, taken.groups
-    ((0, 1), (Group(factor=0, items=((0, 1), (1, None))),))
+    >>> taken.program.outputs, taken.terms
+    ((0, 1), (Term(factor=0, partner=1), Term(factor=0, partner=None)))
     """
     used = {a for _, args in program.instructions for a in args if a.__class__ is int}
-    products: list[tuple[Ref, Ref | None]] = []
-    for ref in program.outputs:
-        product: tuple[Ref, Ref | None] = (ref, None)
-        if ref.__class__ is int and ref >= program.inputs and ref not in used:
-            op, args = program.instructions[ref - program.inputs]
-            if op is ops.mul:
-                product = (args[0], args[1])
-        products.append(product)
-    count = Counter(_key(ref) for product in products for ref in product if ref is not None)
     places: dict[int | str, int] = {}
     factors: list[Ref] = []
 
@@ -152,16 +163,15 @@ def plan(program: Program) -> Plan:
             factors.append(ref)
         return place
 
-    shared: dict[int, list[tuple[int, int | None]]] = {}
-    for k, (a, b) in enumerate(products):
-        if b is not None and count[_key(b)] > count[_key(a)]:
-            a, b = b, a
-        place = place_of(a)
-        shared.setdefault(place, []).append((k, None if b is None else place_of(b)))
-    groups = [
-        Group(place, tuple(items[i : i + TOGETHER])) for place, items in shared.items() for i in range(0, len(items), TOGETHER)
-    ]
-    return Plan(dead_code(Program(program.inputs, program.instructions, tuple(factors))), tuple(groups))
+    terms = []
+    for ref in program.outputs:
+        if ref.__class__ is int and ref >= program.inputs and ref not in used:
+            op, args = program.instructions[ref - program.inputs]
+            if op is ops.mul:
+                terms.append(Term(place_of(args[0]), place_of(args[1])))
+                continue
+        terms.append(Term(place_of(ref), None))
+    return Plan(dead_code(Program(program.inputs, program.instructions, tuple(factors))), tuple(terms))
 
 
 def _key(ref: Ref) -> int | str:

@@ -197,11 +197,11 @@ class Kernel:
         )
         k = Emitter(machine.width, exact=False, fastmath=fastmath, vector=machine.vector)
         row = shortened(row)
-        row, groups = plan(row) if reduce else Plan(row, ())
+        row, terms = plan(row) if reduce else Plan(row, ())
         factors = len(row.outputs) if reduce else 0
         body = emit(on_demand(prepared(row)), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
-        added, names = sums(groups, factors, machine.width, fastmath, part) if reduce else ("", ())
-        layout = Layout(machine.width, columns, self.outputs, factors, body.frame, first.frame)
+        added, names = sums(terms, factors, machine.width, fastmath, part) if reduce else ("", ())
+        layout = Layout(machine.width, columns, self.outputs, factors, body.steps, body.frame, first.frame)
         self.source = llvm_driver.module(
             once.declared | k.declared,
             [first.text, body.text, *[added] * reduce, llvm_driver.batch(layout, first, body, names, finish)],

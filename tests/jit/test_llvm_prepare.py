@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Op, ops
-from autograd_lite.jit.llvm_prepare import LONGEST, Group, on_demand, plan, prepared, shortened
+from autograd_lite.jit.llvm_prepare import LONGEST, Term, on_demand, plan, prepared, shortened
 from autograd_lite.jit.llvm_schedule import arranged
 from autograd_lite.jit.program import Guard, Instruction, Program
 
@@ -58,18 +58,22 @@ def test_long_sums_are_taken_in_steps_of_the_same_bits() -> None:
 def test_plan_keeps_factors_that_only_outputs_need() -> None:
     found = plan(ROW)
     assert len(found.program) == len(ROW) - 2  # v7 and v10 are multiplied where they are added up; v11 is needed as it is
-    assert found.program.outputs == (6, 4, 8, 3, 7, 9, 10, 2.5, 1)
-    assert Group(3, ((2, 4), (5, None), (8, 4))) in found.groups  # all sums of x, with relu(y) or alone
-    assert sorted(k for group in found.groups for k, _ in group.items) == list(range(9))
+    assert found.program.outputs == (6, 4, 8, 7, 3, 9, 10, 2.5, 1)
+    assert found.terms == tuple(
+        Term(*places) for places in [(0, 1), (2, None), (3, 4), (5, None), (6, None), (4, None), (7, None), (8, None), (3, 4)]
+    )
 
 
-def test_the_step_of_relu_is_taken_from_its_result() -> None:
+def test_relu_is_a_maximum_and_its_slope_is_taken_from_its_result() -> None:
     program = made(2, (ops.relu, (0,)), (ops.heaviside, (0, 0.0)), (ops.heaviside, (1, 0.0)), (ops.heaviside, (0, 0.5)),
-                   (ops.heaviside, (2.0, 0.0)), outputs=[2, 3, 4, 5, 6])  # fmt: skip
+                   (ops.heaviside, (2.0, 0.0)), (ops.relu, (0.0,)), outputs=[2, 3, 4, 5, 6, 7])  # fmt: skip
     changed = prepared(program)
-    assert [args for _, args in changed.instructions] == [(0,), (2, 0.0), (1, 0.0), (0, 0.5), (2.0, 0.0)]
-    for x in (-1.0, -0.0, 0.0, 2.0, inf, -inf, nan):
-        assert all(map(same_bits, changed([x, 1.0]), program([x, 1.0])))
+    assert [op.name for op, _ in changed.instructions] == ["lt", "where", "gt", "where", *["heaviside"] * 3, "lt", "where"]
+    assert [args for op, args in changed.instructions if op is ops.where] == [(2, 0.0, 0), (4, 1.0, 3), (9, 0.0, 0.0)]
+    for x in (-1.0, 0.0, 2.0, inf, -inf, nan):
+        for y in (-1.0, 0.0, nan):
+            assert all(map(same_bits, changed([x, y]), program([x, y])))
+    assert changed([-0.0, 1.0]) == program([-0.0, 1.0])  # but for the sign of zero
 
 
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99), st.sampled_from(["fadd", "load", "store"])), max_size=120))
