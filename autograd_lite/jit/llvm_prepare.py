@@ -14,9 +14,18 @@ from .. import ops
 from .program import Instruction, Program, Ref, is_constant
 from .simplify import dead_code
 
-__all__ = ["Plan", "Term", "on_demand", "plan", "prepared", "shortened"]
+__all__ = ["Plan", "Term", "calls_together", "on_demand", "plan", "prepared", "shortened"]
 
 LONGEST = 256  # arguments of one instruction
+CALLS = 64  # of the vector library, among which instructions are moved
+
+# what the machine computes by itself, without a call
+PLAIN = {
+    "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
+    "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "muldiv", "div",
+    "square", "sqrt", "inverse", "co_square", "atan_derivative", "unit", "hypot", "relu", "leaky_relu", "sum", "prod", "mean",
+    "dot",
+}  # fmt: skip
 
 
 def shortened(program: Program) -> Program:
@@ -129,6 +138,41 @@ def on_demand(program: Program) -> Program:
             place[ref] = first + len(instructions)
             instructions.append(Instruction(op, tuple(map(placed, args))))
     return Program(first, tuple(instructions), tuple(map(placed, program.outputs)))
+
+
+def calls_together(program: Program) -> Program:
+    """The program with calls of the vector library next to each other where they do not wait for each other.
+
+    A call keeps no register, so that sums between two calls would find what they add up in memory only.  An instruction moves
+    past others by no more than `CALLS` calls, or too many values would wait.
+
+    >>> print(calls_together(Program(2, tuple([Instruction(op, (i,)) for i in (0, 1) for op in (ops.neg, ops.exp)]), (3, 5))))
+    v2 = neg(v0)
+    v3 = neg(v1)
+    v4 = exp(v0)
+    v5 = exp(v1)
+    return v4, v5
+    """
+    first = program.inputs
+    order: list[int] = []
+    some: list[int] = []
+    calls: dict[int, int] = {}  # how many of `some` an instruction waits for, one after the other
+    met = 0
+    for number, (op, args) in enumerate(program.instructions, first):
+        call = op.name not in PLAIN
+        calls[number] = max([calls.get(a, 0) for a in args if a.__class__ is int], default=0) + call
+        some.append(number)
+        met += call
+        if met == CALLS or number == first + len(program) - 1:
+            order += sorted(some, key=lambda v: (calls[v], program.instructions[v - first].op.name in PLAIN))
+            some, calls, met = [], {}, 0
+    place: dict[Ref, Ref] = {old: new for new, old in enumerate([*range(first), *order])}
+
+    def placed(refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+        return tuple([place[a] if a.__class__ is int else a for a in refs])
+
+    instructions = [program.instructions[old - first] for old in order]
+    return Program(first, tuple([Instruction(op, placed(args)) for op, args in instructions]), placed(program.outputs))
 
 
 class Term(NamedTuple):

@@ -23,7 +23,7 @@ from ..errors import InputValueError
 from . import llvm_driver, llvm_native
 from .llvm_driver import Finish
 from .llvm_emit import Emitter, Handle, emit
-from .llvm_prepare import Plan, on_demand, plan, prepared, shortened
+from .llvm_prepare import Plan, calls_together, on_demand, plan, prepared, shortened
 from .llvm_sums import Layout, sums
 from .program import Program
 
@@ -199,7 +199,7 @@ class Kernel:
         row = shortened(row)
         row, terms = plan(row) if reduce else Plan(row, ())
         factors = len(row.outputs) if reduce else 0
-        body = emit(on_demand(prepared(row)), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
+        body = emit(calls_together(on_demand(prepared(row))), k, "row", llvm_driver.ROW, self._load(k), self._store(k), part)
         added, names = sums(terms, factors, machine.width, fastmath, part) if reduce else ("", ())
         layout = Layout(machine.width, columns, self.outputs, factors, body.steps, body.frame, first.frame)
         self.source = llvm_driver.module(

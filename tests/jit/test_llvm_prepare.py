@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Op, ops
-from autograd_lite.jit.llvm_prepare import LONGEST, Term, on_demand, plan, prepared, shortened
+from autograd_lite.jit.llvm_emit import LIBRARY, Emitter
+from autograd_lite.jit.llvm_prepare import CALLS, LONGEST, PLAIN, Term, calls_together, on_demand, plan, prepared, shortened
 from autograd_lite.jit.llvm_schedule import arranged
+from autograd_lite.jit.lowering import lower
 from autograd_lite.jit.program import Guard, Instruction, Program
 
 
@@ -107,3 +109,49 @@ def test_values_made_on_demand_are_the_same(seed: int) -> None:
     assert len(changed) <= len(program)
     for number, (_, args) in enumerate(changed.instructions, 3):
         assert all(a.__class__ is float or a < number for a in args)
+
+
+def test_plain_rows_are_those_that_call_nothing() -> None:
+    plain = set()
+    for op in ops.TABLE.values():
+        k = Emitter(8, exact=False, vector=LIBRARY)
+        lower(op)(k, *[f"%a{i}" for i in range(4 if op.arity is None else op.arity)])
+        if not (k.vectors or k.library or k.callbacks):
+            plain.add(op.name)
+    assert plain == PLAIN
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_calls_are_brought_together_and_results_stay(seed: int) -> None:
+    rng = random.Random(seed)
+    rows = [(rng.choice([ops.add, ops.mul, ops.sub, ops.sin]), rng.randrange(3 + i), rng.randrange(3 + i)) for i in range(500)]
+    program = made(3, *[(op, (a, b)[: op.arity]) for op, a, b in rows], outputs=[rng.randrange(503) for _ in range(6)] + [2.5])
+    changed = calls_together(program)
+    assert all(map(same_bits, changed([1.0, 2.0, -0.7]), program([1.0, 2.0, -0.7])))
+    assert sorted(op.name for op, _ in changed.instructions) == sorted(op.name for op, _ in program.instructions)
+    for number, (_, args) in enumerate(changed.instructions, 3):
+        assert all(a < number for a in args if a.__class__ is int)
+
+
+def runs(program: Program) -> list[int]:
+    """How many calls stand next to each other, each time."""
+    return [len(run) for run in "".join("- "[op.name in PLAIN] for op, _ in program.instructions).split()]
+
+
+def test_calls_that_do_not_wait_for_each_other_stand_together() -> None:
+    net: list[tuple[Op, Any]] = []
+    for layer in range(3):  # each of the 10 sums of a layer in front of its own tanh, as values are made on demand
+        for i in range(10):
+            net += [
+                (ops.sum, range(20 * layer - 9 if layer else 0, 10 + 20 * layer, 2)),
+                (ops.tanh, (10 + 20 * layer + 2 * i,)),
+            ]
+    program = made(10, *[(op, tuple(args)) for op, args in net], outputs=[69])
+    assert (runs(program), runs(calls_together(program))) == ([1] * 30, [10] * 3)
+
+
+def test_values_wait_for_a_bounded_number_of_calls() -> None:
+    program = made(
+        1, *[(op, (0 if op is ops.neg else 1 + 2 * i,)) for i in range(1000) for op in (ops.neg, ops.exp)], outputs=[0]
+    )
+    assert set(runs(calls_together(program))) == {CALLS, 1000 % CALLS}
