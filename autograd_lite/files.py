@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 from .errors import InputValueError
 
-__all__ = ["check_writable", "read_json", "write_atomically"]
+__all__ = ["check_writable", "json_number", "read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -74,6 +75,15 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def json_number(x: float) -> float | str:
+    """A number as JSON files hold it: "nan", "inf" and "-inf", which JSON has not, as strings that float() reads.
+
+    >>> json_number(1.5), json_number(-math.inf)
+    (1.5, '-inf')
+    """
+    return x if math.isfinite(x) else str(x)
 
 
 def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, Any]:

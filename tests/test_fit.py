@@ -12,6 +12,7 @@ import sys
 import threading
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Value, dot, log, nn, where
-from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError, StructureError
+from autograd_lite.errors import InputTypeError, InputValueError, JitWarning, MissingPackageError, StructureError
 from autograd_lite.fit import bar, minimize, rows, scipy_objective
 from autograd_lite.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 from autograd_lite.tables import Table
@@ -73,6 +74,7 @@ def test_seven_cars_take_the_path_of_the_note():
     assert [(round(w, 2), round(b, 2), round(loss, 2)) for _, loss, w, b in seen] == table
     assert found.history[:6] == [(i, loss) for i, loss, *_ in seen]
     assert found.history[6] == (6, found.loss)
+    assert repr(found) == f"Result(params={found.params}, loss={found.loss}, steps=6, reason='steps')"  # history is long
     assert (found.steps, found.reason) == (6, "steps")
     assert found.loss == pytest.approx(
         np.mean([(found.params["w"] * x + found.params["b"] - y) ** 2 for x, y in zip(*CARS, strict=True)])
@@ -177,12 +179,17 @@ def peeking(p, x, y):
     return error**2 if error.data > 0 else -error
 
 
-@pytest.mark.parametrize("loss", [branching, peeking])
-def test_a_loss_that_cannot_be_compiled_over_rows_is_run_row_by_row(loss):
+@pytest.mark.parametrize(
+    ("loss", "why"),
+    [(branching, r"a branch on a traced value at .*test_fit.py:\d+"), (peeking, r"\.data of a traced Value at")],
+)
+def test_a_loss_that_cannot_be_compiled_over_rows_is_run_row_by_row(loss, why):
     x, y = sample(90, 1)
     run = {"optimizer": partial(SGD, lr=0.05), "steps": 15}
     wanted = minimize(choosing, ZERO, (x[:, 0], y), **run)
-    found = minimize(loss, ZERO, (x[:, 0], y), **run)
+    with pytest.warns(JitWarning, match=f"runs the loss row by row, which takes many times as long: {why}") as caught:
+        found = minimize(loss, ZERO, (x[:, 0], y), **run)
+    assert [Path(one.filename).name for one in caught] == ["test_fit.py"]
     assert [found.params[n] for n in "wb"] == pytest.approx([wanted.params[n] for n in "wb"], rel=1e-12)
 
 
@@ -698,6 +705,7 @@ WRONG = [
     ({"params": {"w": "a"}}, InputTypeError, "params['w']='a' is a str: expected numbers or Values"),
     ({"params": Value(1.0)}, InputTypeError, "params=Value(data=1.0, grad=0.0) is a Value, not a real number"),
     ({"steps": -1}, InputValueError, "steps=-1 must be a whole number from 0 up"),
+    ({"loss": "mse"}, InputTypeError, "loss='mse' is not callable: give a function of the params, and of a row where there is"),
     ({"steps": 1.5}, InputValueError, "steps=1.5 must be a whole number from 0 up"),
     ({"steps": True}, InputValueError, "steps=True must be a whole number from 0 up"),
     ({"seed": "a"}, InputValueError, "seed='a' must be a whole number from 0 up"),
@@ -712,7 +720,9 @@ WRONG = [
     ({"data": ()}, InputValueError, "data has no rows"),
     ({"data": (POUNDS, 3.0)}, InputTypeError, "data[1] is a float: a column has one entry for each row, give a list"),
     ({"data": (POUNDS, "abcdefg")}, InputTypeError, "data[1] is a str"),
-    ({"data": {"x": POUNDS, "y": ["a"] * 7}}, InputTypeError, "data['y'] is a list that is no array of numbers (could not"),
+    ({"data": {"x": POUNDS, "y": ["1"] * 7}}, InputTypeError, "data['y'][0]='1' is a str, not a real number: convert"),
+    ({"data": {"x": POUNDS, "y": [*MILES[:6], "7"]}}, InputTypeError, "data['y'][6]='7' is a str, not a real number"),
+    ({"data": (POUNDS, [[1.0], [1.0, 2.0]])}, StructureError, "data[1] is ragged: give rows of one length, or a column for"),
     ({"optimizer": lambda weights: 3}, InputTypeError, "made an int: give a class of optim, or partial(SGD, lr=0.1)"),
     ({"optimizer": "adam"}, InputTypeError,
      "optimizer='adam' must be a function of the weights alone ('str' object is not callable): give partial(SGD, lr=0.1)"),

@@ -59,4 +59,6 @@ def main() -> None:
         app = application()
     except MissingPackageError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:  # while the packages are imported
+        sys.exit(130)
     app(prog_name="autograd-lite")

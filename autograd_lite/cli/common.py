@@ -1,12 +1,11 @@
 """What the commands share: formulas and values as typed, numbers and tables as printed, errors as messages.
 
-Imports typer and rich, `expression`, the vocabulary of `ops`, `value`, `watch` and `errors`.
+Imports typer and rich, `expression`, the vocabulary of `ops`, `value`, `files`, `watch` and `errors`.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 import sys
@@ -25,6 +24,7 @@ from typer.core import TyperGroup
 from .. import watch
 from ..errors import AutogradError, InputValueError
 from ..expression import Expression, parse
+from ..files import json_number
 from ..ops.vocabulary import VOCABULARY
 from ..value import Value
 
@@ -192,6 +192,12 @@ def evaluated(formula: Expression, values: Mapping[str, float], ieee: bool) -> t
 # -- what is printed --------------------------------------------------------------------------------------------------
 
 
+def say_dropped(rows: int) -> None:
+    """Tell on stderr how many rows `--drop-missing` left out."""
+    if rows:
+        typer.echo(f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out", err=True)
+
+
 def shown(x: float) -> str:
     """A number as tables show it; there is no negative zero.
 
@@ -224,7 +230,7 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Seq
 def as_json(data: Any) -> str:
     """Data as JSON, in which numbers that JSON has not are strings.
 
-    >>> as_json({"x": [1.5, math.nan, -math.inf]}).split()
+    >>> as_json({"x": [1.5, float("nan"), float("-inf")]}).split()
     ['{', '"x":', '[', '1.5,', '"nan",', '"-inf"', ']', '}']
     """
     return json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False)
@@ -232,7 +238,7 @@ def as_json(data: Any) -> str:
 
 def _finite(data: Any) -> Any:
     if isinstance(data, float):
-        return data if math.isfinite(data) else str(data)
+        return json_number(data)
     if isinstance(data, Mapping):
         return {key: _finite(item) for key, item in data.items()}
     return [_finite(item) for item in data] if isinstance(data, (list, tuple)) else data

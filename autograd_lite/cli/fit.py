@@ -23,7 +23,7 @@ from ..fit.bar import Bar
 from ..fit.model import LOSSES, Model
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
-from .common import read_formula, read_pairs, shown
+from .common import read_formula, read_pairs, say_dropped, shown
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad}
 TRIAL = 50  # steps that show whether a learning rate goes downhill
@@ -44,8 +44,16 @@ def fit(
     ],
     pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", hidden=True)] = None,
     target: Annotated[str, typer.Option(help="The column to predict.", show_default=False)] = "",
-    loss: Annotated[str, typer.Option(metavar="|".join(LOSSES), help="Averaged over rows; logistic is for 0 and 1.")] = "mse",
-    optimizer: Annotated[str, typer.Option(metavar="|".join(OPTIMIZERS), help="How slopes become steps.")] = "sgd",
+    loss: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(LOSSES), autocompletion=lambda: list(LOSSES), help="Averaged over rows; logistic is for 0 and 1."
+        ),
+    ] = "mse",
+    optimizer: Annotated[
+        str,
+        typer.Option(metavar="|".join(OPTIMIZERS), autocompletion=lambda: list(OPTIMIZERS), help="How slopes become steps."),
+    ] = "sgd",
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
     steps: Annotated[int, typer.Option(help="At most so many.")] = 1000,
     batch_size: Annotated[int | None, typer.Option(metavar="N", help="Rows a step looks at; by default all.")] = None,
@@ -95,8 +103,7 @@ def fit(
 
     with ExitStack() as stack:
         table = stack.enter_context(read_table(file, needed, drop_missing=drop_missing, memory=memory * MEGABYTE))
-        if table.dropped:
-            typer.echo(f"{table.dropped} rows with a missing cell are left out", err=True)
+        say_dropped(table.dropped)
         model = Model(formula, target, header, loss, start)
         model.check(table)
         for note in _doubts(model, header, start):
@@ -113,13 +120,16 @@ def fit(
             callback=_printer(list(model.weights), every, digits, bar),
         )  # fmt: skip
         bar.clear()
+        start_at = model.weights
+        trial = lambda rate, steps=TRIAL: run(start_at, optimizer=partial(rule, lr=rate), steps=steps)  # noqa: E731
         if found.reason == "diverged":
             if plot is not None:
                 plot_history(found, path=plot)
-            trial = lambda rate, steps=TRIAL: run(model.weights, optimizer=partial(rule, lr=rate), steps=steps)  # noqa: E731
             raise _diverged(model, table, found, lr, batch_size is not None, trial)
         model.weights = found.params
         _report(model, found, table, held)
+        if note := _climbed(found, lr, batch_size is not None, trial):
+            typer.echo(f"note: {note}", err=True)
     if save is not None:
         model.save(save)
         typer.echo(f"saved {save}")
@@ -192,19 +202,44 @@ def _diverged(
     model: Model, table: Table, found: Result, lr: float, noisy: bool, trial: Callable[..., Result]
 ) -> InputValueError:
     """The error that says where a run left the numbers, and a learning rate with which it does not."""
-    first, last = trial(lr, 0).loss if noisy else found.history[0][1], found.loss
+    first, last = _first_loss(found, lr, noisy, trial), found.loss
     what = f"--lr {lr:g} is too large: the loss is {last:.4g} at iteration {found.steps + 1}, and was {first:.4g} at the first"
+    rate, falls = _downhill(lr, noisy, trial) if found.steps else (lr, False)
+    where = "" if falls else model.first_bad_row(table) or ("" if found.steps else "the sum over all rows is not finite")
+    if where:
+        return InputValueError(
+            f"the weights at the start have no finite loss to go down from: {where}; choose others with --init"
+        )
+    return InputValueError(f"{what}; {_advice(rate, falls)}")
+
+
+def _climbed(found: Result, lr: float, noisy: bool, trial: Callable[..., Result]) -> str:
+    """What to say of a run that ends above where it began; empty for others."""
+    first = _first_loss(found, lr, noisy, trial)
+    if found.reason not in ("steps", "converged") or not found.loss > first:
+        return ""
+    advice = _advice(*_downhill(lr, noisy, trial))
+    return f"the loss ends at {found.loss:.4g} and was {first:.4g} at the first iteration: {advice}"
+
+
+def _first_loss(found: Result, lr: float, noisy: bool, trial: Callable[..., Result]) -> float:
+    return trial(lr, 0).loss if noisy else found.history[0][1]
+
+
+def _downhill(lr: float, noisy: bool, trial: Callable[..., Result]) -> tuple[float, bool]:
+    """A smaller learning rate with which the loss falls, and whether there is one."""
     rate = lr
-    for _ in range(HALVINGS if found.steps else 0):
+    for _ in range(HALVINGS):
         rate /= 2
         tried = trial(rate)
         losses = [loss for _, loss in tried.history[:-1]]
         falls = tried.reason == "steps" and sum(losses[-10:]) < sum(losses[:10])
         if falls and (noisy or all(b <= a for a, b in pairwise(losses))):
-            return InputValueError(f"{what}; --lr {rate:g} goes downhill")
-    where = model.first_bad_row(table) or ("" if found.steps else "the sum over all rows is not finite")
-    if where:
-        return InputValueError(
-            f"the weights at the start have no finite loss to go down from: {where}; choose others with --init"
-        )
-    return InputValueError(f"{what}; and no rate down to {rate:g} goes downhill: bring the columns to a size near 1")
+            return rate, True
+    return rate, False
+
+
+def _advice(rate: float, falls: bool) -> str:
+    if falls:
+        return f"--lr {rate:g} goes downhill"
+    return f"no rate down to {rate:g} goes downhill: bring the columns to a size near 1"

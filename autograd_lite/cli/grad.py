@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from .. import functional, notation, texmath
-from ..errors import AutogradError, GradientWarning, InputValueError
+from ..errors import GradientWarning, InputValueError
 from ..expression import Expression
 from ..value import Value
 from .common import (
@@ -75,7 +75,7 @@ def grad(
     seconds = _hessian(expression, point) if hessian else None
     higher = list(_derivatives(expression, point, order)) if order is not None else None
     if draw is not None:
-        _save(root, expression.text, draw)
+        root.draw(title=expression.text).save(draw)
     if json:
         _print_json(found, seconds, higher, root if explain else None, latex, draw)
         return
@@ -87,16 +87,6 @@ def grad(
         typer.echo(f"\n{root.explain(format='latex' if latex else 'text')}")
     if draw is not None:
         typer.echo(f"\nsaved {draw}")
-
-
-def _save(root: Value, title: str, path: str) -> None:
-    picture = root.draw(title=title)
-    try:
-        picture.save(path)
-    except AutogradError:
-        raise
-    except OSError as error:  # which names a temporary file
-        raise OSError(error.errno, error.strerror, path) from None
 
 
 class Found(NamedTuple):

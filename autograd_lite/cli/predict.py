@@ -10,6 +10,7 @@ import typer
 
 from ..fit.model import Model
 from ..tables import MEMORY, read_table
+from .common import say_dropped
 from .fit import MEGABYTE, Dropping, File, Megabytes, scored
 
 
@@ -36,8 +37,7 @@ def predict(
         file, lambda names: [n for n in wanted if n in names or n != model.target], blank=[model.target],
         drop_missing=drop_missing, memory=memory * MEGABYTE,
     ) as table:  # fmt: skip
-        if table.dropped:
-            typer.echo(f"{table.dropped} rows with a missing cell are left out", err=True)
+        say_dropped(table.dropped)
         if model.target in table.names:
             model.check(table)
         writer = csv.writer(sys.stdout, lineterminator="\n")

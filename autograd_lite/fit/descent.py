@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
@@ -48,7 +48,7 @@ class Result:
 
     params: Any
     loss: float
-    history: list[tuple[int, float]]
+    history: list[tuple[int, float]] = field(repr=False)
     steps: int
     reason: str
 
@@ -107,6 +107,8 @@ def minimize(
     came to that at any step and is after the last one still above the first.
     Raises InputValueError, InputTypeError and StructureError for arguments out of their rules.
     """
+    if not callable(loss):
+        raise InputTypeError(f"loss={loss!r} is not callable: give a function of the params, and of a row where there is data")
     leaves, spec = flatten(params, "params")
     leaves = [as_float(leaf, "params") for leaf in leaves]
     if not leaves:

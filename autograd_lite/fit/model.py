@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from .. import nn, ops
 from ..errors import InputValueError
 from ..expression import Expression, parse
-from ..files import read_json, write_atomically
+from ..files import json_number, read_json, write_atomically
 from ..functional import value_and_grad
 from ..jit import jit
 from ..ops.vocabulary import VOCABULARY
@@ -168,7 +168,7 @@ class Model:
         """Write formula, target, loss and weights as JSON; the file is complete or not there at all."""
         content = {
             "format": FORMAT, "version": VERSION, "formula": self.formula.text, "target": self.target, "loss": self.kind,
-            "columns": self.columns, "weights": {n: x if math.isfinite(x) else str(x) for n, x in self.weights.items()},
+            "columns": self.columns, "weights": {n: json_number(x) for n, x in self.weights.items()},
         }  # fmt: skip
         write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import random
+import warnings
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from ..errors import InputTypeError, InputValueError, StructureError, TraceError
+from ..errors import InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ..functional import value_and_grad
 from ..jit import jit
+from ..jit.columns import doubles
+from ..jit.scalar import outside
 from ..tables import numpy
 from ..tree import Spec, an, as_float, called, flatten, unflatten
 
@@ -105,21 +108,26 @@ class Rows:
 def _column(column: Any, what: str) -> Any:
     """A column of numbers or of rows of numbers: an array where NumPy is there, else a list."""
     np = numpy()
-    if np is not None:
-        try:
-            numbers = np.asarray(column, dtype=float, order="C")
-        except (TypeError, ValueError) as error:
-            raise InputTypeError(
-                f"{what} is {an(column)} that is no array of numbers ({error}): give numbers, rows of equal length"
-            ) from None
-        if numbers.ndim:
-            return numbers
-    elif hasattr(column, "__iter__") and not isinstance(column, (str, bytes)):
-        return [
-            [as_float(x, f"{what}[{i}]") for x in entry] if hasattr(entry, "__iter__") else as_float(entry, f"{what}[{i}]")
-            for i, entry in enumerate(column)
-        ]
-    raise InputTypeError(f"{what} is {an(column)}: a column has one entry for each row, give a list or an array")
+    if np is None and isinstance(column, Sequence) and not isinstance(column, (str, bytes)):
+        return _floats(column, what)
+    try:
+        numbers = column if np is None or isinstance(column, np.ndarray) else np.asarray(column)
+    except ValueError:
+        raise StructureError(f"{what} is ragged: give rows of one length, or a column for each of their numbers") from None
+    if np is None or not numbers.ndim:
+        raise InputTypeError(f"{what} is {an(column)}: a column has one entry for each row, give a list or an array")
+    if numbers.dtype.kind not in "fiub":  # text among them, or numbers of another kind
+        numbers = np.array(_floats(column, what))
+    return np.ascontiguousarray(doubles(what, numbers))
+
+
+def _floats(column: Any, what: str) -> list[Any]:
+    return [
+        [as_float(x, f"{what}[{i}]") for x in entry]
+        if hasattr(entry, "__iter__") and not isinstance(entry, (str, bytes))
+        else as_float(entry, f"{what}[{i}]")
+        for i, entry in enumerate(column)
+    ]
 
 
 def _taken(column: Any, order: Any) -> Any:
@@ -170,12 +178,14 @@ class Objective:
         if self.rows is None:
             found: Summed = self._plain(leaves)
             return found
-        total, sums = 0.0, list[float]()
-        for i, block in enumerate(self.rows.blocks()):
-            value, slopes = self._sum(leaves, block)
-            total += value
-            sums = [a + b for a, b in zip(sums, slopes, strict=True)] if i else slopes
-            pause()
+
+        def parts() -> Iterator[Summed]:
+            assert self.rows is not None
+            for block in self.rows.blocks():
+                yield self._sum(leaves, block)
+                pause()
+
+        total, sums = _total(parts())
         return total / self.rows.count, [s / self.rows.count for s in sums]
 
     def batch(self, leaves: list[float], columns: Columns) -> Summed:
@@ -192,14 +202,12 @@ class Objective:
                 self._block = self._block or self._compiled(leaves, columns)
                 value, slopes = self._block(leaves, *given)
                 return float(value), list(map(float, slopes))
-            except TraceError:  # it branches, or needs the number itself: row by row it may
+            except TraceError as error:  # it branches, or needs the number itself: row by row it may
                 self._together = False
-        total, sums = 0.0, list[float]()
-        for i, row in enumerate(zip(*map(_entries, columns), strict=True)):
-            value, slopes = self._one(leaves, self.rows.arguments(list(row)))
-            total += value
-            sums = [a + b for a, b in zip(sums, slopes, strict=True)] if i else slopes
-        return total, sums
+                how = "minimize runs the loss row by row, which takes many times as long"
+                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=outside())
+        rows = zip(*map(_entries, columns), strict=True)
+        return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
 
     def _compiled(self, leaves: list[float], columns: Columns) -> Callable[..., Any]:
         """The sum over the rows of a block; by all cores where that is worth waking them."""
@@ -217,3 +225,12 @@ class Objective:
             self._row = self._plain
             found = self._plain(leaves, *row)
         return found
+
+
+def _total(parts: Iterable[Summed]) -> Summed:
+    """Values and slopes added up in their order."""
+    total, sums = 0.0, list[float]()
+    for i, (value, slopes) in enumerate(parts):
+        total += value
+        sums = [a + b for a, b in zip(sums, slopes, strict=True)] if i else slopes
+    return total, sums

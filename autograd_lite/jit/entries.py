@@ -106,7 +106,11 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
     import numpy as np
 
     count, keywords, specs, containers, rows_of = compiled.layout
-    if keywords or any(spec.kind is not None for spec in containers) or any(len(shape) > 1 for shape in rows_of):
+    if (
+        keywords
+        or any(spec.kind is not None for spec in containers)
+        or any(len(shape) > 1 or shape == (0,) for shape in rows_of)
+    ):
         raise RefusedError
     inputs = _Inputs(specs, compiled.live)
     shared = [i for i in range(count) if i not in owner.batch]

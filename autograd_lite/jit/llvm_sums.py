@@ -99,7 +99,7 @@ def tiles(terms: Sequence[Term], room: int) -> list[list[int]]:
         wide = min(len(columns), max(room // side, room // len(factors))) or 1
         for row in _cut(factors, max(1, room // wide)):
             for column in _cut(columns, wide):
-                tile = [k for a in row for b in column for k in sums[a, b] if k in todo]
+                tile = [*dict.fromkeys(k for a in row for b in column for k in sums[a, b] if k in todo)]
                 todo.difference_update(tile)
                 for part in _cut(tile, room):
                     if not groups or len(groups[-1]) + len(part) > room:

@@ -219,7 +219,7 @@ class Scalar:
                     f"jit of {self.name} has traced {MOST_PATHS} paths, the last for the branch at {line}; calls that take "
                     f"other ways run as plain Python from now on: compute with where(gt(a, b), ...), maximum or clamp there",
                     JitWarning,
-                    stacklevel=_outside(),
+                    stacklevel=outside(),
                 )
                 return None
             new = self._traced(structure.spec, floats)
@@ -229,7 +229,7 @@ class Scalar:
                     f"jit of {self.name}: the branch at {line} came out differently when the function was run again on the "
                     f"same numbers, so it depends on more than its arguments; it runs as plain Python from now on",
                     JitWarning,
-                    stacklevel=_outside(),
+                    stacklevel=outside(),
                 )
                 return None
             path.turns[guard] = new
@@ -270,7 +270,7 @@ def _turns_off(old: Program, guard: int, new: Program) -> bool:
     return ways[1] == [*ways[0], (mark, not expected)]
 
 
-def _outside() -> int:
+def outside() -> int:
     """How far up the caller of the library is, as a warning wants to know it from the function that asks."""
     frame: Any = sys._getframe(1)
     level = 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterator, Sequence
 from numbers import Real
@@ -11,7 +10,7 @@ from typing import Any
 
 from .. import watch
 from ..errors import InputValueError, NotALeafError
-from ..files import read_json, write_atomically
+from ..files import json_number, read_json, write_atomically
 from ..tree import as_float
 from ..value import Value
 
@@ -68,7 +67,7 @@ class Module:
         The format is ``{"format": "autograd_lite.parameters", "version": 1, "parameters": {name: number}}``, with "nan",
         "inf" and "-inf" as strings.
         """
-        parameters = {n: p.data if math.isfinite(p.data) else str(p.data) for n, p in self.named_parameters()}
+        parameters = {n: json_number(p.data) for n, p in self.named_parameters()}
         text = json.dumps({"format": FORMAT, "version": VERSION, "parameters": parameters}, indent=1, allow_nan=False)
         write_atomically(path, text + "\n")
 

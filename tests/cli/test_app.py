@@ -107,13 +107,25 @@ def test_a_reader_that_stops_early_sees_no_error():
     assert "error" not in done.stderr
 
 
-def test_the_shell_completes_commands_and_functions():
+def test_an_interruption_while_packages_are_imported_is_no_traceback(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "application", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+
+
+def test_the_shell_completes_commands_functions_and_choices():
     def completed(words, place):
         found = piped(_AUTOGRAD_LITE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(place))
         return found.stdout.split()
 
     assert set(COMMANDS) <= set(completed("autograd-lite ", 1))
     assert completed("autograd-lite ops ta", 2) == ["tan", "tanh"]
+    assert completed("autograd-lite fit cars.csv w*x --loss ", 5) == ["mse", "mae", "huber", "logistic"]
+    assert completed("autograd-lite fit cars.csv w*x --optimizer ada", 5) == ["adam", "adamw", "adagrad"]
     assert "complete" in piped(_AUTOGRAD_LITE_COMPLETE="source_bash").stdout
 
 

@@ -419,3 +419,14 @@ def test_the_table_is_not_written_over(option):
         2, "error: ./cars.csv is the table itself, which would be lost: give another file to write to\n",
     )  # fmt: skip
     assert Path("cars.csv").read_bytes() == before
+
+
+def test_a_run_that_ends_above_where_it_began_is_told_a_rate(folder):
+    (folder / "line.csv").write_text("x,y\n1,2\n2,4\n3,6\n")
+    given = ("line.csv", "w*x", "--target", "y", "--loss", "mae")
+    for loss, more in ((8, ("--steps", 11)), (10, ("--steps", 10, "--batch-size", 2))):
+        done = run(*given, *more, "--lr", 3)
+        assert done.exit_code == 0
+        told = f"note: the loss ends at {loss} and was 4 at the first iteration: --lr (\\S+) goes downhill\n"
+        rate = re.fullmatch(told, done.stderr)[1]
+        assert run(*given, *more, "--lr", rate).stderr == ""

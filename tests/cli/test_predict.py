@@ -80,7 +80,7 @@ def test_logistic_scores_leave_missing_targets_out(folder):
 def test_standard_input_and_missing_cells():
     done = run("weights.json", "-", "--drop-missing", given="pounds\n3.5\n?\n4\n")
     assert done.stdout == "pounds,prediction\n3.5,18.5\n4,16.5\n"
-    assert done.stderr == "1 rows with a missing cell are left out\n"
+    assert done.stderr == "1 row with a missing cell is left out\n"
 
 
 def test_logistic_predictions_are_probabilities(folder):

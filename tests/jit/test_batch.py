@@ -709,3 +709,17 @@ def test_errstate_around_a_compiled_call_names_the_op():
     assert rows(np.array([1.0])).tolist() == [1.0]
     with errstate(divide="raise"), pytest.raises(ZeroDivisionError, match=r"^div\(1.0, 0.0\) is inf: a pole"):
         rows(np.array([1.0, 0.0]))
+
+
+@LLVM
+def test_rows_of_no_number_and_rows_that_are_numbers_are_not_mistaken() -> None:
+    f = jit(lambda w, x: w * (7.0 if getattr(x, "shape", ()) == (0,) else x), batch=1, reduce="sum", backend="llvm")
+    for _ in range(2):
+        assert (f(2.0, np.zeros((5, 0))), f(2.0, np.arange(5.0))) == (70.0, 20.0)
+
+
+@LLVM
+def test_products_of_columns_with_each_other_are_added_up() -> None:
+    f = jit(lambda x, y: (x * x, x * y, y * y, y * x), batch=(0, 1), reduce="sum", backend="llvm")
+    x, y = np.arange(5.0), np.arange(5.0) + 1
+    assert f(x, y) == (30.0, 40.0, 55.0, 40.0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autograd_lite.jit.llvm_prepare import Term
 from autograd_lite.jit.llvm_sums import MOST_TOGETHER, Layout, sums, tiles
 
-factors = st.integers(0, 9)
+factors = st.integers(0, 3) | st.integers(0, 9)
 
 
 def loads(terms: Sequence[Term], groups: Sequence[Sequence[int]]) -> int:
@@ -55,6 +55,12 @@ def test_biases_and_weights_of_a_layer_are_added_up_together() -> None:
 
 def test_a_product_asked_for_twice_is_in_one_group_twice() -> None:
     assert tiles([Term(0, 1), Term(2, None), Term(1, 0), Term(3, 3)], 9) == [[0, 2, 1, 3]]
+
+
+def test_products_of_some_factors_with_each_other_are_each_in_one_group() -> None:
+    assert tiles([Term(0, 0), Term(0, 1), Term(1, 1)], 9) == [[0, 1, 2]]
+    terms = [Term(a, b) for a in range(12) for b in range(a + 1)]
+    assert sorted(k for group in tiles(terms, 24) for k in group) == list(range(78))
 
 
 def test_no_sums_are_no_groups() -> None:
