@@ -41,8 +41,8 @@ class Table(AbstractContextManager["Table"]):
     """Columns of doubles under their names; in memory while they are small, beyond that in temporary files.
 
     >>> table = Table(["x", "y"], [([1.0, 2.0], [5.0, 6.0]), ([3.0], [7.0])])
-    >>> table.rows, {name: column.tolist() for name, column in table.read(1, 3).items()}
-    (3, {'x': [2.0, 3.0], 'y': [6.0, 7.0]})
+    >>> table, {name: column.tolist() for name, column in table.read(1, 3).items()}
+    (<Table of 3 rows: x, y>, {'x': [2.0, 3.0], 'y': [6.0, 7.0]})
 
     Args:
         names: the columns, each name once.
@@ -130,6 +130,9 @@ class Table(AbstractContextManager["Table"]):
         """Let go of the numbers and of the temporary files."""
         self.rows, self._columns, self._files = 0, [array("d") for _ in self.names], []
         self._stack.close()
+
+    def __repr__(self) -> str:
+        return f"<Table of {self.rows} rows: {', '.join(self.names)}>"
 
     def __exit__(self, *_: object) -> None:
         self.close()

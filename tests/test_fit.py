@@ -692,6 +692,13 @@ def test_scipy_minimises_it(method):
     assert [params["a"], *params["rest"]] == pytest.approx([1.0, 1.0], abs=1e-5)
 
 
+def test_scipy_objective_of_what_is_no_function_or_no_number():
+    with pytest.raises(InputTypeError, match=re.escape("f=3 is not callable: give a function of what x0 holds")):
+        scipy_objective(3, [1.0])
+    with pytest.raises(InputValueError, match=re.escape("x0={'a': []} holds no number: give at least one to move")):
+        scipy_objective(rosenbrock, {"a": []})
+
+
 def test_scipy_objective_without_numpy(monkeypatch):
     monkeypatch.setitem(sys.modules, "numpy", None)
     with pytest.raises(MissingPackageError, match="scipy_objective needs NumPy, which comes with SciPy: pip install scipy"):

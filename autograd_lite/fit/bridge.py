@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import MissingPackageError
+from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..functional import hessian, hvp, value_and_grad
 from ..tree import as_float, flatten, unflatten
 
@@ -18,8 +18,12 @@ class ScipyObjective:
             import numpy
         except ImportError as error:
             raise MissingPackageError("scipy_objective needs NumPy, which comes with SciPy: pip install scipy") from error
+        if not callable(f):
+            raise InputTypeError(f"f={f!r} is not callable: give a function of what x0 holds")
         self._np = numpy
         leaves, self._spec = flatten(x0, "x0")
+        if not leaves:
+            raise InputValueError(f"x0={x0!r} holds no number: give at least one to move")
         self.x0 = numpy.array([as_float(leaf, "x0") for leaf in leaves])
         self._f = f
 
