@@ -4,14 +4,22 @@ Imports nothing.  A message says what was given (``name=value``), the rule it br
 """
 
 
+def printable(text: str) -> str:
+    """A text that a terminal may be given: what cannot be seen is written as an escape.
+
+    >>> printable("no\\x1b[1m.csv")
+    'no\\\\x1b[1m.csv'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 class _Printable:
-    """Messages quote names that users gave, and reach terminals: what cannot be seen is written as an escape."""
+    """Messages quote names that users gave, and reach terminals."""
 
     def __str__(self) -> str:
-        text = super().__str__()
-        if text.isprintable():
-            return text
-        return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+        return printable(super().__str__())
 
 
 class AutogradError(_Printable, Exception):

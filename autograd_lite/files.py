@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +18,9 @@ __all__ = ["check_writable", "json_number", "read_json", "write_atomically"]
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Write to a temporary file beside `path`, flush it to the disk and rename it into place.
 
-    Whatever interrupts it, `path` holds its old content or all of the new one.  Raises OSError as `open` does, with the name
-    that was given.  A device or pipe is written to as it is.
+    Whatever interrupts it, `path` holds its old content or all of the new one.  A file that was there keeps its permissions,
+    a link goes on pointing to it; a device or pipe is written to as it is.  Raises OSError as `open` does, with the name that
+    was given.
     """
     path = os.fspath(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
@@ -31,8 +33,9 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        real = os.path.realpath(path)
+        os.chmod(temporary, stat.S_IMODE(os.stat(real).st_mode) if os.path.exists(real) else 0o666 & ~_umask())
+        os.replace(temporary, real)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -51,16 +54,16 @@ def _is_special(path: str) -> bool:
 
 @contextmanager
 def _temporary(path: str) -> Iterator[tuple[int, str]]:
-    """A temporary file beside `path`, which an error takes away; an OSError gets the name `path`, as that was given."""
+    """A temporary file beside what `path` stands for, which an error takes away; an OSError gets the name that was given."""
     import tempfile
 
-    folder, name = os.path.split(path)
+    folder, name = os.path.split(os.path.realpath(path))
     temporary = None
     try:
         wrong = errno.EISDIR if os.path.isdir(path) else 0 if path else errno.ENOENT
         if wrong:
             raise OSError(wrong, os.strerror(wrong))
-        handle, temporary = tempfile.mkstemp(dir=folder or ".", prefix=f".{name}.")
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
         yield handle, temporary
     except BaseException as error:
         if temporary is not None and os.path.exists(temporary):

@@ -99,7 +99,7 @@ class _Inputs:
                 f"{self.f_name} returned the plain number {out!r}, which does not depend on its arguments: the gradient is "
                 f"0. Was a result computed through .data or builtins that drop the graph?",
                 GradientWarning,
-                stacklevel=4,
+                stacklevel=watch.outside(),
             )
             return as_float(out)
         try:

@@ -106,9 +106,8 @@ class Table(AbstractContextManager["Table"]):
         Raises InputValueError unless both have a row.
         """
         if not 0 < fraction < 1 or not 0 < (count := round(fraction * self.rows)) < self.rows:
-            raise InputValueError(
-                f"holdout={fraction!r} of {self.rows} rows must leave at least one row on each side: give a part such as 0.2"
-            )
+            rule = f"holdout={fraction!r} of {self.rows} rows must leave at least one row on each side"
+            raise InputValueError(f"{rule}: give a part such as {0.2 if self.rows > 2 else 0.5}")
         kept, held = (
             Table(self.names, self._chosen(random.Random(seed), count, held), memory=memory) for held in (False, True)
         )
@@ -298,6 +297,8 @@ def numpy() -> Any:
 def _csv(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: int) -> Table:
     # what is not UTF-8 matters only in a cell that is needed: in the others it passes through
     with ExitStack() as stack:
+        if path == "-" and sys.stdin is None:
+            raise InputValueError("standard input is closed: give a file, or write to it through a pipe")
         binary = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
         file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
         stack.callback(file.detach)

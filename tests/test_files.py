@@ -33,6 +33,21 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path):
     assert stat.S_ISFIFO(os.stat(pipe).st_mode)
 
 
+@pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="needs links and permissions as of Unix")
+def test_a_link_stays_and_permissions_stay(tmp_path):
+    (tmp_path / "there").mkdir()
+    real, link = tmp_path / "there" / "real.json", tmp_path / "link.json"
+    link.symlink_to(real)
+    write_atomically(link, "first")
+    real.chmod(0o600)
+    check_writable(link)
+    write_atomically(link, "second")
+    assert link.is_symlink()
+    assert real.read_text() == "second"
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["link.json", "real.json", "there"]
+
+
 def test_json_says_what_it_is_instead(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"format": "other"}', encoding="utf-8")

@@ -12,7 +12,6 @@ import sys
 import threading
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,7 +188,7 @@ def test_a_loss_that_cannot_be_compiled_over_rows_is_run_row_by_row(loss, why):
     wanted = minimize(choosing, ZERO, (x[:, 0], y), **run)
     with pytest.warns(JitWarning, match=f"runs the loss row by row, which takes many times as long: {why}") as caught:
         found = minimize(loss, ZERO, (x[:, 0], y), **run)
-    assert [Path(one.filename).name for one in caught] == ["test_fit.py"]
+    assert [one.filename for one in caught] == [__file__]
     assert [found.params[n] for n in "wb"] == pytest.approx([wanted.params[n] for n in "wb"], rel=1e-12)
 
 
@@ -520,8 +519,35 @@ def test_a_checkpoint_cut_short_is_refused(tmp_path):
     content = json.loads(path.read_text())
     del content["state"]["leaves"]
     path.write_text(json.dumps(content))
-    with pytest.raises(InputValueError, match="is incomplete: remove the file to begin again"):
+    with pytest.raises(InputValueError, match=re.escape("is damaged (a part is missing): remove the file to begin again")):
         minimize(line, ZERO, CARS, optimizer=sgd, steps=10, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "why"),
+    [
+        ("leaves", [1.0], "1 weights for 2"),
+        ("leaves", None, "a part is missing"),
+        ("leaves", [[1.0], [2.0]], "a loss or a weight is no number"),
+        ("leaves", [math.inf, 1.0], "a loss or a weight is no number"),
+        ("leaves", ["a", "b"], "a loss or a weight is no number"),
+        ("losses", 3, "a part is missing"),
+        ("losses", "abc", "a loss or a weight is no number"),
+        ("previous", "q", "a loss or a weight is no number"),
+        ("optimizer", 3, ""),
+        ("optimizer", {}, ""),
+        ("optimizer", {"state": 3}, ""),
+        ("optimizer", {"state": {"w": 3}}, ""),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused(part, content, why, tmp_path):
+    path = tmp_path / "run.json"
+    minimize(line, ZERO, CARS, optimizer=Adam, steps=3, checkpoint=path)
+    saved = json.loads(path.read_text())
+    saved["state"][part] = content
+    path.write_text(json.dumps(saved))
+    with pytest.raises(InputValueError, match=re.escape(f"is damaged ({why}") + ".*: remove the file to begin again"):
+        minimize(line, ZERO, CARS, optimizer=Adam, steps=10, checkpoint=path)
 
 
 KILLED = """

@@ -176,6 +176,9 @@ def test_a_record_that_goes_on_beyond_a_block_of_lines(reader, tmp_path, monkeyp
 
 
 def test_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputValueError, match="standard input is closed: give a file, or write to it through a pipe"):
+        read_table("-")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x,y\n1,2\n")))
     assert content(read_table("-")) == {"x": [1], "y": [2]}
     assert not sys.stdin.closed

@@ -22,7 +22,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from .. import watch
-from ..errors import AutogradError, InputValueError
+from ..errors import AutogradError, InputValueError, printable
 from ..expression import Expression, parse
 from ..files import json_number
 from ..ops.vocabulary import VOCABULARY
@@ -60,7 +60,7 @@ def errors_as_messages() -> Iterator[None]:
             raise
         except OSError as error:
             name = "" if error.filename is None else f"{error.filename or repr('')}: "
-            typer.echo(f"error: {name}{error.strerror or error}", err=True)
+            typer.echo(printable(f"error: {name}{error.strerror or error}"), err=True)
             raise typer.Exit(2) from None
 
 
@@ -190,6 +190,11 @@ def evaluated(formula: Expression, values: Mapping[str, float], ieee: bool) -> t
 
 
 # -- what is printed --------------------------------------------------------------------------------------------------
+
+
+def say_saved(path: str) -> None:
+    """Tell where something was written."""
+    typer.echo(printable(f"saved {path}"))
 
 
 def say_dropped(rows: int) -> None:

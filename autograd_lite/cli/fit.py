@@ -23,7 +23,7 @@ from ..fit.bar import Bar
 from ..fit.model import LOSSES, Model
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
-from .common import read_formula, read_pairs, say_dropped, shown
+from .common import read_formula, read_pairs, say_dropped, say_saved, shown
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad}
 TRIAL = 50  # steps that show whether a learning rate goes downhill
@@ -132,10 +132,10 @@ def fit(
             typer.echo(f"note: {note}", err=True)
     if save is not None:
         model.save(save)
-        typer.echo(f"saved {save}")
+        say_saved(save)
     if plot is not None:
         plot_history(found, path=plot)
-        typer.echo(f"saved {plot}")
+        say_saved(plot)
     if found.reason == "interrupted":
         raise typer.Exit(130)
 
@@ -195,7 +195,11 @@ def _doubts(model: Model, header: Sequence[str], start: Mapping[str, float]) -> 
             found = True
             yield f"{name} is a weight, since no column is called so; did you mean {columns[near[0]]}?"
     if not (found or model.columns):
-        yield f"{model.formula.text} names no column, so that it is the same in every row"
+        named = ", ".join(repr(n) for n in header[:20] if n != model.target) or "none but the target"
+        yield (
+            f"{model.formula.text} names no column, so that it is the same in every row; the columns are {named}"
+            f"{' and more' * (len(header) > 20)}, and one whose name is not letters, digits and _ must be renamed first"
+        )
 
 
 def _diverged(

@@ -24,6 +24,7 @@ from .common import (
     evaluated,
     print_table,
     read_formula,
+    say_saved,
     shown,
     values_for,
     width,
@@ -86,7 +87,8 @@ def grad(
     if explain:
         typer.echo(f"\n{root.explain(format='latex' if latex else 'text')}")
     if draw is not None:
-        typer.echo(f"\nsaved {draw}")
+        typer.echo()
+        say_saved(draw)
 
 
 class Found(NamedTuple):

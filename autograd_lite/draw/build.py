@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .. import graph, notation
+from .. import graph, notation, watch
 from ..errors import GraphTooLargeWarning, InputValueError
 from ..steps import Step, adjoints_of, steps_of
 from . import cut, escape
@@ -142,7 +142,7 @@ class _Builder:
                 f"the graph has {len(operands)} nodes to draw and {len(shown.nodes)} are drawn: give max_nodes or max_depth "
                 f"a larger number or None for more of it, or only_paths_to for the part that matters",
                 GraphTooLargeWarning,
-                stacklevel=5,
+                stacklevel=watch.outside(),
             )
         picture = Picture(hidden=len(operands) - len(shown.nodes), name=self.names[self.root])
         index: dict[Node, int] = {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from .. import watch
 from ..errors import InputTypeError, InputValueError, MissingProgramError
 from ..files import write_atomically
 from . import dot, layout, svg
@@ -189,7 +190,7 @@ def _placed(picture: Picture, engine: str, rankdir: str, timeout: float) -> tupl
             warnings.warn(
                 f"{error}: the built-in layout was used; give engine='builtin' for it from the start",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=watch.outside(),
             )
     return "builtin", layout.place(cards, edges, rankdir)
 

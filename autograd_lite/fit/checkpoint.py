@@ -6,6 +6,7 @@ JSON's numbers are the shortest that read back as the same double, so nothing is
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -48,6 +49,15 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None
                 f"{name}={ours[name]!r}: go on as it was begun, or remove the file to begin again"
             )
     try:
-        return State(**content["state"])
+        state = State(**content["state"])
+        numbers = [*state.losses, *state.leaves, *([] if state.previous is None else [state.previous])]
     except (KeyError, TypeError):
-        raise InputValueError(f"checkpoint={os.fspath(path)!r} is incomplete: remove the file to begin again") from None
+        raise damaged(path, "a part is missing") from None
+    if not all(isinstance(x, float) and math.isfinite(x) for x in numbers):
+        raise damaged(path, "a loss or a weight is no number")
+    return state
+
+
+def damaged(path: str | os.PathLike[str], why: object) -> InputValueError:
+    """The error for a file that somebody or something has changed."""
+    return InputValueError(f"checkpoint={os.fspath(path)!r} is damaged ({why}): remove the file to begin again")

@@ -96,7 +96,8 @@ def minimize(
         progress: draw a line that says how far it is, on standard error if that is a terminal.
         seed: decides the order of the rows in mini-batches.
         checkpoint: a file for the state of the run.  If it is there the run goes on from it, to the same bits as if it had
-            never ended; other settings, weights, data or another loss are an error.
+            never ended; other weights, data, settings of the optimizer, batches or another loss are an error, another `tol`
+            is not.
         every: steps between two writings of the checkpoint; by default a hundredth of `steps`.
         about: what else must be the same for the checkpoint to be gone on from, under names: text and numbers that tell one
             loss from another, ``{"formula": "w*x + b"}``.
@@ -290,6 +291,12 @@ class _Run:
         if done:
             self._same_loss(path, state.losses[0], pause)
         self.losses, self.previous = state.losses, state.previous
+        try:
+            self._take(state)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise checkpoints.damaged(path, error) from error
+
+    def _take(self, state: checkpoints.State) -> None:
         saved = state.optimizer
         if self._np is not None:
             listed = {
@@ -297,9 +304,10 @@ class _Run:
             }
             saved = {**saved, "state": listed}
         self.optimizer.load_state_dict(saved)
-        for weight, data in zip(
-            self.weights, state.leaves if self._np is None else [self._np.array(state.leaves)], strict=True
-        ):
+        if len(state.leaves) != len(self.leaves()):
+            raise InputValueError(f"{len(state.leaves)} weights for {len(self.leaves())}")
+        leaves = state.leaves if self._np is None else [self._np.array(state.leaves)]
+        for weight, data in zip(self.weights, leaves, strict=True):
             weight.data = data
 
     def _same_loss(self, path: Any, first: float, pause: Callable[[], None]) -> None:

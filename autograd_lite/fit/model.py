@@ -184,7 +184,7 @@ class Model:
             weights = {n: as_float(float(x) if x in ("nan", "inf", "-inf") else x, n) for n, x in content["weights"].items()}
             names = [*map(str, content["columns"]), content["target"]]
             model = cls(content["formula"], content["target"], names, content["loss"], weights)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise InputValueError(f"{os.fspath(path)} is damaged ({error}): give {what}") from None
         if set(weights) != set(model.weights):
             raise InputValueError(f"{os.fspath(path)} is damaged (its weights are not those of its formula): give {what}")

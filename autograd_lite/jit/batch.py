@@ -179,7 +179,7 @@ class Compiled:
                 if name == tried[-1]:
                     raise
                 if not isinstance(error, ImportError):
-                    warnings.warn(f"{error}; it runs by the next backend instead", JitWarning, stacklevel=2)
+                    warnings.warn(f"{error}; it runs by the next backend instead", JitWarning, stacklevel=watch.outside())
         raise AssertionError
 
     def _packing(self) -> Callable[[Any], Any]:

@@ -89,7 +89,8 @@ def doubles(what: str, arg: Any) -> Any:
         raise InputTypeError(f"{what} is a masked array: give a plain one, array.filled(nan), or leave the masked rows out")
     if array.dtype.kind not in "fiub":
         kind = f"an array of {array.dtype}" if array.ndim else an(arg)
-        raise InputTypeError(f"{what} is {kind}: give numbers, an array whose first axis is the rows")
+        cast = ", as array.astype(float) makes them" if array.dtype == object and array.ndim else ""
+        raise InputTypeError(f"{what} is {kind}: give numbers{cast}, an array whose first axis is the rows")
     if array.ndim == 0:
         raise InputTypeError(f"{what}={arg!r} is one number: give an array of n rows, or leave the argument out of batch")
     if array.dtype.itemsize > 8 and array.dtype.kind == "f":

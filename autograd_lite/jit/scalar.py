@@ -7,7 +7,6 @@ run, and is traced first if no call has gone there yet.  Imports `trace`, `simpl
 
 from __future__ import annotations
 
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable
@@ -59,7 +58,7 @@ class Path:
                 if backend == "llvm":
                     raise
                 if not isinstance(error, ImportError):
-                    warnings.warn(f"{error}; it runs as Python source instead", JitWarning, stacklevel=2)
+                    warnings.warn(f"{error}; it runs as Python source instead", JitWarning, stacklevel=watch.outside())
         run = self.source_of(
             [f"{', '.join(f'v{i}' for i in range(self.program.inputs))}, = inputs"] * bool(self.program.inputs)
         )
@@ -219,7 +218,7 @@ class Scalar:
                     f"jit of {self.name} has traced {MOST_PATHS} paths, the last for the branch at {line}; calls that take "
                     f"other ways run as plain Python from now on: compute with where(gt(a, b), ...), maximum or clamp there",
                     JitWarning,
-                    stacklevel=outside(),
+                    stacklevel=watch.outside(),
                 )
                 return None
             new = self._traced(structure.spec, floats)
@@ -229,7 +228,7 @@ class Scalar:
                     f"jit of {self.name}: the branch at {line} came out differently when the function was run again on the "
                     f"same numbers, so it depends on more than its arguments; it runs as plain Python from now on",
                     JitWarning,
-                    stacklevel=outside(),
+                    stacklevel=watch.outside(),
                 )
                 return None
             path.turns[guard] = new
@@ -268,15 +267,6 @@ def _turns_off(old: Program, guard: int, new: Program) -> bool:
     ways = [[(g.mark, g.expected) for g in program.guards[: guard + 1]] for program in (old, new)]
     mark, expected = ways[0].pop()
     return ways[1] == [*ways[0], (mark, not expected)]
-
-
-def outside() -> int:
-    """How far up the caller of the library is, as a warning wants to know it from the function that asks."""
-    frame: Any = sys._getframe(1)
-    level = 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "autograd_lite").partition(".")[0] == "autograd_lite":
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def on_values(x: Any) -> Any:

@@ -186,6 +186,6 @@ def function(program: Program) -> tuple[Any, str]:
 
 def define(text: str, name: str, names: dict[str, Any]) -> Any:
     """The function that a source text of ours defines."""
-    scope = dict(names)
+    scope = {"__name__": __name__, **names}  # a warning from there is not the caller's
     exec(compile(text, "<autograd_lite.jit>", "exec"), scope)
     return scope[name]

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from .. import watch
 from ..errors import GradientWarning, InputValueError, NotALeafError
 from .parameters import items, nonzero, numeric, parameters, require_finite
 from .settings import Configured, same_names, valid
@@ -98,7 +99,7 @@ class Optimizer(Configured):
         if fresh := [name for name in names if name not in self._warned]:
             listed = ", ".join(fresh[:10]) + (f" and {len(fresh) - 10} more" if len(fresh) > 10 else "")
             message = f"{listed}: no gradient has arrived, so step() leaves the value as it is; {repair}"
-            warnings.warn(message, GradientWarning, stacklevel=3)
+            warnings.warn(message, GradientWarning, stacklevel=watch.outside())
             self._warned.update(fresh)
 
     def step(self, grads: Any = None) -> None:

@@ -223,3 +223,13 @@ def test_a_command_of_another_module_joins_with_one_line():
     refused = CliRunner().invoke(app, ["double", "--", "-1"])
     assert (refused.exit_code, refused.output) == (2, "error: x=-1.0 must not be negative\n")
     assert cli.__all__ == ["application", "main"]
+
+
+def test_names_of_files_reach_the_terminal_escaped(tmp_path):
+    evil = str(tmp_path / "\x1b]0;title\x07.svg")
+    assert piped("fit", f"{evil}.csv", "w*x", "--target", "y").stderr.endswith(
+        "\\x1b]0;title\\x07.svg.csv: No such file or directory\n"
+    )
+    done = piped("grad", "x**2", "x=1", "--draw", evil)
+    assert done.stdout.endswith("\\x1b]0;title\\x07.svg\n")
+    assert os.path.exists(evil)

@@ -353,11 +353,12 @@ def test_weights_are_printed_and_saved_before_the_plot_is_drawn(folder, monkeypa
     assert (folder / "w.json").exists()
 
 
+COLUMNS = "the columns are 'pounds', and one whose name is not letters, digits and _ must be renamed first"
 NOTES = [
     ("w*Pounds + b", "Pounds is a weight, since no column is called so; did you mean pounds?"),
     ("w*pound + b*pounds", "pound is a weight, since no column is called so; did you mean pounds?"),
-    ("bias", "bias names no column, so that it is the same in every row"),
-    ("Mpg", "Mpg names no column, so that it is the same in every row"),  # the target is no repair
+    ("bias", "bias names no column, so that it is the same in every row; " + COLUMNS),
+    ("Mpg", "Mpg names no column, so that it is the same in every row; " + COLUMNS),  # the target is no repair
 ]
 
 

@@ -569,8 +569,9 @@ def test_a_users_op_is_reported_by_the_others(backend):
 
 def test_a_users_op_falls_back_with_a_warning():
     fast = jit(softsign, batch=0)
-    with pytest.warns(JitWarning, match="softsign"):
+    with pytest.warns(JitWarning, match="softsign") as caught:
         got = fast(X3[:, 0])
+    assert caught[0].filename == __file__
     assert np.allclose(got, X3[:, 0] / (1.0 + np.abs(X3[:, 0])))
 
 
