@@ -51,6 +51,7 @@ def ops(
     elif name is None:
         head = ("name", "formula", "derivative", "domain", "kinks: used there")
         print_table(head, [_cells(d) for d in described])
+        typer.echo("\n" + "\n".join(f"{name} = {number!r}" for name, number in VOCABULARY.constants.items()))
     else:
         _print_one(described[0])
 

@@ -75,6 +75,7 @@ def jit(
             `hessian` or `jvp`.  Python branches and loops on its numbers are followed: each way through is compiled when a
             call first takes it.  Values it reads from its surroundings count with the number they have at each call;
             other numbers from there, and Values it makes itself, are kept as they were when a way was first taken.
+            Each number of an argument is traced; a count or an index that steers Python is given before, as in partial(f, n=3).
             Without it, jit(batch=0) is a decorator.
         batch: the positional argument, or arguments, whose leaves are NumPy arrays of n rows; f is written for one row,
             and the results become arrays of n rows.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .. import graph, ops, watch
-from ..errors import BranchError, InputTypeError, TraceError
+from ..errors import AutogradError, BranchError, InputTypeError, TraceError
 from ..ops import Op
 from ..tree import Spec, as_float, called, flatten, size, unflatten
 from ..value import Value
@@ -25,6 +25,10 @@ REASONS = {
 FROZEN = (
     "keep the number of this one call for ever: "
     "compute with the Value itself, and use autograd_lite.sin(v) in place of math.sin(v)"
+)
+STEERING = (
+    "Under jit each number of each argument is a Value.  A count, an index or another number that steers Python "
+    "is given beforehand: jit(functools.partial(f, n=3))."
 )
 
 
@@ -184,7 +188,12 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
     record = Trace(batch)
     with watch.tracing(record):
         args, kwargs = build(record)
-        out = f(*args, **kwargs)
+        try:
+            out = f(*args, **kwargs)
+        except TypeError as error:
+            if "Value" in str(error) and not isinstance(error, AutogradError):
+                error.add_note(STEERING)
+            raise
         if out is None:
             raise InputTypeError(f"jit of {called(f)}, which returned None: does it end in a return statement?")
         outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")

@@ -778,3 +778,17 @@ def test_namespaces_are_no_container():
         InputTypeError, match=r"^argument 0 of <lambda>=namespace\(k=1.0\) is a SimpleNamespace: expected numbers"
     ):
         jit(lambda s: s.k)(SimpleNamespace(k=1.0))
+
+
+@pytest.mark.parametrize("f", [lambda x, n: sum(x for _ in range(n)), lambda x, n: [x, 2 * x][n]])
+def test_a_number_that_steers_python_is_told_how_it_is_given(f):
+    with pytest.raises(TypeError) as caught:
+        jit(grad(f))(2.0, 1)
+    assert caught.value.__notes__ == [
+        "Under jit each number of each argument is a Value.  A count, an index or another number that steers Python is given "
+        "beforehand: jit(functools.partial(f, n=3))."
+    ]
+    assert jit(grad(functools.partial(f, n=1)))(2.0) == grad(f)(2.0, 1)
+    with pytest.raises(TypeError) as caught:
+        jit(lambda x: x + "a" + len(3))(1.0)
+    assert not hasattr(caught.value, "__notes__")
