@@ -25,7 +25,8 @@ INTRINSICS = ("abs", "sqrt", "floor", "ceil", "trunc", "rint", "copysign")
 LIBRARY = tuple(name for name in FUNCTIONS + PAIRS if name not in (*INTRINSICS, *INSTRUCTIONS, "neg"))
 PREDICATES = dict(zip(COMPARISONS, ("olt", "ole", "ogt", "oge", "oeq", "une"), strict=True))
 CALL = 20  # instructions around a call of the vector library, which keeps no register
-FASTMATH = "reassoc contract arcp nsz afn "
+# without "reassoc": LLVM 22 merges sums that share a product wrongly where it may reassociate and contract at once
+FASTMATH = "contract arcp nsz afn "
 
 
 class Callback(NamedTuple):
@@ -47,7 +48,7 @@ class Emitter:
     Args:
         width: how many rows a value holds; 1 is a plain double.
         exact: whether results must have the bits of the rows' own functions.
-        fastmath: allow LLVM to reorder and to fuse.
+        fastmath: allow LLVM to fuse, and to leave out what only matters to signs of zero.
         vector: the functions of `LIBRARY` that the vector library has in this width.
     """
 

@@ -145,7 +145,7 @@ def batch(
         row: from the shared inputs, the outputs of `uniform` and one number of each column to the outputs of a row.
         columns: how many columns there are.
         reduce: add the rows up, rather than keep them.
-        fastmath: allow LLVM to reorder and to fuse.
+        fastmath: allow LLVM to fuse, and to leave out what only matters to signs of zero.
         finish: whether the sums become means, and what of `extra` is added to them, or n times.
         part: how many steps go into one function.
         machine: what to compile for; this machine unless given.

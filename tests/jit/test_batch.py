@@ -724,3 +724,21 @@ def test_products_of_columns_with_each_other_are_added_up() -> None:
     f = jit(lambda x, y: (x * x, x * y, y * y, y * x), batch=(0, 1), reduce="sum", backend="llvm")
     x, y = np.arange(5.0), np.arange(5.0) + 1
     assert f(x, y) == (30.0, 40.0, 55.0, 40.0)
+
+
+@LLVM
+@pytest.mark.parametrize(("numbers", "weights"), [(1, 2), (1, 4), (2, 4), (3, 5), (3, 6), (4, 7)])
+def test_sums_of_products_that_share_factors_stay_close_with_fastmath(numbers: int, weights: int) -> None:
+    def f(w, x):
+        pairs = itertools.combinations_with_replacement(range(weights), 2)
+        return sum(w[k] * w[j] * x[k % numbers] * x[j % numbers] for k, j in pairs)
+
+    draw = np.random.default_rng(weights)
+    w, x = draw.normal(size=weights), draw.normal(size=(20, numbers))
+    wanted, wanted_slopes = jit(value_and_grad(f), batch=1)(w, x)
+    value, slopes = jit(value_and_grad(f), batch=1, backend="llvm", fastmath=True)(w, x)
+    assert np.allclose(value, wanted, rtol=1e-12, atol=1e-13)
+    assert np.allclose(slopes, wanted_slopes, rtol=1e-12, atol=1e-13)
+    found = [jit(value_and_grad(f), backend="llvm", fastmath=True)(list(w), list(row)) for row in x]
+    assert np.allclose([value for value, _ in found], wanted, rtol=1e-12, atol=1e-13)
+    assert np.allclose([slopes for _, slopes in found], wanted_slopes, rtol=1e-12, atol=1e-13)
