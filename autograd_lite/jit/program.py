@@ -168,10 +168,10 @@ class Program:
         """
         with open(path, encoding="utf-8") as file:
             try:
-                content = json.load(file)
-            except (ValueError, RecursionError):
-                content = None
-        return cls.from_list(content)
+                return cls.from_list(json.load(file))
+            except (ValueError, RecursionError) as error:
+                wrong = InputValueError(f"{os.fspath(path)} holds no program: give a file that Program.save wrote")
+                raise wrong from error
 
 
 def written(ref: Ref) -> str:
