@@ -351,7 +351,8 @@ def _parquet(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: i
         import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
         import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError as error:
-        raise MissingPackageError(f"reading {path} needs pyarrow, which is not installed: pip install pyarrow") from error
+        repair = "pip install 'autograd-lite[parquet]'"
+        raise MissingPackageError(f"reading {path} needs pyarrow, which is not installed: {repair}") from error
     dropped = [0]
     with open(path, "rb") as binary:
         try:

@@ -275,7 +275,7 @@ def test_what_is_not_parquet(tmp_path):
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingPackageError, match=r"needs pyarrow, which is not installed: pip install pyarrow"):
+    with pytest.raises(MissingPackageError, match="needs pyarrow, which is not installed: pip install 'autograd-lite"):
         read_table(tmp_path / "cars.PARQUET")
 
 
