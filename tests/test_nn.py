@@ -268,6 +268,20 @@ def test_cross_entropy_averages_over_rows():
         assert nn.cross_entropy(logits, targets) == pytest.approx(sum(each) / 2, rel=1e-15)
 
 
+def test_cross_entropy_with_labels_is_compiled_over_rows():
+    def loss(w, x, label):
+        return nn.cross_entropy([w[0] * x, w[1] * x, w[2]], label)
+
+    w, x, labels = [0.3, -0.7, 0.2], np.linspace(-2.0, 2.0, 60), np.arange(60) % 3
+    each = [value_and_grad(loss)(w, float(a), int(k)) for a, k in zip(x, labels, strict=True)]
+    value, slopes = al.jit(value_and_grad(loss), batch=(1, 2))(w, x, labels)
+    assert value == pytest.approx([v for v, _ in each], rel=1e-14)
+    assert np.transpose(slopes) == pytest.approx(np.array([g for _, g in each]), rel=1e-13, abs=1e-15)
+    assert al.jit(value_and_grad(loss))(w, 0.5, 2) == value_and_grad(loss)(w, 0.5, 2)
+    assert math.isnan(al.jit(loss)(w, 0.5, 7))
+    assert math.isnan(al.jit(loss)(w, 0.5, 0.5))
+
+
 @pytest.mark.parametrize("f", [nn.mse, nn.mae, nn.huber, nn.hinge, nn.binary_cross_entropy_with_logits])
 def test_losses_take_scalars_arrays_and_values(f):
     expected = f([0.3], [1.0])

@@ -80,7 +80,7 @@ def tiles(terms: Sequence[Term], room: int) -> list[list[int]]:
     a factor that is loaded serves for six of them, or for four.
 
     >>> tiles([Term(a, b) for a in (0, 1, 2) for b in (3, 4)], 4)
-    [[0, 1, 2, 3], [4, 5]]
+    [[0, 1], [2, 3, 4, 5]]
     """
     sums: dict[tuple[int | None, int | None], list[int]] = {}
     partners: dict[int | None, dict[int | None, None]] = {}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-from ..errors import InputValueError, MissingPackageError
+from ..errors import BranchError, InputValueError, MissingPackageError
 from ..ops import Op
 from .lowering import COMPARISONS, FUNCTIONS, LOWERINGS, PAIRS, lower
 from .program import Program
@@ -151,11 +151,17 @@ def function(program: Program) -> Callable[..., list[Any]]:
     takes numbers below 2.2e-308 for 0.
 
     Args:
-        program: what to compute; its guards are not looked at.
+        program: what to compute, of a function that does not branch on its numbers.
 
-    Raises MissingPackageError without jax, LoweringError for a user's own op, InputValueError when called with another number
-    of inputs, or while JAX computes in float32, as it does unless told otherwise.
+    Raises MissingPackageError without jax, BranchError for a program that goes one way of several, LoweringError for a user's
+    own op, InputValueError when called with another number of inputs, or while JAX computes in float32, as it does unless told
+    otherwise.
     """
+    if program.guards:
+        raise BranchError(
+            f"the program holds for numbers that go one way at {program.guards[0].line}: write where(condition, a, b), "
+            f"maximum, minimum or clamp there, or take the program of a batch"
+        )
     k = Kernel()
     rows = [(lower(op), args) for op, args in program.instructions]
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from functools import reduce
 from typing import Any
 
 from .. import ops
 from ..errors import InputTypeError, InputValueError, StructureError
+from ..tree import is_node
 from ..value import Value
 
 
@@ -87,6 +90,8 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     Args:
         logits: one row of scores, one for each class; or a list of rows.
         targets: for each row the index of its class, or a list of probabilities.
+
+    An index that is no class is an InputValueError, and nan where it is a Value, as under jit.
     """
     if not hasattr(logits, "__iter__"):
         raise InputTypeError(f"logits={logits!r} must be a row of scores, one for each class, or a list of rows")
@@ -101,6 +106,9 @@ def _row_entropy(row: list[Any], target: Any) -> Any:
         return -ops.dot(list(target), ops.log_softmax(row))
     if not row:
         raise InputValueError("cross_entropy of a row of no scores: give one for each class")
+    if is_node(target):  # under jit: of each row another class, so that nothing may branch on it
+        scores = enumerate(ops.log_softmax(row))
+        return -reduce(lambda found, score: ops.where(ops.eq(target, score[0]), score[1], found), scores, math.nan)
     if target not in range(len(row)):
         raise InputValueError(f"target={target!r} must be the index of one of {len(row)} classes, 0 to {len(row) - 1}")
     return -ops.log_softmax(row, int(target))

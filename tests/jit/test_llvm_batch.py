@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import math
 import random
@@ -19,10 +20,11 @@ pytest.importorskip("numpy", reason="columns are NumPy arrays: install the extra
 import numpy as np
 
 from autograd_lite import Op, ops
-from autograd_lite.jit import to_llvm
+from autograd_lite.jit import llvm_native, to_llvm
 from autograd_lite.jit.llvm_native import Machine, host
+from autograd_lite.jit.llvm_sums import Layout
 from autograd_lite.jit.program import Guard, Instruction, Program
-from autograd_lite.jit.to_llvm import batch, scalar
+from autograd_lite.jit.to_llvm import Finish, batch, scalar
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
 assert _spec is not None
@@ -216,3 +218,110 @@ def test_no_columns_and_no_outputs() -> None:
     for reduce in (True, False):
         _, out = batch(NOTHING, made(1, outputs=()), 1, reduce)(np.empty(0), [np.ones(11)], 11)
         assert out.size == 0
+
+
+@pytest.mark.parametrize("reduce", [True, False])
+@pytest.mark.parametrize("rows", [1, 7, 8, 9, 41])
+def test_no_number_is_read_but_those_of_the_rows(rows: int, reduce: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle lanes repeat the last row: what is beyond may not be there, and costs a call if it is nan."""
+    met: list[float] = []
+
+    def recording(callback: Any) -> Any:
+        def enter(args: Any, out: Any) -> None:
+            met.extend(args[i] for i in range(callback.width))
+            for i in range(callback.width):
+                out[i] = args[i]
+
+        return ctypes.CFUNCTYPE(None, llvm_native._Pointer, llvm_native._Pointer)(enter)
+
+    monkeypatch.setattr(llvm_native, "_entry", recording)
+    kernel = batch(NOTHING, made(1, (ops.gamma, (0,)), outputs=[1]), 1, reduce=reduce)
+    memory = np.full(rows + 40, -1.0)
+    x = memory[20 : 20 + rows]
+    x[:] = range(1, rows + 1)
+    for column in (x, x[::-1]):
+        met.clear()
+        kernel(np.empty(0), [column], rows)
+        assert set(met) == {*range(1, rows + 1)}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("part", [1, 2_000])
+def test_no_result_depends_on_what_memory_held_and_none_lies_outside(machine: str, part: int) -> None:
+    rng = random.Random(1)
+    inputs, shared = 3, 2
+    uniform = made(shared, *[(ops.add, (i, i + 1)) for i in range(40)], *[(ops.add, (i, 41 - i)) for i in range(40)],
+                   outputs=[81, 60])  # fmt: skip
+    body = [(rng.choice([ops.add, ops.sub, ops.maximum]), (rng.randrange(7 + i), rng.randrange(7 + i))) for i in range(60)]
+    row = made(shared + 2 + inputs, *body, *[(ops.mul, (rng.randrange(67), rng.randrange(67))) for _ in range(50)],
+               outputs=[*range(67, 117), *range(40, 67), 2.5])  # fmt: skip
+    for reduce in (True, False):
+        kernel = batch(uniform, row, inputs, reduce=reduce, part=part, machine=MACHINES[machine])
+        for n in (1, 8, 9, 129, 300):
+            columns = [np.array([float(rng.randint(-3, 3)) for _ in range(n)]) for _ in range(inputs)]
+            found = []
+            for fill in (0.0, np.nan):
+                memory = np.full(kernel._size + 80, fill)
+                start = -memory.ctypes.data // 8 % 8
+                memory[:start] = memory[start + kernel._size :] = 7.0
+                kernel._pool.clear()
+                kernel._pool.append((memory, memory.ctypes.data + 8 * start))
+                found.append(kernel(np.array([1.0, 2.0]), columns, n)[1])
+                assert (memory[:start] == 7.0).all()
+                assert (memory[start + kernel._size :] == 7.0).all()
+            assert np.array_equal(*found, equal_nan=True)
+
+
+def test_memory_to_work_in_is_aligned_and_long_enough() -> None:
+    kernel = batch(NOTHING, made(1, (ops.mul, (0, 0)), outputs=[1]), 1, reduce=True)
+    for _ in range(20):
+        memory, start = kernel._taken()
+        assert start % 64 == 0
+        begin = ctypes.addressof(memory)
+        assert begin <= start
+        assert start + 8 * kernel._size <= begin + ctypes.sizeof(memory)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("outputs", [1, 7, 8, 19])
+@pytest.mark.parametrize("mean", [True, False])
+def test_sums_are_finished_by_any_number_of_threads(threads: int, outputs: int, mean: bool) -> None:
+    uniform = made(1, (ops.mul, (0, 0)), outputs=[1, *[float(i) for i in range(outputs)]])
+    row = made(2 + outputs + 1, (ops.mul, (2 + outputs, 0)), outputs=[3 + outputs] * outputs)
+    kernel = batch(uniform, row, 1, reduce=True, finish=Finish(mean, 1))
+    for n in (1, 8, 2048, 4096):
+        x = np.ones(n)
+        _, out = kernel(np.array([2.0]), [x], n, threads)
+        assert out.tolist() == [(2.0 + i) * (1 if mean else n) for i in range(outputs)]
+
+
+def test_the_quick_way_in_adds_up_a_whole_chunk_at_once() -> None:
+    rng = np.random.default_rng(2)
+    x, n = rng.normal(size=1024) * 10.0 ** rng.integers(-6, 6, size=1024), 1024
+    kernel = batch(NOTHING, made(1, (ops.mul, (0, 0)), outputs=[1]), 1, reduce=True)
+    table, out, extra = np.array([(x.ctypes.data, 8)], dtype=np.int64), np.empty(1), np.empty(1)
+    arguments = kernel.arguments(out.ctypes.data, table.ctypes.data, out.ctypes.data, extra.ctypes.data)
+    for n in (17, 100, 999, 1024):
+        arguments.rows = n
+        kernel.quick(arguments)
+        assert out.tolist() == kernel(np.empty(0), [x], n)[1].tolist()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_fastmath_loses_no_addend(machine: str) -> None:
+    """LLVM 22 gives 52 for the second where it may reassociate and contract at once."""
+    add = ops.add
+    chains = [(add, (8, 9)), (add, (10, 4)), (add, (11, 4)), (add, (12, 5)), (add, (13, 6)), (add, (14, 7)),
+              (add, (11, 5)), (add, (16, 6)), (add, (17, 7)), (add, (18, 7))]  # fmt: skip
+    program = made(8, (ops.mul, (2, 1)), (ops.mul, (3, 0)), *chains, outputs=[19, 15])
+    kernel = batch(NOTHING, program, 8, reduce=False, fastmath=True, machine=MACHINES[machine])
+    _, out = kernel(np.empty(0), [np.array([float(i)]) for i in range(2, 10)], 1)
+    assert out[:, 0].tolist() == [61.0, 58.0]
+
+
+def test_chunks_with_few_rows_are_added_up_at_once_and_longer_ones_as_the_first_cache_holds() -> None:
+    kernel = batch(NOTHING, made(40, outputs=range(40)), 40, reduce=True, machine=host("avx512"))
+    at = Layout(4, 40, 40, 40, 0, 0, 0)
+    assert at.together < at.most
+    assert f"icmp sle i64 %rows, {4 * at.most}" in kernel.source
+    assert f"select i1 %few, i64 {4 * at.most}, i64 {4 * at.together}" in kernel.source

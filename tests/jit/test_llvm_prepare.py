@@ -155,3 +155,15 @@ def test_values_wait_for_a_bounded_number_of_calls() -> None:
         1, *[(op, (0 if op is ops.neg else 1 + 2 * i,)) for i in range(1000) for op in (ops.neg, ops.exp)], outputs=[0]
     )
     assert set(runs(calls_together(program))) == {CALLS, 1000 % CALLS}
+
+
+def test_plan_tells_an_input_from_the_constant_of_its_number() -> None:
+    found = plan(made(2, (ops.mul, (0, 0.0)), (ops.mul, (1, -0.0)), outputs=[2, 3, 1.0, 1]))
+    assert found.program.outputs == (0, 0.0, 1, -0.0, 1.0)
+    assert [ref.__class__ for ref in found.program.outputs] == [int, float, int, float, float]
+    assert found.terms == (Term(0, 1), Term(2, 3), Term(4, None), Term(2, None))
+
+
+def test_what_follows_from_calls_comes_after_all_of_them() -> None:
+    program = made(10, *[row for i in range(10) for row in ((ops.exp, (i,)), (ops.neg, (10 + 2 * i,)))], outputs=[29])
+    assert (runs(program), runs(calls_together(program))) == ([1] * 10, [10])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite.jit.llvm_prepare import Term
-from autograd_lite.jit.llvm_sums import MOST_TOGETHER, Layout, sums, tiles
+from autograd_lite.jit.llvm_sums import MOST_TOGETHER, ROOM, Layout, sums, tiles
 
 factors = st.integers(0, 3) | st.integers(0, 9)
 
@@ -98,3 +98,19 @@ def test_the_parts_of_the_memory_do_not_overlap() -> None:
         assert at.totals == at.kept + 8 * factors * (at.most + 1) >= at.kept + 8 * factors * (at.together + 1)
         assert at.frames >= at.totals + 300
         assert at.size >= at.frames
+
+
+def test_the_memory_holds_the_frame_of_all_lanes_and_that_of_what_is_shared() -> None:
+    for width, frame, shared in ((8, 7, 3), (4, 7, 3), (8, 1, 500)):
+        at = Layout(width, 3, 300, 68, 1_400, frame, shared)
+        assert at.size >= at.frames + max(width * frame, shared)
+
+
+def test_sums_that_stay_in_registers_leave_room_for_factors() -> None:
+    assert all(room < registers for room, registers in ((ROOM[8], 32), (ROOM[4], 16)))
+
+
+def test_sums_are_fused_with_fastmath_only() -> None:
+    text, _ = sums([Term(0, 1), Term(0, None)], 2, 8, True, 100)
+    assert text.count("= fadd contract") == 2
+    assert "contract" not in sums([Term(0, 1), Term(0, None)], 2, 8, False, 100)[0]

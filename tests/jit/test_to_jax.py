@@ -18,7 +18,7 @@ import numpy as np
 
 from autograd_lite import Op, errors, ops
 from autograd_lite.jit.lowering import COMPARISONS, CONTROL, FUNCTIONS, LOWERINGS, PAIRS
-from autograd_lite.jit.program import Instruction, Program
+from autograd_lite.jit.program import Guard, Instruction, Program
 from autograd_lite.jit.to_jax import Kernel, function
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
@@ -171,6 +171,13 @@ def test_float32() -> None:
     assert str(caught.value) == (
         "jax_enable_x64=False makes JAX compute in float32: call jax.config.update('jax_enable_x64', True) first"
     )
+
+
+def test_a_program_that_goes_one_way_of_several_is_refused() -> None:
+    program = made(1, (ops.gt, (0, 0.0)), outputs=(0,))
+    guarded = Program(1, program.instructions, program.outputs, (Guard(1, True, "net.py:7"),))
+    with pytest.raises(errors.BranchError, match=r"numbers that go one way at net.py:7: write where\("):
+        function(guarded)
 
 
 def test_a_users_op_is_reported() -> None:
