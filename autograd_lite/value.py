@@ -59,7 +59,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
     return _described(method, op)
 
 
-def _binary(op: Op) -> Callable[[Value, Any], Any]:
+def _binary(op: Op) -> Callable[[Value, Any], Value]:
     """The method that applies a row to a Value and another Value or number, in this order."""
     forward = op.forward
 
@@ -88,7 +88,7 @@ def _binary(op: Op) -> Callable[[Value, Any], Any]:
     return _described(method, op)
 
 
-def _reflected(op: Op) -> Callable[[Value, Any], Any]:
+def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     """The method for a number on the left of the operator: ``2.0 - v``."""
     forward = op.forward
 
@@ -191,12 +191,15 @@ class Value:
 
     # -- what it is ---------------------------------------------------------------------------------------------------
 
-    def _get_data(self) -> float:
+    @property
+    def data(self) -> float:
+        """The number itself; it can be set on leaves only."""
         if watch.active:
             _looked_at(self, ".data")
         return self._data
 
-    def _set_data(self, number: Any) -> None:
+    @data.setter
+    def data(self, number: Any) -> None:
         if watch.active:
             _looked_at(self, ".data = ...")
         if self.op is not None:
@@ -205,8 +208,6 @@ class Value:
                 f"set the leaves it comes from, or take .detach() first"
             )
         self._data = number if number.__class__ is float else as_float(number)
-
-    data = property(_get_data, _set_data, doc="The number itself; it can be set on leaves only.")
 
     @property
     def args(self) -> tuple[Any, ...]:

@@ -736,7 +736,7 @@ def test_scipy_objective_without_numpy(monkeypatch):
 WRONG = [
     ({"params": {}}, InputValueError, "params={} holds no number: give at least one weight to move"),
     ({"params": {"w": "a"}}, InputTypeError, "params['w']='a' is a str: expected numbers or Values"),
-    ({"params": Value(1.0)}, InputTypeError, "params=Value(data=1.0, grad=0.0) is a Value, not a real number"),
+    ({"params": [Value(1.0)]}, InputTypeError, "params holds Values, which would stay as they are: give their numbers,"),
     ({"steps": -1}, InputValueError, "steps=-1 must be a whole number from 0 up"),
     ({"loss": "mse"}, InputTypeError, "loss='mse' is not callable: give a function of the params, and of a row where there is"),
     ({"steps": 1.5}, InputValueError, "steps=1.5 must be a whole number from 0 up"),
@@ -770,6 +770,22 @@ def test_wrong_arguments_are_named(change, kind, message):
     given = {"loss": line, "params": ZERO, "data": CARS, "optimizer": sgd, "steps": 10}
     with pytest.raises(kind, match=re.escape(message)):
         minimize(**{**given, **change})
+
+
+def test_a_loss_of_columns_is_told_that_it_sees_rows():
+    def whole(params, x, y):
+        return sum((params[0] * x[i] - y[i]) ** 2 for i in range(7))
+
+    with pytest.raises(TypeError) as caught:
+        minimize(whole, [0.0], CARS, steps=1)
+    assert caught.value.__notes__ == ["minimize calls loss(params, *row) with the numbers of one row, not with columns."]
+
+
+def test_a_column_of_arrays_of_one_number_is_named():
+    column = np.arange(7.0).reshape(7, 1)
+    message = "gives a ndarray of shape (1,) for one row: return one number; of a column of shape (n, 1), in which each entry"
+    with pytest.raises(InputTypeError, match=re.escape(message)):
+        minimize(lambda p, x, y: (p[0] * x - y) ** 2, [0.0], (column, column), steps=1)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from typing import Any
 from ..errors import InputTypeError, InputValueError, NonFiniteGradientError
 from ..optim import Adam
 from ..tables import numpy
-from ..tree import an, as_float, describe, flatten, unflatten
+from ..tree import an, as_float, describe, flatten, is_node, unflatten
 from . import checkpoint as checkpoints
 from .bar import Bar
 from .rows import Objective, Rows
@@ -111,6 +111,8 @@ def minimize(
     if not callable(loss):
         raise InputTypeError(f"loss={loss!r} is not callable: give a function of the params, and of a row where there is data")
     leaves, spec = flatten(params, "params")
+    if any(map(is_node, leaves)):
+        raise InputTypeError("params holds Values, which would stay as they are: give their numbers, [v.data for v in params]")
     leaves = [as_float(leaf, "params") for leaf in leaves]
     if not leaves:
         raise InputValueError(f"params={params!r} holds no number: give at least one weight to move")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .. import watch
-from ..errors import InputTypeError, InputValueError, JitWarning, StructureError, TraceError
+from ..errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ..functional import value_and_grad
 from ..jit import jit
 from ..jit.columns import doubles
@@ -161,7 +161,18 @@ class Objective:
 
     def __init__(self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None) -> None:
         def flat(leaves: Sequence[Any], *row: Any) -> Any:
-            return loss(unflatten(spec, leaves), *row)
+            try:
+                found = loss(unflatten(spec, leaves), *row)
+            except TypeError as error:
+                if row and not isinstance(error, AutogradError):
+                    error.add_note("minimize calls loss(params, *row) with the numbers of one row, not with columns.")
+                raise
+            if row and getattr(found, "shape", ()):
+                raise InputTypeError(
+                    f"{called(loss)} gives {an(found)} of shape {found.shape} for one row: return one number; of a column of "
+                    f"shape (n, 1), in which each entry is an array, give column[:, 0]"
+                )
+            return found
 
         flat.__name__ = called(loss)
         self.rows = rows

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .. import graph, ops, watch
-from ..errors import AutogradError, BranchError, InputTypeError, TraceError
+from ..errors import BranchError, InputTypeError, TraceError
 from ..ops import Op
 from ..tree import Spec, as_float, called, flatten, size, unflatten
 from ..value import Value
@@ -191,7 +191,7 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
         try:
             out = f(*args, **kwargs)
         except TypeError as error:
-            if "Value" in str(error) and not isinstance(error, AutogradError):
+            if "Value" in str(error) and ("as an integer" in str(error) or "indices must be" in str(error)):
                 error.add_note(STEERING)
             raise
         if out is None:
