@@ -9,16 +9,15 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..tree import Spec
 from . import to_python
 from .columns import items, packing, part
-from .shapes import RefusedError, Unpacking, array_names, array_or
+from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 from .to_llvm import CHUNK
 
-LEAVE = "return other(args, {})"
 ERRORS = (TypeError, ValueError, BufferError)  # an array that is read-only, empty, or not in one piece
 
 
@@ -60,12 +59,12 @@ def _pool(make: Callable[[], Held]) -> dict[str, Any]:
 class _Inputs:
     """The lines that check the arguments and write their numbers into ``held.inputs``."""
 
-    def __init__(self, specs: Sequence[Spec], live: Sequence[Any]) -> None:
+    def __init__(self, specs: Mapping[int, Spec], live: Sequence[Any], leave: str) -> None:
         self.views: list[tuple[int, int, tuple[int, ...]]] = []
         self.stores: list[str] = []
-        unpacking = Unpacking(specs, LEAVE, self._array)
+        unpacking = Unpacking(specs, leave, self._array)
         self.count = unpacking.leaves
-        self.lines, self.targets, self.checks = unpacking.lines, unpacking.targets, unpacking.checks
+        self.lines = unpacking.lines
         self.names = unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(live)}
         self.stores += [f"inputs[{i}] = v{i}" for i in unpacking.scalars]
         self.stores += [f"inputs[{self.count + i}] = live{i}._data" for i in range(len(live))]
@@ -78,12 +77,13 @@ class _Inputs:
 
 def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
     """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
-    inputs = _Inputs(structure.spec.children, path.live)
+    call = Parameters(len(structure.spec.children))
+    inputs = _Inputs(dict(enumerate(structure.spec.children)), path.live, call.leave)
     program, kernel = path.program, path.kernel
-    lines = [*inputs.lines, *TAKE, "inputs = held.inputs", *inputs.stores]
+    lines = [call.first, *inputs.lines, *TAKE, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
     expression, names = path.packing(items(len(program.outputs)), part)
-    names |= inputs.names
+    names |= call.names | inputs.names
     if program.guards:
         lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return turned(guard, floats)")
         names["turned"] = lambda guard, floats: owner.turned(structure, path, guard, floats)
@@ -97,7 +97,7 @@ def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
 
     names |= _pool(make)
     names |= {"run": kernel.run, "other": owner.call}
-    text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
+    text = "\n    ".join([f"def entry({call.signature}):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
 
 
@@ -112,24 +112,25 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         or any(len(shape) > 1 or shape == (0,) for shape in rows_of)
     ):
         raise RefusedError
-    inputs = _Inputs(specs, compiled.live)
+    call = Parameters(count)
     shared = [i for i in range(count) if i not in owner.batch]
+    inputs = _Inputs(dict(zip(shared, specs, strict=True)), compiled.live, call.leave)
     rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, rows_of, strict=True)}
-    names = inputs.names | {"ERRORS": ERRORS, "address": address, "other": owner.call}
-    given = ", ".join(f"b{i}" for i in range(count))
-    lines = [f"if len(args) != {count}: {LEAVE}", f"{given}, = args"]
-    names |= array_names()
+    names = call.names | inputs.names | array_names() | {"ERRORS": ERRORS, "address": address, "other": owner.call}
+    lines = [call.first]
     for i, width in rows.items():
         if i == owner.batch[0]:
-            lines.append(f"n = len(b{i}) if b{i}.__class__ is ndarray and b{i}.ndim else 0")
-        lines.append(array_or(f"b{i}", f"(n, {width})" if width else "(n,)", LEAVE))
-    lines += [f"{', '.join(inputs.targets)} = {', '.join(f'b{i}' for i in shared)}"] * bool(shared)
-    lines += inputs.checks
+            doubles = f"b{i}.__class__ is ndarray and b{i}.dtype is float64"
+            lines.append(f"if not ({doubles} and b{i}.ndim == {1 + bool(width)}): {call.leave}")
+            lines += [f"n, width = b{i}.shape", f"if width != {width}: {call.leave}"] if width else [f"n, = b{i}.shape"]
+        else:
+            lines.append(array_or(f"b{i}", f"(n, {width})" if width else "(n,)", call.leave))
+    lines += inputs.lines
     # an array that is referred to, weakly too, cannot be resized: while it is the same one, its numbers are where they were
     same = " and ".join(f"held.ref{i}() is b{i} and b{i}.flags.c_contiguous" for i in rows)
     where = ", ".join(f"address(b{i})" for i in rows)
     lines += [*TAKE, f"if not ({same}):", f"    try: at = ({where},)"]
-    lines += [f"    except ERRORS: give(held); {LEAVE}", "    know(held, at)"]
+    lines += [f"    except ERRORS: give(held); {call.leave}", "    know(held, at)"]
     lines += [f"    held.ref{i} = ref(b{i})" for i in rows]
     lines += ["inputs = held.inputs", *inputs.stores]
     reduced = owner.reduce is not None
@@ -169,5 +170,5 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
 
     names |= _pool(make)
     names |= {"run": kernel.run, "quick": kernel.quick, "know": know, "ref": weakref.ref}
-    text = "\n    ".join(["def entry(*args):", *lines, f"return {expression}"]) + "\n"
+    text = "\n    ".join([f"def entry({call.signature}):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]

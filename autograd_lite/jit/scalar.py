@@ -18,7 +18,7 @@ from ..tree import Spec, as_float, called, flatten, is_node, map_leaves, unflatt
 from ..value import Value
 from . import to_python
 from .program import Program
-from .shapes import RefusedError, Unpacking, packing
+from .shapes import Parameters, RefusedError, Unpacking, packing
 from .simplify import simplify
 from .trace import Traced, trace
 
@@ -244,14 +244,15 @@ class Scalar:
                 from . import entries
 
                 return entries.scalar(self, structure, root)
-            unpacking = Unpacking(structure.spec.children, "return other(args, {})")
+            call = Parameters(len(structure.spec.children))
+            unpacking = Unpacking(dict(enumerate(structure.spec.children)), call.leave)
         except RefusedError:
             return self._first
         count = root.program.inputs - len(root.live)
-        lines = [*unpacking.lines, *[f"v{count + i} = live{i}._data" for i in range(len(root.live))]]
+        lines = [call.first, *unpacking.lines, *[f"v{count + i} = live{i}._data" for i in range(len(root.live))]]
         floats = "[" + ", ".join(f"v{i}" for i in range(count)) + "]"
-        text, name, names = root.source_of(lines, "entry(*args)", "return turned(" + "{}, " + floats + ")")
-        names |= unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.call}
+        text, name, names = root.source_of(lines, f"entry({call.signature})", "return turned(" + "{}, " + floats + ")")
+        names |= call.names | unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.call}
         names["turned"] = lambda guard, floats: self.turned(structure, root, guard, floats)
         root.source = text
         return to_python.define(text, name, names)  # type: ignore[no-any-return]

@@ -5,49 +5,76 @@ Imports `tree`.  What is not made of lists, tuples and dicts is put together by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..tree import Spec, rebuild
 
 MOST_LEAVES = 64  # of arguments taken apart by source of their own
+ABSENT = object()
 
 
 class RefusedError(Exception):
     """The arguments are too many, or of a kind that only `tree.flatten` takes apart."""
 
 
+class Parameters:
+    """The parameters b0, b1, ... of a function that takes `count` arguments, and goes on to ``other(args, {})`` for others.
+
+    `signature` is its head's, `first` its first line, `leave` the statement by which it goes on; `names` are what they need
+    besides `other`.
+
+    >>> p = Parameters(1)
+    >>> print(f"def entry({p.signature}):", p.first, p.leave, sep="\\n    ")
+    def entry(b0=absent, *more):
+        if more or b0 is absent: return other(given(b0, *more), {})
+        return other((b0,), {})
+    """
+
+    def __init__(self, count: int) -> None:
+        each = "".join(f"b{i}, " for i in range(count))
+        self.signature = "".join(f"b{i}=absent, " for i in range(count)) + "*more"
+        last = f" or b{count - 1} is absent" if count else ""
+        self.first = f"if more{last}: return other(given({each}*more), {{}})"
+        self.leave = f"return other(({each.rstrip()}), {{}})"
+        self.names: dict[str, Any] = {"absent": ABSENT, "given": _given}
+
+
+def _given(*args: Any) -> tuple[Any, ...]:
+    return tuple([arg for arg in args if arg is not ABSENT])
+
+
 class Unpacking:
-    """Lines that take ``args`` apart into v0, v1, ... in the order of `tree.flatten`, or leave by `otherwise` where the
+    """Lines that take b0, b1, ... apart into v0, v1, ... in the order of `tree.flatten`, or leave by `otherwise` where the
     structure is another one; `names` are what the lines need.
 
     Args:
-        specs: the structure of each argument.
+        specs: the structure of each argument, by its number.
         otherwise: a statement that leaves.
         array: the lines for an array, given its name in the source, its structure and the number of its first leaf; without
             it, those that make each of its numbers a value.
 
-    `leaves` is how many there are, `scalars` those that are no array's.  `targets` are the names that the arguments get first,
-    `checks` the lines after that.  Raises RefusedError where no such lines are worth it.
+    `leaves` is how many there are, `scalars` those that are no array's.  Raises RefusedError where no such lines are worth it.
     """
 
     def __init__(
-        self, specs: Sequence[Spec], otherwise: str, array: Callable[[str, Spec, int], list[str]] | None = None
+        self, specs: Mapping[int, Spec], otherwise: str, array: Callable[[str, Spec, int], list[str]] | None = None
     ) -> None:
         self.names: dict[str, Any] = {}
         self.scalars: list[int] = []
         self.leaves = 0
         self._otherwise, self._array = otherwise, array or _numbers
         self._containers = 0
-        self.targets, self.checks = self._items(specs)
+        targets, checks = self._items(specs.values())
         if len(self.scalars) > MOST_LEAVES:
             raise RefusedError
         if self.scalars:
             classes = " is ".join(f"v{i}.__class__" for i in self.scalars)
-            self.checks.append(f"if not ({classes} is float): {otherwise}")
-        self.lines = [f"if len(args) != {len(specs)}: {otherwise}", *_named(self.targets, "args"), *self.checks]
+            checks.append(f"if not ({classes} is float): {otherwise}")
+        given = ", ".join(f"b{i}" for i in specs)
+        self.lines = [*[f"{', '.join(targets)} = {given}"] * bool(targets), *checks]
 
-    def _items(self, specs: Sequence[Spec]) -> tuple[list[str], list[str]]:
+    def _items(self, specs: Iterable[Spec]) -> tuple[list[str], list[str]]:
         """Names for the items of a container, and lines that take apart those that are containers themselves."""
         targets: list[str] = []
         inside: list[str] = []
