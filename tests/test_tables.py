@@ -1,5 +1,6 @@
 """Tables: what a cell may be and what is said of any other, by both readers of CSV, from Parquet, in memory and in files."""
 
+import gzip
 import io
 import itertools
 import math
@@ -93,6 +94,8 @@ BAD = [
     ("Latin-1 in a name", b"x,\xe9\n1,2\n", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("UTF-16", "x,y\n1,2\n".encode("utf-16"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("UTF-16 without a mark", "x,y\n1,2\n".encode("utf-16-le"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
+    ("gzip", gzip.compress(b"x,y\n1,2\n"), "cars.csv is compressed by gzip: unpack it, or save the table as CSV"),
+    ("zip", b"PK\x03\x04\x14\0\x06\0\x08\0", "cars.csv is a zip file, as tables of Excel are: unpack it, or save the table"),
     ("a picture", b"\x89PNG\r\n\x1a\n\0\0", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("a column twice", "y,x,y\n1,2,3\n", "cars.csv has 2 columns called 'y'; its columns are 'y', 'x', 'y': rename them"),
 ]  # fmt: skip
@@ -160,13 +163,13 @@ def test_both_readers_of_csv_agree(tmp_path_factory, rows, drop, end):
 
 
 def test_plain_lines_are_read_by_numpy(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables._Csv, "_block", None)  # the others cannot
-    monkeypatch.setattr(tables._Csv, "_checked", None)
+    monkeypatch.setattr(tables.text._Csv, "_block", None)  # the others cannot
+    monkeypatch.setattr(tables.text._Csv, "_checked", None)
     assert content(read_table(saved(tmp_path, "x,name,y\n1,a,2\n 3 ,b,4e5\n"), ["x", "y"])) == {"x": [1, 3], "y": [2, 4e5]}
 
 
 def test_a_record_that_goes_on_beyond_a_block_of_lines(reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "CELLS", 0)  # 64 lines at a time
+    monkeypatch.setattr(tables.text, "CELLS", 0)  # 64 lines at a time
     note = "\n".join(map(str, range(100)))
     lines = [f'{i},"{note if i % 50 == 40 else i}"' for i in range(200)]
     path = saved(tmp_path, "x,note\n" + "\n".join(lines))
@@ -248,7 +251,7 @@ def test_parquet_in_many_batches(tmp_path, monkeypatch):
 
     x = [0.5 * i for i in range(100)]
     pq.write_table(pa.table({"x": x, "y": list(range(100))}), tmp_path / "t.parquet")
-    monkeypatch.setattr(tables, "CELLS", 10)
+    monkeypatch.setattr(tables.arrow, "CELLS", 10)
     with read_table(tmp_path / "t.parquet") as table:
         assert content(table) == {"x": x, "y": [*range(100)]}
 
@@ -317,7 +320,7 @@ def test_split():
 
 
 def test_a_split_of_a_large_table_is_streamed(monkeypatch):
-    monkeypatch.setattr(tables, "CELLS", 7)
+    monkeypatch.setattr(tables.table, "CELLS", 7)
     with Table(["x"], [[[float(i) for i in range(100)]]], memory=0) as table:
         kept, held = table.split(0.3, memory=0)
         assert (kept.rows, held.rows) == (70, 30)

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..errors import InputTypeError, InputValueError, NonFiniteGradientError
 from ..optim import Adam
-from ..tables import numpy
+from ..tables.table import numpy
 from ..tree import an, as_float, describe, flatten, is_node, unflatten
 from . import checkpoint as checkpoints
 from .bar import Bar

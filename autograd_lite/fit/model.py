@@ -19,7 +19,7 @@ from ..files import json_number, read_json, write_atomically
 from ..functional import value_and_grad
 from ..jit import jit
 from ..ops.vocabulary import VOCABULARY
-from ..tables import numpy
+from ..tables.table import numpy
 from ..tree import as_float
 from .rows import FEW, Rows
 

@@ -19,7 +19,7 @@ from ..errors import AutogradError, InputTypeError, InputValueError, JitWarning,
 from ..functional import value_and_grad
 from ..jit import jit
 from ..jit.columns import doubles
-from ..tables import numpy
+from ..tables.table import numpy
 from ..tree import Spec, an, as_float, called, flatten, unflatten
 
 FEW = 50  # rows below which one call for each costs less than a call for all
