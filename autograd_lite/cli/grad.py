@@ -44,10 +44,10 @@ def grad(
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="The chain rule step by step.")] = False,
     draw: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="Save a picture of the chain rule: .svg .html .dot, with Graphviz .png .pdf.",
+            help="Save a picture of the chain rule: .svg .html .dot, with Graphviz .png .pdf; may be given again.",
             show_default=False,
         ),
     ] = None,
@@ -75,10 +75,12 @@ def grad(
     found = Found(expression, point, root, {name: leaf.grad for name, leaf in leaves.items()})
     seconds = _hessian(expression, point) if hessian else None
     higher = list(_derivatives(expression, point, order)) if order is not None else None
-    if draw is not None:
-        root.draw(title=expression.text).save(draw)
+    if draw:
+        picture = root.draw(title=expression.text)
+        for path in draw:
+            picture.save(path)
     if json:
-        _print_json(found, seconds, higher, root if explain else None, latex, draw)
+        _print_json(found, seconds, higher, root if explain else None, latex, draw or [])
         return
     if latex:
         typer.echo("\n".join(_latex(found, seconds, higher)))
@@ -86,9 +88,10 @@ def grad(
         _print_tables(found, seconds, higher)
     if explain:
         typer.echo(f"\n{root.explain(format='latex' if latex else 'text')}")
-    if draw is not None:
+    if draw:
         typer.echo()
-        say_saved(draw)
+        for path in draw:
+            say_saved(path)
 
 
 class Found(NamedTuple):
@@ -173,7 +176,7 @@ def _print_tables(
     if seconds is not None:
         typer.echo()
         _print_matrix(seconds)
-    above = [d for d in higher or () if len(d.by) > 1]
+    above = [d for d in higher or () if len(d.by) > (1 if seconds is None else 2)]
     if above:
         typer.echo()
         print_table(("derivative", "value"), [(_written(d.by), shown(d.value)) for d in above], numbers=(1,))
@@ -231,7 +234,7 @@ def _print_json(
     higher: Sequence[Derivative] | None,
     explained: Value | None,
     latex: bool,
-    picture: str | None,
+    pictures: Sequence[str],
 ) -> None:
     data: dict[str, Any] = {
         "formula": found.expression.text, "value": found.root.data, "at": found.point, "gradient": found.gradient,
@@ -244,6 +247,6 @@ def _print_json(
         data["explanation"] = str(explained.explain())
     if latex:
         data["latex"] = latex_of(found.expression)
-    if picture is not None:
-        data["picture"] = picture
+    if pictures:
+        data["picture"] = pictures[0] if len(pictures) == 1 else pictures
     typer.echo(as_json(data))
