@@ -1,7 +1,11 @@
 """The library's exceptions and warnings; each also subclasses the builtin a Python user would catch.
 
-Imports nothing.  A message says what was given (``name=value``), the rule it broke, and the repair.
+Imports no module of the library.  A message says what was given (``name=value``), the rule it broke, and the repair.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -13,6 +17,15 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def listed(words: Sequence[str], most: int) -> str:
+    """The first of some words, and how many more there are.
+
+    >>> listed(["w", "b", "c"], 2)
+    'w, b and 1 more'
+    """
+    return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 class _Printable:

@@ -28,12 +28,11 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
         with open(path, "wb") as file:
             file.write(data)
         return
-    with _temporary(path) as (handle, temporary):
+    with _temporary(path) as (handle, temporary, real):
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        real = os.path.realpath(path)
         os.chmod(temporary, stat.S_IMODE(os.stat(real).st_mode) if os.path.exists(real) else 0o666 & ~_umask())
         os.replace(temporary, real)
 
@@ -42,7 +41,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise the OSError that `write_atomically` would, while there is nothing to write yet; `path` stays as it is."""
     if _is_special(os.fspath(path)):
         return
-    with _temporary(os.fspath(path)) as (handle, temporary):
+    with _temporary(os.fspath(path)) as (handle, temporary, _):
         os.close(handle)
         os.unlink(temporary)
 
@@ -53,18 +52,22 @@ def _is_special(path: str) -> bool:
 
 
 @contextmanager
-def _temporary(path: str) -> Iterator[tuple[int, str]]:
-    """A temporary file beside what `path` stands for, which an error takes away; an OSError gets the name that was given."""
+def _temporary(path: str) -> Iterator[tuple[int, str, str]]:
+    """A temporary file beside what `path` stands for, which an error takes away, and what that is.
+
+    An OSError gets the name that was given.
+    """
     import tempfile
 
-    folder, name = os.path.split(os.path.realpath(path))
+    real = os.path.realpath(path)
+    folder, name = os.path.split(real)
     temporary = None
     try:
         wrong = errno.EISDIR if os.path.isdir(path) else 0 if path else errno.ENOENT
         if wrong:
             raise OSError(wrong, os.strerror(wrong))
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
-        yield handle, temporary
+        yield handle, temporary, real
     except BaseException as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)

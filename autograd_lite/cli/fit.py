@@ -16,13 +16,14 @@ from typing import Annotated, Any
 import typer
 
 from .. import optim
-from ..errors import InputValueError
+from ..errors import InputValueError, listed
 from ..files import check_writable
 from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.model import LOSSES, Model
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
+from ..tables.choice import SHOWN
 from .common import read_formula, read_pairs, say_dropped, say_saved, shown
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad}
@@ -195,10 +196,10 @@ def _doubts(model: Model, header: Sequence[str], start: Mapping[str, float]) -> 
             found = True
             yield f"{name} is a weight, since no column is called so; did you mean {columns[near[0]]}?"
     if not (found or model.columns):
-        named = ", ".join(repr(n) for n in header[:20] if n != model.target) or "none but the target"
+        named = listed([repr(n) for n in header if n != model.target], SHOWN) or "none but the target"
         yield (
-            f"{model.formula.text} names no column, so that it is the same in every row; the columns are {named}"
-            f"{' and more' * (len(header) > 20)}, and one whose name is not letters, digits and _ must be renamed first"
+            f"{model.formula.text} names no column, so that it is the same in every row; the columns are {named}, and one "
+            f"whose name is not letters, digits and _ must be renamed first"
         )
 
 

@@ -306,8 +306,8 @@ class _Run:
             }
             saved = {**saved, "state": listed}
         self.optimizer.load_state_dict(saved)
-        if len(state.leaves) != len(self.leaves()):
-            raise InputValueError(f"{len(state.leaves)} weights for {len(self.leaves())}")
+        if len(state.leaves) != (count := len(self.leaves())):
+            raise InputValueError(f"{len(state.leaves)} weights for {count}")
         leaves = state.leaves if self._np is None else [self._np.array(state.leaves)]
         for weight, data in zip(self.weights, leaves, strict=True):
             weight.data = data

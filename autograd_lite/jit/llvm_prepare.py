@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .. import ops
-from .program import Instruction, Program, Ref, is_constant
+from .program import Instruction, Program, Ref, is_constant, placed
 from .simplify import dead_code
 
 __all__ = ["Plan", "Term", "calls_together", "on_demand", "plan", "prepared", "shortened"]
@@ -45,7 +45,7 @@ def shortened(program: Program) -> Program:
         return program.inputs + len(instructions) - 1
 
     for op, old in program.instructions:
-        args = tuple([place[a] if a.__class__ is int else a for a in old])
+        args = placed(old, place)
         if len(args) <= LONGEST or op not in _LONG:
             place.append(add(op, *args))
             continue
@@ -55,7 +55,7 @@ def shortened(program: Program) -> Program:
         for i in range(LONGEST, len(items), LONGEST - 1):
             total = add(_LONG[op], total, *items[i : i + LONGEST - 1])
         place.append(add(ops.div, total, float(len(items))) if op is ops.mean else total)
-    outputs = tuple([place[a] if a.__class__ is int else a for a in program.outputs])
+    outputs = placed(program.outputs, place)
     guards = []
     for guard in program.guards:
         ref = place[guard.ref]
@@ -89,7 +89,7 @@ def prepared(program: Program) -> Program:
         return program.inputs + len(instructions) - 1
 
     for op, old in program.instructions:
-        args = tuple([place[a] if a.__class__ is int else a for a in old])
+        args = placed(old, place)
         x = args[0] if args else 0.0
         if op is ops.relu:
             result = add(ops.where, add(ops.lt, x, 0.0), 0.0, x)
@@ -100,7 +100,7 @@ def prepared(program: Program) -> Program:
         else:
             result = add(op, *args)
         place.append(result)
-    return Program(program.inputs, tuple(instructions), tuple([place[a] if a.__class__ is int else a for a in program.outputs]))
+    return Program(program.inputs, tuple(instructions), placed(program.outputs, place))
 
 
 def on_demand(program: Program) -> Program:
@@ -119,9 +119,6 @@ def on_demand(program: Program) -> Program:
     place: dict[Ref, Ref] = {i: i for i in range(first)}
     instructions: list[Instruction] = []
 
-    def placed(ref: Ref) -> Ref:
-        return place[ref] if ref.__class__ is int else ref
-
     for output in program.outputs:
         stack = [output]
         while stack:
@@ -136,8 +133,8 @@ def on_demand(program: Program) -> Program:
                 continue
             stack.pop()
             place[ref] = first + len(instructions)
-            instructions.append(Instruction(op, tuple(map(placed, args))))
-    return Program(first, tuple(instructions), tuple(map(placed, program.outputs)))
+            instructions.append(Instruction(op, placed(args, place)))
+    return Program(first, tuple(instructions), placed(program.outputs, place))
 
 
 def calls_together(program: Program) -> Program:
@@ -167,12 +164,9 @@ def calls_together(program: Program) -> Program:
             order += sorted(some, key=lambda v: (calls[v], program.instructions[v - first].op.name in PLAIN))
             some, calls, met = [], {}, 0
     place: dict[Ref, Ref] = {old: new for new, old in enumerate([*range(first), *order])}
-
-    def placed(refs: tuple[Ref, ...]) -> tuple[Ref, ...]:
-        return tuple([place[a] if a.__class__ is int else a for a in refs])
-
-    instructions = [program.instructions[old - first] for old in order]
-    return Program(first, tuple([Instruction(op, placed(args)) for op, args in instructions]), placed(program.outputs))
+    moved = [program.instructions[old - first] for old in order]
+    instructions = tuple([Instruction(op, placed(args, place)) for op, args in moved])
+    return Program(first, instructions, placed(program.outputs, place))
 
 
 class Term(NamedTuple):

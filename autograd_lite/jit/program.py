@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import ops
@@ -172,6 +172,15 @@ class Program:
             except (ValueError, RecursionError) as error:
                 wrong = InputValueError(f"{os.fspath(path)} holds no program: give a file that Program.save wrote")
                 raise wrong from error
+
+
+def placed(refs: Iterable[Ref], place: Mapping[Any, Any] | Sequence[Any]) -> tuple[Ref, ...]:
+    """Operands of a program as those of another, in which each value has the place given for it.
+
+    >>> placed((0, 2.0, 1), {0: 1, 1: 4})
+    (1, 2.0, 4)
+    """
+    return tuple([place[a] if a.__class__ is int else a for a in refs])
 
 
 def written(ref: Ref) -> str:

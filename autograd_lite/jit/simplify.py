@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import ops
 from ..ops import Op
-from .program import Guard, Instruction, Program, Ref, is_constant, same
+from .program import Guard, Instruction, Program, Ref, is_constant, placed, same
 
 # What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
 # or None where it has nothing to say.  `made` gives the instruction that made a value, None for an input or a constant.
@@ -64,10 +64,7 @@ def dead_code(program: Program) -> Program:
     place: list[Ref] = [*range(first), *[0] * len(program)]
     for k, old in enumerate(keep):
         place[first + old] = first + k
-    kept = tuple(
-        Instruction(op, tuple([place[a] if a.__class__ is int else a for a in args]))
-        for op, args in map(program.instructions.__getitem__, keep)
-    )
+    kept = tuple(Instruction(op, placed(args, place)) for op, args in map(program.instructions.__getitem__, keep))
     return _relabelled(program, kept, place)
 
 
@@ -99,13 +96,13 @@ def rewrite(program: Program, *rules: Rule) -> Program:
             args = tuple([emit(*a) if isinstance(a, Instruction) else a for a in new.args])
 
     for op, args in program.instructions:
-        place.append(emit(op, tuple([place[a] if a.__class__ is int else a for a in args])))
+        place.append(emit(op, placed(args, place)))
     return _relabelled(program, tuple(instructions), place)
 
 
 def _relabelled(program: Program, instructions: tuple[Instruction, ...], place: list[Ref]) -> Program:
     """The program of new instructions, whose outputs and guards are found by the old values' new places."""
-    outputs = tuple(place[a] if a.__class__ is int else a for a in program.outputs)
+    outputs = placed(program.outputs, place)
     guards: dict[int, Guard] = {}  # one for each value: decided twice is decided the same way
     for guard in program.guards:
         ref = place[guard.ref]

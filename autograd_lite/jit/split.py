@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .. import ops
 from ..ops import Op
-from .program import Instruction, Program, Ref
+from .program import Instruction, Program, Ref, placed
 from .simplify import dead_code
 
 NOTHING = -0.0  # x + -0.0 is x
@@ -86,8 +86,8 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fas
     place |= {n: len(shared) + k for k, (n, *_) in enumerate(uniform)}
     uniform_program = Program(
         len(shared),
-        tuple(Instruction(op, _placed(args, place)) for _, op, args in uniform),
-        _placed([*given, *[same for _, same in parts]], place),
+        tuple(Instruction(op, placed(args, place)) for _, op, args in uniform),
+        placed([*given, *[same for _, same in parts]], place),
     )
 
     start = len(shared) + len(given) + len(parts)
@@ -98,12 +98,8 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fas
     place |= {n: start + len(columns) + k for k, (n, *_) in enumerate(rows)}
     row_program = Program(
         start + len(columns),
-        tuple(Instruction(op, _placed(args, place)) for _, op, args in rows),
-        _placed([row for row, _ in parts], place),
+        tuple(Instruction(op, placed(args, place)) for _, op, args in rows),
+        placed([row for row, _ in parts], place),
     )
     added = any(same is not NOTHING for _, same in parts)
     return Split(shared, columns, dead_code(uniform_program), row_program, len(given), added)
-
-
-def _placed(refs: Sequence[Ref], place: dict[int, int]) -> tuple[Ref, ...]:
-    return tuple([place[a] if a.__class__ is int else a for a in refs])

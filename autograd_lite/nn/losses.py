@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import reduce
 from typing import Any
 
 from .. import ops
@@ -107,8 +106,10 @@ def _row_entropy(row: list[Any], target: Any) -> Any:
     if not row:
         raise InputValueError("cross_entropy of a row of no scores: give one for each class")
     if is_node(target):  # under jit: of each row another class, so that nothing may branch on it
-        scores = enumerate(ops.log_softmax(row))
-        return -reduce(lambda found, score: ops.where(ops.eq(target, score[0]), score[1], found), scores, math.nan)
+        picked: Any = math.nan
+        for k, score in enumerate(ops.log_softmax(row)):
+            picked = ops.where(ops.eq(target, k), score, picked)
+        return -picked
     if target not in range(len(row)):
         raise InputValueError(f"target={target!r} must be the index of one of {len(row)} classes, 0 to {len(row) - 1}")
     return -ops.log_softmax(row, int(target))

@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 from .. import watch
-from ..errors import InputValueError, NotALeafError
+from ..errors import InputValueError, NotALeafError, listed
 from ..files import json_number, read_json, write_atomically
 from ..tree import as_float
 from ..value import Value
@@ -81,12 +81,14 @@ class Module:
         if not isinstance(saved, dict):
             raise InputValueError(f"{path} has no table of parameters: give a file written by save()")
         if missing := [n for n in own if n not in saved]:
-            raise InputValueError(f"{path} lacks {_some(missing)}: it was saved from a module of another shape")
+            raise InputValueError(f"{path} lacks {listed(missing, 3)}: it was saved from a module of another shape")
         if extra := [n for n in saved if n not in own]:
-            raise InputValueError(f"{path} also holds {_some(extra)}: it was saved from a module of another shape")
+            raise InputValueError(f"{path} also holds {listed(extra, 3)}: it was saved from a module of another shape")
         numbers = {n: _saved_number(saved[n], n, path) for n in own}
         if computed := [n for n, p in own.items() if p.op is not None]:
-            raise NotALeafError(f"{_some(computed)} cannot be set: computed from other Values; keep only leaves in a module")
+            raise NotALeafError(
+                f"{listed(computed, 3)} cannot be set: computed from other Values; keep only leaves in a module"
+            )
         for name, p in own.items():
             p.data = numbers[name]
 
@@ -116,10 +118,6 @@ def _saved_number(text: Any, name: str, path: Any) -> float:
     if text in ("nan", "inf", "-inf"):
         return float(text)
     raise InputValueError(f"{path} gives {name}={text!r}, which is not a number: give a file written by save()")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from .. import watch
-from ..errors import GradientWarning, InputValueError, NotALeafError
+from ..errors import GradientWarning, InputValueError, NotALeafError, listed
 from .parameters import items, nonzero, numeric, parameters, require_finite
 from .settings import Configured, same_names, valid
 
@@ -97,8 +97,7 @@ class Optimizer(Configured):
 
     def _warn(self, names: list[str], repair: str) -> None:
         if fresh := [name for name in names if name not in self._warned]:
-            listed = ", ".join(fresh[:10]) + (f" and {len(fresh) - 10} more" if len(fresh) > 10 else "")
-            message = f"{listed}: no gradient has arrived, so step() leaves the value as it is; {repair}"
+            message = f"{listed(fresh, 10)}: no gradient has arrived, so step() leaves the value as it is; {repair}"
             warnings.warn(message, GradientWarning, stacklevel=watch.outside())
             self._warned.update(fresh)
 

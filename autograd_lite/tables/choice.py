@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from ..errors import InputTypeError, InputValueError
+from ..errors import InputTypeError, InputValueError, listed
 from .table import Table
 
 FOREIGN = re.compile("[\0\udc80-\udcff]")  # what was not UTF-8, or is UTF-16 read as UTF-8
@@ -13,6 +13,7 @@ FILL = "fill it in, or leave such rows out with drop_missing (--drop-missing)"
 MARKS = {";": "';'", "\t": "tabs", "|": "'|'"}  # what separates cells elsewhere
 # by their first bytes, the first of gzip taken for a blank
 PACKED = {"\udc8b\x08": "compressed by gzip", "PK\x03\x04": "a zip file, as tables of Excel are"}
+SHOWN = 20  # columns that a message names
 Pick = Callable[[list[str]], Iterable[str]]
 
 
@@ -29,7 +30,6 @@ def places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[int
     if not names:
         raise InputValueError(f"{path} is empty: give a header and rows")
     wanted = list(dict.fromkeys(pick(list(names))))
-    listed = ", ".join(map(repr, names[:20])) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     for name in wanted:
         if name not in names and (kind := [what for mark, what in PACKED.items() if names[0].startswith(mark)]):
             raise InputValueError(f"{path} is {kind[0]}: unpack it, or save the table as CSV")
@@ -40,7 +40,7 @@ def places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[int
         if names.count(name) != 1:
             rule = "no column" if name not in names else f"{names.count(name)} columns called"
             repair = "choose one of them" if name not in names else "rename them"
-            raise InputValueError(f"{path} has {rule} {name!r}; its columns are {listed}: {repair}")
+            raise InputValueError(f"{path} has {rule} {name!r}; its columns are {listed([*map(repr, names)], SHOWN)}: {repair}")
     return wanted, [names.index(name) for name in wanted]
 
 

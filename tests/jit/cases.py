@@ -1,6 +1,6 @@
 """Every row of the op table with arguments to hold a backend against: pins, special values, points in and out of domain.
 
-Used by the tests of lowerings and of the array backends.
+Used by the tests of lowerings and of the array backends; and programs made by hand.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import itertools
 import math
 import operator
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import inf, nan
+from typing import Any
 
+from autograd_lite import ops
+from autograd_lite.jit.program import Guard, Instruction, Program
 from autograd_lite.ops import TABLE, Op
 from autograd_lite.ops.powers import _log_terms
 
@@ -148,3 +151,25 @@ TERMS: dict[str, Callable[..., float]] = {
     "dot": lambda *args: max(map(abs, map(operator.mul, args, args[len(args) // 2 :]))),
     "pow_derivative": _pow_terms,
 }
+
+
+# -- programs by hand -------------------------------------------------------------------------------------------------
+
+
+def made(inputs: int, *rows: tuple[Op, Any], outputs: Sequence[Any], guards: Sequence[Guard] = ()) -> Program:
+    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), tuple(outputs), tuple(guards))
+
+
+# of w, its square and 3.0, and columns x, y
+ROW = made(
+    5,
+    (ops.mul, (3, 0)),  # v5 = x w
+    (ops.add, (5, 2)),  # v6 = x w + 3
+    (ops.mul, (6, 4)),  # v7 = (x w + 3) y
+    (ops.relu, (4,)),  # v8
+    (ops.heaviside, (4, 0.0)),  # v9
+    (ops.mul, (8, 3)),  # v10 = relu(y) x
+    (ops.mul, (8, 4)),  # v11 = relu(y) y, which v12 uses
+    (ops.sub, (11, 1)),  # v12 = relu(y) y - w w
+    outputs=[7, 9, 10, 11, 12, 3, 2.5, 1, 10],
+)

@@ -19,11 +19,10 @@ pytest.importorskip("numpy", reason="columns are NumPy arrays: install the extra
 
 import numpy as np
 
-from autograd_lite import Op, ops
+from autograd_lite import ops
 from autograd_lite.jit import llvm_native, to_llvm
 from autograd_lite.jit.llvm_native import Machine, host
 from autograd_lite.jit.llvm_sums import Layout
-from autograd_lite.jit.program import Guard, Instruction, Program
 from autograd_lite.jit.to_llvm import Finish, batch, scalar
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
@@ -31,6 +30,7 @@ assert _spec is not None
 assert _spec.loader is not None
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
+made, ROW = cases.made, cases.ROW
 
 MACHINES = {
     "host": host(),
@@ -39,26 +39,10 @@ MACHINES = {
 }
 
 
-def made(inputs: int, *rows: tuple[Op, Any], outputs: Sequence[Any], guards: Sequence[Guard] = ()) -> Program:
-    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), tuple(outputs), tuple(guards))
-
-
 NOTHING = made(0, outputs=())
 
 # from w, its square and 3.0, and columns x, y: of whole numbers whole ones, so that sums are exact in any order
 UNIFORM = made(1, (ops.mul, (0, 0)), outputs=[1, 3.0])
-ROW = made(
-    5,
-    (ops.mul, (3, 0)),  # v5 = x w
-    (ops.add, (5, 2)),  # v6 = x w + 3
-    (ops.mul, (6, 4)),  # v7 = (x w + 3) y
-    (ops.relu, (4,)),  # v8
-    (ops.heaviside, (4, 0.0)),  # v9
-    (ops.mul, (8, 3)),  # v10 = relu(y) x
-    (ops.mul, (8, 4)),  # v11 = relu(y) y, which v12 uses
-    (ops.sub, (11, 1)),  # v12 = relu(y) y - w w
-    outputs=[7, 9, 10, 11, 12, 3, 2.5, 1, 10],
-)
 
 
 def by_hand(w: float, x: Sequence[float], y: Sequence[float]) -> list[list[float]]:

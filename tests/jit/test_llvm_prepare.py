@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import importlib.util
 import random
-from collections.abc import Sequence
 from math import inf, nan
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,29 +17,14 @@ from autograd_lite.jit.llvm_emit import LIBRARY, Emitter
 from autograd_lite.jit.llvm_prepare import CALLS, LONGEST, PLAIN, Term, calls_together, on_demand, plan, prepared, shortened
 from autograd_lite.jit.llvm_schedule import arranged
 from autograd_lite.jit.lowering import lower
-from autograd_lite.jit.program import Guard, Instruction, Program
+from autograd_lite.jit.program import Guard, Program
 
-
-def made(inputs: int, *rows: tuple[Op, Any], outputs: Sequence[Any], guards: Sequence[Guard] = ()) -> Program:
-    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), tuple(outputs), tuple(guards))
-
-
-ROW = made(
-    5,
-    (ops.mul, (3, 0)),  # v5 = x w
-    (ops.add, (5, 2)),  # v6 = x w + 3
-    (ops.mul, (6, 4)),  # v7 = (x w + 3) y
-    (ops.relu, (4,)),  # v8
-    (ops.heaviside, (4, 0.0)),  # v9
-    (ops.mul, (8, 3)),  # v10 = relu(y) x
-    (ops.mul, (8, 4)),  # v11 = relu(y) y, which v12 uses
-    (ops.sub, (11, 1)),  # v12 = relu(y) y - w w
-    outputs=[7, 9, 10, 11, 12, 3, 2.5, 1, 10],
-)
-
-
-def same_bits(x: float, y: float) -> bool:
-    return (x == y and math.copysign(1.0, x) == math.copysign(1.0, y)) or (x != x and y != y)
+_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
+assert _spec is not None
+assert _spec.loader is not None
+cases = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(cases)
+made, same_bits, ROW = cases.made, cases.same_bits, cases.ROW
 
 
 def test_long_sums_are_taken_in_steps_of_the_same_bits() -> None:

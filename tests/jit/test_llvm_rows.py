@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ import numpy as np
 from autograd_lite import Op, ops
 from autograd_lite.jit.llvm_native import Machine, host
 from autograd_lite.jit.lowering import LOWERINGS
-from autograd_lite.jit.program import Instruction, Program
+from autograd_lite.jit.program import Program
 from autograd_lite.jit.to_llvm import batch, scalar
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
@@ -27,6 +26,7 @@ assert _spec is not None
 assert _spec.loader is not None
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
+made = cases.made
 
 CASES = cases.cases()
 IDS = [f"{op.name}-{arity}" for op, arity in CASES]
@@ -38,10 +38,6 @@ MACHINES = {
     "without AVX-512": host("avx512"),
     "no vector library": Machine(4, {}, host().cpu, host().features),
 }
-
-
-def made(inputs: int, *rows: tuple[Op, Any], outputs: Sequence[Any]) -> Program:
-    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), tuple(outputs))
 
 
 NOTHING = made(0, outputs=())

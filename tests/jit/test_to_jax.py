@@ -18,7 +18,7 @@ import numpy as np
 
 from autograd_lite import Op, errors, ops
 from autograd_lite.jit.lowering import COMPARISONS, CONTROL, FUNCTIONS, LOWERINGS, PAIRS
-from autograd_lite.jit.program import Guard, Instruction, Program
+from autograd_lite.jit.program import Guard, Program
 from autograd_lite.jit.to_jax import Kernel, function
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
@@ -26,6 +26,7 @@ assert _spec is not None
 assert _spec.loader is not None
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
+made = cases.made
 
 ULP = 8.0
 CASES = cases.cases()
@@ -39,10 +40,6 @@ def _doubles() -> Iterator[None]:
     jax.config.update("jax_enable_x64", True)
     yield
     jax.config.update("jax_enable_x64", before)
-
-
-def made(inputs: int, *rows: tuple[Op, Any], outputs: tuple[Any, ...]) -> Program:
-    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), outputs)
 
 
 def test_the_kernel_has_every_word() -> None:

@@ -7,7 +7,6 @@ import math
 import random
 import struct
 import sys
-from collections.abc import Sequence
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from autograd_lite.jit.llvm_emit import Emitter
 from autograd_lite.jit.llvm_native import host
 from autograd_lite.jit.llvm_prepare import LONGEST
 from autograd_lite.jit.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAIRS
-from autograd_lite.jit.program import Guard, Instruction, Program
+from autograd_lite.jit.program import Guard, Program
 from autograd_lite.jit.to_llvm import batch, scalar
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
@@ -36,10 +35,7 @@ assert _spec is not None
 assert _spec.loader is not None
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
-
-
-def made(inputs: int, *rows: tuple[Op, Any], outputs: Sequence[Any], guards: Sequence[Guard] = ()) -> Program:
-    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), tuple(outputs), tuple(guards))
+made = cases.made
 
 
 NOTHING = made(0, outputs=())

@@ -19,7 +19,6 @@ import numpy as np
 from autograd_lite import Op, errors, ops
 from autograd_lite.jit import to_numpy
 from autograd_lite.jit.lowering import COMPARISONS, CONTROL, FUNCTIONS, LOWERINGS, PAIRS
-from autograd_lite.jit.program import Instruction, Program
 from autograd_lite.jit.to_numpy import BLOCK, CHUNK, Kernel, chunk_sums, source
 
 _spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
@@ -27,14 +26,11 @@ assert _spec is not None
 assert _spec.loader is not None
 cases = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cases)
+made = cases.made
 
 ULP = 8.0  # a row has up to two functions of NumPy's vector library, each within 4 ulp
 CASES = cases.cases()
 IDS = [f"{op.name}-{arity}" for op, arity in CASES]
-
-
-def made(inputs: int, *rows: tuple[Op, Any], outputs: tuple[Any, ...]) -> Program:
-    return Program(inputs, tuple(Instruction(op, args) for op, args in rows), outputs)
 
 
 def test_the_kernel_has_every_word() -> None:
