@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from . import errors, nn, ops, optim
-from .draw import draw, draw_dot  # the functions; the package autograd_lite.draw they come from is imported as usual
-from .explain import explain
+from .compiler import jit
+from .context import detect_anomaly, errstate
+from .drawing import draw, draw_dot  # the functions; the package autograd_lite.draw they come from is imported as usual
+from .explanation import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .gradcheck import check_derivative, check_grads
-from .jit import jit
 from .ops import (
     Op,
     acos,
@@ -87,27 +88,20 @@ from .ops import (
     trunc,
     where,
 )
-from .ops import (
-    abs as abs,
-)
-from .ops import (
-    pow as pow,
-)
-from .ops import (
-    sum as sum,
-)
+from .ops import abs as abs
+from .ops import pow as pow
+from .ops import sum as sum
 from .value import Value
-from .watch import detect_anomaly, errstate
 
 if TYPE_CHECKING:
-    from .draw.drawing import Drawing as Drawing
+    from .drawing.drawing import Drawing as Drawing
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name == "Drawing":  # what draw() gives back; its module is not needed before
-        from .draw.drawing import Drawing
+        from .drawing.drawing import Drawing
 
         return Drawing
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

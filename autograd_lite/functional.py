@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import index
 from typing import Any
 
-from . import graph, ops, watch
+from . import context, frames, graph, ops
 from .errors import GradientWarning, InputTypeError, InputValueError
 from .ops.piecewise import Masked
 from .tree import Spec, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
@@ -99,7 +99,7 @@ class _Inputs:
                 f"{self.f_name} returned the plain number {out!r}, which does not depend on its arguments: the gradient is "
                 f"0. Was a result computed through .data or builtins that drop the graph?",
                 GradientWarning,
-                stacklevel=watch.outside(),
+                stacklevel=frames.stacklevel(),
             )
             return as_float(out)
         try:
@@ -115,7 +115,7 @@ class _Inputs:
         """Each input's adjoint, and whether they are nodes of a graph."""
         stop = frozenset(self.nodes)
         in_graph = self.in_graph or any(isinstance(g, Value) for g in seeds.values())
-        if not in_graph and watch.trace() is not None:  # a branch not taken now may be taken by what is traced
+        if not in_graph and context.trace() is not None:  # a branch not taken now may be taken by what is traced
             in_graph = graph.has_leaves(seeds, stop)
         found = graph.reverse(seeds, in_graph, stop).inputs
         if not in_graph and not stop.issuperset(found):  # f read Values from its surroundings: the answer depends on them

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from . import watch
+from . import context
 from .errors import AnomalyError
 from .ops.piecewise import Masked
 from .ops.row import ANY_NUMBER, BINARY, GENERAL
@@ -136,11 +136,11 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
     The inputs are the leaves and the nodes in `stop`, beyond which the sweep does not look.  A node is missing from the
     answer where no gradient reaches it at all, which is not the same as gradient 0.
     """
-    if not watch.active:
+    if not context.active:
         return _reverse(seeds, graph, stop)
-    with watch.quietly():  # an infinite partial is no error of the user's
+    with context.unchecked():  # an infinite partial is no error of the user's
         found = _reverse(seeds, graph, stop)
-    if watch.current().anomaly:
+    if context.current().anomaly:
         _name_nan(seeds, stop)
     return found
 
@@ -284,7 +284,7 @@ def _name_nan(seeds: Mapping[Node, Any], stop: Collection[Node]) -> None:
     """Raise AnomalyError for the first product or sum of the reverse sweep that is nan though its parts are not."""
     adjoint = {node: getattr(g, "_data", g) for node, g in seeds.items()}
     origin: dict[Node, str] = {}
-    with watch.quietly():
+    with context.unchecked():
         for node in order(seeds, stop):
             g = adjoint.get(node)
             if g is None or g != g:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any, NoReturn, TypeVar
 
-from . import graph, ops, watch
+from . import context, frames, graph, ops
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .tree import as_float
@@ -54,7 +54,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return _watched(out) if watch.active else out
+        return _watched(out) if context.active else out
 
     return _described(method, op)
 
@@ -83,7 +83,7 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return _watched(out) if watch.active else out
+        return _watched(out) if context.active else out
 
     return _described(method, op)
 
@@ -106,7 +106,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return _watched(out) if watch.active else out
+        return _watched(out) if context.active else out
 
     return _described(method, op)
 
@@ -126,7 +126,7 @@ def _compared(relation: Op) -> Callable[[Any, object], Any]:
             if y is NotImplemented:
                 return y
         outcome = bool(forward(self._data, y))
-        if watch.active and (trace := watch.trace()) is not None:
+        if context.active and (trace := context.trace()) is not None:
             return trace.compared(relation, self, other if isinstance(other, Value) else y, outcome)
         return outcome
 
@@ -186,7 +186,7 @@ class Value:
         self.name = name
         self.op = None
         self._a = self._b = self._x = self._y = 0.0
-        if watch.active and (trace := watch.trace()) is not None:
+        if context.active and (trace := context.trace()) is not None:
             trace.made(self)
 
     # -- what it is ---------------------------------------------------------------------------------------------------
@@ -194,13 +194,13 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself; it can be set on leaves only."""
-        if watch.active:
+        if context.active:
             _looked_at(self, ".data")
         return self._data
 
     @data.setter
     def data(self, number: Any) -> None:
-        if watch.active:
+        if context.active:
             _looked_at(self, ".data = ...")
         if self.op is not None:
             raise NotALeafError(
@@ -242,7 +242,7 @@ class Value:
 
         To a transform it is a Value from the surroundings; inside a function `stop_gradient` is the better word.
         """
-        if watch.active and watch.trace() is not None:  # a number of its own would be the one of this call for ever
+        if context.active and context.trace() is not None:  # a number of its own would be the one of this call for ever
             held: Value = ops.stop_gradient(self)
             return held
         return Value(self._data, self.name)
@@ -284,7 +284,7 @@ class Value:
         out.op = op
         out.grad = 0.0
         out.name = None
-        return _watched(out) if watch.active else out
+        return _watched(out) if context.active else out
 
     def _worth(self, data: float) -> Value:
         """This leaf as it was when it was worth `data`: gradients still pass through to it."""
@@ -313,7 +313,7 @@ class Value:
         changed nothing, and threads that share leaves lose nothing.  The gradient belongs to the values of the
         forward pass, even if leaves have been given new data since.
         """
-        if watch.active:
+        if context.active:
             _looked_at(self, ".backward()")
         if not isinstance(gradient, Value):
             gradient = as_float(gradient, "gradient")
@@ -327,13 +327,13 @@ class Value:
 
     def explain(self, **options: Any) -> Any:
         """The backward pass from here in readable steps: see `autograd_lite.explain`."""
-        from .explain import explain
+        from .explanation import explain
 
         return explain(self, **options)
 
     def draw(self, **options: Any) -> Any:
         """The picture of the computation and its gradients: see `autograd_lite.draw`."""
-        from .draw import draw
+        from .drawing import draw
 
         return draw(self, **options)
 
@@ -379,7 +379,7 @@ class Value:
 
     def __bool__(self) -> bool:
         outcome = self._data != 0.0
-        if watch.active and (trace := watch.trace()) is not None:
+        if context.active and (trace := context.trace()) is not None:
             trace.decided(self, outcome)
         return outcome
 
@@ -393,7 +393,7 @@ class Value:
         self._refuse("complex")
 
     def _refuse(self, kind: str) -> NoReturn:
-        if watch.active:
+        if context.active:
             _looked_at(self, f"{kind}()")
         raise InputTypeError(
             f"{kind}() of {self._title()} would lose its gradient: use autograd_lite.sin(v) or v.sin() in place of "
@@ -403,7 +403,7 @@ class Value:
     # -- copies and files ---------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if watch.active:
+        if context.active:
             _looked_at(self, "copy()")
         if self.op is not None:
             raise NotALeafError(
@@ -495,8 +495,8 @@ class Located(Value):
 
 def _watched(node: Value) -> Value:
     """The node just made, looked at as `errstate` and `detect_anomaly` ask."""
-    now = watch.current()
-    if now is watch.QUIET:
+    now = context.current()
+    if now is context.QUIET:
         return node
     if now.trace is not None:
         now.trace.recorded(node)
@@ -506,17 +506,17 @@ def _watched(node: Value) -> Value:
         located = _new(Located)
         for slot in Value.__slots__:
             setattr(located, slot, getattr(node, slot))
-        where = located.where = watch.source_line()
+        where = located.where = frames.source_line()
         node = located
     assert node.op is not None
     names = [a.name if isinstance(a, Value) else None for a in node.args]
-    watch.check(node.op, names, graph.values(node), node._data, where)
+    context.check(node.op, names, graph.values(node), node._data, where)
     return node
 
 
 def _looked_at(value: Value, how: str) -> None:
     """Tell what records this thread's computation, if anything does, of a look at a number."""
-    if (trace := watch.trace()) is not None:
+    if (trace := context.trace()) is not None:
         trace.looked_at(value, how)
 
 

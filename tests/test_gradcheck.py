@@ -21,9 +21,9 @@ import autograd_lite as al
 from autograd_lite import Op, Value
 from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError
 from autograd_lite.gradcheck import GradientCheckError, check_derivative, check_grads, numerical_derivative
-from autograd_lite.gradcheck.numerical import Derivative
 from autograd_lite.gradcheck.report import judge
 from autograd_lite.gradcheck.rounding import STEP, size_of_terms
+from autograd_lite.numerical.derivative import Derivative
 from autograd_lite.ops import TABLE
 
 

@@ -12,7 +12,7 @@ import typer
 
 from .. import graph
 from ..errors import InputValueError
-from ..expression import Expression
+from ..formula.expression import Expression
 from ..gradcheck import Report, Row, check_grads
 from ..gradcheck.report import FAIL, INCONCLUSIVE
 from ..value import Value

@@ -21,11 +21,11 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from .. import watch
+from .. import context
 from ..errors import AutogradError, InputValueError, printable
-from ..expression import Expression, parse
 from ..files import json_number
-from ..ops.vocabulary import VOCABULARY
+from ..formula.expression import Expression, parse
+from ..formula.vocabulary import VOCABULARY
 from ..value import Value
 
 DIGITS = 12  # of a number in a table; JSON has them all
@@ -124,7 +124,7 @@ def read_number(text: str, name: str) -> float:
     formula = read_formula(text)
     if formula.names:
         raise InputValueError(f"{name}={text} is no number, as it names {formula.names[0]}: write {name}=1.5")
-    with watch.errstate(**RAISING):
+    with context.errstate(**RAISING):
         return float(formula())
 
 
@@ -181,7 +181,7 @@ def evaluated(formula: Expression, values: Mapping[str, float], ieee: bool) -> t
     (9.0, 'x')
     """
     leaves = {name: Value(x, name) for name, x in values.items()}
-    with watch.errstate(**({} if ieee else RAISING)):
+    with context.errstate(**({} if ieee else RAISING)):
         root = formula(leaves)
     root = root if isinstance(root, Value) else Value(root)
     if root.name is None and "f" not in leaves:

@@ -10,9 +10,10 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from .. import functional, notation, texmath
+from .. import functional
 from ..errors import GradientWarning, InputValueError
-from ..expression import Expression
+from ..formula import notation, texmath
+from ..formula.expression import Expression
 from ..value import Value
 from .common import (
     DIGITS,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import notation, ops, texmath
-from ..expression import Expression
+from .. import ops
+from ..formula import notation, texmath
+from ..formula.expression import Expression
 from ..ops import Op
 
 DIGITS = 12
@@ -71,8 +72,8 @@ def number(x: float) -> Tex:
 def formula(expression: Expression) -> str:
     r"""A typed formula in LaTeX's math mode; what has numbers only is worked out.
 
-    >>> from autograd_lite.expression import parse
-    >>> from autograd_lite.ops.vocabulary import VOCABULARY
+    >>> from autograd_lite.formula.expression import parse
+    >>> from autograd_lite.formula.vocabulary import VOCABULARY
     >>> print(formula(parse("(w*x + b)**2/sqrt(3*4)", VOCABULARY)))
     \frac{\left(w \cdot x + b\right)^{2}}{3.46410161514}
     """

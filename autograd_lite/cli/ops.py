@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from .. import graph, notation
+from .. import graph
 from ..errors import InputValueError
-from ..expression import Function
+from ..formula import notation
+from ..formula.expression import Function
+from ..formula.vocabulary import VOCABULARY, OfItems
 from ..ops import REAL, Kink, Op
-from ..ops.vocabulary import VOCABULARY, OfItems
 from ..value import Value
 from .common import Json, as_json, print_table, shown
 

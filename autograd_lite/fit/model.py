@@ -13,12 +13,12 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from .. import nn, ops
+from ..compiler import jit
 from ..errors import InputValueError
-from ..expression import Expression, parse
 from ..files import json_number, read_json, write_atomically
+from ..formula.expression import Expression, parse
+from ..formula.vocabulary import VOCABULARY
 from ..functional import value_and_grad
-from ..jit import jit
-from ..ops.vocabulary import VOCABULARY
 from ..tables.table import numpy
 from ..tree import as_float
 from .rows import FEW, Rows

@@ -14,11 +14,11 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from .. import watch
+from .. import frames
+from ..compiler import jit
+from ..compiler.columns import doubles
 from ..errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ..functional import value_and_grad
-from ..jit import jit
-from ..jit.columns import doubles
 from ..tables.table import numpy
 from ..tree import Spec, an, as_float, called, flatten, unflatten
 
@@ -216,7 +216,7 @@ class Objective:
             except TraceError as error:  # it branches, or needs the number itself: row by row it may
                 self._together = False
                 how = "minimize runs the loss row by row, which takes many times as long"
-                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=watch.outside())
+                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
         rows = zip(*map(_entries, columns), strict=True)
         return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
 

@@ -5,8 +5,8 @@ mpmath, `check` puts them together.
 """
 
 from ..errors import GradientCheckError
+from ..numerical.derivative import Derivative, numerical_derivative
 from .check import check_derivative, check_grads
-from .numerical import Derivative, numerical_derivative
 from .report import Report, Row
 
 __all__ = [

@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
-from .. import graph, watch
+from .. import context, graph
 from ..errors import AnomalyError, InputTypeError, InputValueError
 from ..functional import jvp, vjp
+from ..numerical.derivative import Derivative, numerical_derivative
 from ..tree import as_float, flatten, is_scalar
 from ..value import Value
-from .numerical import Derivative, numerical_derivative
 from .replay import ALLOWANCE, Forms, NoReplayError, Replay, forms_given, load_mpmath
 from .report import FAIL, INCONCLUSIVE, PASS, WEAK, Report, Row, Verdict, judge, ratio_hint
 from .rounding import Doubt
@@ -340,7 +340,7 @@ def _blame(subject: Subject, order: int, rtol: float) -> str:
     """The first op, operands before results, whose own partial disagrees with its own values; with its source line."""
     leaves = [Value(x, name) for x, name in zip(subject.point, subject.inputs, strict=True)]
     try:
-        with watch.detect_anomaly():
+        with context.detect_anomaly():
             if order == 1:
                 roots = flatten(subject.f(*subject.tree(leaves)))[0]
             else:

@@ -7,7 +7,7 @@ from math import inf, isfinite, nan
 from typing import NamedTuple
 
 from ..errors import GradientCheckError
-from .numerical import Derivative
+from ..numerical.derivative import Derivative
 
 __all__ = ["Report", "Row"]
 

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from .. import graph
+from ..numerical.derivative import Derivative, numerical_derivative
 from ..value import Value
-from .numerical import Derivative, numerical_derivative
 from .report import FAIL, INCONCLUSIVE, Verdict, judge
 from .subject import Subject, Vector
 

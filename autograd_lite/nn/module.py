@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any
 
-from .. import watch
+from .. import context
 from ..errors import InputValueError, NotALeafError, listed
 from ..files import json_number, read_json, write_atomically
 from ..tree import as_float
@@ -49,7 +49,7 @@ class Module:
         names, values = [], []
         for name, p in self.named_parameters():
             names.append(name)
-            values.append(p if p.op is not None or watch.trace() is not None else p.data)
+            values.append(p if p.op is not None or context.trace() is not None else p.data)
         return values, _Shape(self, names)
 
     @classmethod

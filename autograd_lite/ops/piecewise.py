@@ -10,7 +10,7 @@ from math import copysign as _copysign
 from math import inf, nan
 from typing import Any
 
-from .. import watch
+from .. import context
 from ..tree import is_node
 from .row import Kink, Op, enter, row
 
@@ -72,7 +72,7 @@ class _Where(Op):
 
 def _taken(g: Any, c: Any, wanted: bool) -> Any:
     """`g` where the condition is as wanted, else nothing; while a program is traced, what may flow."""
-    if watch.active and is_node(c) and watch.trace() is not None:
+    if context.active and is_node(c) and context.trace() is not None:
         return Masked(c, wanted, g)
     return g if bool(c) is wanted else None
 

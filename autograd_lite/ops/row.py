@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from .. import watch
+from .. import context
 from ..errors import InputTypeError
 from ..tree import as_float
 
@@ -169,7 +169,7 @@ class Op:
         for arg in args:
             if arg.__class__ is not float:
                 return self._dispatch(args)
-        return self.forward(*args) if not watch.active else self._watched(args)
+        return self.forward(*args) if not context.active else self._watched(args)
 
     def _dispatch(self, args: tuple[Any, ...]) -> Any:
         """Some argument is no float: a node records the call, other numbers become floats."""
@@ -182,8 +182,8 @@ class Op:
     def _watched(self, args: tuple[float, ...]) -> float:
         """The result on floats, looked at as `errstate` asks."""
         result = self.forward(*args)
-        if watch.active:
-            watch.check(self, [None] * len(args), args, result, None)
+        if context.active:
+            context.check(self, [None] * len(args), args, result, None)
         return result
 
     def number(self, arg: Any, index: int) -> float:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .. import watch
+from .. import frames
 from ..errors import GradientWarning, InputValueError, NotALeafError, listed
 from .parameters import items, nonzero, numeric, parameters, require_finite
 from .settings import Configured, same_names, valid
@@ -98,7 +98,7 @@ class Optimizer(Configured):
     def _warn(self, names: list[str], repair: str) -> None:
         if fresh := [name for name in names if name not in self._warned]:
             message = f"{listed(fresh, 10)}: no gradient has arrived, so step() leaves the value as it is; {repair}"
-            warnings.warn(message, GradientWarning, stacklevel=watch.outside())
+            warnings.warn(message, GradientWarning, stacklevel=frames.stacklevel())
             self._warned.update(fresh)
 
     def step(self, grads: Any = None) -> None:

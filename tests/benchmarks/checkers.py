@@ -31,8 +31,8 @@ from typing import Any, NamedTuple
 
 from mpmath import mp, mpf
 
-from autograd_lite.gradcheck.numerical import numerical_derivative
 from autograd_lite.gradcheck.report import judge
+from autograd_lite.numerical.derivative import numerical_derivative
 from autograd_lite.ops import TABLE, Op
 
 _spec = importlib.util.spec_from_file_location("reference", Path(__file__).parents[1] / "ops" / "reference.py")

@@ -13,7 +13,7 @@ import time
 import warnings
 
 from autograd_lite import Value, draw, nn, sin
-from autograd_lite.notation import names_of
+from autograd_lite.formula.notation import names_of
 
 GOALS = {30: 0.05, 100: 0.1, 1000: 0.5, 5000: 2.0, 20000: 8.0}  # nodes: seconds
 DOT_MOST, PATIENCE = 1000, 20

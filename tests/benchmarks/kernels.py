@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from autograd_lite import jit, ops, value_and_grad
-from autograd_lite.jit import to_llvm
-from autograd_lite.jit.program import Instruction, Program
-from autograd_lite.jit.to_llvm import batch, scalar
+from autograd_lite.compiler.llvm import native
+from autograd_lite.compiler.llvm.kernel import batch, scalar
+from autograd_lite.program import Instruction, Program
 
 SIZES = (2, 16, 16, 1)
 WEIGHTS = sum((a + 1) * b for a, b in pairwise(SIZES))
@@ -118,6 +118,6 @@ def compile_times() -> None:
 
 
 if __name__ == "__main__":
-    print(f"vectors of {to_llvm.llvm_native.host().width} doubles, {to_llvm.llvm_native.host().cpu}")
+    print(f"vectors of {native.host().width} doubles, {native.host().cpu}")
     nets()
     compile_times()

@@ -37,7 +37,7 @@ from autograd_lite.ops import TABLE, Op  # noqa: E402
 
 # Where the tests of the table are, and which of them see every row (the others are asked about their own row only).
 FILES = [
-    "tests/test_conventions.py", "tests/test_notation.py", "tests/test_steps.py", "tests/test_explain.py",
+    "tests/test_conventions.py", "tests/formula/test_notation.py", "tests/formula/test_steps.py", "tests/test_explanation.py",
     "tests/ops/test_limits.py", "tests/ops/test_table.py", "tests/ops/test_accuracy.py",
 ]  # fmt: skip
 OWN_ROW_ONLY = ("tests/ops/test_accuracy.py", "tests/ops/test_table.py")
@@ -290,9 +290,9 @@ def relu_one() -> None:
 
 # -- breaking the engine ----------------------------------------------------------------------------------------------
 
-VALUE, GRAPH, STEPS, EXPLAIN = (f"autograd_lite/{name}.py" for name in ("value", "graph", "steps", "explain"))
+VALUE, GRAPH, STEPS, EXPLAIN = (f"autograd_lite/{name}.py" for name in ("value", "graph", "formula/steps", "explanation"))
 ENGINE_TESTS = ("tests/test_value.py", "tests/test_functional.py", "tests/test_promises.py")
-TEXT_TESTS = ("tests/test_steps.py", "tests/test_explain.py", "tests/test_notation.py")
+TEXT_TESTS = ("tests/formula/test_steps.py", "tests/test_explanation.py", "tests/formula/test_notation.py")
 
 
 def line(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:

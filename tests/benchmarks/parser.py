@@ -17,8 +17,8 @@ from typing import Any
 
 from autograd_lite import Value, ops
 from autograd_lite.errors import ExpressionError
-from autograd_lite.expression import parse
-from autograd_lite.ops.vocabulary import VOCABULARY
+from autograd_lite.formula.expression import parse
+from autograd_lite.formula.vocabulary import VOCABULARY
 
 VALUES = {"x": 0.7, "y": -2.5, "z": 3.0}
 BINARY = ["+", "-", "*", "/", "//", "%", "**"]

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from autograd_lite import Op
 from autograd_lite.cli import application, check
-from autograd_lite.expression import Function
+from autograd_lite.formula.expression import Function
+from autograd_lite.formula.vocabulary import VOCABULARY
 from autograd_lite.gradcheck import Report
-from autograd_lite.ops.vocabulary import VOCABULARY
 
 
 def run(*args, status=0):

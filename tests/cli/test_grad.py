@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from autograd_lite.cli import application
 from autograd_lite.cli.latex import formula as latex_of
-from autograd_lite.expression import parse
-from autograd_lite.ops.vocabulary import VOCABULARY
+from autograd_lite.formula.expression import parse
+from autograd_lite.formula.vocabulary import VOCABULARY
 
 _path = Path(__file__).parents[1] / "benchmarks" / "parser.py"
 _spec = importlib.util.spec_from_file_location("parser_benchmark", _path)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from autograd_lite import grad, ops
 from autograd_lite.cli import application
-from autograd_lite.expression import parse
-from autograd_lite.ops.vocabulary import VOCABULARY
+from autograd_lite.formula.expression import parse
+from autograd_lite.formula.vocabulary import VOCABULARY
 
 
 def run(*args, status=0):

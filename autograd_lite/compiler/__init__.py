@@ -1,0 +1,113 @@
+"""`jit`: the same scalar code at the speed of hand-written C.
+
+The function is run once on Values (`trace`), its graph becomes a straight-line program (`program`), which is simplified
+(`simplify`) and emitted as Python source (`to_python`), NumPy (`to_numpy`), machine code (`kernel`) or JAX (`to_jax`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from types import MethodType
+from typing import Any
+
+from .. import context
+from ..errors import InputTypeError, InputValueError
+from ..program import Guard, Instruction, Program
+from .scalar import Scalar
+
+__all__ = ["Guard", "Instruction", "Jitted", "Program", "jit"]
+
+BACKENDS = ("auto", "python", "numpy", "llvm")
+
+
+class Jitted:
+    """A function that `jit` compiled: called as the function is, with numbers in place of Values in its results."""
+
+    def __init__(self, f: Callable[..., Any], compiled: Any) -> None:
+        functools.update_wrapper(self, f, updated=())
+        self._compiled = compiled
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or context.active:
+            return self._compiled.call(args, kwargs)
+        return self._compiled.fast(*args)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: called with the instance, a module or another container, as its first argument."""
+        return self if instance is None else MethodType(self, instance)
+
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for these arguments: printable, countable, savable."""
+        found: Program = self._compiled.path(args, kwargs).program
+        return found
+
+    def source(self, *args: Any, **kwargs: Any) -> str:
+        """The code emitted for these arguments."""
+        text: str = self._compiled.path(args, kwargs).source
+        return text
+
+    def __repr__(self) -> str:
+        return f"jit({self._compiled.name})"
+
+
+_ABSENT: Any = object()
+
+
+def jit(
+    f: Callable[..., Any] = _ABSENT,
+    *,
+    batch: int | Sequence[int] | None = None,
+    reduce: str | None = None,
+    backend: str = "auto",
+    threads: int | None = None,
+    fastmath: bool = False,
+) -> Any:
+    """The function compiled: run once on Values, turned into a straight-line program, simplified, and emitted as code.
+
+    >>> from autograd_lite import value_and_grad
+    >>> fast = jit(value_and_grad(lambda v: (1 - v[0]) ** 2 + 100 * (v[1] - v[0] ** 2) ** 2))
+    >>> fast([3.0, 1.0])
+    (6404.0, [9604.0, -1600.0])
+
+    Args:
+        f: any function of scalars and nested containers that the engine can differentiate, often made by `value_and_grad`,
+            `hessian` or `jvp`.  Python branches and loops on its numbers are followed: each way through is compiled when a
+            call first takes it.  Values it reads from its surroundings count with the number they have at each call;
+            other numbers from there, and Values it makes itself, are kept as they were when a way was first taken.
+            Each number of an argument is traced; a count or an index that steers Python is given before, as in partial(f, n=3).
+            Without it, jit(batch=0) is a decorator.
+        batch: the positional argument, or arguments, whose leaves are NumPy arrays of n rows; f is written for one row,
+            and the results become arrays of n rows.
+        reduce: "sum" or "mean" of the rows, added up on the way; None keeps them apart.
+        backend: "python", "numpy" (batches), "llvm", or "auto": Python for what is short, machine code for the rest.
+        threads: how many cores share the rows of a batch; the result has the same bits for any number.  None is 1.
+        fastmath: allow algebra that holds for numbers but not for every rounding.
+
+    Results have the bits of the function itself without `fastmath`, but for signs of zero and nan and what follows from them
+    (1/-0.0 is -inf), and for the last bit where the second or third derivative of a `where` over a Value adds up in another
+    order; those of a batch are within 4 ulp a function of the vector library.  Inside `errstate` and `detect_anomaly` the
+    function itself runs.
+
+    Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
+    """
+    if f is _ABSENT:  # @jit(batch=0)
+        return functools.partial(jit, batch=batch, reduce=reduce, backend=backend, threads=threads, fastmath=fastmath)
+    if not callable(f):
+        raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")
+    if backend not in BACKENDS:
+        raise InputValueError(f"backend={backend!r} must be one of {', '.join(map(repr, BACKENDS))}")
+    if reduce not in (None, "sum", "mean"):
+        raise InputValueError(f'reduce={reduce!r} must be "sum", "mean" or None')
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise InputValueError(f"threads={threads!r} must be a whole number of at least 1")
+    if batch is None:
+        for name, given in (("reduce", reduce), ("threads", threads)):
+            if given is not None:
+                raise InputValueError(f"{name}={given!r} is for batches: name the arguments that hold rows, batch=0")
+        if backend == "numpy":
+            raise InputValueError('backend="numpy" is for batches: name the arguments that hold rows, or use "python"')
+        return Jitted(f, Scalar(f, backend, fastmath))
+    from .batch import Batch
+
+    return Jitted(f, Batch(f, batch, reduce, backend, threads or 1, fastmath))

@@ -1,0 +1,174 @@
+"""The quickest way into machine code: for arguments of one structure, source that checks them and hands over addresses.
+
+Numbers go into buffers that are kept from call to call, each buffer used by one call at a time.  Imports `shapes`, `columns`,
+`to_python`, `tree`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..tree import Spec
+from . import to_python
+from .columns import items, packing, part
+from .llvm.kernel import CHUNK
+from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
+
+ERRORS = (TypeError, ValueError, BufferError)  # an array that is read-only, empty, or not in one piece
+
+
+def address(array: Any) -> int:
+    """Where the numbers of an array lie that is in one piece and can be written to."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(array))
+
+
+class Held:
+    """Buffers of one call, with their addresses: inputs, outputs, and what else the code asks for."""
+
+    frame: Any
+    frame_at: int
+    table: Any
+    table_at: int
+    extra: Any
+    extra_at: int
+    few: Any
+    n = -1  # how many rows `few` says there are
+
+    def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
+        import numpy as np
+
+        self.inputs, self.out = np.zeros(max(inputs, 1)), np.zeros(max(out, 1))
+        self.at, self.out_at = address(self.inputs), address(self.out)
+        self.views = [self.inputs[first:last].reshape(shape) for first, last, shape in views]
+
+
+# a Held that no other call uses; `give` is for the next call
+TAKE = ["try: held = take()", "except IndexError: held = make()"]
+
+
+def _pool(make: Callable[[], Held]) -> dict[str, Any]:
+    """The names that `TAKE` needs, and `give`."""
+    kept: deque[Held] = deque()
+    return {"take": kept.pop, "give": kept.append, "make": make, "IndexError": IndexError}
+
+
+class _Inputs:
+    """The lines that check the arguments and write their numbers into ``held.inputs``."""
+
+    def __init__(self, specs: Mapping[int, Spec], live: Sequence[Any], leave: str) -> None:
+        self.views: list[tuple[int, int, tuple[int, ...]]] = []
+        self.stores: list[str] = []
+        unpacking = Unpacking(specs, leave, self._array)
+        self.count = unpacking.leaves
+        self.lines = unpacking.lines
+        self.names = unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(live)}
+        self.stores += [f"inputs[{i}] = v{i}" for i in unpacking.scalars]
+        self.stores += [f"inputs[{self.count + i}] = live{i}._data" for i in range(len(live))]
+
+    def _array(self, name: str, spec: Spec, first: int) -> list[str]:
+        self.stores.append(f"held.views[{len(self.views)}][...] = {name}")
+        self.views.append((first, first + len(spec.children), spec.detail))
+        return []
+
+
+def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
+    """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
+    call = Parameters(len(structure.spec.children))
+    inputs = _Inputs(dict(enumerate(structure.spec.children)), path.live, call.leave)
+    program, kernel = path.program, path.kernel
+    lines = [call.first, *inputs.lines, *TAKE, "inputs = held.inputs", *inputs.stores]
+    lines.append("guard = run(held.at, held.out_at, held.frame_at)")
+    expression, names = path.packing(items(len(program.outputs)), part)
+    names |= call.names | inputs.names
+    if program.guards:
+        lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return turned(guard, floats)")
+        names["turned"] = lambda guard, floats: owner.turned(structure, path, guard, floats)
+    lines += ["out = held.out.copy()", "give(held)"]
+
+    def make() -> Held:
+        held = Held(program.inputs, len(program.outputs), inputs.views)
+        frame = ctypes.create_string_buffer(8 * kernel.frame + 8)
+        held.frame, held.frame_at = frame, ctypes.addressof(frame)
+        return held
+
+    names |= _pool(make)
+    names |= {"run": kernel.run, "other": owner.call}
+    text = "\n    ".join([f"def entry({call.signature}):", *lines, f"return {expression}"]) + "\n"
+    return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
+
+
+def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., Any]:
+    """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
+    import numpy as np
+
+    count, keywords, specs, containers, rows_of = compiled.layout
+    if (
+        keywords
+        or any(spec.kind is not None for spec in containers)
+        or any(len(shape) > 1 or shape == (0,) for shape in rows_of)
+    ):
+        raise RefusedError
+    call = Parameters(count)
+    shared = [i for i in range(count) if i not in owner.batch]
+    inputs = _Inputs(dict(zip(shared, specs, strict=True)), compiled.live, call.leave)
+    rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, rows_of, strict=True)}
+    names = call.names | inputs.names | array_names() | {"ERRORS": ERRORS, "address": address, "other": owner.call}
+    lines = [call.first]
+    for i, width in rows.items():
+        if i == owner.batch[0]:
+            doubles = f"b{i}.__class__ is ndarray and b{i}.dtype is float64"
+            lines.append(f"if not ({doubles} and b{i}.ndim == {1 + bool(width)}): {call.leave}")
+            lines += [f"n, width = b{i}.shape", f"if width != {width}: {call.leave}"] if width else [f"n, = b{i}.shape"]
+        else:
+            lines.append(array_or(f"b{i}", f"(n, {width})" if width else "(n,)", call.leave))
+    lines += inputs.lines
+    # an array that is referred to, weakly too, cannot be resized: while it is the same one, its numbers are where they were
+    same = " and ".join(f"held.ref{i}() is b{i} and b{i}.flags.c_contiguous" for i in rows)
+    where = ", ".join(f"address(b{i})" for i in rows)
+    lines += [*TAKE, f"if not ({same}):", f"    try: at = ({where},)"]
+    lines += [f"    except ERRORS: give(held); {call.leave}", "    know(held, at)"]
+    lines += [f"    held.ref{i} = ref(b{i})" for i in rows]
+    lines += ["inputs = held.inputs", *inputs.stores]
+    reduced = owner.reduce is not None
+    outputs = len(compiled.cut.row.outputs)
+    run = f"run(held.at, held.table_at, n, {{}}, held.extra_at, {owner.threads})"
+    if reduced:
+        lines.append(f"if n > {CHUNK}: {run.format('held.out_at')}")
+        lines += ["elif n == held.n: quick(held.few)", "else: held.n = held.few.rows = n; quick(held.few)"]
+        lines.append("out = held.out.copy()")
+    else:
+        names["empty"] = np.empty
+        lines += [f"out = empty(({outputs}, n))", run.format("address(out)")]
+        if compiled.cut.added:
+            lines.append("out += held.extra[given:, None]")
+            names["given"] = compiled.cut.given
+    lines.append("give(held)")
+    expression = packing(found, reduced, names)
+
+    def make() -> Held:
+        held = Held(inputs.count + len(compiled.live), outputs, inputs.views)
+        held.table = np.zeros((max(len(compiled.cut.columns), 1), 2), dtype=np.int64)
+        held.extra = np.zeros(max(kernel.extra, 1))
+        for i in rows:
+            setattr(held, f"ref{i}", lambda: None)
+        held.table_at, held.extra_at = address(held.table), address(held.extra)
+        held.few = kernel.arguments(held.at, held.table_at, held.out_at, held.extra_at)
+        return held
+
+    def know(held: Held, at: tuple[int, ...]) -> None:
+        """Where the columns are: for each its first number, and the bytes from one to the next."""
+        table = [
+            (start + 8 * j, 8 * max(width, 1))
+            for start, width in zip(at, rows.values(), strict=False)
+            for j in range(max(width, 1))
+        ]
+        held.table[:] = table
+
+    names |= _pool(make)
+    names |= {"run": kernel.run, "quick": kernel.quick, "know": know, "ref": weakref.ref}
+    text = "\n    ".join([f"def entry({call.signature}):", *lines, f"return {expression}"]) + "\n"
+    return to_python.define(text, "entry", names)  # type: ignore[no-any-return]

@@ -1,0 +1,201 @@
+"""LLVM IR text made into machine code: what this machine has, the functions modules may call, and the compiler.
+
+Needs llvmlite, of the extra `jit`, which is imported when code is compiled.  Imports `llvm.emit`, `lowering`, `errors`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import platform
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ...errors import CompilationError, MissingPackageError
+from ..lowering import PAIRS
+from .emit import LIBRARY, Callback
+
+__all__ = ["Machine", "Module", "collect", "compile_text", "host"]
+
+LONG = 300_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
+
+OLDEST = 20  # LLVM; before, pointers had types
+
+_lock = threading.RLock()  # LLVM's objects are not for several threads at once
+
+
+class Machine(NamedTuple):
+    """What code is made for.
+
+    Args:
+        width: how many doubles a vector holds.
+        vector: the functions of the C library's vector library for that width, by name, with their addresses.
+        cpu, features: as LLVM calls them.
+    """
+
+    width: int
+    vector: Mapping[str, int]
+    cpu: str
+    features: str
+
+
+def llvmlite() -> Any:
+    """The package's binding, ready for this machine."""
+    try:
+        import llvmlite.binding as binding  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    except ImportError:
+        raise MissingPackageError(
+            "machine code needs llvmlite, which is not installed: pip install 'autograd-lite[jit]'"
+        ) from None
+    if binding.llvm_version_info[0] < OLDEST:
+        raise CompilationError(
+            f"llvmlite brings LLVM {binding.llvm_version_info[0]}, machine code needs {OLDEST}: pip install 'llvmlite>=0.45'"
+        )
+    return _initialized(binding)
+
+
+@functools.cache
+def _initialized(binding: Any) -> Any:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    return binding
+
+
+@functools.cache
+def host(without: str = "") -> Machine:
+    """This machine, as if it had no instructions whose names begin with `without`: "avx512"."""
+    binding = llvmlite()
+    try:
+        found = dict(binding.get_host_cpu_features())
+    except RuntimeError:
+        found = {}
+    found |= {name: False for name in found if without and name.startswith(without)}
+    features = ",".join(f"{'+' if there else '-'}{name}" for name, there in sorted(found.items()))
+    cpu = binding.get_host_cpu_name() if not without else ""
+    width = 8 if found.get("avx512f") and found.get("avx512dq") else 4
+    return Machine(width, _vector_library(width, found), cpu, features)
+
+
+def _vector_library(width: int, found: Mapping[str, bool]) -> dict[str, int]:
+    """The functions of glibc's libmvec for vectors of that width, by the names of the scalar ones."""
+    prefix = {8: "_ZGVeN8", 4: "_ZGVdN4"}[width]
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64" or not (width == 8 or found.get("avx2")):
+        return {}
+    try:
+        library = ctypes.CDLL("libmvec.so.1")
+    except OSError:
+        return {}
+    addresses = {}
+    for name in LIBRARY:
+        symbol = f"{prefix}{'vv' if name in PAIRS else 'v'}_{name}"
+        if hasattr(library, symbol):
+            addresses[name] = _address(library, symbol)
+    return addresses
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL:
+    """The library whose functions Python's math module calls."""
+    for name in {"linux": ("libm.so.6",), "win32": ("ucrtbase",)}.get(sys.platform, ()):
+        try:
+            return ctypes.CDLL(name)
+        except OSError:
+            continue
+    return ctypes.CDLL(None)
+
+
+def _address(library: ctypes.CDLL, symbol: str) -> int:
+    try:
+        address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
+    except AttributeError:
+        address = None
+    if address is None:
+        raise CompilationError(f"the C library has no function {symbol}")
+    return address
+
+
+# -- calls back into Python -------------------------------------------------------------------------------------------
+
+_Pointer = ctypes.POINTER(ctypes.c_double)
+_raised = threading.local()
+
+
+@functools.cache
+def _entry(callback: Callback) -> Any:
+    """A C function that calls a row's own: from count * width doubles to width of them."""
+    op, count, width = callback
+
+    def enter(args: Any, out: Any) -> None:
+        try:
+            for row in range(width):
+                out[row] = op.forward(*(args[row + i * width] for i in range(count)))
+        except BaseException as error:
+            for row in range(width):
+                out[row] = float("nan")
+            _raised.error = error
+
+    return ctypes.CFUNCTYPE(None, _Pointer, _Pointer)(enter)
+
+
+def collect() -> None:
+    """Raise what a function called back in this thread has raised, an interruption by the keyboard for one."""
+    error = _raised.__dict__.pop("error", None)
+    if error is not None:
+        raise error
+
+
+# -- compilation ------------------------------------------------------------------------------------------------------
+
+
+class Module:
+    """Machine code; it lives as long as this object."""
+
+    def __init__(self, engine: Any, kept: list[Any]) -> None:
+        self._engine, self._kept = engine, kept
+
+    def function(self, name: str, *arguments: Any) -> Callable[..., Any]:
+        """A function of the module for ctypes, which releases the interpreter lock; the result is an int64."""
+        address = self._engine.get_function_address(name)
+        assert address, name
+        function = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(address)
+        function.module = self  # type: ignore[attr-defined]
+        return function
+
+
+def compile_text(
+    text: str, machine: Machine, library: Iterable[str], vectors: Iterable[str], callbacks: Mapping[str, Callback]
+) -> Module:
+    """Machine code of a module.
+
+    Args:
+        text: the IR.
+        library, vectors: the functions declared as ``c_name`` and ``v_name``.
+        callbacks: the rows called back, by the names they are declared under.
+
+    Raises CompilationError where LLVM refuses, MissingPackageError where llvmlite is not installed.
+    """
+    addresses = {f"c_{name}": _address(_c_library(), name) for name in library}
+    addresses |= {f"v_{name}": machine.vector[name] for name in vectors}
+    kept = [_entry(callback) for callback in callbacks.values()]
+    for name, entry in zip(callbacks, kept, strict=True):
+        address = ctypes.cast(entry, ctypes.c_void_p).value
+        assert address is not None
+        addresses[name] = address
+    with _lock:
+        binding = llvmlite()
+        try:
+            module = binding.parse_assembly(text)
+            module.verify()
+            target = binding.Target.from_default_triple().create_target_machine(
+                cpu=machine.cpu, features=machine.features, opt=int(text.count("\n") < LONG["x double>" in text]), jit=True
+            )
+            engine = binding.create_mcjit_compiler(module, target)
+            for name, address in addresses.items():
+                engine.add_global_mapping(module.get_function(name), address)
+            engine.finalize_object()
+        except (RuntimeError, OSError) as error:
+            what = " ".join(str(error).split("\n")[:2])
+            raise CompilationError(f"LLVM cannot compile this program: {what}") from error
+    return Module(engine, kept)

@@ -1,0 +1,217 @@
+"""Programs made ready for machine code: long sums in steps, relu's slope from its result, products of a batch kept apart.
+
+The outputs of a batch that is added up are not added one by one, but their factors are kept.  A gradient of many weights is
+made of products: d * h for each neuron's d and each of its inputs h.  A row's program keeps the distinct factors of a few
+blocks of rows; `llvm.sums` multiplies them.
+Imports `program`, `simplify`, `ops`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ... import ops
+from ...program import Instruction, Program, Ref, is_constant, placed
+from ..simplify import dead_code
+
+__all__ = ["Plan", "Term", "calls_together", "on_demand", "plan", "prepared", "shortened"]
+
+LONGEST = 256  # arguments of one instruction
+CALLS = 64  # of the vector library, among which instructions are moved
+
+# what the machine computes by itself, without a call
+PLAIN = {
+    "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
+    "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "muldiv", "div",
+    "square", "sqrt", "inverse", "co_square", "atan_derivative", "unit", "hypot", "relu", "leaky_relu", "sum", "prod", "mean",
+    "dot",
+}  # fmt: skip
+
+
+def shortened(program: Program) -> Program:
+    """The program with long sums, products and dot products in steps, each as long as a function may hold; same bits.
+
+    >>> long = Program(300, (Instruction(ops.sum, tuple(range(300))),), (300,))
+    >>> [len(args) for _, args in shortened(long).instructions], shortened(long)([0.5] * 300)
+    ([256, 45], [150.0])
+    """
+    if all(len(args) <= LONGEST for _, args in program.instructions):
+        return program
+    place: list[Ref] = [*range(program.inputs)]
+    instructions: list[Instruction] = []
+
+    def add(op: ops.Op, *args: Ref) -> Ref:
+        instructions.append(Instruction(op, args))
+        return program.inputs + len(instructions) - 1
+
+    for op, old in program.instructions:
+        args = placed(old, place)
+        if len(args) <= LONGEST or op not in _LONG:
+            place.append(add(op, *args))
+            continue
+        half = len(args) // 2
+        items = [add(ops.mul, *pair) for pair in zip(args[:half], args[half:], strict=True)] if op is ops.dot else [*args]
+        total = add(_LONG[op], *items[:LONGEST])
+        for i in range(LONGEST, len(items), LONGEST - 1):
+            total = add(_LONG[op], total, *items[i : i + LONGEST - 1])
+        place.append(add(ops.div, total, float(len(items))) if op is ops.mean else total)
+    outputs = placed(program.outputs, place)
+    guards = []
+    for guard in program.guards:
+        ref = place[guard.ref]
+        assert ref.__class__ is int
+        guards.append(guard._replace(ref=ref))
+    return Program(program.inputs, tuple(instructions), outputs, tuple(guards))
+
+
+_LONG = {ops.sum: ops.sum, ops.mean: ops.sum, ops.dot: ops.sum, ops.prod: ops.prod}  # what the steps of each are
+
+
+def prepared(program: Program) -> Program:
+    """The program with relu as one instruction of the machine, and its slope from its result, which is kept anyway.
+
+    ``where(x < 0, 0, x)`` is a maximum of x86, nan and all.  The result h is 0, nan or positive: ``where(h > 0, 1, h)`` is the
+    slope, in half the steps of one that looks for nan.  The sign of zero is x's.
+
+    >>> print(prepared(Program(1, (Instruction(ops.relu, (0,)), Instruction(ops.heaviside, (0, 0.0))), (1, 2))))
+    v1 = lt(v0, 0.0)
+    v2 = where(v1, 0.0, v0)
+    v3 = gt(v2, 0.0)
+    v4 = where(v3, 1.0, v2)
+    return v2, v4
+    """
+    place: list[Ref] = [*range(program.inputs)]
+    instructions: list[Instruction] = []
+    relus: dict[Ref, Ref] = {}
+
+    def add(op: ops.Op, *args: Ref) -> Ref:
+        instructions.append(Instruction(op, args))
+        return program.inputs + len(instructions) - 1
+
+    for op, old in program.instructions:
+        args = placed(old, place)
+        x = args[0] if args else 0.0
+        if op is ops.relu:
+            result = add(ops.where, add(ops.lt, x, 0.0), 0.0, x)
+            if x.__class__ is int:
+                relus[x] = result
+        elif op is ops.heaviside and x.__class__ is int and x in relus and is_constant(args[1]) and args[1] == 0.0:
+            result = add(ops.where, add(ops.gt, relus[x], 0.0), 1.0, relus[x])
+        else:
+            result = add(op, *args)
+        place.append(result)
+    return Program(program.inputs, tuple(instructions), placed(program.outputs, place))
+
+
+def on_demand(program: Program) -> Program:
+    """The program with each value made just before the first that needs it: fewer are kept at a time.
+
+    A reverse sweep makes all products that flow into the sums of a layer before it adds up the first.
+
+    >>> far = Program(2, (Instruction(ops.exp, (0,)), Instruction(ops.exp, (1,)), Instruction(ops.sin, (2,))), (4, 3))
+    >>> print(on_demand(far))
+    v2 = exp(v0)
+    v3 = sin(v2)
+    v4 = exp(v1)
+    return v3, v4
+    """
+    first = program.inputs
+    place: dict[Ref, Ref] = {i: i for i in range(first)}
+    instructions: list[Instruction] = []
+
+    for output in program.outputs:
+        stack = [output]
+        while stack:
+            ref = stack[-1]
+            if ref.__class__ is float or ref in place:
+                stack.pop()
+                continue
+            op, args = program.instructions[int(ref) - first]
+            missing = [a for a in args if a.__class__ is int and a not in place]
+            if missing:
+                stack += missing[::-1]
+                continue
+            stack.pop()
+            place[ref] = first + len(instructions)
+            instructions.append(Instruction(op, placed(args, place)))
+    return Program(first, tuple(instructions), placed(program.outputs, place))
+
+
+def calls_together(program: Program) -> Program:
+    """The program with calls of the vector library next to each other where they do not wait for each other.
+
+    A call keeps no register, so that sums between two calls would find what they add up in memory only.  An instruction moves
+    past others by no more than `CALLS` calls, or too many values would wait.
+
+    >>> print(calls_together(Program(2, tuple([Instruction(op, (i,)) for i in (0, 1) for op in (ops.neg, ops.exp)]), (3, 5))))
+    v2 = neg(v0)
+    v3 = neg(v1)
+    v4 = exp(v0)
+    v5 = exp(v1)
+    return v4, v5
+    """
+    first = program.inputs
+    order: list[int] = []
+    some: list[int] = []
+    calls: dict[int, int] = {}  # how many of `some` an instruction waits for, one after the other
+    met = 0
+    for number, (op, args) in enumerate(program.instructions, first):
+        call = op.name not in PLAIN
+        calls[number] = max([calls.get(a, 0) for a in args if a.__class__ is int], default=0) + call
+        some.append(number)
+        met += call
+        if met == CALLS or number == first + len(program) - 1:
+            order += sorted(some, key=lambda v: (calls[v], program.instructions[v - first].op.name in PLAIN))
+            some, calls, met = [], {}, 0
+    place: dict[Ref, Ref] = {old: new for new, old in enumerate([*range(first), *order])}
+    moved = [program.instructions[old - first] for old in order]
+    instructions = tuple([Instruction(op, placed(args, place)) for op, args in moved])
+    return Program(first, instructions, placed(program.outputs, place))
+
+
+class Term(NamedTuple):
+    """What a row adds to a sum: the product of two factors, or one factor where the other is None."""
+
+    factor: int
+    partner: int | None
+
+
+class Plan(NamedTuple):
+    """A program whose outputs are the factors, and what each sum takes of them."""
+
+    program: Program
+    terms: tuple[Term, ...]
+
+
+def plan(program: Program) -> Plan:
+    """Take the last multiplication of each output apart, where nothing else needs its result.
+
+    >>> from autograd_lite.program import Instruction
+    >>> taken = plan(Program(2, (Instruction(ops.mul, (0, 1)),), (2, 0)))
+    >>> taken.program.outputs, taken.terms
+    ((0, 1), (Term(factor=0, partner=1), Term(factor=0, partner=None)))
+    """
+    used = {a for _, args in program.instructions for a in args if a.__class__ is int}
+    places: dict[int | str, int] = {}
+    factors: list[Ref] = []
+
+    def place_of(ref: Ref) -> int:
+        place = places.setdefault(_key(ref), len(factors))
+        if place == len(factors):
+            factors.append(ref)
+        return place
+
+    terms = []
+    for ref in program.outputs:
+        if ref.__class__ is int and ref >= program.inputs and ref not in used:
+            op, args = program.instructions[ref - program.inputs]
+            if op is ops.mul:
+                terms.append(Term(place_of(args[0]), place_of(args[1])))
+                continue
+        terms.append(Term(place_of(ref), None))
+    return Plan(dead_code(Program(program.inputs, program.instructions, tuple(factors))), tuple(terms))
+
+
+def _key(ref: Ref) -> int | str:
+    """What tells operands from each other in a dict: as keys, value 0 and the constant 0.0 are the same."""
+    return ref if isinstance(ref, int) else ref.hex()

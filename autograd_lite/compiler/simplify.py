@@ -1,0 +1,306 @@
+"""Passes over a `Program`: each takes one and gives one that computes the same, in time linear in its length.
+
+`simplify` runs them all.  Without fastmath every output keeps its bits: a rule is here only where IEEE arithmetic makes
+both sides the same double.  Imports `program`, `ops`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from .. import ops
+from ..ops import Op
+from ..program import Guard, Instruction, Program, Ref, is_constant, placed, same
+
+# What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
+# or None where it has nothing to say.  `made` gives the instruction that made a value, None for an input or a constant.
+New = Any
+Made = Callable[[Ref], "Instruction | None"]
+Rule = Callable[[Op, tuple[Ref, ...], Made], New]
+
+
+def simplify(program: Program, fastmath: bool = False) -> Program:
+    """All passes: constants folded, strength reduced, equal instructions made one, dead ones dropped.
+
+    >>> from autograd_lite import Value, grad, jit
+    >>> print(jit(grad(lambda x: x**2)).program(3.0))     # 2.0 * x ** 1.0, and less
+    v1 = mul(2.0, v0)
+    return v1
+    """
+    rules = (fold, reduce_strength, *((relax,) if fastmath else ()), _Common())
+    return dead_code(rewrite(program, *rules))
+
+
+def constant_folding(program: Program) -> Program:
+    """Instructions on constants alone are replaced by what they give."""
+    return rewrite(program, fold)
+
+
+def strength_reduction(program: Program) -> Program:
+    """Costly instructions are replaced by cheaper ones that give the same bits: ``x ** 2`` by ``x * x``."""
+    return rewrite(program, reduce_strength)
+
+
+def common_subexpressions(program: Program) -> Program:
+    """Instructions that apply one op to the same operands are made one."""
+    return rewrite(program, _Common())
+
+
+def dead_code(program: Program) -> Program:
+    """Instructions that no output and no guard needs are dropped."""
+    first = program.inputs
+    needed = bytearray(first + len(program))
+    for ref in (*program.outputs, *(guard.ref for guard in program.guards)):
+        if ref.__class__ is int:
+            needed[ref] = 1
+    for number in range(len(needed) - 1, first - 1, -1):
+        if needed[number]:
+            for a in program.instructions[number - first].args:
+                if a.__class__ is int:
+                    needed[a] = 1
+    keep = [k for k in range(len(program)) if needed[first + k]]
+    place: list[Ref] = [*range(first), *[0] * len(program)]
+    for k, old in enumerate(keep):
+        place[first + old] = first + k
+    kept = tuple(Instruction(op, placed(args, place)) for op, args in map(program.instructions.__getitem__, keep))
+    return _relabelled(program, kept, place)
+
+
+def rewrite(program: Program, *rules: Rule) -> Program:
+    """The program with each instruction replaced by what the first rule that applies makes of it, until none does."""
+    first = program.inputs
+    instructions: list[Instruction] = []
+    place: list[Ref] = [*range(first)]
+
+    def made(ref: Ref) -> Instruction | None:
+        return instructions[ref - first] if ref.__class__ is int and ref >= first else None
+
+    def emit(op: Op, args: tuple[Any, ...]) -> Ref:
+        while True:
+            for rule in rules:
+                new = rule(op, args, made)
+                if new is not None:
+                    break
+            else:
+                instructions.append(Instruction(op, args))
+                number = first + len(instructions) - 1
+                for rule in rules:
+                    if isinstance(rule, _Common):
+                        rule.note(op, args, number)
+                return number
+            if not isinstance(new, Instruction):
+                return new  # type: ignore[no-any-return]
+            op = new.op
+            args = tuple([emit(*a) if isinstance(a, Instruction) else a for a in new.args])
+
+    for op, args in program.instructions:
+        place.append(emit(op, placed(args, place)))
+    return _relabelled(program, tuple(instructions), place)
+
+
+def _relabelled(program: Program, instructions: tuple[Instruction, ...], place: list[Ref]) -> Program:
+    """The program of new instructions, whose outputs and guards are found by the old values' new places."""
+    outputs = placed(program.outputs, place)
+    guards: dict[int, Guard] = {}  # one for each value: decided twice is decided the same way
+    for guard in program.guards:
+        ref = place[guard.ref]
+        if ref.__class__ is int:
+            guards.setdefault(ref, guard._replace(ref=ref))
+    return Program(program.inputs, instructions, outputs, tuple(guards.values()))
+
+
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+
+def fold(op: Op, args: tuple[Ref, ...], made: Made) -> New:
+    """An op of the table on constants alone."""
+    if all(a.__class__ is float for a in args) and ops.TABLE.get(op.name) is op:
+        return op.forward(*args)
+    return None
+
+
+def _new(op: Op, *args: Any) -> Instruction:
+    return Instruction(op, args)
+
+
+def _one_value(a: Ref, b: Ref) -> bool:
+    return a.__class__ is int and b.__class__ is int and a == b
+
+
+def _of(op: Op, ref: Ref, made: Made) -> tuple[Ref, ...] | None:
+    """The operands of the instruction that made `ref`, if it applied `op`."""
+    if ref.__class__ is float:
+        return None
+    found = made(ref)
+    return found.args if found is not None and found.op is op else None
+
+
+def _add(args: tuple[Ref, ...], made: Made) -> New:
+    for x, y in (args, args[::-1]):
+        if is_constant(y) and same(y, -0.0):
+            return x
+        if (inner := _of(ops.neg, y, made)) is not None:
+            return _new(ops.sub, x, *inner)
+    return None
+
+
+def _sub(args: tuple[Ref, ...], made: Made) -> New:
+    x, y = args
+    if is_constant(y) and same(y, 0.0):
+        return x
+    inner = _of(ops.neg, y, made)
+    return _new(ops.add, x, *inner) if inner is not None else None
+
+
+def _mul(args: tuple[Ref, ...], made: Made) -> New:
+    for x, y in (args, args[::-1]):
+        if is_constant(y):
+            if y == 1.0:
+                return x
+            if y == -1.0:
+                return _new(ops.neg, x)
+            if (inner := _of(ops.neg, x, made)) is not None:
+                return _new(ops.mul, *inner, -y)
+    first, second = _of(ops.neg, args[0], made), _of(ops.neg, args[1], made)
+    return _new(ops.mul, *first, *second) if first is not None and second is not None else None
+
+
+def _div(args: tuple[Ref, ...], made: Made) -> New:
+    x, y = args
+    if is_constant(y) and y and math.isfinite(y) and math.frexp(y)[0] in (0.5, -0.5) and 1e-300 < abs(y) < 1e300:
+        return _new(ops.mul, x, 1.0 / y)  # a power of two: its reciprocal is exact
+    return None
+
+
+def _neg(args: tuple[Ref, ...], made: Made) -> New:
+    inner = _of(ops.neg, args[0], made)
+    return inner[0] if inner is not None else None
+
+
+def _pow(args: tuple[Ref, ...], made: Made) -> New:
+    x, y = args
+    if is_constant(y):
+        if y == 0.0:
+            return 1.0
+        if y == 1.0:
+            return x
+        if y == 2.0:
+            return _new(ops.mul, x, x)
+    return None
+
+
+def _pow_derivative(args: tuple[Ref, ...], made: Made) -> New:
+    """For a constant y, in the row's own words: ``c * x ** (y - n)`` with c the product of y, y - 1, ..."""
+    x, y, n, k = args
+    if not (is_constant(y) and is_constant(n) and is_constant(k)) or k != 0.0 or n < 1.0:
+        return None
+    if n == 1.0:
+        c = y
+    else:
+        c = 1.0
+        for i in range(int(n)):
+            c = (y - i) * c + 0.0
+    return _new(ops.mul, c, _new(ops.pow, x, y - n)) if c else 0.0
+
+
+def _where(args: tuple[Ref, ...], made: Made) -> New:
+    c, a, b = args
+    if is_constant(c):
+        return a if c else b
+    if _one_value(a, b):
+        return a
+    inner = _of(ops.where, a, made)
+    if inner is not None and _one_value(inner[0], c):
+        return _new(ops.where, c, inner[1], b)
+    inner = _of(ops.where, b, made)
+    if inner is not None and _one_value(inner[0], c):
+        return _new(ops.where, c, a, inner[2])
+    if (negated := _equal_to_zero(c, made)) is not None:  # the complement of a condition
+        return _new(ops.where, negated, b, a)
+    return None
+
+
+def _equal_to_zero(c: Ref, made: Made) -> Ref | None:
+    inner = _of(ops.eq, c, made)
+    if inner is not None and is_constant(inner[1]) and inner[1] == 0.0:
+        return inner[0]
+    return None
+
+
+def _passed_on(args: tuple[Ref, ...], made: Made) -> New:
+    return args[0]
+
+
+def _square(args: tuple[Ref, ...], made: Made) -> New:
+    return _new(ops.mul, args[0], args[0])
+
+
+_STRENGTH: dict[Op, Callable[[tuple[Ref, ...], Made], New]] = {
+    ops.identity: _passed_on,
+    ops.stop_gradient: _passed_on,
+    ops.add: _add,
+    ops.sub: _sub,
+    ops.mul: _mul,
+    ops.div: _div,
+    ops.neg: _neg,
+    ops.pow: _pow,
+    ops.square: _square,
+    ops.TABLE["pow_derivative"]: _pow_derivative,
+    ops.where: _where,
+}
+
+
+def reduce_strength(op: Op, args: tuple[Ref, ...], made: Made) -> New:
+    """What gives the same bits for less."""
+    rule = _STRENGTH.get(op)
+    return rule(args, made) if rule is not None else None
+
+
+def relax(op: Op, args: tuple[Ref, ...], made: Made) -> New:
+    """For fastmath: algebra that holds for numbers but not for every rounding, nan and infinity."""
+    if op is ops.mul and 0.0 in [a for a in args if is_constant(a)]:
+        return 0.0
+    if op is ops.add:
+        for x, y in (args, args[::-1]):
+            if is_constant(y) and y == 0.0:
+                return x
+    if op is ops.sub and _one_value(*args):
+        return 0.0
+    if op is ops.div and is_constant(args[1]) and args[1] and math.isfinite(1.0 / args[1]):
+        return _new(ops.mul, args[0], 1.0 / args[1])
+    if op is ops.pow and is_constant(args[1]):
+        x, y = args
+        if y == 0.5:
+            return _new(ops.sqrt, x)
+        if y == -1.0:
+            return _new(ops.div, 1.0, x)
+        if y in (3.0, 4.0):
+            square = _new(ops.mul, x, x)
+            return _new(ops.mul, square, x if y == 3.0 else square)
+    return None
+
+
+COMMUTATIVE = frozenset({ops.add, ops.mul, ops.eq, ops.ne})
+
+
+class _Common:
+    """The rule that finds an earlier instruction with the same op and operands."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[Any, ...], int] = {}
+
+    def __call__(self, op: Op, args: tuple[Ref, ...], made: Made) -> New:
+        return self.seen.get(self._key(op, args))
+
+    def note(self, op: Op, args: tuple[Ref, ...], number: int) -> None:
+        """Remember that value `number` is this."""
+        self.seen[self._key(op, args)] = number
+
+    @staticmethod
+    def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
+        operands = [a if a.__class__ is int else a.hex() for a in args]  # type: ignore[union-attr]
+        if op in COMMUTATIVE and str(operands[0]) > str(operands[1]):
+            operands.reverse()
+        return (op, *operands)

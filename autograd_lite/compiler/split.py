@@ -1,0 +1,105 @@
+"""Cutting a program over shared inputs and columns into what is the same for every row and what is not.
+
+Imports `program`, `simplify`, `ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .. import ops
+from ..ops import Op
+from ..program import Instruction, Program, Ref, placed
+from .simplify import dead_code
+
+NOTHING = -0.0  # x + -0.0 is x
+
+
+class Split(NamedTuple):
+    """A program in two: output i of the whole is ``row output i + addend i``.
+
+    `uniform` takes the shared inputs and gives `given` values that rows need, then an addend for each output.  `row` takes
+    the shared inputs, all outputs of `uniform`, then the columns.  `shared` and `columns` are the inputs' old numbers; `added`
+    is whether any addend is one.
+    """
+
+    shared: tuple[int, ...]
+    columns: tuple[int, ...]
+    uniform: Program
+    row: Program
+    given: int
+    added: bool
+
+
+def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fastmath: bool = False) -> Split:
+    """Cut a program in two.
+
+    With `reduce`, the rows of a ``product + uniform`` are added up apart from the n times uniform: a gradient, and that of
+    a penalty on the weights.  The error of such a sum is in proportion to the larger of the two parts.  With `fastmath` any
+    ``row + uniform`` is cut.
+
+    >>> from autograd_lite import jit
+    >>> program = jit(lambda w, x: (w * w) * x).program(2.0, 3.0)
+    >>> cut = split(program, [False, True])
+    >>> print(cut.uniform, cut.row, sep="; ")
+    v1 = mul(v0, v0)
+    return v1, -0.0; v4 = mul(v1, v3)
+    return v4
+    """
+    first = program.inputs
+    made = program.instructions
+    varies = [bool(c) for c in is_column]
+    for _, args in made:
+        varies.append(any(a.__class__ is int and varies[a] for a in args))
+
+    def depends(ref: Ref) -> bool:
+        return ref.__class__ is int and varies[ref]
+
+    def op_of(ref: Ref) -> Op | None:
+        return made[ref - first].op if isinstance(ref, int) and ref >= first else None
+
+    def cut(ref: Ref) -> tuple[Ref, Ref]:
+        """What of an output varies, and what does not."""
+        if not depends(ref):
+            return NOTHING, ref
+        if reduce and op_of(ref) is ops.add:
+            args = made[int(ref) - first].args
+            if depends(args[0]) != depends(args[1]):
+                row, uniform = args if depends(args[0]) else args[::-1]
+                if fastmath or (op_of(row) is ops.mul and op_of(uniform) is not None):
+                    return row, uniform
+        return ref, NOTHING
+
+    shared = tuple(i for i in range(first) if not is_column[i])
+    columns = tuple(i for i in range(first) if is_column[i])
+    parts = [cut(ref) for ref in program.outputs]
+
+    needed = {row for row, _ in parts if row.__class__ is int}
+    for number in range(first + len(made) - 1, first - 1, -1):
+        if number in needed and varies[number]:
+            needed.update(a for a in made[number - first].args if a.__class__ is int)
+    given = [n for n in sorted(needed) if n >= first and not varies[n]]
+
+    place: dict[int, int] = {old: new for new, old in enumerate(shared)}
+    uniform = [(n, *made[n - first]) for n in range(first, first + len(made)) if not varies[n]]
+    place |= {n: len(shared) + k for k, (n, *_) in enumerate(uniform)}
+    uniform_program = Program(
+        len(shared),
+        tuple(Instruction(op, placed(args, place)) for _, op, args in uniform),
+        placed([*given, *[same for _, same in parts]], place),
+    )
+
+    start = len(shared) + len(given) + len(parts)
+    place = {old: new for new, old in enumerate(shared)}
+    place |= {n: len(shared) + k for k, n in enumerate(given)}
+    place |= {old: start + new for new, old in enumerate(columns)}
+    rows = [(n, *made[n - first]) for n in range(first, first + len(made)) if varies[n] and n in needed]
+    place |= {n: start + len(columns) + k for k, (n, *_) in enumerate(rows)}
+    row_program = Program(
+        start + len(columns),
+        tuple(Instruction(op, placed(args, place)) for _, op, args in rows),
+        placed([row for row, _ in parts], place),
+    )
+    added = any(same is not NOTHING for _, same in parts)
+    return Split(shared, columns, dead_code(uniform_program), row_program, len(given), added)

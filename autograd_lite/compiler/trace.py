@@ -1,0 +1,207 @@
+"""Tracing: a function is run once on Values while everything it computes, and every branch it takes, is written down.
+
+`value` tells the `Trace` of its thread of every leaf and node made, every comparison and every look at a number.
+Imports `program`, `value`, `graph`, `ops`, `watch`, `errors`, `tree`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from .. import context, frames, graph, ops
+from ..errors import BranchError, InputTypeError, TraceError
+from ..ops import Op
+from ..program import Guard, Instruction, Program, Ref
+from ..tree import Spec, as_float, called, flatten, size, unflatten
+from ..value import Value
+
+# what would come of a look at a Value's number, and the repair; FROZEN of any other way to look
+REASONS = {
+    ".backward()": "leave its gradients in .grad once and not at every call: "
+    "return value_and_grad(f)(...) or grad(f)(...) instead",
+    ".data = ...": "happen once and not at every call: return the new number, and set it outside",
+}
+FROZEN = (
+    "keep the number of this one call for ever: "
+    "compute with the Value itself, and use autograd_lite.sin(v) in place of math.sin(v)"
+)
+STEERING = (
+    "Under jit each number of each argument is a Value.  A count, an index or another number that steers Python "
+    "is given beforehand: jit(functools.partial(f, n=3))."
+)
+
+
+class Traced(NamedTuple):
+    """What a trace found: the program, the live Values it reads after the arguments, and how the results are put together."""
+
+    program: Program
+    live: tuple[Value, ...]
+    spec: Spec
+    literals: dict[int, Any]  # results that are plain numbers: which output, and the number as f gave it
+    joined: bool  # whether it reads a node of a graph outside, as in a transform of something larger: not to be compiled
+
+
+class Trace:
+    """The record of one run of a function on Values.
+
+    In a batch (`batch`) comparisons give nodes, as each row may come out differently, and a branch on one is an error;
+    otherwise they give the bool of this run, and the program is guarded by it.
+    """
+
+    def __init__(self, batch: bool) -> None:
+        self.batch = batch
+        self.nodes: list[Value] = []
+        self.inputs: list[Value] = []
+        self.guards: list[tuple[Value, bool, str]] = []
+        self.constant: set[int] = set()  # ids of what depends on no input: leaves made inside, and nodes of such
+        self.kept: list[Value] = []  # so that no id is used twice
+
+    def input(self, number: float) -> Value:
+        """An input: a node over a leaf of its own, as the transforms make them."""
+        node: Value = ops.identity(Value(number))
+        self.inputs.append(node)
+        self.constant.discard(id(node))
+        return node
+
+    # -- what `value` tells -------------------------------------------------------------------------------------------
+
+    def made(self, leaf: Value) -> None:
+        """A leaf was made by the function itself: a constant of the program."""
+        self.constant.add(id(leaf))
+        self.kept.append(leaf)
+
+    def recorded(self, node: Value) -> None:
+        """A node was made."""
+        self.nodes.append(node)
+        constant = self.constant
+        if all(a.__class__ is float or id(a) in constant for a in graph.operands(node)):
+            constant.add(id(node))
+
+    def compared(self, relation: Op, a: Value, b: Any, outcome: bool) -> Any:
+        """Two were compared: the program is guarded by the outcome, or in a batch the comparison is a node."""
+        if id(a) in self.constant and (not isinstance(b, Value) or id(b) in self.constant):
+            return outcome
+        if not isinstance(b, Value) and float(b) != b and b == b:
+            raise TraceError(
+                f"{b!r} in a comparison at {frames.source_line()} is no double and lies between two of them: "
+                f"write float({b!r}) in the function"
+            )
+        node = relation(a, b)
+        if self.batch:
+            node.__class__ = Condition
+            return node
+        self.guards.append((node, outcome, frames.source_line()))
+        return outcome
+
+    def decided(self, node: Value, outcome: bool) -> None:
+        """The truth of a Value was asked for."""
+        if id(node) in self.constant:
+            return
+        line = frames.source_line()
+        if self.batch:
+            raise BranchError(
+                f"a branch on a traced value at {line}: over a batch each row may go another way; write "
+                f"where(condition, a, b), maximum, minimum or clamp, or call the function row by row without batch"
+            )
+        self.guards.append((ops.ne(node, 0.0), outcome, line))
+
+    def looked_at(self, value: Value, how: str) -> None:
+        """The number of a Value was asked for: an error, save where it is a constant of the program."""
+        if id(value) in self.constant:
+            return
+        title = value._title() if value.name else "a traced Value"
+        raise TraceError(
+            f"{how} of {title} at {frames.source_line()}, in a function under jit, would {REASONS.get(how, FROZEN)}"
+        )
+
+    # -- the program --------------------------------------------------------------------------------------------------
+
+    def program(self, outputs: Sequence[Any]) -> tuple[Program, tuple[Value, ...], bool]:
+        """The instructions in the order they were made, the live Values that are inputs after those of the arguments, and
+        whether a graph outside is joined.
+        """
+        place: dict[int, Ref] = {id(node): i for i, node in enumerate(self.inputs)}
+        computed = [node for node in self.nodes if id(node) not in place]
+        own = {id(node) for node in self.nodes}
+        live: dict[int, Value] = {}
+        joined = False
+
+        def met(a: Any) -> None:
+            nonlocal joined
+            if a.__class__ is not float and id(a) not in self.constant and id(a) not in own:
+                if a.op is None:
+                    live.setdefault(id(a), a)
+                else:
+                    joined = True
+
+        for node in computed:
+            for a in graph.operands(node):
+                met(a)
+        for out in outputs:
+            if isinstance(out, Value):
+                met(out)
+        for i, key in enumerate(live, len(self.inputs)):
+            place[key] = i
+        first = len(self.inputs) + len(live)
+
+        def ref(a: Any, worth: float) -> Ref:
+            # a leaf made inside is what it was when it was used
+            return worth if a.__class__ is float else place.get(id(a), worth)
+
+        instructions = []
+        for number, node in enumerate(computed, first):
+            assert node.op is not None
+            args = tuple(map(ref, graph.operands(node), graph.values(node)))
+            instructions.append(Instruction(node.op, args))
+            place[id(node)] = number
+        results = tuple(ref(out, out._data) if isinstance(out, Value) else as_float(out) for out in outputs)
+        guards = tuple(Guard(place[id(n)], yes, line, place[id(n)] - first) for n, yes, line in self.guards)  # type: ignore
+        return Program(first, tuple(instructions), results, guards), tuple(live.values()), joined
+
+
+class Condition(Value):
+    """A comparison over a batch: 1 or 0 for each row, for `where`; joined by ``&`` and ``|``, turned by ``~``."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Any) -> Any:
+        return _condition(ops.mul(self, ops.ne(other, 0.0)))
+
+    def __or__(self, other: Any) -> Any:
+        return _condition(ops.maximum(self, ops.ne(other, 0.0)))
+
+    def __invert__(self) -> Any:
+        return _condition(ops.eq(self, 0.0))
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+
+def _condition(node: Any) -> Any:
+    node.__class__ = Condition
+    return node
+
+
+def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...], dict[str, Any]]], batch: bool) -> Traced:
+    """Run `f` on the arguments that `build` makes of a new trace's inputs, and give what was recorded."""
+    record = Trace(batch)
+    with context.tracing(record):
+        args, kwargs = build(record)
+        try:
+            out = f(*args, **kwargs)
+        except TypeError as error:
+            if "Value" in str(error) and ("as an integer" in str(error) or "indices must be" in str(error)):
+                error.add_note(STEERING)
+            raise
+        if out is None:
+            raise InputTypeError(f"jit of {called(f)}, which returned None: does it end in a return statement?")
+        outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")
+        program, live, joined = record.program(outs)
+    literals = {i: o for i, o in enumerate(outs) if not isinstance(o, Value) and o.__class__ is not float}
+    return Traced(program, live, _plain(spec), literals, joined)
+
+
+def _plain(spec: Spec) -> Spec:
+    """The structure with modules that hold numbers: those of the trace hold its graph."""
+    return flatten(unflatten(spec, [0.0] * size(spec)))[1]

@@ -1,0 +1,365 @@
+"""From a graph of Values to the picture model: what gets a card, what an edge says.  Imports `notation`, `steps`, `errors`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from .. import frames, graph
+from ..errors import GraphTooLargeWarning, InputValueError
+from ..formula import notation
+from ..formula.steps import Step, adjoints_of, steps_of
+from . import cut, escape
+from .fold import Factor, Folding, Term, folding
+from .measure import label_width, measure
+from .model import Card, Edge, Move, Row
+from .names import common_prefix, given_names
+from .shade import sign, strength
+
+Node = Any
+FULL, SHORT, FOLD = 40, 150, 60  # cards up to which labels are full, up to which short; nodes above which auto folds
+CROWD = 150  # edges above which lines are drawn half as thick
+HEADER = 44  # characters
+LABEL = 40
+ROWS = 24  # terms that a card lists
+
+
+@dataclass
+class Options:
+    """What `draw` was asked for that decides the content of the picture."""
+
+    params: Any = None
+    grad: str | None = "adjoint"
+    labels: str = "auto"
+    fold: bool | str = "auto"
+    only_paths_to: Any = None
+    highlight: Any = None
+    max_depth: int | None = None
+    max_nodes: int | None = 250
+    digits: int = 4
+
+
+@dataclass
+class Picture:
+    """Cards, edges and moves without places."""
+
+    cards: list[Card] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    moves: Callable[[], list[Move]] = list  # worked out when asked for
+    hidden: int = 0
+    name: str = ""  # of the root
+
+
+class Use(NamedTuple):
+    """One edge to be: an operand with a card, and the term of the result's card it belongs to."""
+
+    factor: Factor
+    term: int | None
+
+
+def build(root: Node, options: Options) -> Picture:
+    """The picture of everything `root` was computed from; it changes nothing."""
+    return _Builder(root, options).picture()
+
+
+class _Builder:
+    def __init__(self, root: Node, options: Options) -> None:
+        self.root, self.options, self.digits = root, options, options.digits
+        self.written: dict[float, str] = {}
+        self.given = given_names(options.params)
+        self.full = notation.names_of([root], self.given)
+        self.names = {node: escape.clean(name) for node, name in self.full.items()}
+        self.steps = steps_of(root, self.names, self.digits)
+        self.adjoints = adjoints_of(root, self.steps)
+        self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
+        self.order = graph.order([root])
+        self.chosen = [
+            cut.values_of("only_paths_to", options.only_paths_to, self.names),
+            cut.values_of("highlight", options.highlight, self.names),
+        ]
+        fold = options.fold
+        if fold not in (True, False, "auto"):
+            raise InputValueError(f"fold={fold!r} must be True, False or 'auto'")
+        wanted = len(self.names) > FOLD if fold == "auto" else bool(fold)
+        keep = {root, *(node for values in self.chosen for node in values or ())}
+        self.folding: Folding = folding(root, self.order, wanted, keep, self.given or {})
+        self.numbers = self._shown()
+        self.strongest = max((abs(g) for g in self.numbers.values() if math.isfinite(g)), default=0.0)
+        self.strongest_product = max((abs(s.product) for s in self.steps if math.isfinite(s.product)), default=0.0)
+
+    # -- numbers ------------------------------------------------------------------------------------------------------
+
+    def _shown(self) -> dict[Node, float]:
+        if self.options.grad == "adjoint":
+            return self.adjoints
+        if self.options.grad == "attr":
+            return {node: getattr(node.grad, "_data", node.grad) for node in self.names}
+        if self.options.grad is None:
+            return {}
+        raise InputValueError(f"grad={self.options.grad!r} must be 'adjoint', 'attr' or None")
+
+    def number(self, x: float) -> str:
+        text = self.written.get(x)
+        if text is None:
+            text = self.written[x] = notation.number(x + 0.0, self.digits)  # -0.0 + 0.0 is 0.0
+        return text
+
+    def factor(self, x: float) -> str:
+        """A number after a multiplication sign."""
+        text = self.number(x)
+        return f"({text})" if text.startswith("\u2212") else text
+
+    def derivative(self, node: Node) -> str:
+        return f"∂{self.names[self.root]}/∂{self.names[node]}"
+
+    # -- what is shown ------------------------------------------------------------------------------------------------
+
+    def uses(self, node: Node) -> list[Use]:
+        """The edges into the card of a node."""
+        if node.op is None:
+            return []
+        terms = self.folding.terms.get(node)
+        if terms is None:
+            return [Use(Factor(a, node, i), None) for i, a in enumerate(graph.operands(node)) if a.__class__ is not float]
+        return [
+            Use(f, k)
+            for k, term in enumerate(terms)
+            for f in term.factors
+            if f.operand.__class__ is not float and f.operand is not term.leaf
+        ]
+
+    def picture(self) -> Picture:
+        options = self.options
+        inside = self.folding.head
+        inputs = {node: self.uses(node) for node in self.names if node not in inside}
+        operands = {node: [use.factor.operand for use in uses] for node, uses in inputs.items()}
+        only, bright = (None if values is None else cut.paths(operands, values) for values in self.chosen)
+        shown = cut.shown(self.root, operands, only, options.max_depth, options.max_nodes)
+        if shown.stubs:
+            warnings.warn(
+                f"the graph has {len(operands)} nodes to draw and {len(shown.nodes)} are drawn: give max_nodes or max_depth "
+                f"a larger number or None for more of it, or only_paths_to for the part that matters",
+                GraphTooLargeWarning,
+                stacklevel=frames.stacklevel(),
+            )
+        picture = Picture(hidden=len(operands) - len(shown.nodes), name=self.names[self.root])
+        index: dict[Node, int] = {}
+        for node in operands:
+            if node in shown.nodes:
+                card = self.card(len(index), node)
+                card.dim = bright is not None and node not in bright
+                index[node] = card.index
+                picture.cards.append(card)
+        edge_at: dict[tuple[Node, int], Edge] = {}
+        for node in index:
+            for use in inputs[node]:
+                if use.factor.operand in index:
+                    edge = self.edge(len(picture.edges), node, use, index, picture.cards)
+                    lit = bright is not None and node in bright and use.factor.operand in bright
+                    edge.emphasis, edge.dim = lit, bright is not None and not lit
+                    edge_at[use.factor.owner, use.factor.argument] = edge
+                    picture.edges.append(edge)
+        for node, count in shown.stubs.items():
+            self.stub(picture, index[node], count)
+        self.label(picture)
+        picture.moves = lambda: self.moves(picture.cards, index, edge_at)
+        for card in picture.cards:
+            measure(card)
+        for edge in picture.edges:
+            edge.label_width = label_width(edge.label) if edge.label else 0.0
+        return picture
+
+    # -- cards --------------------------------------------------------------------------------------------------------
+
+    def card(self, i: int, node: Node) -> Card:
+        name, value = self.names[node], node._data
+        if node is self.root:
+            kind = "root"
+        elif node.op is not None:
+            kind = "interior"
+        else:
+            kind = "parameter" if self.given is None or node in self.given else "input"
+        terms = self.folding.terms.get(node)
+        formula = self.header(node, terms)
+        card = Card(i, node, kind, name, f"{name} = {formula}" if formula else name, self.number(value))
+        card.full_name = escape.clean(self.full[node], escape.TOOLTIP)
+        lines = [f"{card.full_name} = {formula}" if formula else card.full_name, f"value = {value!r}"]
+        if self.options.grad is not None:
+            g = self.numbers.get(node)
+            card.label = self.derivative(node) if self.options.grad == "adjoint" else f"{name}.grad"
+            card.adjoint = "none" if g is None else self.number(g)
+            card.sign, card.strength = sign(g), strength(g, self.strongest)
+            lines.append(f"{card.label} = {g!r}" if g is not None else f"{card.label}: no gradient reaches it")
+        card.bad = not math.isfinite(value) or card.sign == "bad"
+        if where := getattr(node, "where", None):
+            lines.append(f"made at {escape.clean(str(where), escape.TOOLTIP)}")
+        card.tooltip = "\n".join(lines)
+        if terms is not None:
+            self.rows(card, terms)
+        return card
+
+    def header(self, node: Node, terms: list[Term] | None) -> str:
+        if terms is not None and (node.op.name in ("add", "sum", "dot")):
+            text = " + ".join(self.term(t) for t in terms[:4]) if len(terms) <= 4 else ""
+            return text if text and len(text) <= HEADER else f"Σ {len(terms)} terms"
+        return escape.clean(notation.formula(node, self.names, self.digits), HEADER)
+
+    def term(self, term: Term, prefix: str = "") -> str:
+        texts = []
+        for f in term.factors:
+            if f.operand.__class__ is float:
+                texts.append(self.number(f.operand))
+            else:
+                name = self.names[f.operand]
+                texts.append(name.removeprefix(prefix) if f.operand is term.leaf else name)
+        return " × ".join(texts)
+
+    def rows(self, card: Card, terms: list[Term]) -> None:
+        leaves = [self.names[t.leaf] for t in terms if t.leaf is not None]
+        prefix = common_prefix(leaves)
+        card.columns = ("term", "weight", f"∂{self.names[self.root]}/∂weight") if leaves else ("term", "value")
+        if prefix:
+            card.columns = (f"{prefix}…", *card.columns[1:])
+        if leaves and not card.label:
+            card.columns = card.columns[:2]
+        several = len(terms) > ROWS
+        for term in terms[: ROWS - 1] if several else terms:
+            row = Row(self.term(term, prefix), "")
+            if term.leaf is not None:
+                self.weight(row, term)
+            elif not leaves:
+                row.value = self.number(math.prod(graph.values(f.owner)[f.argument] for f in term.factors))
+            card.rows.append(row)
+        if several:
+            rest = len(terms) - ROWS + 1
+            card.rows.append(Row(f"… {rest} more terms", "", tooltip=f"{rest} more terms"))
+
+    def weight(self, row: Row, term: Term) -> None:
+        """What a row says of the leaf folded into it."""
+        leaf = row.leaf = term.leaf
+        assert leaf is not None
+        row.name = self.names[leaf]
+        row.value = self.number(leaf._data)
+        row.parameter = self.given is None or leaf in self.given
+        g = self.numbers.get(leaf)
+        if self.options.grad is not None:
+            row.grad = "none" if g is None else self.number(g)
+            row.sign, row.strength = sign(g), strength(g, self.strongest)
+        row.tooltip = f"{escape.clean(self.full[leaf], escape.TOOLTIP)}\nvalue = {leaf._data!r}"
+        if row.grad:
+            row.tooltip += f"\n{self.derivative(leaf)} = {g!r}"
+
+    def stub(self, picture: Picture, target: int, count: int) -> None:
+        text = f"… {count} more" if count else "…"
+        card = Card(len(picture.cards), None, "stub", "…", text, tooltip=f"{count} more nodes, not drawn")
+        picture.cards.append(card)
+        picture.edges.append(Edge(len(picture.edges), card.index, target, tooltip=card.tooltip))
+
+    # -- edges --------------------------------------------------------------------------------------------------------
+
+    def edge(self, i: int, node: Node, use: Use, index: Mapping[Node, int], cards: list[Card]) -> Edge:
+        (operand, owner, argument), term = use
+        step = self.step_at.get((owner, argument))
+        edge = Edge(i, index[operand], index[node], argument=argument)
+        if term is not None:
+            edge.row = min(term, len(cards[edge.target].rows) - 1)
+        up, over = f"∂{self.names[node]}/∂{self.names[operand]}", self.derivative(operand)
+        if step is None:
+            edge.symbol, edge.label = "", f"{up}: no flow"
+            edge.tooltip = f"{up}: nothing flows here to {over}"
+            return edge
+        edge.symbol, edge.partial, edge.contribution = self.symbol(step.symbol), step.partial, step.product
+        number = self.number(edge.partial)
+        middle = "" if edge.symbol in (number, "") or len(edge.symbol) > LABEL else f"{edge.symbol} = "
+        edge.label = f"{up} = {middle}{number}"
+        edge.tooltip = (
+            f"{edge.label}\ncontribution to {over}: "
+            f"{self.number(step.adjoint)} × {self.factor(step.partial)} = {self.number(step.product)}"
+        )
+        edge.sign = sign(step.product)
+        edge.weight = round(0.5 + 5.0 * strength(step.product, self.strongest_product), 2)
+        return edge
+
+    @staticmethod
+    def symbol(text: str) -> str:
+        return escape.clean(text, 4 * LABEL)
+
+    def label(self, picture: Picture) -> None:
+        """Keep the labels that there is room for, and the thickness of lines."""
+        level = self.options.labels
+        if level not in ("auto", "full", "short", "none"):
+            raise InputValueError(f"labels={level!r} must be 'auto', 'full', 'short' or 'none'")
+        if level == "auto":
+            n = len(picture.cards)
+            crowded = sum(e.row is not None for e in picture.edges) > FULL
+            level = "full" if n <= FULL and not crowded else "short" if n <= SHORT else "none"
+        for edge in picture.edges:
+            if len(picture.edges) > CROWD:
+                edge.weight = max(round(edge.weight / 2, 2), 0.6)
+            if level == "none" or (level == "short" and edge.row is not None):
+                edge.label = ""
+            elif level == "short" and edge.label:
+                edge.label = edge.label.partition(" = ")[2] or edge.label.partition(": ")[2]
+
+    # -- moves --------------------------------------------------------------------------------------------------------
+
+    def moves(self, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge]) -> list[Move]:
+        home, one = index[self.root], self.number(1.0)
+        root = self.derivative(self.root)
+        moves = [Move(None, home, None, home, f"{root} = {one}", "", "", one, "pos", strength(1.0, self.strongest))]
+        inside = self.folding.head
+        rows = {row.leaf: (card.index, k) for card in cards for k, row in enumerate(card.rows) if row.leaf is not None}
+        for step in self.steps:
+            node = inside.get(step.node, step.node)
+            if node not in index or (step.operand in inside and step.operand not in rows):
+                continue
+            edge = edge_at.get((step.node, step.argument))
+            row: int | None = None
+            if step.operand in rows:
+                card, row = rows[step.operand]
+                edge = self.beside(step, edge_at)
+            elif edge is not None:
+                card = index[step.operand]
+            else:
+                continue
+            before = "" if step.before is None else self.number(step.before)
+            after = self.number(step.after)
+            power = strength(step.after, self.strongest)
+            line, rule = self.line(step, node, before), f"∂{self.names[node]}/∂{self.names[step.operand]} = {step.symbol}"
+            moves.append(
+                Move(
+                    None if edge is None else edge.index,
+                    card,
+                    row,
+                    index[node],
+                    line,
+                    rule,
+                    before,
+                    after,
+                    sign(step.after),
+                    power,
+                )
+            )
+        return moves
+
+    def beside(self, step: Step, edge_at: Mapping[tuple[Node, int], Edge]) -> Edge | None:
+        """The edge into the same term as a leaf folded into it: along x for w in w × x."""
+        count = len(graph.operands(step.node))
+        if step.node.op.name == "mul":
+            return edge_at.get((step.node, 1 - step.argument))
+        if step.node.op.name == "dot":
+            return edge_at.get((step.node, (step.argument + count // 2) % count))
+        return None
+
+    def line(self, step: Step, node: Node, before: str) -> str:
+        over, through = self.derivative(step.operand), f"∂{self.names[node]}/∂{self.names[step.operand]}"
+        product = f"{self.number(step.adjoint)} × {self.factor(step.partial)}"
+        chain = f"{self.derivative(node)}·{through} = {product}"
+        if not before:
+            return f"{over} = {chain} = {self.number(step.product)}"
+        added = self.number(step.product)
+        total = f"{before} \u2212 {added[1:]}" if added.startswith("\u2212") else f"{before} + {added}"
+        return f"{over} += {chain} → {total} = {self.number(step.after)}"

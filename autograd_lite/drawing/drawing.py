@@ -1,0 +1,229 @@
+"""What `draw` gives back, and how it is put together.  Imports everything else of this package."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from .. import frames
+from ..errors import InputTypeError, InputValueError, MissingProgramError
+from ..files import write_atomically
+from . import dot, layout, svg
+from .animate import animation
+from .build import Options, Picture, build
+from .model import Card, Edge, Move
+
+RANKDIRS = ("LR", "RL", "TB", "BT")
+ENGINES = ("auto", "dot", "builtin")
+THEMES = ("auto", "light", "dark")
+MOST = 300  # cards up to which `dot` is asked
+PASSED = 100  # layers that all edges may pass, besides 4 an edge
+SAID = 12  # gradients in the description
+INSTALL = "apt-get install graphviz, brew install graphviz, or https://graphviz.org/download/"
+
+
+@dataclass
+class Drawing:
+    """A picture: cards and edges with their places, and ways to show and keep it.
+
+    >>> from autograd_lite import Value, draw
+    >>> picture = draw(Value(3.0, "x") ** 2, engine="builtin")
+    >>> picture
+    <Drawing of v1: 2 nodes, 1 edge>
+    >>> picture.svg().startswith("<svg ")
+    True
+
+    A notebook shows it by itself.  `engine` says who placed the cards, "dot" or "builtin"; `nodes`, `edges` and `steps` are as
+    `autograd_lite.drawing.model` describes them; `hidden` counts the nodes left out.
+    """
+
+    engine: str
+    nodes: list[Card]
+    edges: list[Edge]
+    hidden: int
+    width: float
+    height: float
+    title: str
+    heading: str = ""
+    theme: str = "auto"
+    rankdir: str = "LR"
+    name: str = ""  # of the root
+    desc: str = ""
+    _moves: Callable[[], list[Move]] = field(default=list, repr=False)
+    _body: str = field(default="", repr=False)
+
+    @cached_property
+    def steps(self) -> list[Move]:
+        """The backward pass, one product at a time."""
+        return self._moves()
+
+    @cached_property
+    def prefix(self) -> str:
+        """What every id and class in the SVG starts with; it depends on the content."""
+        self._body = svg.body(self.nodes, self.edges)
+        return svg.prefix_of("\n".join([self._body, self.title, self.heading, self.theme]))
+
+    def svg(self, animate: bool = False) -> str:
+        """The picture as SVG text; with `animate` the backward pass runs through it, over and over."""
+        prefix, content, css = self.prefix, self._body, ""
+        if animate and self.steps:
+            content, css = animation(content, self.edges, self.steps)
+            prefix += "a"
+        size = (self.width, self.height)
+        return svg.document(content, prefix, self.title, self.heading, self.desc, size, self.theme, css)
+
+    def html(self, step: bool = True) -> str:
+        """The picture as one HTML page that needs nothing else, with `step` to step through the backward pass."""
+        from . import html
+
+        return html.page(self, step)
+
+    def stepper(self) -> Stepper:
+        """The stepper for a notebook cell: the page of `html` in a sandboxed frame, which shows itself."""
+        return Stepper(self)
+
+    def dot(self) -> str:
+        """The graph as DOT text, for Graphviz."""
+        return dot.source(self.nodes, self.edges, self.rankdir, self.title)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture to a file, complete or not at all.
+
+        Args: `path` ends in .svg, .html, .dot or .gv; or in .png or .pdf, which take Graphviz's program `dot`.
+
+        Raises InputValueError for another ending, MissingProgramError where that program is needed and missing.
+        """
+        suffix = os.path.splitext(os.fspath(path))[1].lower()
+        if suffix == ".svg":
+            write_atomically(path, self.svg())
+        elif suffix == ".html":
+            write_atomically(path, self.html())
+        elif suffix in (".dot", ".gv"):
+            write_atomically(path, self.dot())
+        elif suffix in (".png", ".pdf"):
+            write_atomically(path, _rendered(self.dot(), suffix[1:]))
+        else:
+            raise InputValueError(f"path={os.fspath(path)!r} must end in .svg, .html, .dot, .gv, .png or .pdf")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        picture = self.svg()
+        return {"text/html": picture, "image/svg+xml": picture, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        def many(count: int, word: str) -> str:
+            return f"{count} {word}{'s' * (count != 1)}"
+
+        more = f", {self.hidden} more not drawn" if self.hidden else ""
+        return f"<Drawing of {self.name}: {many(len(self.nodes), 'node')}, {many(len(self.edges), 'edge')}{more}>"
+
+
+class Stepper:
+    """A picture to step through in a notebook; what it shows can reach nothing around its frame."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+
+    def _repr_html_(self) -> str:
+        from . import html
+
+        return html.iframe(self.drawing)
+
+
+def make(
+    root: Any, options: Options, engine: str, rankdir: str, theme: str, timeout: float, title: str | None
+) -> Drawing:  # fmt: skip
+    """What `draw` does, options checked first."""
+    _check(root, rankdir, options.digits)
+    for option, given, known in (("engine", engine, ENGINES), ("theme", theme, THEMES)):
+        if given not in known:
+            raise InputValueError(f"{option}={given!r} must be one of {', '.join(map(repr, known))}")
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
+        raise InputValueError(f"timeout={timeout!r} must be a number of seconds above 0")
+    if title is not None and not isinstance(title, str):
+        raise InputTypeError(f"title={title!r} must be a string")
+    picture = build(root, options)
+    used, size = _placed(picture, engine, rankdir, timeout)
+    name = picture.name
+    heading = _heading(title)
+    return Drawing(
+        used, picture.cards, picture.edges, picture.hidden, *size, heading or f"Chain-rule graph of {name}",
+        heading, theme, rankdir, name, described(picture), picture.moves,
+    )  # fmt: skip
+
+
+def content(root: Any, rankdir: str) -> tuple[Picture, str]:
+    """The cards and edges of the default picture, without places, and its title."""
+    _check(root, rankdir, 4)
+    picture = build(root, Options())
+    return picture, f"Chain-rule graph of {picture.name}"
+
+
+def _check(root: Any, rankdir: str, digits: Any) -> None:
+    if not hasattr(root, "_data"):
+        raise InputTypeError(f"root={root!r} must be a Value: draw what a computation on Values gave")
+    if rankdir not in RANKDIRS:
+        raise InputValueError(f"rankdir={rankdir!r} must be one of {', '.join(map(repr, RANKDIRS))}")
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 17:
+        raise InputValueError(f"digits={digits!r} must be a whole number from 1 to 17")
+
+
+def _heading(title: str | None) -> str:
+    from .escape import clean
+
+    return clean(title, 200) if title else ""
+
+
+def _placed(picture: Picture, engine: str, rankdir: str, timeout: float) -> tuple[str, tuple[float, float]]:
+    """Give everything its place, and say who did."""
+    cards, edges = picture.cards, picture.edges
+    if engine == "dot" or (engine == "auto" and _suits_dot(picture)):
+        try:
+            return "dot", dot.place(cards, edges, rankdir, timeout)
+        except dot.LayoutError as error:
+            warnings.warn(
+                f"{error}: the built-in layout was used; give engine='builtin' for it from the start",
+                RuntimeWarning,
+                stacklevel=frames.stacklevel(),
+            )
+    return "builtin", layout.place(cards, edges, rankdir)
+
+
+def _suits_dot(picture: Picture) -> bool:
+    """Whether `dot` is there and quick: it takes minutes for 50 edges from one leaf to every turn of an unrolled loop."""
+    cards, edges = picture.cards, picture.edges
+    if len(cards) > MOST or shutil.which("dot") is None:
+        return False
+    rank = layout.ranks(cards, edges)
+    return sum(rank[e.source] - rank[e.target] for e in edges) <= PASSED + 4 * len(edges)
+
+
+def described(picture: Picture) -> str:
+    """The picture in words, for those who do not see it."""
+    cards = picture.cards
+    root = next(card for card in cards if card.kind == "root")
+    gradients = [f"{c.label} = {c.adjoint}" for c in cards if c.kind in ("parameter", "input") and c.label]
+    gradients += [f"{r.name}: {r.grad}" for c in cards for r in c.rows if r.grad]
+    more = f"; {len(gradients) - SAID} more" if len(gradients) > SAID else ""
+    said = f" {'; '.join(gradients[:SAID])}{more}." if gradients else ""
+    return f"{len(cards)} nodes, {len(picture.edges)} edges; {root.name} = {root.value}.{said}"
+
+
+def _rendered(text: str, format: str) -> bytes:
+    if shutil.which("dot") is None:
+        raise MissingProgramError(f"a .{format} file takes Graphviz's program 'dot': {INSTALL}; .svg and .html need nothing")
+    done = subprocess.run(["dot", f"-T{format}"], input=text.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise MissingProgramError(
+            f"'dot' failed with status {done.returncode}: {done.stderr.decode('utf-8', 'replace').strip()}"
+        )
+    return done.stdout
+
+
+__all__ = ["Drawing", "Options", "content", "make"]

@@ -1,0 +1,168 @@
+"""Text that people type -> a function of its names: Python's arithmetic, without Python's `eval` or `ast`.
+
+`parsing` has the language.  What functions and constants a text may mention is handed in as a `Vocabulary`; the library's
+own is `autograd_lite.formula.vocabulary.VOCABULARY`, imported where no other is given.  Nothing recurses: neither nesting nor
+length exhausts Python's stack.
+Imports `parsing` and `errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from ..errors import InputTypeError, InputValueError
+from .parsing import Call, Function, Parser, Step, Vocabulary, short
+
+__all__ = ["Expression", "Function", "Vocabulary", "parse"]
+
+
+class Expression:
+    """A parsed text: a function of its names, of floats, Values, or whatever else the functions of its vocabulary take.
+
+    >>> from autograd_lite import grad
+    >>> loss = parse("(w*x + b - y)**2")
+    >>> loss, loss.names
+    (Expression('(w*x + b - y)**2'), ('w', 'x', 'b', 'y'))
+    >>> loss(w=0, x=3.5, b=0, y=18), grad(loss)({"w": 0, "x": 3.5, "b": 0, "y": 18})
+    (324.0, {'w': -126.0, 'x': -0.0, 'b': -36.0, 'y': 36.0})
+
+    `text` is what was parsed, `names` its variables in the order they first appear, `steps` the same in postfix order.
+    Two expressions are equal if their texts are.  It pickles where the functions of its vocabulary do.
+    """
+
+    __slots__ = ("constants", "names", "number", "steps", "text")
+
+    def __init__(
+        self,
+        text: str,
+        names: tuple[str, ...],
+        constants: frozenset[str],
+        steps: tuple[Step, ...],
+        number: Callable[[Any, str], float],
+    ) -> None:
+        self.text = text
+        self.names = names
+        self.constants = constants
+        self.steps = steps
+        self.number = number
+
+    def __call__(self, values: Mapping[str, Any] | None = None, /, *others: Any, **named: Any) -> Any:
+        """The value, given one for every name.
+
+        Args:
+            values: names to numbers or Values, such as a row of a table; names that the text has not are passed over.
+            named: the same as keywords, which go before `values`; each must be a name of the text.
+
+        Raises InputValueError where a name has no value, a keyword is no name of the text, or a constant of the text is
+        given one; and what the functions raise for what is no number.
+        """
+        if others or not (values is None or isinstance(values, Mapping)):
+            example = ", ".join(f"{name}=1.0" for name in self.names[:3])
+            raise InputTypeError(
+                f"{short(self.text)!r} takes its numbers by name: give {example}, or a mapping of names to numbers"
+            )
+        given = named if values is None else {**values, **named}
+        known = {}
+        try:
+            for name in self.names:
+                value = given[name]
+                ready = value.__class__ is float or hasattr(value.__class__, "_record")
+                known[name] = value if ready else self.number(value, name)
+        except KeyError:
+            self._refuse_missing(given)
+        if self.constants and (taken := sorted(self.constants & given.keys())):
+            raise InputValueError(f"{taken[0]}={given[taken[0]]!r} is a constant and takes no value: rename the variable")
+        if named and not named.keys() <= known.keys():
+            self._refuse_unknown(named)
+        stack: list[Any] = []
+        push, pop = stack.append, stack.pop
+        for step in self.steps:
+            if isinstance(step, Call):
+                function, arity = step
+                if arity == 2:
+                    right = pop()
+                    stack[-1] = function(stack[-1], right)
+                elif arity == 1:
+                    stack[-1] = function(stack[-1])
+                else:
+                    stack[-arity:] = [function(*stack[-arity:])]
+            else:
+                push(known[step] if isinstance(step, str) else step)
+        return pop()
+
+    def _refuse_missing(self, given: Mapping[str, Any]) -> NoReturn:
+        missing = [name for name in self.names if name not in given]
+        raise InputValueError(
+            f"no value for {', '.join(missing)} of {short(self.text)!r}: give {'it' if len(missing) == 1 else 'each'} one, "
+            f"{missing[0]}=1.0"
+        )
+
+    def _refuse_unknown(self, named: Mapping[str, Any]) -> NoReturn:
+        unknown = next(name for name in named if name not in self.names)
+        has = f"its names are {', '.join(self.names)}" if self.names else "it has no names"
+        raise InputValueError(f"{unknown}={named[unknown]!r} is no name of {short(self.text)!r}: {has}")
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Expression) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def parse(
+    text: str,
+    vocabulary: Vocabulary | None = None,
+    *,
+    max_length: int = 10_000,
+    max_tokens: int = 5_000,
+    max_depth: int = 200,
+    max_names: int = 256,
+    max_arguments: int = 64,
+) -> Expression:
+    """The function that a text describes.
+
+    >>> parse("-2**2 + 2**-1")(), parse("9**9**9**9")()
+    (-3.5, inf)
+    >>> parse("2x + 1")
+    Traceback (most recent call last):
+    autograd_lite.errors.ExpressionError: missing '*' between number and name, at column 2:
+      2x + 1
+       ^
+
+    Args:
+        text: in the language that `parsing` describes.
+        vocabulary: its functions, constants and signs; the library's own unless given.
+        max_length: of the text, in characters.
+        max_tokens: how many numbers, names, signs, parentheses and commas it may have.
+        max_depth: how deep parentheses may stand in each other.
+        max_names: how many different variables it may have.
+        max_arguments: how many arguments a call may have.
+
+    Raises ExpressionError with the place and the repair for a text that is not of the language or beyond a limit;
+    InputTypeError, InputValueError for arguments of another kind.
+    """
+    if not isinstance(text, str):
+        raise InputTypeError(f"text={text!r} must be a string: parse('x**2')")
+    if vocabulary is None:
+        from .vocabulary import VOCABULARY
+
+        vocabulary = VOCABULARY
+    if not isinstance(vocabulary, Vocabulary):
+        raise InputTypeError("vocabulary must be a Vocabulary: from autograd_lite.formula.vocabulary import VOCABULARY")
+    limits = {
+        "max_length": max_length, "max_tokens": max_tokens, "max_depth": max_depth, "max_names": max_names,
+        "max_arguments": max_arguments,
+    }  # fmt: skip
+    for limit, given in limits.items():
+        if given.__class__ is not int or given < 1:
+            raise InputValueError(f"{limit}={given!r} must be a whole number, at least 1")
+    parser = Parser(text, vocabulary, limits)
+    parser.run()
+    return Expression(text, tuple(parser.names), frozenset(parser.constants), tuple(parser.steps), vocabulary.number)

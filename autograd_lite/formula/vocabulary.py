@@ -1,0 +1,80 @@
+"""The op table as a vocabulary for text that people type: `expression.parse(text, VOCABULARY)`.
+
+Every public function of scalars under its own name, and ``abs max min pow round sum`` as Python spells them.  `pi` is the one
+constant; Euler's number is ``exp(1)``, so that `e` stays free for a variable.  Imports the rows, `parsing` and `tree`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+from .. import ops
+from ..ops import Op
+from ..tree import as_float
+from .parsing import Function, Vocabulary
+
+__all__ = ["VOCABULARY"]
+
+SIGNS = (
+    ops.add, ops.sub, ops.mul, ops.div, ops.floordiv, ops.mod, ops.pow, ops.lt, ops.le, ops.gt, ops.ge, ops.eq, ops.ne,
+)  # fmt: skip
+OF_ONE = (ops.reciprocal, ops.degrees, ops.radians)  # compositions, which are no rows
+NOT_TYPED = {ops.identity, ops.stop_gradient, ops.dot}  # nothing to see; of no use in a formula; of two lists
+
+
+class OfItems:
+    """A row that takes a list, as a function of any number of arguments: ``sum(x, y, z)``."""
+
+    def __init__(self, row: Op) -> None:
+        self.row = row
+
+    def __call__(self, *items: Any) -> Any:
+        """The row of these items."""
+        return self.row(items)
+
+
+def largest(*items: Any) -> Any:
+    """The largest of two or more; ties share the slope as in `maximum`.
+
+    >>> largest(1.0, 3.0, 2.0)
+    3.0
+    """
+    return reduce(ops.maximum, items)
+
+
+def smallest(*items: Any) -> Any:
+    """The smallest of two or more; ties share the slope as in `minimum`.
+
+    >>> smallest(3.0, 1.0, 2.0)
+    1.0
+    """
+    return reduce(ops.minimum, items)
+
+
+def _function(row: Op) -> Function:
+    if row.arity is not None:
+        return Function(row, row.arity - len(row.defaults), row.arity)
+    call: Callable[..., Any] = row if row.gather is None else OfItems(row)
+    return Function(call, 1, None)
+
+
+def _functions() -> dict[str, Function]:
+    rows = [row for name in ops.__all__ if isinstance(row := getattr(ops, name), Op) and row not in NOT_TYPED]
+    also: dict[str, Callable[..., Any]] = {"max": largest, "min": smallest}
+    return (
+        {row.name: _function(row) for row in rows}
+        | {f.__name__: Function(f, 1, 1) for f in OF_ONE}
+        | {name: Function(f, 2, None) for name, f in also.items()}
+        | {"ln": _function(ops.log)}
+    )
+
+
+VOCABULARY = Vocabulary(
+    functions=_functions(),
+    constants={"pi": ops.radians(180.0)},
+    signs={row.symbol: row for row in SIGNS},
+    negative=ops.neg,
+    number=as_float,
+)

@@ -1,0 +1,228 @@
+"""`Program`: a computation as a straight line of instructions, the form that passes rewrite and backends emit.
+
+Each instruction applies one row of the op table.  An operand is an int, the number of an earlier value, or a float, a
+constant.  Values 0 to inputs - 1 are the inputs, instruction k computes value inputs + k.  Imports `ops`, `errors`, `files`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from . import ops
+from .errors import InputValueError
+from .files import write_atomically
+from .ops import Op
+
+Ref = int | float  # the number of a value, or a constant
+
+FORMAT, VERSION = "autograd_lite.program", 1
+
+
+class Instruction(NamedTuple):
+    """One row of the op table applied to earlier values and constants."""
+
+    op: Op
+    args: tuple[Ref, ...]
+
+
+class Guard(NamedTuple):
+    """A branch that the traced function took: the program holds only where value `ref` is true, or is not."""
+
+    ref: int
+    expected: bool
+    line: str
+    mark: int = 0  # when it was met: the same in all paths that went alike so far
+
+
+class Program:
+    """A straight line of instructions: what `jit` makes of a function, and what `jit(f).program(...)` gives.
+
+    >>> from autograd_lite import jit
+    >>> program = jit(lambda x, y: x * y + x).program(2.0, 3.0)
+    >>> print(program)
+    v2 = mul(v0, v1)
+    v3 = add(v2, v0)
+    return v3
+    >>> len(program), program([2.0, 3.0])
+    (2, [8.0])
+
+    Args:
+        inputs: how many inputs there are: the numbers in the arguments, then the Values read from the surroundings.
+        instructions: in order; each refers to inputs, to earlier instructions and to constants.
+        outputs: the results.
+        guards: the branches taken, in order.
+    """
+
+    __slots__ = ("guards", "inputs", "instructions", "outputs")
+
+    inputs: int
+    instructions: tuple[Instruction, ...]
+    outputs: tuple[Ref, ...]
+    guards: tuple[Guard, ...]
+
+    def __init__(
+        self, inputs: int, instructions: tuple[Instruction, ...], outputs: tuple[Ref, ...], guards: tuple[Guard, ...] = ()
+    ) -> None:
+        set_once = object.__setattr__  # written out, as dataclasses would take a fifth of the time to import the package
+        set_once(self, "inputs", inputs)
+        set_once(self, "instructions", instructions)
+        set_once(self, "outputs", outputs)
+        set_once(self, "guards", guards)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} of a program cannot be set: make a new one, Program(inputs, instructions, outputs)")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Program, (self.inputs, self.instructions, self.outputs, self.guards)
+
+    def __repr__(self) -> str:
+        return (
+            f"Program(inputs={self.inputs!r}, instructions={self.instructions!r}, outputs={self.outputs!r}, "
+            f"guards={self.guards!r})"
+        )
+
+    def __len__(self) -> int:
+        return len(self.instructions)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same program: constants to the bit, and nan is nan."""
+        return isinstance(other, Program) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[Any, ...]:
+        rows = [(op, *map(_stored, args)) for op, args in self.instructions]
+        return self.inputs, tuple(rows), tuple(map(_stored, self.outputs)), self.guards
+
+    def __call__(self, inputs: Sequence[float]) -> list[float]:
+        """The outputs, worked out one instruction after the other by the rows' own functions: no branch is looked at."""
+        if len(inputs) != self.inputs:
+            raise InputValueError(f"{len(inputs)} inputs given, the program has {self.inputs}: give one float for each")
+        values: list[float] = list(inputs)
+        for op, args in self.instructions:
+            values.append(op.forward(*[values[a] if a.__class__ is int else a for a in args]))
+        return [values[a] if a.__class__ is int else a for a in self.outputs]
+
+    def __str__(self) -> str:
+        """One line for each instruction, the branches where they were taken, and what is returned."""
+        lines: list[str] = []
+        waiting = list(self.guards[::-1])
+        for number, (op, args) in enumerate(self.instructions, self.inputs):
+            lines += _passed(waiting, number)
+            lines.append(f"v{number} = {op.name}({', '.join(map(written, args))})")
+        lines += _passed(waiting, self.inputs + len(self.instructions))
+        lines.append(f"return {', '.join(map(written, self.outputs))}")
+        return "\n".join(lines)
+
+    def to_list(self) -> list[Any]:
+        """The program as a flat list that JSON can hold; constants are written by float.hex.
+
+        >>> Program(1, (Instruction(ops.mul, (0, 2.0)),), (1,)).to_list()
+        ['autograd_lite.program', 1, 1, [['mul', 0, '0x1.0000000000000p+1']], [1], []]
+        """
+        rows = [[_entered(op), *map(_stored, args)] for op, args in self.instructions]
+        guards = [list(guard) for guard in self.guards]
+        return [FORMAT, VERSION, self.inputs, rows, [*map(_stored, self.outputs)], guards]
+
+    @classmethod
+    def from_list(cls, content: Any) -> Program:
+        """The program that `to_list` wrote.
+
+        Raises InputValueError where the list is not one, or an instruction refers to what does not exist yet.
+        """
+        try:
+            form, version, inputs, rows, outputs, guards = content
+            if (form, version) != (FORMAT, VERSION) or inputs.__class__ is not int or inputs < 0:
+                raise ValueError
+            instructions = []
+            for number, (name, *args) in enumerate(rows, inputs):
+                op = ops.TABLE[name]
+                if op.arity not in (None, len(args)):
+                    raise ValueError
+                instructions.append(Instruction(op, tuple(_read(a, number) for a in args)))
+            count = inputs + len(instructions)
+            marks = [Guard(*guard) for guard in guards]
+            for guard in marks:
+                if [x.__class__ for x in guard] != [int, bool, str, int] or not 0 <= guard.ref < count:
+                    raise ValueError
+            return cls(inputs, tuple(instructions), tuple(_read(a, count) for a in outputs), tuple(marks))
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            raise InputValueError(
+                f"no program in a list that starts {str(content)[:60]!r}: give what Program.to_list() returned"
+            ) from None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program as JSON; the file is complete or not there at all."""
+        write_atomically(path, json.dumps(self.to_list()) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Program:
+        """The program of a file that `save` wrote.
+
+        Raises InputValueError where the file does not hold one.
+        """
+        with open(path, encoding="utf-8") as file:
+            try:
+                return cls.from_list(json.load(file))
+            except (ValueError, RecursionError) as error:
+                wrong = InputValueError(f"{os.fspath(path)} holds no program: give a file that Program.save wrote")
+                raise wrong from error
+
+
+def placed(refs: Iterable[Ref], place: Mapping[Any, Any] | Sequence[Any]) -> tuple[Ref, ...]:
+    """Operands of a program as those of another, in which each value has the place given for it.
+
+    >>> placed((0, 2.0, 1), {0: 1, 1: 4})
+    (1, 2.0, 4)
+    """
+    return tuple([place[a] if a.__class__ is int else a for a in refs])
+
+
+def written(ref: Ref) -> str:
+    """How an operand is printed: ``v3``, or the constant."""
+    return f"v{ref}" if ref.__class__ is int else repr(ref)
+
+
+def _passed(waiting: list[Guard], number: int) -> list[str]:
+    """The lines of the guards, last one first in `waiting`, that are decided before value `number` is made."""
+    lines = []
+    while waiting and waiting[-1].ref < number:
+        ref, expected, line, _ = waiting.pop()
+        lines.append(f"assert {'' if expected else 'not '}v{ref}  # {line}")
+    return lines
+
+
+def _entered(op: Op) -> str:
+    if ops.TABLE.get(op.name) is not op:
+        raise InputValueError(
+            f"op {op.name} is not in the op table and cannot be saved: build it from functions of the library"
+        )
+    return op.name
+
+
+def _stored(ref: Ref) -> int | str:
+    return ref if isinstance(ref, int) else ref.hex()
+
+
+def _read(stored: Any, count: int) -> Ref:
+    """A ref to one of the first `count` values, or a constant."""
+    if stored.__class__ is str:
+        return float.fromhex(stored)
+    if stored.__class__ is int and 0 <= stored < count:
+        return int(stored)
+    raise ValueError
+
+
+def is_constant(ref: Ref) -> bool:
+    """Whether an operand is a constant."""
+    return ref.__class__ is float
+
+
+def same(x: float, y: float) -> bool:
+    """Whether two constants are the same double; zeros of two signs are not."""
+    return x == y and math.copysign(1.0, x) == math.copysign(1.0, y)

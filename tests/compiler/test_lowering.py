@@ -1,0 +1,226 @@
+"""The decompositions of rows, on a kernel of plain floats: the bits of the rows' own functions, before any backend."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from math import inf, nan
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograd_lite import Op
+from autograd_lite.compiler import formulas, lowering
+from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, LOWERINGS, PAIRS, lower
+from autograd_lite.errors import AutogradError, LoweringError
+from autograd_lite.ops import TABLE
+
+_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
+assert _spec is not None
+assert _spec.loader is not None
+cases = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(cases)
+
+
+ULP = 4.0  # the decompositions alone, each function of the C library rounded well
+
+
+class Handle(float):
+    """A number that a lowering must not take for a constant."""
+
+
+class Floats:
+    """The vocabulary of a kernel, on floats: what C computes.  `calls` counts the rows called back."""
+
+    def __init__(self, exact: bool) -> None:
+        self.exact = exact
+        self.inline = True
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        word = WORDS[name]
+        return lambda *args: (bool if name in COMPARISONS else Handle)(word(*map(float, args)))
+
+    def call(self, op: Op, *args: float) -> Handle:
+        self.calls.append(op.name)
+        return Handle(op.forward(*map(float, args)))
+
+    def truth(self, a: float) -> bool:
+        return a != 0.0
+
+    def number(self, c: bool) -> Handle:
+        return Handle(1.0 if c else 0.0)
+
+    def both(self, c: bool, d: bool) -> bool:
+        return c and d
+
+    def either(self, c: bool, d: bool) -> bool:
+        return c or d
+
+    def negate(self, c: bool) -> bool:
+        return not c
+
+    def select(self, c: bool, a: float, b: float) -> Handle:
+        assert c.__class__ is bool
+        return Handle(a if c else b)
+
+
+def rounding(function: Callable[[float], int]) -> Callable[[float], float]:
+    return lambda x: math.copysign(float(function(x)), x) if math.isfinite(x) else x
+
+
+def power(x: float, y: float) -> float:
+    """C's pow, which the row follows but for squares."""
+    if y != 2.0:
+        return TABLE["pow"].forward(x, y)
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return inf
+
+
+WORDS: dict[str, Callable[..., Any]] = {
+    **{name: TABLE[name].forward for name in (*FUNCTIONS, *PAIRS, *COMPARISONS) if name in TABLE},
+    **{name: rounding(f) for name, f in
+       (("floor", math.floor), ("ceil", math.ceil), ("trunc", math.trunc), ("rint", round))},
+    "sqrt": lambda x: math.sqrt(x) if x >= 0.0 else nan,
+    "pow": power,
+}  # fmt: skip
+
+
+def lowered(name: str, k: Any, at: tuple[float, ...], varies: tuple[bool, ...]) -> float:
+    args = [Handle(x) if v else x for x, v in zip(at, varies, strict=True)]
+    return float(LOWERINGS[name](k, *args))
+
+
+def differences(op: Op, arity: int, exact: bool) -> list[Any]:
+    """The points where a row and its lowering differ, and how: in any bit, or by more than `ULP`."""
+    found = []
+    for varies, points in cases.columns(op, arity):
+        for at in points:
+            wanted, got = op.forward(*at), lowered(op.name, Floats(exact), at, varies)
+            if not (cases.same_bits(got, wanted) if exact else cases.within(op, at, got, wanted, ULP)):
+                found.append((at, varies, got, wanted))
+    return found
+
+
+def test_every_row_has_a_lowering_and_every_lowering_a_row() -> None:
+    assert LOWERINGS.keys() == TABLE.keys()
+
+
+def test_the_words_are_all_there_is() -> None:
+    """A lowering uses no word that is not in the vocabulary."""
+    assert WORDS.keys() == {*FUNCTIONS, *PAIRS, *COMPARISONS}
+    assert all(hasattr(Floats, word) for word in CONTROL)
+
+
+CASES = cases.cases()
+IDS = [f"{op.name}-{arity}" for op, arity in CASES]
+
+
+@pytest.mark.parametrize(("op", "arity"), CASES, ids=IDS)
+def test_exact_lowerings_have_the_bits_of_the_row(op: Op, arity: int) -> None:
+    assert differences(op, arity, exact=True)[:5] == []
+
+
+@pytest.mark.parametrize(("op", "arity"), CASES, ids=IDS)
+def test_lowerings_for_batches_are_within_some_ulp(op: Op, arity: int) -> None:
+    assert differences(op, arity, exact=False)[:5] == []
+
+
+@given(st.data())
+def test_any_doubles_at_all(data: st.DataObject) -> None:
+    op, arity = data.draw(st.sampled_from(CASES))
+    chosen = cases.SELECTORS.get(op.name, {})
+    at = tuple(data.draw(st.sampled_from(chosen[i]) if i in chosen else st.floats()) for i in range(arity))
+    varies = data.draw(st.sampled_from(cases.kinds(op, arity)))
+    wanted = op.forward(*at)
+    assert cases.same_bits(lowered(op.name, Floats(True), at, varies), wanted)
+    assert cases.within(op, at, lowered(op.name, Floats(False), at, varies), wanted, ULP)
+
+
+FAULTS: dict[str, Callable[..., Any]] = {
+    "maximum": lambda k, x, y: k.select(k.gt(x, y), x, y),  # the nan in x is lost
+    "minimum": lambda k, x, y: k.select(k.le(x, y), x, y),
+    "clamp": lambda k, x, low, high: k.select(k.lt(x, low), low, k.select(k.gt(x, high), high, x)),
+    "relu": lambda k, x: k.select(k.gt(x, 0.0), x, 0.0),
+    "heaviside": lambda k, x, h: k.select(k.gt(x, 0.0), 1.0, k.select(k.lt(x, 0.0), 0.0, h)),
+    "sqrt": lambda k, x: k.sqrt(x),
+    "ceil": lambda k, x: k.ceil(x),
+    "inverse": lambda k, x: k.div(1.0, x),
+    "mod": lambda k, x, y: k.fmod(x, y),
+    "floordiv": lambda k, x, y: k.floor(k.div(x, y)),
+    "difference": lambda k, x, y: k.sub(x, y),
+    "muldiv": lambda k, x, y, z: k.div(k.mul(x, y), z),
+    "where": lambda k, c, a, b: k.select(k.gt(c, 0.0), a, b),
+    "pow": lambda k, x, y: k.mul(x, x) if y == 2.0 else k.sqrt(x) if y == 0.5 else k.pow(x, y),
+    "silu": lambda k, x: k.mul(x, formulas.sigmoid(k, x)),
+    "softplus": lambda k, x: k.log1p(k.exp(x)),
+    "sum": lambda k, *items: k.add(items[0], items[-1]) if len(items) > 1 else items[0],
+    "logsumexp": lambda k, *items: k.log(lowering.plus(k, *map(k.exp, items))),
+    "softmax_rest": lambda k, i, *items: k.sub(1.0, lowering._weight(k, int(i), items)),
+    "gaussian": lambda k, x, c: k.exp(k.neg(k.mul(c, k.mul(x, x)))),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_wrong_lowering_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LOWERINGS, name, FAULTS[name])
+    arity = cases.arities(TABLE[name])[-1] if name != "sum" else 1
+    assert differences(TABLE[name], arity, exact=True)
+
+
+def test_the_powers_that_batches_take_apart_are_wrong_without_their_special_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    for power, fault in ((0.5, lambda k, x: k.sqrt(x)), (-2.0, lambda k, x: k.div(1.0, k.mul(x, x)))):
+        with monkeypatch.context() as patch:
+            patch.setitem(formulas._SHORT, power, fault)
+            assert differences(TABLE["pow"], 2, exact=False)
+
+
+# The rows whose own function batches call back; an exact kernel calls some more
+CALLED = {"gamma", "lgamma", "digamma", "polygamma", "sinc_derivative", "round"}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_few_rows_are_called_back(exact: bool) -> None:
+    found = set()
+    for op, arity in CASES:
+        k = Floats(exact)
+        lowered(op.name, k, (1.0,) * arity, tuple(i not in cases.SELECTORS.get(op.name, {}) for i in range(arity)))
+        found.update(k.calls)
+    assert found == CALLED | ({"hypot", "unit"} if exact else set())
+
+
+def test_what_selects_may_vary_by_a_callback() -> None:
+    for name, at in (("softmax_weight", (1.0, 2.0, 3.0)), ("pow_derivative", (2.0, 1.5, 1.0, 1.0)), ("round", (2.675, 2.0))):
+        k = Floats(False)
+        assert lowered(name, k, at, (True,) * len(at)) == TABLE[name].forward(*at)
+        assert k.calls == [name]
+
+
+def test_rounding_to_whole_numbers_is_not_called_back() -> None:
+    k = Floats(True)
+    assert lowered("round", k, (2.5, 0.0), (True, False)) == 2.0
+    assert k.calls == []
+
+
+def test_a_users_op_has_no_lowering() -> None:
+    softsign = Op("softsign", lambda x: x / (1 + abs(x)), lambda x, out: 1 / (1 + abs(x)) ** 2)
+    message = (
+        "op softsign is not in the op table and cannot be compiled: use backend='python', or build it from functions "
+        "of the library"
+    )
+    with pytest.raises(LoweringError) as caught:
+        lower(softsign)
+    assert str(caught.value) == message
+    assert isinstance(caught.value, AutogradError)
+    assert isinstance(caught.value, NotImplementedError)
+
+
+def test_a_users_op_that_borrows_a_name_has_none_either() -> None:
+    with pytest.raises(LoweringError, match="op sin is not in the op table"):
+        lower(Op("sin", lambda x: x, 1.0))

@@ -1,0 +1,47 @@
+"""The pictures of the gallery: their geometry, and the one that is kept in the repository, byte for byte."""
+
+import importlib.util
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from autograd_lite.drawing.measure import LABEL
+
+DEMOS = Path(__file__).resolve().parents[2] / "demos"
+
+
+def gallery():
+    spec = importlib.util.spec_from_file_location("demo_gallery", DEMOS / "gallery.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_in_the_readme_is_the_one_the_gallery_draws():
+    kept = (DEMOS / "squared_error.svg").read_text("utf-8")
+    assert gallery().squared_error().svg() == kept, "run: python demos/gallery.py FOLDER && cp FOLDER/squared_error.svg demos/"
+
+
+def test_it_writes_five_files(tmp_path, capsys):
+    gallery().main(tmp_path / "new")
+    names = ["network.svg", "neuron.svg", "squared_error.svg", "stepper.html", "two_paths.svg"]
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == names
+    printed = capsys.readouterr().out
+    assert [name for name in names if str(tmp_path / "new" / name) not in printed] == []
+    for name in names:
+        if name.endswith(".svg"):
+            ET.parse(tmp_path / "new" / name)
+
+
+@pytest.mark.parametrize("name", ["squared_error", "neuron", "two_paths", "network"])
+def test_nothing_overlaps(name):
+    drawing = getattr(gallery(), name)()
+    boxes = [(c.x, c.y, c.x + c.width, c.y + c.height) for c in drawing.nodes]
+    for e in drawing.edges:
+        if e.label_at:
+            (x, y), w = e.label_at, e.label_width
+            boxes.append((x - w / 2, y - LABEL / 2, x + w / 2, y + LABEL / 2))
+    for i, (a, b, c, d) in enumerate(boxes):
+        for p, q, r, s in boxes[:i]:
+            assert not (a < r and p < c and b < s and q < d)
