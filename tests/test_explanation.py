@@ -364,7 +364,7 @@ kinks
   v1 = relu(x) = 0   (test_explanation.py:{line})
       relu has no derivative where x = 0
       ∂v1/∂x: 0 on the left, 1 on the right, 0 used""")
-    assert rf"\text{{kink (test\_explain.py:{line}): }}" in str(explain(root, format="latex"))
+    assert rf"\text{{kink (test\_explanation.py:{line}): }}" in str(explain(root, format="latex"))
     (kink,) = explain(al.relu(x)).kinks
     assert kink.where is None
     assert "build the graph under detect_anomaly()" in str(explain(al.relu(x)))
