@@ -1,4 +1,4 @@
-"""The README is true: its sessions run, its commands are the ones CI runs, and what it quotes is what is printed."""
+"""The README, the manual and the benchmarks' page are true: sessions run, commands are CI's, what is quoted is printed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MANUAL = (ROOT / "demos" / "README.md").read_text(encoding="utf-8")
+PAGES = {"README": README, "manual": MANUAL}
 
 
 def block(marker: str) -> str:
@@ -37,12 +40,13 @@ def commands(text: str) -> list[tuple[str, str]]:
 def run_sessions(text: str) -> doctest.TestResults:
     sessions = "\n".join(python_blocks(text, sessions=True))
     test = doctest.DocTestParser().get_doctest(sessions, {}, "README", "README.md", 0)
-    assert len(test.examples) > 20
+    assert len(test.examples) > 15
     return doctest.DocTestRunner(verbose=False).run(test)
 
 
-def test_sessions_run() -> None:
-    assert run_sessions(README).failed == 0
+@pytest.mark.parametrize("page", PAGES)
+def test_sessions_run(page: str) -> None:
+    assert run_sessions(PAGES[page]).failed == 0
 
 
 def test_a_wrong_number_in_a_session_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,10 +55,16 @@ def test_a_wrong_number_in_a_session_is_noticed(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("rule", ["1 / (1 + abs(x)) ** 2", "1 / (2 + abs(x)) ** 2"])
 def test_the_property_tests_run_and_notice_a_wrong_rule(rule: str) -> None:
-    (module,) = [block for block in python_blocks(README, sessions=False) if "hypothesis" in block]
+    (module,) = [block for block in python_blocks(MANUAL, sessions=False) if "hypothesis" in block]
     assert "1 / (1 + abs(x)) ** 2" in module
     names: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(module.replace("1 / (1 + abs(x)) ** 2", rule), "README.md", "exec"), names)
+    before = settings.get_current_profile_name()
+    settings.register_profile("to find, not to shrink", settings(), phases=[Phase.generate])
+    settings.load_profile("to find, not to shrink")
+    try:
+        exec(compile(module.replace("1 / (1 + abs(x)) ** 2", rule), "README.md", "exec"), names)
+    finally:
+        settings.load_profile(before)
     tests = [names[name] for name in names if name.startswith("test_")]
     assert len(tests) == 2
     for test in tests:
@@ -90,9 +100,10 @@ def run_commands(text: str, folder: Path) -> list[str]:
     return different
 
 
-def test_commands_print_what_is_quoted(tmp_path: Path) -> None:
-    assert len(commands(README)) >= 5
-    assert run_commands(README, tmp_path) == []
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_print_what_is_quoted(page: str, tmp_path: Path) -> None:
+    assert len(commands(PAGES[page])) >= 2
+    assert run_commands(PAGES[page], tmp_path) == []
 
 
 def test_a_wrong_number_in_a_command_is_noticed(tmp_path: Path) -> None:
@@ -109,4 +120,15 @@ def test_ci_runs_the_readme_test_command() -> None:
 
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "demos").glob("*.py")))
 def test_every_demo_is_named(name: str) -> None:
-    assert f"demos/{name}" in README
+    assert f"demos/{name}" in MANUAL
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "tests" / "benchmarks").glob("*.py")))
+def test_every_benchmark_is_named(name: str) -> None:
+    page = (ROOT / "tests" / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert f"`{name}`" in page or name.startswith("jit_"), "jit.py runs the files that begin with its name"
+
+
+def test_the_readme_is_short_and_shows_before_it_lists() -> None:
+    assert len(README.split()) <= 1100
+    assert "![" in README.partition("\n|")[0]
