@@ -1,8 +1,5 @@
 """Whole expressions agree with high precision, as well as their conditioning allows, through every route."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from hypothesis import settings
 
@@ -12,10 +9,7 @@ from autograd_lite import Op, ops
 from autograd_lite.errors import LoweringError
 from autograd_lite.strategies import Expression, Step
 from autograd_lite.strategies.conditioning import judge
-
-_spec = importlib.util.spec_from_file_location("expressions_benchmark", Path(__file__).parent / "benchmarks" / "expressions.py")
-benchmark = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(benchmark)
+from tests.benchmarks import expressions as benchmark
 
 COUNT = 60 if settings.default.max_examples <= 25 else 2000  # the long profile draws what the benchmark's table shows
 

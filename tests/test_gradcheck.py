@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 from math import inf, nan
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -484,13 +483,8 @@ def test_every_row_of_the_table_has_a_high_precision_form() -> None:
     from mpmath import mp
 
     from autograd_lite.gradcheck.replay import high_precision_forms
+    from tests.ops import reference
 
-    path = Path(__file__).parent / "ops" / "reference.py"
-    spec = importlib.util.spec_from_file_location("reference", path)
-    assert spec is not None
-    assert spec.loader is not None
-    reference = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(reference)
     forms = high_precision_forms(mp)
     assert set(forms) == set(TABLE)
     draw = random.Random(0)

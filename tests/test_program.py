@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import re
 from math import inf, nan
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,10 +14,7 @@ from hypothesis import strategies as st
 from autograd_lite import Op, Value, grad, jit, ops
 from autograd_lite.compiler import Guard, Instruction, Program
 from autograd_lite.errors import InputValueError
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).with_name("compiler") / "programs.py")
-p = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(p)
+from tests.compiler import programs as p
 
 NAME = "autograd_lite.program"
 SMALL = Program(2, (Instruction(ops.mul, (0, 1)), Instruction(ops.add, (2, 0.5))), (3, 1, -2.0))

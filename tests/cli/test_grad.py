@@ -1,6 +1,5 @@
 """`autograd-lite grad`: numbers, tables, JSON, LaTeX, pictures, and what it says to wrong input."""
 
-import importlib.util
 import json
 import math
 import operator
@@ -18,11 +17,9 @@ from autograd_lite.cli import application
 from autograd_lite.cli.latex import formula as latex_of
 from autograd_lite.formula.expression import parse
 from autograd_lite.formula.vocabulary import VOCABULARY
+from tests.benchmarks import parser as benchmark
 
 _path = Path(__file__).parents[1] / "benchmarks" / "parser.py"
-_spec = importlib.util.spec_from_file_location("parser_benchmark", _path)
-benchmark = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(benchmark)
 
 
 def run(*args, status=0, columns=80):

@@ -6,9 +6,7 @@ be off by 4 ulp, eight such halves, so a batch is given `LIMIT` and eight allowa
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -21,18 +19,8 @@ from autograd_lite.errors import LoweringError
 from autograd_lite.strategies import Expression, Step, expressions
 from autograd_lite.strategies.conditioning import ILL, judge
 from autograd_lite.tree import flatten
-
-
-def _loaded(name, path):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-HERE = Path(__file__).parent
-p = _loaded("programs", HERE / "programs.py")
-benchmark = _loaded("expressions_benchmark", HERE.parent / "benchmarks" / "expressions.py")
+from tests.benchmarks import expressions as benchmark
+from tests.compiler import programs as p
 
 LLVM = pytest.mark.skipif(not p.has("llvmlite"), reason="llvmlite is not installed: install the extra 'jit'")
 NUMPY = pytest.mark.skipif(not p.has("numpy"), reason="NumPy is not installed: install the extra 'jit'")

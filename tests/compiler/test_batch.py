@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import collections
-import importlib.util
 import itertools
 import math
 import re
 import threading
 from math import inf, nan
-from pathlib import Path
 
 import pytest
 
@@ -38,10 +36,7 @@ from autograd_lite import (
 )
 from autograd_lite.errors import InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError, StructureError
 from autograd_lite.tree import flatten, unflatten
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).with_name("programs.py"))
-p = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(p)
+from tests.compiler import programs as p
 
 LLVM = pytest.mark.skipif(not p.has("llvmlite"), reason="llvmlite is not installed: install the extra 'jit'")
 BACKENDS = ["python", "numpy", pytest.param("llvm", marks=LLVM), "auto"]

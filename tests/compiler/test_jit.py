@@ -5,13 +5,11 @@ from __future__ import annotations
 import collections
 import functools
 import gc
-import importlib.util
 import math
 import re
 import threading
 from fractions import Fraction
 from math import inf, nan
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -41,13 +39,8 @@ from autograd_lite import (
 from autograd_lite.errors import AnomalyError, InputOverflowError, InputTypeError, InputValueError
 from autograd_lite.ops import TABLE
 from autograd_lite.tree import flatten
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).with_name("programs.py"))
-p = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(p)
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
+from tests.compiler import cases
+from tests.compiler import programs as p
 
 Pair = collections.namedtuple("Pair", "a b")
 

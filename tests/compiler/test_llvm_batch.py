@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.util
 import math
 import random
 import threading
 from collections.abc import Sequence
 from math import inf, nan
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,12 +23,8 @@ from autograd_lite.compiler.llvm import native
 from autograd_lite.compiler.llvm.kernel import Finish, batch, scalar
 from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.compiler.llvm.sums import Layout
+from tests.compiler import cases
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-assert _spec is not None
-assert _spec.loader is not None
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
 made, ROW = cases.made, cases.ROW
 
 MACHINES = {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from math import inf, nan
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,12 +26,8 @@ from autograd_lite.compiler.llvm.prepare import (
 from autograd_lite.compiler.llvm.schedule import arranged
 from autograd_lite.compiler.lowering import lower
 from autograd_lite.program import Guard, Program
+from tests.compiler import cases
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-assert _spec is not None
-assert _spec.loader is not None
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
 made, same_bits, ROW = cases.made, cases.same_bits, cases.ROW
 
 

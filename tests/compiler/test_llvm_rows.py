@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import random
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,12 +18,8 @@ from autograd_lite.compiler.llvm.kernel import batch, scalar
 from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.compiler.lowering import LOWERINGS
 from autograd_lite.program import Program
+from tests.compiler import cases
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-assert _spec is not None
-assert _spec.loader is not None
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
 made = cases.made
 
 CASES = cases.cases()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable
 from math import inf, nan
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,13 +16,7 @@ from autograd_lite.compiler import formulas, lowering
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, LOWERINGS, PAIRS, lower
 from autograd_lite.errors import AutogradError, LoweringError
 from autograd_lite.ops import TABLE
-
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-assert _spec is not None
-assert _spec.loader is not None
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
-
+from tests.compiler import cases
 
 ULP = 4.0  # the decompositions alone, each function of the C library rounded well
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import itertools
 import math
 import random
@@ -11,7 +10,6 @@ import threading
 import warnings
 from fractions import Fraction
 from math import inf, nan
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,11 +18,7 @@ from hypothesis import strategies as st
 import autograd_lite as al
 from autograd_lite import Value, grad, gt, jit, jvp, value_and_grad
 from autograd_lite.errors import JitWarning, TraceError
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).with_name("programs.py"))
-p = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(p)
-
+from tests.compiler import programs as p
 
 BACKENDS = [
     "python",

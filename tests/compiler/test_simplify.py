@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import random
 from math import inf, nan
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -25,10 +23,7 @@ from autograd_lite.compiler.simplify import (
     strength_reduction,
 )
 from autograd_lite.ops import TABLE
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).with_name("programs.py"))
-p = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(p)
+from tests.compiler import programs as p
 
 PASSES = [dead_code, constant_folding, strength_reduction, common_subexpressions, simplify]
 GRID = [0.0, -0.0, 0.1, -0.3, 1.0, -1.0, 3.0, 7.0, 1e-300, -5e-324, 1.7e308, -1e200, inf, -inf, nan]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +9,7 @@ from hypothesis import strategies as st
 from autograd_lite.compiler import Instruction, Program
 from autograd_lite.compiler.split import split
 from autograd_lite.ops import TABLE
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).with_name("programs.py"))
-p = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(p)
+from tests.compiler import programs as p
 
 
 def program(inputs, *rows, out=None):

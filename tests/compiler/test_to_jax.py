@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +18,8 @@ from autograd_lite import Op, errors, ops
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, LOWERINGS, PAIRS
 from autograd_lite.compiler.to_jax import Kernel, function
 from autograd_lite.program import Guard, Program
+from tests.compiler import cases
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-assert _spec is not None
-assert _spec.loader is not None
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
 made = cases.made
 
 ULP = 8.0

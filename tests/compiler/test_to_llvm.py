@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import random
 import struct
 import sys
 from math import nan
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,12 +27,8 @@ from autograd_lite.compiler.llvm.prepare import LONGEST
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAIRS
 from autograd_lite.errors import CompilationError, InputValueError, LoweringError, MissingPackageError
 from autograd_lite.program import Guard, Program
+from tests.compiler import cases
 
-_spec = importlib.util.spec_from_file_location("cases", Path(__file__).with_name("cases.py"))
-assert _spec is not None
-assert _spec.loader is not None
-cases = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(cases)
 made = cases.made
 
 

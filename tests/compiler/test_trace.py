@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import math
 import pickle
 import re
-from pathlib import Path
 
 import pytest
 
 import autograd_lite as al
 from autograd_lite import Value, errstate, grad, gt, hessian, jit, jvp, nn, optim, value_and_grad, vjp, where
 from autograd_lite.errors import BranchError, GradientWarning, InputTypeError, TraceError
-
-_spec = importlib.util.spec_from_file_location("programs", Path(__file__).with_name("programs.py"))
-p = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(p)
+from tests.compiler import programs as p
 
 W = Value(2.0, "w")
 ON_CALL = "in a function under jit, would"

@@ -1,28 +1,22 @@
 """The page in a real browser: Chromium, driven headless.  Skipped where there is none."""
 
-import importlib.util
 import json
 import re
 import sys
 import zlib
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from autograd_lite import Value, sin
 from autograd_lite.drawing import draw as draw_with
 from autograd_lite.drawing import html as page_module
+from tests.drawing import chromium
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz
 
 if sys.platform == "win32":
     pytest.skip("the browser is driven over pipes that Windows does not hand on", allow_module_level=True)
-_spec = importlib.util.spec_from_file_location("chromium", Path(__file__).with_name("chromium.py"))
-assert _spec is not None
-assert _spec.loader is not None
-chromium = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(chromium)
 if chromium.find() is None:
     pytest.skip("no Chromium on PATH: apt-get install chromium", allow_module_level=True)
 

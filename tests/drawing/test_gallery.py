@@ -1,6 +1,6 @@
 """The pictures of the gallery: their geometry, and the one that is kept in the repository, byte for byte."""
 
-import importlib.util
+import importlib
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,10 +12,7 @@ DEMOS = Path(__file__).resolve().parents[2] / "demos"
 
 
 def gallery():
-    spec = importlib.util.spec_from_file_location("demo_gallery", DEMOS / "gallery.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("demos.gallery")
 
 
 def test_the_picture_in_the_readme_is_the_one_the_gallery_draws():

@@ -1,12 +1,10 @@
 """Text -> function: what it is worth, what is refused and with which words, and that nothing else can happen."""
 
-import importlib.util
 import math
 import pickle
 import random
 from collections import Counter
 from math import inf, nan
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,10 +15,7 @@ from autograd_lite.errors import ExpressionError, InputTypeError, InputValueErro
 from autograd_lite.formula import parsing
 from autograd_lite.formula.expression import Function, parse
 from autograd_lite.formula.vocabulary import VOCABULARY
-
-_spec = importlib.util.spec_from_file_location("parser_benchmark", Path(__file__).parents[1] / "benchmarks" / "parser.py")
-benchmark = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(benchmark)
+from tests.benchmarks import parser as benchmark
 
 AT = {"x": 3.0, "y": 2.0, "z": -0.5}
 

@@ -5,10 +5,8 @@ The points are drawn in each row's own domain, saturated regions included.  Faul
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +18,7 @@ pytest.importorskip("mpmath", reason="the oracle is mpmath: install the extra 't
 from autograd_lite import Value
 from autograd_lite.functional import grad, hessian
 from autograd_lite.ops import TABLE, Op
-
-_spec = importlib.util.spec_from_file_location("reference", Path(__file__).with_name("reference.py"))
-assert _spec is not None
-assert _spec.loader is not None
-reference = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(reference)
+from tests.ops import reference
 
 ULP = 8.0
 DRAWN = settings(max_examples=max(10, settings.default.max_examples // 2))

@@ -1,0 +1,1 @@
+"""The tests of autograd_lite, by the module they are of."""
