@@ -110,7 +110,7 @@ class GradientCheckError(AutogradError, AssertionError):
 
 
 class LoweringError(AutogradError, NotImplementedError):
-    """An op that a backend cannot run: a user's own, which only Python can call."""
+    """An op without a formula, in a backend that cannot call Python back."""
 
 
 class GradientWarning(_Printable, UserWarning):

@@ -13,7 +13,7 @@ The result is a handle too, or a float where it does not depend on any handle.  
 - ``inline``: whether ten operations cost less than a call.
 
 ``select`` evaluates both sides, which in IEEE arithmetic is harmless: the side not taken is never multiplied by 0.
-Imports `formulas`, `ops` and `errors`.
+Imports `formulas` and `ops`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from functools import reduce
 from math import inf, nan
 from typing import Any
 
-from ..errors import LoweringError
 from ..ops import TABLE, Op
 from . import formulas as rows
 from .formulas import Kernel, Lowering, constant, difference
@@ -41,26 +40,14 @@ CONTROL = ("both", "either", "negate", "select", "truth", "number", "call")
 
 
 def lower(op: Op) -> Lowering:
-    """The lowering of a row.
+    """The lowering of a row; one without a formula, a user's own op too, is called back.
 
     >>> from autograd_lite import ops
     >>> lower(ops.square) is LOWERINGS["square"]
     True
-
-    Raises LoweringError for a user's own op, which no backend but Python can run.
     """
-    if TABLE.get(op.name) is not op:
-        raise LoweringError(
-            f"op {op.name} is not in the op table and cannot be compiled: use backend='python', or build it from functions "
-            f"of the library"
-        )
-    return LOWERINGS[op.name]
-
-
-def called(name: str) -> Lowering:
-    """The lowering of a row that has no formula in a kernel's words."""
-    op = TABLE[name]
-    return lambda k, *args: k.call(op, *args)
+    formula = LOWERINGS.get(op.name) if TABLE.get(op.name) is op else None
+    return formula or (lambda k, *args: k.call(op, *args))
 
 
 # -- reductions -------------------------------------------------------------------------------------------------------
@@ -173,7 +160,6 @@ LOWERINGS: dict[str, Lowering] = {
     **{name: getattr(rows, name) for name in _NAMED},
     **{name: rows.comparison(name) for name in COMPARISONS},
     **{name: rows.whole(name) for name in ("floor", "ceil", "trunc")},
-    **{name: called(name) for name in ("gamma", "lgamma", "digamma", "polygamma", "sinc_derivative")},
     "identity": lambda k, x: x,
     "stop_gradient": lambda k, x: x,
     "round": rows.round_,

@@ -147,15 +147,14 @@ def function(program: Program) -> Callable[..., list[Any]]:
 
     It gives one array for each output and may be wrapped by `jax.jit`, `jax.vmap` and `jax.grad`.  Derivatives that JAX takes
     follow its conventions, at kinks and where a branch not taken is nan; a compiled `grad` of this library keeps ours.
-    Rows that are called back (the gamma family, sinc', round to digits) can be differentiated once.  JAX on a CPU
+    Rows that are called back (the gamma family, sinc', round to digits, users' own) can be differentiated once.  JAX on a CPU
     takes numbers below 2.2e-308 for 0.
 
     Args:
         program: what to compute, of a function that does not branch on its numbers.
 
-    Raises MissingPackageError without jax, BranchError for a program that goes one way of several, LoweringError for a user's
-    own op, InputValueError when called with another number of inputs, or while JAX computes in float32, as it does unless told
-    otherwise.
+    Raises MissingPackageError without jax, BranchError for a program that goes one way of several, InputValueError when called
+    with another number of inputs, or while JAX computes in float32, as it does unless told otherwise.
     """
     if program.guards:
         raise BranchError(

@@ -55,6 +55,7 @@ class Kernel:
     def __init__(self) -> None:
         self.calls: list[tuple[Handle, str, tuple[Any, ...]]] = []
         self.functions: dict[str, Op] = {}
+        self._own: dict[Op, str] = {}  # how users' ops are called: several may have one name
         self._noted: dict[tuple[Any, ...], Handle] = {}
 
     def note(self, function: str, *args: Any) -> Handle:
@@ -83,8 +84,9 @@ class Kernel:
         return self.note("np.add", c, 0.0)
 
     def call(self, op: Op, *args: Any) -> Handle:
-        self.functions[f"each_{op.name}"] = op
-        return self.note(f"each_{op.name}", *args)
+        name = f"each_{op.name}" if TABLE.get(op.name) is op else self._own.setdefault(op, f"each_own{len(self._own)}")
+        self.functions[name] = op
+        return self.note(name, *args)
 
 
 def source(program: Program, is_column: Sequence[bool]) -> str:
@@ -244,7 +246,7 @@ def compile(
             `CHUNK` of rows is added up alone, then those sums.
 
     Raises InputValueError for another number of inputs, for columns of several lengths and for a `block` that is no multiple;
-    InputTypeError for a column that is none; LoweringError for a user's own op on columns; MissingPackageError without NumPy.
+    InputTypeError for a column that is none; MissingPackageError without NumPy.
     """
     np = _numpy()
     if block <= 0 or block % CHUNK:

@@ -7,6 +7,7 @@ be off by 4 ulp, eight such halves, so a batch is given `LIMIT` and eight allowa
 from __future__ import annotations
 
 import math
+import warnings
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("mpmath", reason="the truth is worked out with mpmath: install the extra 'test'")
 
-from autograd_lite import Op, hessian, jacobian, jit, ops, value_and_grad
-from autograd_lite.errors import LoweringError
+import autograd_lite as al
+from autograd_lite import Op, grad, hessian, jacobian, jit, ops, value_and_grad
 from autograd_lite.strategies import Expression, Step, expressions
 from autograd_lite.strategies.conditioning import ILL, judge
 from autograd_lite.tree import flatten
@@ -224,8 +225,35 @@ def test_sums_of_whole_numbers_are_exact(backend, program, data):
 
 
 @LLVM
-def test_a_users_op_is_reported_by_machine_code():
+def test_machine_code_calls_users_ops_back_also_two_of_one_name():
     mine = Op("mine", lambda x: x * x, lambda x, out: 2.0 * x)
-    for f in (mine, value_and_grad(mine)):
-        with pytest.raises(LoweringError, match="mine"):
-            jit(f, backend="llvm")(2.0)
+    other = Op("mine", lambda x: x + 1.0, lambda x, out: 1.0)
+    for f in (mine, value_and_grad(mine), lambda x: [mine(x), other(x), grad(lambda x: mine(other(x)))(x)]):
+        assert jit(f, backend="llvm")(2.0) == f(2.0)
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy", pytest.param("llvm", marks=LLVM), "auto"])
+def test_a_batch_calls_users_ops_back_also_two_of_one_name(backend):
+    np = pytest.importorskip("numpy")
+    mine = Op("sin", lambda x: x * x, lambda x, out: 2.0 * x)
+    other = Op("sin", lambda x: x + 1.0, lambda x, out: 1.0)
+    f = value_and_grad(lambda x: mine(other(x)) + al.sin(x) * other(x))
+    fast = jit(f, batch=0, backend=backend)
+    x = np.linspace(-2.0, 2.0, 19)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # none gives way to another backend
+        got = fast(x)
+    assert np.allclose(np.transpose(got), [f(float(t)) for t in x], rtol=1e-15)
+
+
+@LLVM
+@pytest.mark.parametrize("batch", [None, 0])
+def test_what_a_users_op_raises_reaches_the_caller(batch):
+    np = pytest.importorskip("numpy")
+    picky = Op("picky", math.log, lambda x, out: ops.div(1.0, x))
+    fast = jit(picky, backend="llvm", batch=batch)
+    good, bad = (2.0, -2.0) if batch is None else (np.full(9, 2.0), np.linspace(2.0, -2.0, 9))
+    assert np.all(fast(good) == math.log(2.0))
+    with pytest.raises(ValueError, match="math domain error"):
+        fast(bad)
+    assert np.all(fast(good) == math.log(2.0))

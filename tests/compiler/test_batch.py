@@ -34,7 +34,7 @@ from autograd_lite import (
     value_and_grad,
     where,
 )
-from autograd_lite.errors import InputTypeError, InputValueError, JitWarning, LoweringError, MissingPackageError, StructureError
+from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError, StructureError
 from autograd_lite.tree import flatten, unflatten
 from tests.compiler import programs as p
 
@@ -567,22 +567,9 @@ def test_errstate_and_detect_anomaly_around_a_batch():
 softsign = Op("softsign", lambda x: x / (1.0 + abs(x)), lambda x, out: ops.div(1.0, (1.0 + ops.abs(x)) ** 2))
 
 
-def test_a_users_op_is_called_back_by_python():
-    check(value_and_grad(lambda x: softsign(x) * x), 0, (X3[:, 0],), "python")
-
-
-@pytest.mark.parametrize("backend", BACKENDS[1:3])
-def test_a_users_op_is_reported_by_the_others(backend):
-    with pytest.raises(LoweringError, match="softsign"):
-        jit(softsign, batch=0, backend=backend)(Y)
-
-
-def test_a_users_op_falls_back_with_a_warning():
-    fast = jit(softsign, batch=0)
-    with pytest.warns(JitWarning, match="softsign") as caught:
-        got = fast(X3[:, 0])
-    assert caught[0].filename == __file__
-    assert np.allclose(got, X3[:, 0] / (1.0 + np.abs(X3[:, 0])))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_users_op_is_called_back(backend):
+    check(value_and_grad(lambda x: softsign(x) * x), 0, (X3[:, 0],), backend)
 
 
 # -- what is refused --------------------------------------------------------------------------------------------------

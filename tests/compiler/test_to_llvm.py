@@ -25,7 +25,7 @@ from autograd_lite.compiler.llvm.kernel import batch, scalar
 from autograd_lite.compiler.llvm.native import host
 from autograd_lite.compiler.llvm.prepare import LONGEST
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAIRS
-from autograd_lite.errors import CompilationError, InputValueError, LoweringError, MissingPackageError
+from autograd_lite.errors import CompilationError, InputValueError, MissingPackageError
 from autograd_lite.program import Guard, Program
 from tests.compiler import cases
 
@@ -189,11 +189,14 @@ def test_cuts_of_a_batch_change_no_bit(seed: int, length: int, part: int, reduce
 # -- what is refused --------------------------------------------------------------------------------------------------
 
 
-def test_a_users_own_op_is_refused() -> None:
-    own = Op("own", lambda x: x + 1.0, 1.0)
-    for make in (scalar, lambda p: batch(NOTHING, p, 1, reduce=True)):
-        with pytest.raises(LoweringError, match="op own is not in the op table and cannot be compiled"):
-            make(made(1, (own, (0,)), outputs=[1]))
+def test_a_users_own_op_is_called_back_by_a_name_of_ours() -> None:
+    own = Op("μ", lambda x: x + 1.0, 1.0)
+    program = made(1, (own, (0,)), outputs=[1])
+    code = scalar(program)
+    assert code([2.0]) == (3.0,)
+    kernel = batch(NOTHING, program, 1, reduce=True)
+    assert kernel(np.empty(0), [np.arange(11.0)], 11)[1].tolist() == [66.0]
+    assert "μ" not in code.source + kernel.source
 
 
 def test_llvmlite_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -299,10 +299,10 @@ def test_errors(attempt: Any, error: type[Exception], message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_a_users_op_on_columns_is_reported() -> None:
-    own = Op("own", lambda x: x, 1.0)
-    with pytest.raises(errors.LoweringError, match="op own is not in the op table"):
-        to_numpy.compile(made(1, (own, (0,)), outputs=(1,)), [True])
+def test_users_ops_on_columns_are_called_back_also_two_of_one_name() -> None:
+    one, two = Op("own", lambda x: x + 1.0, 1.0), Op("own", lambda x: 2.0 * x, 2.0)
+    run = to_numpy.compile(made(1, (one, (0,)), (two, (0,)), outputs=(1, 2)), [True])
+    assert [r.tolist() for r in run([np.array([1.0, 5.0])])] == [[2.0, 6.0], [2.0, 10.0]]
 
 
 def test_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from ...ops import Op
+from ...ops import TABLE, Op
 from ...program import Program, Ref, written
 from ..lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 from .schedule import OPERANDS, arranged
@@ -35,11 +35,6 @@ class Callback(NamedTuple):
     op: Op
     arity: int
     width: int
-
-    @property
-    def symbol(self) -> str:
-        """The name under which the module calls it."""
-        return f"python_{self.op.name}_{self.arity}_{self.width}"
 
 
 class Emitter:
@@ -68,6 +63,7 @@ class Emitter:
         self.library: set[str] = set()  # scalar functions of the C library that are called
         self.vectors: set[str] = set()  # and those of the vector library
         self.callbacks: dict[str, Callback] = {}
+        self._own: dict[Op, str] = {}  # how users' ops are called: several may have one name
 
     def restart(self) -> None:
         """Begin another function: nothing is known there."""
@@ -144,10 +140,10 @@ class Emitter:
 
     def call(self, op: Op, *args: Handle) -> Handle:
         """The row's own Python function, through a helper that hands its arguments over in memory."""
-        callback = Callback(op, len(args), self.width)
-        name = callback.symbol
+        label = op.name if TABLE.get(op.name) is op else self._own.setdefault(op, f"own{len(self._own)}")
+        name = f"python_{label}_{len(args)}_{self.width}"
         if name not in self.callbacks:
-            self.callbacks[name] = callback
+            self.callbacks[name] = Callback(op, len(args), self.width)
             self.declared[name] = f"declare void @{name}(ptr, ptr) nounwind\n" + self._handing_over(name, len(args))
         return self.value(f"call {self.type} @call_{name}({', '.join(map(self.typed, args))})")
 
@@ -311,7 +307,8 @@ class _Cutting:
             before = len(k.lines)
             result = lower(op)(k, *map(self._get, args))
             if len(k.lines) > before:
-                k.lines[-1] += f"  ; v{number} = {op.name}({', '.join(map(written, args))})"
+                name = op.name if TABLE.get(op.name) is op else "own"
+                k.lines[-1] += f"  ; v{number} = {name}({', '.join(map(written, args))})"
             if result.__class__ is float:
                 self.constants[number] = result
             else:

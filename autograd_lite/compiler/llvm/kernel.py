@@ -45,7 +45,7 @@ def scalar(program: Program, fastmath: bool = False, *, part: int = PART) -> Sca
     Args:
         part: how many steps go into one function: the time to compile grows with the program's length, not faster.
 
-    Raises CompilationError, LoweringError for a user's own op, MissingPackageError without llvmlite.
+    Raises CompilationError, MissingPackageError without llvmlite.
     """
     return ScalarCode(program, fastmath, part)
 
@@ -150,7 +150,7 @@ def batch(
         part: how many steps go into one function.
         machine: what to compile for; this machine unless given.
 
-    Raises CompilationError, LoweringError for a user's own op, MissingPackageError without llvmlite.
+    Raises CompilationError, MissingPackageError without llvmlite.
     """
     return Kernel(uniform, row, columns, reduce, fastmath, finish, part, machine or native.host())
 

@@ -122,7 +122,6 @@ _Pointer = ctypes.POINTER(ctypes.c_double)
 _raised = threading.local()
 
 
-@functools.cache
 def _entry(callback: Callback) -> Any:
     """A C function that calls a row's own: from count * width doubles to width of them."""
     op, count, width = callback
