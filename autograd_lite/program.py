@@ -1,7 +1,10 @@
 """`Program`: a computation as a straight line of instructions, the form that passes rewrite and backends emit.
 
 Each instruction applies one row of the op table.  An operand is an int, the number of an earlier value, or a float, a
-constant.  Values 0 to inputs - 1 are the inputs, instruction k computes value inputs + k.  Imports `ops`, `errors`, `files`.
+constant.  Values 0 to inputs - 1 are the inputs, instruction k computes value inputs + k.
+
+`Program.run(inputs, apply)` is every reading of it.  ``apply(op, *operands)`` says what one instruction is in that reading:
+a float, a Value, a number of mpmath, an interval, a text, a line of code, an instruction of another program.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import ops
@@ -27,6 +30,9 @@ class Instruction(NamedTuple):
 
     op: Op
     args: tuple[Ref, ...]
+
+
+Apply = Callable[..., Any]  # (op, *operands) -> what an instruction is in some reading
 
 
 class Guard(NamedTuple):
@@ -99,14 +105,61 @@ class Program:
         rows = [(op, *map(_stored, args)) for op, args in self.instructions]
         return self.inputs, tuple(rows), tuple(map(_stored, self.outputs)), self.guards
 
+    def run(self, inputs: Iterable[Any], apply: Apply, constant: Callable[[float], Any] | None = None) -> list[Any]:
+        """The outputs in the reading that `apply` gives.
+
+        >>> from autograd_lite import Value
+        >>> square = Program(1, (Instruction(ops.mul, (0, 0)), Instruction(ops.add, (1, 1.0))), (2,))
+        >>> square.run([3.0], ops.Op.apply), square.run([Value(3.0)], ops.Op.apply)  # floats, Values
+        ([10.0], [Value(10.0)])
+        >>> square.run(["x"], lambda op, *operands: op.text.format(*operands), constant=str)
+        ['x * x + 1.0']
+
+        Args:
+            inputs: what the inputs are in this reading, one for each.
+            apply: called as ``apply(op, *operands)`` for each instruction in order, the operands being what it gave before.
+            constant: what a constant is in this reading; without it, the float that it is.
+        """
+        values = self.values(inputs, apply, constant)
+        if constant is None:
+            return [values[a] if a.__class__ is int else a for a in self.outputs]
+        return [values[a] if isinstance(a, int) else constant(a) for a in self.outputs]
+
+    def values(self, inputs: Iterable[Any], apply: Apply, constant: Callable[[float], Any] | None = None) -> list[Any]:
+        """Every value in the reading that `apply` gives, inputs first."""
+        values = list(inputs)
+        if len(values) != self.inputs:
+            raise InputValueError(f"{len(values)} inputs given, the program has {self.inputs}: give one float for each")
+        found = values.append
+        if constant is None:
+            for op, args in self.instructions:
+                found(apply(op, *[values[a] if a.__class__ is int else a for a in args]))
+        else:
+            for op, args in self.instructions:
+                found(apply(op, *[values[a] if isinstance(a, int) else constant(a) for a in args]))
+        return values
+
     def __call__(self, inputs: Sequence[float]) -> list[float]:
         """The outputs, worked out one instruction after the other by the rows' own functions: no branch is looked at."""
-        if len(inputs) != self.inputs:
-            raise InputValueError(f"{len(inputs)} inputs given, the program has {self.inputs}: give one float for each")
-        values: list[float] = list(inputs)
-        for op, args in self.instructions:
-            values.append(op.forward(*[values[a] if a.__class__ is int else a for a in args]))
-        return [values[a] if a.__class__ is int else a for a in self.outputs]
+        return self.run(inputs, lambda op, *args: op.forward(*args))
+
+    def varying(self, inputs: Iterable[bool]) -> list[bool]:
+        """Which values depend on the inputs that are marked.
+
+        >>> SUM = Program(2, (Instruction(ops.exp, (0,)), Instruction(ops.add, (2, 1))), (3,))
+        >>> SUM.varying([False, True])
+        [False, True, False, True]
+        """
+        return self.values(inputs, lambda op, *args: any(args), lambda x: False)
+
+    def last_uses(self) -> list[int]:
+        """For each value the number of the last one that an instruction makes of it; -1 where there is none."""
+        last = [-1] * (self.inputs + len(self))
+        for number, (_, args) in enumerate(self.instructions, self.inputs):
+            for a in args:
+                if a.__class__ is int:
+                    last[a] = number
+        return last
 
     def __str__(self) -> str:
         """One line for each instruction, the branches where they were taken, and what is returned."""
@@ -172,6 +225,37 @@ class Program:
             except (ValueError, RecursionError) as error:
                 wrong = InputValueError(f"{os.fspath(path)} holds no program: give a file that Program.save wrote")
                 raise wrong from error
+
+
+class Builder:
+    """Instructions of a program with some inputs while it is made; `add` gives the number of the value that is new.
+
+    >>> b = Builder(1)
+    >>> b.add(ops.mul, 0, b.add(ops.exp, 0)), b.instructions[1]
+    (2, Instruction(op=<op mul>, args=(0, 1)))
+    """
+
+    def __init__(self, inputs: int) -> None:
+        self.inputs = inputs
+        self.instructions: list[Instruction] = []
+
+    def add(self, op: Op, *args: Ref) -> int:
+        """The number of the value that a new instruction makes."""
+        self.instructions.append(Instruction(op, args))
+        return self.inputs + len(self.instructions) - 1
+
+    def made(self, ref: Ref) -> Instruction | None:
+        """The instruction that makes a value; None for an input or a constant."""
+        return self.instructions[ref - self.inputs] if isinstance(ref, int) and ref >= self.inputs else None
+
+    def program(self, old: Program, place: Sequence[Ref]) -> Program:
+        """The whole, in the stead of `old`, whose values are found at their new places."""
+        guards: dict[int, Guard] = {}  # one for each value: decided twice is decided the same way
+        for guard in old.guards:
+            ref = place[guard.ref]
+            if isinstance(ref, int):
+                guards.setdefault(ref, guard._replace(ref=ref))
+        return Program(self.inputs, tuple(self.instructions), placed(old.outputs, place), tuple(guards.values()))
 
 
 def placed(refs: Iterable[Ref], place: Mapping[Any, Any] | Sequence[Any]) -> tuple[Ref, ...]:

@@ -81,6 +81,35 @@ def test_the_number_of_inputs_is_checked(inputs):
         SMALL(inputs)
 
 
+# -- every reading -----------------------------------------------------------------------------------------------------
+
+
+def test_it_runs_on_floats_values_texts_and_sets():
+    assert SMALL.run([3.0, 4.0], Op.apply) == [12.5, 4.0, -2.0]
+    x, y = Value(3.0), Value(4.0)
+    out, second, third = SMALL.run([x, y], Op.apply)
+    out.backward()
+    assert (out.data, second, third, x.grad, y.grad) == (12.5, y, -2.0, 4.0, 3.0)
+    written = SMALL.run(["x", "y"], lambda op, *operands: f"{op.name}({', '.join(operands)})", constant=repr)
+    assert written == ["add(mul(x, y), 0.5)", "y", "-2.0"]
+    needed = SMALL.values([{0}, {1}], lambda op, *operands: set().union(*operands), constant=lambda c: set())
+    assert needed == [{0}, {1}, {0, 1}, {0, 1}]
+
+
+def test_rows_that_gather_a_list_take_their_operands_one_by_one():
+    program = Program(2, (Instruction(ops.dot, (0, 1, 1, 2.0)), Instruction(ops.logsumexp, (2, 1))), (2, 3))
+    wanted = [16.0, 16.0 + math.log1p(math.exp(-12.0))]
+    assert program([2.0, 4.0]) == program.run([2.0, 4.0], Op.apply) == wanted
+    assert [v.data for v in program.run([Value(2.0), 4.0], Op.apply)] == wanted
+
+
+@pytest.mark.parametrize("marked", [[False, False], [True, False], [False, True]])
+def test_what_varies_and_what_is_used_last(marked):
+    program = Program(2, (Instruction(ops.mul, (0, 0)), Instruction(ops.exp, (1,)), Instruction(ops.add, (2, 0.5))), (4,))
+    assert program.varying(marked) == [*marked, marked[0], marked[1], marked[0]]
+    assert program.last_uses() == [2, 3, 4, -1, -1]
+
+
 # -- lists and files --------------------------------------------------------------------------------------------------
 
 

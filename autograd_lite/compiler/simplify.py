@@ -1,7 +1,7 @@
 """Passes over a `Program`: each takes one and gives one that computes the same, in time linear in its length.
 
 `simplify` runs them all.  Without fastmath every output keeps its bits: a rule is here only where IEEE arithmetic makes
-both sides the same double.  Imports `program`, `ops`.
+both sides the same double.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import ops
 from ..ops import Op
-from ..program import Guard, Instruction, Program, Ref, is_constant, placed, same
+from ..program import Builder, Instruction, Program, Ref, is_constant, same
 
 # What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
 # or None where it has nothing to say.  `made` gives the instruction that made a value, None for an input or a constant.
@@ -29,23 +29,7 @@ def simplify(program: Program, fastmath: bool = False) -> Program:
     v1 = mul(2.0, v0)
     return v1
     """
-    rules = (fold, reduce_strength, *((relax,) if fastmath else ()), _Common())
-    return dead_code(rewrite(program, *rules))
-
-
-def constant_folding(program: Program) -> Program:
-    """Instructions on constants alone are replaced by what they give."""
-    return rewrite(program, fold)
-
-
-def strength_reduction(program: Program) -> Program:
-    """Costly instructions are replaced by cheaper ones that give the same bits: ``x ** 2`` by ``x * x``."""
-    return rewrite(program, reduce_strength)
-
-
-def common_subexpressions(program: Program) -> Program:
-    """Instructions that apply one op to the same operands are made one."""
-    return rewrite(program, _Common())
+    return dead_code(rewrite(program, fold, reduce_strength, *((relax,) if fastmath else ())))
 
 
 def dead_code(program: Program) -> Program:
@@ -60,55 +44,44 @@ def dead_code(program: Program) -> Program:
             for a in program.instructions[number - first].args:
                 if a.__class__ is int:
                     needed[a] = 1
-    keep = [k for k in range(len(program)) if needed[first + k]]
-    place: list[Ref] = [*range(first), *[0] * len(program)]
-    for k, old in enumerate(keep):
-        place[first + old] = first + k
-    kept = tuple(Instruction(op, placed(args, place)) for op, args in map(program.instructions.__getitem__, keep))
-    return _relabelled(program, kept, place)
+    wanted = iter(needed[first:])
+    new = Builder(first)
+    return new.program(program, program.values(range(first), lambda op, *args: new.add(op, *args) if next(wanted) else -1))
 
 
 def rewrite(program: Program, *rules: Rule) -> Program:
-    """The program with each instruction replaced by what the first rule that applies makes of it, until none does."""
-    first = program.inputs
-    instructions: list[Instruction] = []
-    place: list[Ref] = [*range(first)]
+    """The program with each instruction replaced by what the first rule that applies makes of it, until none does; equal ones
+    are made one.
+    """
+    new = Builder(program.inputs)
+    seen: dict[tuple[Any, ...], int] = {}
 
-    def made(ref: Ref) -> Instruction | None:
-        return instructions[ref - first] if ref.__class__ is int and ref >= first else None
-
-    def emit(op: Op, args: tuple[Any, ...]) -> Ref:
+    def emit(op: Op, *args: Any) -> Ref:
         while True:
             for rule in rules:
-                new = rule(op, args, made)
-                if new is not None:
+                found = rule(op, args, new.made)
+                if found is not None:
                     break
             else:
-                instructions.append(Instruction(op, args))
-                number = first + len(instructions) - 1
-                for rule in rules:
-                    if isinstance(rule, _Common):
-                        rule.note(op, args, number)
+                key = _key(op, args)
+                number = seen.get(key)
+                if number is None:
+                    number = seen[key] = new.add(op, *args)
                 return number
-            if not isinstance(new, Instruction):
-                return new  # type: ignore[no-any-return]
-            op = new.op
-            args = tuple([emit(*a) if isinstance(a, Instruction) else a for a in new.args])
+            if not isinstance(found, Instruction):
+                return found  # type: ignore[no-any-return]
+            op = found.op
+            args = tuple([emit(a.op, *a.args) if isinstance(a, Instruction) else a for a in found.args])
 
-    for op, args in program.instructions:
-        place.append(emit(op, placed(args, place)))
-    return _relabelled(program, tuple(instructions), place)
+    return new.program(program, program.values(range(program.inputs), emit))
 
 
-def _relabelled(program: Program, instructions: tuple[Instruction, ...], place: list[Ref]) -> Program:
-    """The program of new instructions, whose outputs and guards are found by the old values' new places."""
-    outputs = placed(program.outputs, place)
-    guards: dict[int, Guard] = {}  # one for each value: decided twice is decided the same way
-    for guard in program.guards:
-        ref = place[guard.ref]
-        if ref.__class__ is int:
-            guards.setdefault(ref, guard._replace(ref=ref))
-    return Program(program.inputs, instructions, outputs, tuple(guards.values()))
+def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
+    """What tells instructions from each other: as keys, value 0 and the constant 0.0 would be the same."""
+    operands = [a if isinstance(a, int) else a.hex() for a in args]
+    if op in COMMUTATIVE and str(operands[0]) > str(operands[1]):
+        operands.reverse()
+    return (op, *operands)
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------
@@ -283,24 +256,3 @@ def relax(op: Op, args: tuple[Ref, ...], made: Made) -> New:
 
 
 COMMUTATIVE = frozenset({ops.add, ops.mul, ops.eq, ops.ne})
-
-
-class _Common:
-    """The rule that finds an earlier instruction with the same op and operands."""
-
-    def __init__(self) -> None:
-        self.seen: dict[tuple[Any, ...], int] = {}
-
-    def __call__(self, op: Op, args: tuple[Ref, ...], made: Made) -> New:
-        return self.seen.get(self._key(op, args))
-
-    def note(self, op: Op, args: tuple[Ref, ...], number: int) -> None:
-        """Remember that value `number` is this."""
-        self.seen[self._key(op, args)] = number
-
-    @staticmethod
-    def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
-        operands = [a if a.__class__ is int else a.hex() for a in args]  # type: ignore[union-attr]
-        if op in COMMUTATIVE and str(operands[0]) > str(operands[1]):
-            operands.reverse()
-        return (op, *operands)

@@ -1,7 +1,4 @@
-"""Cutting a program over shared inputs and columns into what is the same for every row and what is not.
-
-Imports `program`, `simplify`, `ops`.
-"""
+"""Cutting a program over shared inputs and columns into what is the same for every row and what is not."""
 
 from __future__ import annotations
 
@@ -49,9 +46,7 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fas
     """
     first = program.inputs
     made = program.instructions
-    varies = [bool(c) for c in is_column]
-    for _, args in made:
-        varies.append(any(a.__class__ is int and varies[a] for a in args))
+    varies = program.varying(is_column)
 
     def depends(ref: Ref) -> bool:
         return ref.__class__ is int and varies[ref]

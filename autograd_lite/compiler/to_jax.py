@@ -162,7 +162,8 @@ def function(program: Program) -> Callable[..., list[Any]]:
             f"maximum, minimum or clamp there, or take the program of a batch"
         )
     k = Kernel()
-    rows = [(lower(op), args) for op, args in program.instructions]
+    for op, _ in program.instructions:
+        lower(op)  # or it is refused
 
     def run(*inputs: Any) -> list[Any]:
         if len(inputs) != program.inputs:
@@ -171,10 +172,8 @@ def function(program: Program) -> Callable[..., list[Any]]:
             raise InputValueError(
                 "jax_enable_x64=False makes JAX compute in float32: call jax.config.update('jax_enable_x64', True) first"
             )
-        values: list[Any] = [k.np.asarray(x, float) for x in inputs]
-        for lowering, args in rows:
-            values.append(lowering(k, *[values[a] if isinstance(a, int) else a for a in args]))
-        return [k.np.asarray(values[a] if isinstance(a, int) else a, float) for a in program.outputs]
+        found = program.run([k.np.asarray(x, float) for x in inputs], lambda op, *args: lower(op)(k, *args))
+        return [k.np.asarray(x, float) for x in found]
 
     return run
 

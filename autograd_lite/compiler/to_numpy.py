@@ -121,9 +121,7 @@ class _Emitted:
             )
         self.program = program
         self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "power": _power}
-        self.varies = list(is_column)
-        for _, args in program.instructions:
-            self.varies.append(any(isinstance(a, int) and self.varies[a] for a in args))
+        self.varies = program.varying(is_column)
         self.columns = [i for i, column in enumerate(is_column) if column]
         self.rows = [self._varies(ref) for ref in program.outputs]
         # what the rows read of what they share, in order

@@ -171,6 +171,13 @@ class Op:
                 return self._dispatch(args)
         return self.forward(*args) if not context.active else self._watched(args)
 
+    def apply(self, *args: Any) -> Any:
+        """The row of its arguments one by one, also where a call takes them in a list: ``logsumexp.apply(x, y)``."""
+        for arg in args:
+            if arg.__class__ is not float:
+                return self._dispatch(args)
+        return self.forward(*args) if not context.active else self._watched(args)
+
     def _dispatch(self, args: tuple[Any, ...]) -> Any:
         """Some argument is no float: a node records the call, other numbers become floats."""
         for arg in args:

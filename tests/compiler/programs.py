@@ -113,22 +113,12 @@ def programs(draw: Any, most: int = 12, exact: bool = False) -> Program:
 
 def values(program: Program, inputs: list[float]) -> list[float]:
     """Every value of a program, inputs first."""
-    everything = tuple(range(program.inputs + len(program)))
-    return Program(program.inputs, program.instructions, everything)(inputs)
+    return program.values(inputs, lambda op, *args: op.forward(*args))
 
 
 def function(program: Program) -> Callable[..., list[Any]]:
     """A program as a function of its inputs, on numbers and on Values."""
-
-    def f(*inputs: Any) -> list[Any]:
-        made = list(inputs)
-        for op, args in program.instructions:
-            given = [made[a] if a.__class__ is int else a for a in args]
-            nodes = any(isinstance(a, Value) for a in given)
-            made.append(Value._record(op, tuple(given)) if nodes else op.forward(*given))
-        return [made[a] if a.__class__ is int else a for a in program.outputs]
-
-    return f
+    return lambda *inputs: program.run(inputs, ops.Op.apply)
 
 
 # -- how long something takes, without a clock ------------------------------------------------------------------------

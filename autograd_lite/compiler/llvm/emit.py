@@ -286,11 +286,7 @@ class _Cutting:
         return checks
 
     def _last_uses(self) -> list[int]:
-        last = [-1] * (self.program.inputs + len(self.program))
-        for number, (_, args) in enumerate(self.program.instructions, self.program.inputs):
-            for a in args:
-                if a.__class__ is int:
-                    last[a] = number
+        last = self.program.last_uses()
         for number, guards in self.checks.items():
             for i in guards:
                 ref = self.program.guards[i].ref

@@ -3,7 +3,6 @@
 The outputs of a batch that is added up are not added one by one, but their factors are kept.  A gradient of many weights is
 made of products: d * h for each neuron's d and each of its inputs h.  A row's program keeps the distinct factors of a few
 blocks of rows; `llvm.sums` multiplies them.
-Imports `program`, `simplify`, `ops`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ... import ops
-from ...program import Instruction, Program, Ref, is_constant, placed
+from ...program import Builder, Instruction, Program, Ref, is_constant, placed
 from ..simplify import dead_code
 
 __all__ = ["Plan", "Term", "calls_together", "on_demand", "plan", "prepared", "shortened"]
@@ -37,31 +36,22 @@ def shortened(program: Program) -> Program:
     """
     if all(len(args) <= LONGEST for _, args in program.instructions):
         return program
-    place: list[Ref] = [*range(program.inputs)]
-    instructions: list[Instruction] = []
+    new = Builder(program.inputs)
+    add = new.add
 
-    def add(op: ops.Op, *args: Ref) -> Ref:
-        instructions.append(Instruction(op, args))
-        return program.inputs + len(instructions) - 1
-
-    for op, old in program.instructions:
-        args = placed(old, place)
+    def written(op: ops.Op, *args: Ref) -> Ref:
         if len(args) <= LONGEST or op not in _LONG:
-            place.append(add(op, *args))
-            continue
+            return add(op, *args)
         half = len(args) // 2
-        items = [add(ops.mul, *pair) for pair in zip(args[:half], args[half:], strict=True)] if op is ops.dot else [*args]
+        items: list[Ref] = (
+            [add(ops.mul, *pair) for pair in zip(args[:half], args[half:], strict=True)] if op is ops.dot else [*args]
+        )
         total = add(_LONG[op], *items[:LONGEST])
         for i in range(LONGEST, len(items), LONGEST - 1):
             total = add(_LONG[op], total, *items[i : i + LONGEST - 1])
-        place.append(add(ops.div, total, float(len(items))) if op is ops.mean else total)
-    outputs = placed(program.outputs, place)
-    guards = []
-    for guard in program.guards:
-        ref = place[guard.ref]
-        assert ref.__class__ is int
-        guards.append(guard._replace(ref=ref))
-    return Program(program.inputs, tuple(instructions), outputs, tuple(guards))
+        return add(ops.div, total, float(len(items))) if op is ops.mean else total
+
+    return new.program(program, program.values(range(program.inputs), written))
 
 
 _LONG = {ops.sum: ops.sum, ops.mean: ops.sum, ops.dot: ops.sum, ops.prod: ops.prod}  # what the steps of each are
@@ -80,27 +70,22 @@ def prepared(program: Program) -> Program:
     v4 = where(v3, 1.0, v2)
     return v2, v4
     """
-    place: list[Ref] = [*range(program.inputs)]
-    instructions: list[Instruction] = []
+    new = Builder(program.inputs)
+    add = new.add
     relus: dict[Ref, Ref] = {}
 
-    def add(op: ops.Op, *args: Ref) -> Ref:
-        instructions.append(Instruction(op, args))
-        return program.inputs + len(instructions) - 1
-
-    for op, old in program.instructions:
-        args = placed(old, place)
+    def made(op: ops.Op, *args: Ref) -> Ref:
         x = args[0] if args else 0.0
         if op is ops.relu:
             result = add(ops.where, add(ops.lt, x, 0.0), 0.0, x)
             if x.__class__ is int:
                 relus[x] = result
-        elif op is ops.heaviside and x.__class__ is int and x in relus and is_constant(args[1]) and args[1] == 0.0:
-            result = add(ops.where, add(ops.gt, relus[x], 0.0), 1.0, relus[x])
-        else:
-            result = add(op, *args)
-        place.append(result)
-    return Program(program.inputs, tuple(instructions), placed(program.outputs, place))
+            return result
+        if op is ops.heaviside and x.__class__ is int and x in relus and is_constant(args[1]) and args[1] == 0.0:
+            return add(ops.where, add(ops.gt, relus[x], 0.0), 1.0, relus[x])
+        return add(op, *args)
+
+    return new.program(program, program.values(range(program.inputs), made))
 
 
 def on_demand(program: Program) -> Program:
