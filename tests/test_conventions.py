@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from math import inf, nan, pi
 from typing import Any
 
@@ -14,12 +15,11 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import Value, grad, jacobian, jvp
+from tests import same as numbers
+
+same = partial(numbers.same, rel=1e-15)
 
 Row = tuple[str, Callable[..., Any], tuple[float, ...], float, tuple[float, ...]]
-
-
-def same(got: float, wanted: float) -> bool:
-    return got == wanted or (got != got and wanted != wanted) or math.isclose(got, wanted, rel_tol=1e-15)
 
 
 def power(x: Any, y: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from functools import partial
 from math import inf, nan
 from typing import Any
 
@@ -17,6 +18,9 @@ from autograd_lite import Op, Value, detect_anomaly, explain
 from autograd_lite.errors import InputTypeError, InputValueError
 from autograd_lite.formula import texmath
 from autograd_lite.ops import TABLE
+from tests import same as numbers
+
+same = partial(numbers.same, rel=1e-6)
 
 # -- text -------------------------------------------------------------------------------------------------------------
 
@@ -299,10 +303,6 @@ KINKS: list[tuple[str, tuple[float, ...], str, list[tuple[float, float]]]] = [
     *[(name, (1.0, 1.0), "x = y", [(0.0, 0.0), (0.0, 0.0)]) for name in ("lt", "le", "gt", "ge", "eq", "ne")],
 ]  # fmt: skip
 CONSTANT = {"pow_derivative": (2, 3), "round": (1,), "polygamma": (0,)}  # arguments that select a function
-
-
-def same(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "at", "text", "slopes"), KINKS, ids=[f"{k[0]}{k[1]}" for k in KINKS])

@@ -15,6 +15,7 @@ from autograd_lite import Op, Value, grad, jit, ops
 from autograd_lite.compiler import Guard, Instruction, Program
 from autograd_lite.errors import InputValueError
 from tests.compiler import programs as p
+from tests.same import same_bits
 
 NAME = "autograd_lite.program"
 SMALL = Program(2, (Instruction(ops.mul, (0, 1)), Instruction(ops.add, (2, 0.5))), (3, 1, -2.0))
@@ -129,7 +130,7 @@ def test_list_and_json_and_back(program, data):
     assert back.to_list() == program.to_list()
     assert str(back) == str(program)
     inputs = data.draw(st.lists(p.numbers(), min_size=program.inputs, max_size=program.inputs))
-    assert all(map(p.same_bits, back(inputs), program(inputs)))
+    assert all(map(same_bits, back(inputs), program(inputs)))
     assert all(a.__class__ is b.__class__ for a, b in zip(back.outputs, program.outputs, strict=True))
 
 

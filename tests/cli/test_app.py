@@ -20,14 +20,11 @@ from autograd_lite import cli
 from autograd_lite.cli import application
 from autograd_lite.cli.common import errors_as_messages, read_number, read_pairs
 from autograd_lite.errors import ExpressionError, GraphTooLargeWarning, InputValueError, MissingPackageError
+from tests.cli.command import invoke as run
 
 ROOT = Path(autograd_lite.__file__).parents[1]
 COMMANDS = [command.callback.__name__ for command in application().registered_commands]
 WHOLE = "import sys; from autograd_lite.cli import main; sys.argv[0] = 'autograd-lite'; main()"
-
-
-def run(*args):
-    return CliRunner().invoke(application(), list(args), prog_name="autograd-lite", env={"COLUMNS": "80", "TERM": "dumb"})
 
 
 def piped(*args, program=("-m", "autograd_lite"), **environment):

@@ -2,25 +2,21 @@
 
 import json
 import math
+from functools import partial
 
 import pytest
 
 pytest.importorskip("typer", reason="the command line needs typer: pip install 'autograd-lite[cli]'")
 
-from typer.testing import CliRunner
 
 from autograd_lite import Op
-from autograd_lite.cli import application, check
+from autograd_lite.cli import check
 from autograd_lite.formula.expression import Function
 from autograd_lite.formula.vocabulary import VOCABULARY
 from autograd_lite.gradcheck import Report
+from tests.cli import command
 
-
-def run(*args, status=0):
-    environment = {"COLUMNS": "80", "TERM": "dumb"}
-    done = CliRunner().invoke(application(), ["check", *args], prog_name="autograd-lite", env=environment)
-    assert done.exit_code == status, done.output
-    return done.output
+run = partial(command.printed, "check")
 
 
 def plant(monkeypatch, name, forward, rule):

@@ -8,15 +8,18 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from autograd_lite.cli import application
 from autograd_lite.cli import fit as command
 from autograd_lite.fit import bar
+from tests.cli.command import invoke
+
+run = partial(invoke, "fit")
+
 
 ROOT = Path(__file__).resolve().parents[2]
 CARS = "pounds,mpg\n3.50,18\n3.69,15\n3.44,18\n3.43,16\n4.34,15\n4.42,14\n2.37,24\n"
@@ -27,13 +30,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cars.csv").write_text(CARS)
     return tmp_path
-
-
-def run(*arguments, given=None):
-    done = CliRunner().invoke(application(), ["fit", *map(str, arguments)], input=given)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
 
 
 def lines(*arguments, **options):

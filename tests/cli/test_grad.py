@@ -5,28 +5,20 @@ import math
 import operator
 import random
 import re
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 pytest.importorskip("typer", reason="the command line needs typer: pip install 'autograd-lite[cli]'")
 
-from typer.testing import CliRunner
 
-from autograd_lite.cli import application
 from autograd_lite.cli.latex import formula as latex_of
 from autograd_lite.formula.expression import parse
 from autograd_lite.formula.vocabulary import VOCABULARY
 from tests.benchmarks import parser as benchmark
+from tests.cli import command
 
-_path = Path(__file__).parents[1] / "benchmarks" / "parser.py"
-
-
-def run(*args, status=0, columns=80):
-    environment = {"COLUMNS": str(columns), "TERM": "dumb"}
-    done = CliRunner().invoke(application(), ["grad", *args], prog_name="autograd-lite", env=environment)
-    assert done.exit_code == status, done.output
-    return done.output
+run = partial(command.printed, "grad")
 
 
 def test_value_and_gradient():

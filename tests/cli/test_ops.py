@@ -2,24 +2,19 @@
 
 import json
 import re
+from functools import partial
 
 import pytest
 
 pytest.importorskip("typer", reason="the command line needs typer: pip install 'autograd-lite[cli]'")
 
-from typer.testing import CliRunner
 
 from autograd_lite import grad, ops
-from autograd_lite.cli import application
 from autograd_lite.formula.expression import parse
 from autograd_lite.formula.vocabulary import VOCABULARY
+from tests.cli import command
 
-
-def run(*args, status=0):
-    environment = {"COLUMNS": "80", "TERM": "dumb"}
-    done = CliRunner().invoke(application(), ["ops", *args], prog_name="autograd-lite", env=environment)
-    assert done.exit_code == status, done.output
-    return done.output
+run = partial(command.printed, "ops")
 
 
 DATA = {row["name"]: row for row in json.loads(run("--json"))}

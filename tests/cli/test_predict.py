@@ -2,15 +2,17 @@
 
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from autograd_lite.cli import application
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit.model import Model
 from autograd_lite.tables import Table
+from tests.cli import command
+
+run = partial(command.invoke, "predict")
 
 
 @pytest.fixture(autouse=True)
@@ -18,13 +20,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Model("w*pounds + b", "mpg", ["pounds", "mpg"], "mse", {"w": -4.0, "b": 32.5}).save("weights.json")
     return tmp_path
-
-
-def run(*arguments, given=None):
-    done = CliRunner().invoke(application(), ["predict", *map(str, arguments)], input=given)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
 
 
 def test_predictions(folder):

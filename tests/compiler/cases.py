@@ -118,11 +118,6 @@ def cases() -> list[tuple[Op, int]]:
     return [(op, arity) for op in TABLE.values() for arity in arities(op)]
 
 
-def same_bits(got: float, wanted: float) -> bool:
-    """The same double, zeros of two signs told apart; one nan is as good as another."""
-    return (got == wanted and math.copysign(1.0, got) == math.copysign(1.0, wanted)) or (got != got and wanted != wanted)
-
-
 def within(op: Op, at: Point, got: float, wanted: float, ulp: float) -> bool:
     """Whether a result is that close to the row's own; inf, nan and 0 only to their like.
 

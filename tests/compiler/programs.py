@@ -6,7 +6,6 @@ Used by the tests of the jit's core; `reference(f)(...)` is what every compiled 
 from __future__ import annotations
 
 import importlib.util
-import math
 import sys
 from collections.abc import Callable
 from math import inf, nan
@@ -44,11 +43,6 @@ def same(got: Any, wanted: Any) -> bool:
     """The same structure of the same doubles: nan is as good as nan, zeros of two signs are one zero."""
     (a, one), (b, other) = flatten(got), flatten(wanted)
     return one == other and all(type(x) is type(y) and (x == y or (x != x and y != y)) for x, y in zip(a, b, strict=True))
-
-
-def same_bits(x: float, y: float) -> bool:
-    """The same double, zeros of two signs told apart; one nan is as good as another."""
-    return (x != x and y != y) or (x == y and math.copysign(1.0, x) == math.copysign(1.0, y))
 
 
 def has(package: str) -> bool:

@@ -22,6 +22,7 @@ from autograd_lite.strategies.conditioning import ILL, judge
 from autograd_lite.tree import flatten
 from tests.benchmarks import expressions as benchmark
 from tests.compiler import programs as p
+from tests.same import same_bits
 
 LLVM = pytest.mark.skipif(not p.has("llvmlite"), reason="llvmlite is not installed: install the extra 'jit'")
 NUMPY = pytest.mark.skipif(not p.has("numpy"), reason="NumPy is not installed: install the extra 'jit'")
@@ -83,7 +84,7 @@ def test_loaded_programs_give_what_the_function_gave(e):
     program = fast.program(*e.at)
     value, slopes = fast(*e.at)
     again = type(program).from_list(program.to_list())
-    assert all(map(p.same_bits, again(list(e.at)), [value, *slopes]))
+    assert all(map(same_bits, again(list(e.at)), [value, *slopes]))
 
 
 # -- batches ----------------------------------------------------------------------------------------------------------

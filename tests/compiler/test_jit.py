@@ -41,6 +41,7 @@ from autograd_lite.ops import TABLE
 from autograd_lite.tree import flatten
 from tests.compiler import cases
 from tests.compiler import programs as p
+from tests.same import same_bits
 
 Pair = collections.namedtuple("Pair", "a b")
 
@@ -759,11 +760,11 @@ def test_every_row_compiled_to_python_keeps_its_bits(name):
         kernel = jit(lambda *xs: applied(op, xs), backend="python")
         some = points if len(points) <= 400 else points[:: len(points) // 400]
         for at in some:
-            assert cases.same_bits(kernel(*at), op.forward(*at)), at
+            assert same_bits(kernel(*at), op.forward(*at)), at
         for at in some[::40]:  # operands that are constants
             for i in range(count):
                 one = jit(lambda x, at=at, i=i: applied(op, [x if j == i else c for j, c in enumerate(at)]), backend="python")
-                assert cases.same_bits(one(at[i]), op.forward(*at)), (at, i)
+                assert same_bits(one(at[i]), op.forward(*at)), (at, i)
 
 
 def test_namespaces_are_no_container():

@@ -27,8 +27,9 @@ from autograd_lite.compiler.llvm.schedule import arranged
 from autograd_lite.compiler.lowering import lower
 from autograd_lite.program import Guard, Program
 from tests.compiler import cases
+from tests.same import same_bits
 
-made, same_bits, ROW = cases.made, cases.same_bits, cases.ROW
+made, ROW = cases.made, cases.ROW
 
 
 def test_long_sums_are_taken_in_steps_of_the_same_bits() -> None:

@@ -19,6 +19,7 @@ from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.compiler.lowering import LOWERINGS
 from autograd_lite.program import Program
 from tests.compiler import cases
+from tests.same import same_bits
 
 made = cases.made
 
@@ -73,7 +74,7 @@ def in_scalar_code(op: Op, arity: int) -> list[Any]:
         for (k, at, moving), value in zip(points, wanted, strict=True):
             got = code(moving)
             assert got.__class__ is tuple
-            if not cases.same_bits(got[k], value):
+            if not same_bits(got[k], value):
                 wrong.append((at, got[k], value))
     return wrong
 

@@ -16,6 +16,7 @@ from autograd_lite.compiler import formulas, lowering
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, LOWERINGS, PAIRS, lower
 from autograd_lite.ops import TABLE
 from tests.compiler import cases
+from tests.same import same_bits
 
 ULP = 4.0  # the decompositions alone, each function of the C library rounded well
 
@@ -94,7 +95,7 @@ def differences(op: Op, arity: int, exact: bool) -> list[Any]:
     for varies, points in cases.columns(op, arity):
         for at in points:
             wanted, got = op.forward(*at), lowered(op.name, Floats(exact), at, varies)
-            if not (cases.same_bits(got, wanted) if exact else cases.within(op, at, got, wanted, ULP)):
+            if not (same_bits(got, wanted) if exact else cases.within(op, at, got, wanted, ULP)):
                 found.append((at, varies, got, wanted))
     return found
 
@@ -130,7 +131,7 @@ def test_any_doubles_at_all(data: st.DataObject) -> None:
     at = tuple(data.draw(st.sampled_from(chosen[i]) if i in chosen else st.floats()) for i in range(arity))
     varies = data.draw(st.sampled_from(cases.kinds(op, arity)))
     wanted = op.forward(*at)
-    assert cases.same_bits(lowered(op.name, Floats(True), at, varies), wanted)
+    assert same_bits(lowered(op.name, Floats(True), at, varies), wanted)
     assert cases.within(op, at, lowered(op.name, Floats(False), at, varies), wanted, ULP)
 
 

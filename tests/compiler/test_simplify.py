@@ -22,6 +22,7 @@ from autograd_lite.compiler.simplify import (
 )
 from autograd_lite.ops import TABLE
 from tests.compiler import programs as p
+from tests.same import same_bits
 
 
 def constant_folding(program):
@@ -60,7 +61,7 @@ def agree(before, after, inputs):
     one, other = p.values(before, inputs), p.values(after, inputs)
     results = zip(before(inputs), after(inputs), strict=True)
     hold = [all(bool(v[g.ref]) is g.expected for g in q.guards) for v, q in ((one, before), (other, after))]
-    return all(p.same_bits(x, y) for x, y in results) and hold[0] == hold[1]
+    return all(same_bits(x, y) for x, y in results) and hold[0] == hold[1]
 
 
 # -- what each pass does ----------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAI
 from autograd_lite.errors import CompilationError, InputValueError, MissingPackageError
 from autograd_lite.program import Guard, Program
 from tests.compiler import cases
+from tests.same import same_bits
 
 made = cases.made
 
@@ -71,7 +72,7 @@ def test_programs_and_their_cuts_have_the_interpreters_bits(seed: int, length: i
     got, wanted = code(at), program(at)
     assert got.__class__ is tuple
     assert len(got) == len(wanted)
-    assert all(map(cases.same_bits, got, wanted)), (got, wanted)
+    assert all(map(same_bits, got, wanted)), (got, wanted)
     assert code.source.count("@part0(") == 2
     if length > 4 * part:
         assert "@part1(" in code.source

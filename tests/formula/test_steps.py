@@ -13,6 +13,7 @@ import autograd_lite as al
 from autograd_lite import Value, graph
 from autograd_lite.formula.steps import adjoints_of, steps_of
 from autograd_lite.ops import TABLE, Op
+from tests.same import same
 
 
 def told(root: Value) -> list[tuple[str, int, float, str, float, float, float | None, float]]:
@@ -98,10 +99,6 @@ def graphs(draw: Any) -> tuple[list[Value], Value]:
             new = al.where(draw(pick), draw(pick), draw(pick))
         nodes.append(new)
     return leaves, nodes[-1]
-
-
-def same(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b)
 
 
 @given(graphs())

@@ -6,6 +6,7 @@ The mutation script (tests/benchmarks/mutation.py) found that no other test held
 from __future__ import annotations
 
 import math
+from functools import partial
 from math import inf, nan
 from typing import Any
 
@@ -13,12 +14,11 @@ import pytest
 
 from autograd_lite import Value, stop_gradient
 from autograd_lite.ops import TABLE, Op
+from tests import same as numbers
+
+same = partial(numbers.same, rel=4e-16)
 
 PINS = [(op, pin) for op in TABLE.values() for pin in op.pins]
-
-
-def same(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=4e-16)
 
 
 @pytest.mark.parametrize(("op", "pin"), PINS, ids=[f"{op.name}{pin.at}" for op, pin in PINS])

@@ -8,6 +8,7 @@ import doctest
 import itertools
 import math
 import pickle
+from functools import partial
 from math import inf, nan
 from typing import Any
 
@@ -18,6 +19,9 @@ from autograd_lite import Op, Value, errors
 from autograd_lite.functional import grad
 from autograd_lite.ops import TABLE
 from autograd_lite.ops.row import ANY_NUMBER, BINARY, GENERAL, UNARY
+from tests import same as numbers
+
+same = partial(numbers.same, rel=4e-16)
 
 ASKED = [
     "add",
@@ -134,10 +138,6 @@ def test_rows_are_whole(op: Op) -> None:
     assert op.kind in (ANY_NUMBER, GENERAL, UNARY, BINARY)
     for pin in op.pins:
         assert len(pin.at) == len(pin.partials)
-
-
-def same(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b) or math.isclose(a, b, rel_tol=4e-16, abs_tol=0.0)
 
 
 PINS = [(op, pin) for op in TABLE.values() for pin in op.pins]
