@@ -1,0 +1,32 @@
+"""The program of a graph of Values that is there already, as pictures need it.  Imports `program` and `graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import graph
+from ..program import Instruction, Program, Ref
+
+
+def program_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Program:
+    """The program that computes `outputs`, nodes or floats, from the leaves `inputs`; other leaves are constants.
+
+    >>> from autograd_lite import Value
+    >>> x = Value(3.0)
+    >>> print(program_of([x], [x * x + Value(1.0)]))
+    v1 = mul(v0, v0)
+    v2 = add(v1, 1.0)
+    return v2
+    """
+    place: dict[Any, Ref] = {leaf: i for i, leaf in enumerate(inputs)}
+    made: list[Instruction] = []
+
+    def ref(a: Any) -> Ref:
+        found: Ref = a if a.__class__ is float else place.get(a, a._data)
+        return found
+
+    for node in reversed(graph.order([out for out in outputs if out.__class__ is not float], place)):
+        made.append(Instruction(node.op, tuple(map(ref, graph.operands(node)))))
+        place[node] = len(inputs) + len(made) - 1
+    return Program(len(inputs), tuple(made), tuple(map(ref, outputs)))
