@@ -13,7 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from operator import index
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from . import context, frames, graph, ops
 from .errors import GradientWarning, InputTypeError, InputValueError
@@ -24,6 +24,8 @@ from .value import Value
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 Function = Callable[..., Any]
+P = ParamSpec("P")  # the parameters of a function, which its transforms keep
+R = TypeVar("R")  # what it returns
 
 
 class _Inputs:
@@ -169,7 +171,7 @@ def _result(spec: Spec, outs: Sequence[Any], in_graph: bool) -> Any:
     return unflatten(spec, [_node(out) if in_graph else as_float(_plain(out)) for out in outs])
 
 
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def value_and_grad(f: Callable[P, R], argnums: int | Sequence[int] = 0) -> Callable[P, tuple[R, Any]]:
     """The function that gives ``(f(...), gradient)``, the gradient in the structure of the argument.
 
     ``(f(x), df/dx)``
@@ -184,7 +186,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     Raises InputTypeError where f does not return one scalar, naming the transform to use instead.  Source: JAX's names.
     """
 
-    def transformed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+    def transformed(*args: P.args, **kwargs: P.kwargs) -> tuple[R, Any]:
         return _value_and_grad("value_and_grad", f, argnums, args, kwargs)
 
     transformed.__name__ = f"value_and_grad_{getattr(f, '__name__', 'f')}"
@@ -198,7 +200,7 @@ def _value_and_grad(transform: str, f: Function, argnums: Any, args: tuple[Any, 
     return (_node(out) if in_graph else _plain(out)), inputs.restore(adjoints)
 
 
-def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """The function that gives the gradient of f, in the structure of the argument.
 
     ``df/dx``
@@ -213,17 +215,17 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _grad("grad", f, argnums)
 
 
-def _grad(transform: str, f: Function, argnums: int | Sequence[int]) -> Function:
+def _grad(transform: str, f: Callable[P, Any], argnums: int | Sequence[int]) -> Callable[P, Any]:
     """`grad`, naming another transform in its errors."""
 
-    def transformed(*args: Any, **kwargs: Any) -> Any:
+    def transformed(*args: P.args, **kwargs: P.kwargs) -> Any:
         return _value_and_grad(transform, f, argnums, args, kwargs)[1]
 
     transformed.__name__ = f"{transform}_{getattr(f, '__name__', 'f')}"
     return transformed
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Callable[..., R], *primals: Any) -> tuple[R, Callable[[Any], Any]]:
     """``f(*primals)`` and the function that pulls a gradient of the result back to the arguments.
 
     ``pullback(v) = v^T J``, a tuple with one entry for each argument
@@ -254,7 +256,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     return _result(spec, outs, in_graph), pullback
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
     """``f(*primals)`` and its derivative in the direction `tangents`, by one forward sweep.
 
     ``(f(x), J t)``
@@ -282,7 +284,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return _result(out_spec, outs, in_graph), _result(out_spec, tangent_outs, in_graph)
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """The function that gives all first derivatives of all results.
 
     ``J[i][j] = d f_i / d x_j``: the structure of the result, each scalar in it replaced by the structure of the argument
@@ -297,7 +299,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     One sweep for each result or each input, whichever are fewer.
     """
 
-    def transformed(*args: Any, **kwargs: Any) -> Any:
+    def transformed(*args: P.args, **kwargs: P.kwargs) -> Any:
         inputs = _Inputs("jacobian", f, args, argnums)
         outs, spec = inputs.results(f(*inputs.args, **kwargs))
         form, in_graph = inputs.linear_form(outs)
@@ -317,7 +319,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return transformed
 
 
-def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """The function that gives all second derivatives of a scalar function.
 
     ``H[i][j] = d^2 f / dx_i dx_j``

@@ -111,11 +111,11 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     return _described(method, op)
 
 
-def _compared(relation: Op) -> Callable[[Any, object], Any]:
+def _compared(relation: Op) -> Callable[[Any, object], bool]:
     """The method that compares by value; the answer is a plain bool, save while a batch is traced."""
     forward = relation.forward
 
-    def method(self: Value, other: object) -> Any:
+    def method(self: Value, other: object) -> Any:  # what is traced over a batch, and NotImplemented, count as bools
         y: Any
         if isinstance(other, Value):
             y = other._data
@@ -174,7 +174,7 @@ class Value:
     _x: Any  # what _a was worth when this node was made, so that a leaf changed later cannot mix old and new
     _y: Any  # what _b was worth
     _data: float
-    grad: Any
+    grad: float | Any  # a float; with create_graph a Value
     name: str | None
     op: Op | None
 

@@ -80,11 +80,12 @@ class Neuron(Module):
         self.b = Value(0.0)
         self.activation = _activation(activation) if nonlin else None
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def __call__(self, x: Sequence[Any]) -> Value:
         if len(x) != len(self.w):
             raise InputValueError(f"len(x)={len(x)}, but the neuron has {len(self.w)} inputs: give one number for each")
         z = ops.dot(self.w, x) + self.b
-        return z if self.activation is None else self.activation(z)
+        bent: Value = z if self.activation is None else self.activation(z)
+        return bent
 
     def __repr__(self) -> str:
         kind = "Linear" if self.activation is None else getattr(self.activation, "symbol", None)
@@ -111,7 +112,7 @@ class Layer(Module):
         draw = _source(seed)
         self.neurons = [Neuron(nin, activation, draw, nonlin) for _ in range(_count("nout", nout))]
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def __call__(self, x: Sequence[Any]) -> Value | Any:
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
@@ -148,11 +149,11 @@ class MLP(Module):
         sizes = [nin, *nouts]
         self.layers = [Layer(n, m, activation, draw, nonlin=i < len(nouts) - 1) for i, (n, m) in enumerate(pairwise(sizes))]
 
-    def __call__(self, x: Sequence[Any]) -> Any:
-        for i, layer in enumerate(self.layers):
-            out = layer(x)
-            x = out if i == len(self.layers) - 1 or isinstance(out, list) else [out]
-        return x
+    def __call__(self, x: Sequence[Any]) -> Value | Any:
+        out: Value | Any = x
+        for layer in self.layers:
+            out = layer([out] if isinstance(out, Value) else out)
+        return out
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
