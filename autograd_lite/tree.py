@@ -1,6 +1,7 @@
 """Numbers, and nested containers of them: what counts as a scalar, and containers <-> flat lists.
 
-A *tree* is a list, tuple, named tuple, dict, NumPy array or module of trees, down to scalars; ``None`` is an empty tree.
+A *tree* is a list, tuple, dict (or what was made of them: a named tuple, an OrderedDict, a class of the user's), NumPy array or
+module of trees, down to scalars; ``None`` is an empty tree.
 Anything else can join by having ``tree_flatten() -> (children, spec)`` and a class method ``tree_unflatten(spec, children)``;
 that is how ``nn.Module`` does it.  Imports `errors` only, and NumPy never: an array can only be met if NumPy is there.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -37,7 +39,7 @@ def as_float(number: Any, what: str = "data") -> float:
         if math.isinf(result) and number != result:
             raise InputOverflowError(f"{what} is {an(number)} too large for a double (limit 1.8e308): scale it down first")
         return result
-    if getattr(number, "shape", None) == () and hasattr(number, "item"):  # np.bool_, a 0-d array or tensor
+    if _has_no_axis(number):
         item = number.item()
         if item is not number:
             return as_float(item, what)
@@ -51,12 +53,12 @@ def is_node(x: Any) -> bool:
 
 def is_scalar(x: Any) -> bool:
     """Whether `x` is one number or one graph node, rather than a container or something foreign."""
-    return (
-        x.__class__ is float
-        or is_node(x)
-        or isinstance(x, numbers.Real)
-        or (getattr(x, "shape", None) == () and hasattr(x, "item"))
-    )
+    return x.__class__ is float or is_node(x) or isinstance(x, numbers.Real) or _has_no_axis(x)
+
+
+def _has_no_axis(x: Any) -> bool:
+    """Whether it is an np.bool_, a 0-d array or tensor; a dict whose attributes are its items is not asked."""
+    return not isinstance(x, (list, tuple, dict)) and getattr(x, "shape", None) == () and hasattr(x, "item")
 
 
 def _short(x: Any) -> str:
@@ -97,11 +99,78 @@ class Spec(NamedTuple):
     """The structure of a tree without its leaves; compare two with ==."""
 
     kind: Any  # None for a leaf, else the container's class
-    detail: Any  # dict keys, an array's shape, a module's own spec
+    detail: Any  # dict keys, an array's shape, a module's own spec; of a user's list or tuple what it holds besides its items
     children: tuple[Spec, ...]
 
 
 LEAF = Spec(None, None, ())
+
+
+class Keys(tuple[Any, ...]):
+    """The keys of a dict of a class of its own, and what it holds besides its items."""
+
+    extra: Extra
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keys) and tuple(self) == tuple(other) and self.extra == other.extra
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
+
+
+class Extra:
+    """What an instance of a subclass of list, tuple or dict holds besides its items; two are equal where all of it is."""
+
+    def __init__(self, container: Any) -> None:
+        held = getattr(container, "__dict__", {})
+        self.itself = held is container  # a dict that is its own attributes
+        self.attributes = {} if self.itself else dict(held)
+        for cls in type(container).__mro__:
+            names = vars(cls).get("__slots__", ())
+            for name in (names,) if isinstance(names, str) else names:
+                if hasattr(cls, name) and hasattr(container, name):
+                    self.attributes[name] = getattr(container, name)
+        if isinstance(container, defaultdict):
+            self.attributes["default_factory"] = container.default_factory
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Extra) or self.attributes.keys() != other.attributes.keys():
+            return False
+        pairs = ((a, other.attributes[name]) for name, a in self.attributes.items())
+        return all(a is b or _equal(a, b) for a, b in pairs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def give(self, container: Any) -> Any:
+        """The container, with all of it."""
+        if self.itself:
+            container.__dict__ = container
+        for name, thing in self.attributes.items():
+            object.__setattr__(container, name, thing)
+        return container
+
+
+def _equal(a: Any, b: Any) -> bool:
+    try:
+        return bool(a == b)
+    except ValueError:  # arrays
+        return False
+
+
+def kind_of(container: Any) -> tuple[Any, Any]:
+    """The kind and the detail of a list, tuple or dict, which its `Spec` begins with."""
+    cls = type(container)
+    if cls is list or cls is tuple:
+        return cls, None
+    if cls is dict:
+        return cls, tuple(container)
+    if not isinstance(container, dict):
+        return cls, Extra(container)
+    keys = Keys(container)
+    keys.extra = Extra(container)
+    return cls, keys
 
 
 def flatten(tree: Any, what: str = "argument") -> tuple[list[Any], Spec]:
@@ -127,14 +196,15 @@ def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
     steps: Iterable[str]
     if tree is None:
         children, detail, steps = (), None, ()
-    elif isinstance(tree, (list, tuple)):
-        children, detail, steps = tree, None, (f"[{i}]" for i in range(len(tree)))
-    elif isinstance(tree, dict):
-        children, detail, steps = list(tree.values()), tuple(tree), (f"[{k!r}]" for k in tree)
-    elif hasattr(tree, "tree_flatten"):
+    elif hasattr(cls, "tree_flatten"):
         children, detail = tree.tree_flatten()
         steps = (f".{i}" for i in range(len(children)))
+    elif isinstance(tree, (list, tuple)):
+        children, detail, steps = tree, kind_of(tree)[1], (f"[{i}]" for i in range(len(tree)))
+    elif isinstance(tree, dict):
+        children, detail, steps = [tree[k] for k in tree], kind_of(tree)[1], (f"[{k!r}]" for k in tree)
     elif hasattr(tree, "shape") and hasattr(tree, "ravel"):
+        _require_plain(tree, where)
         children, detail = tree.ravel().tolist(), tuple(tree.shape)
         steps = (f".flat[{i}]" for i in range(len(children)))
     else:
@@ -143,6 +213,20 @@ def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
             f"lists, tuples, dicts, NumPy arrays or modules; {_repair(tree)}"
         )
     return Spec(cls, detail, tuple(_flatten(c, leaves, where + s) for c, s in zip(children, steps, strict=True)))
+
+
+def _require_plain(array: Any, where: str) -> None:
+    """Raise InputTypeError for an array that would not come back as what it is."""
+    name = type(array).__name__
+    if hasattr(array, "mask"):
+        repair = "a masked array: give a plain one, array.filled(nan), or leave the masked items out"
+    elif name == "matrix":
+        repair = "an np.matrix: give an array, np.asarray(matrix)"
+    elif getattr(getattr(array, "dtype", None), "names", None):
+        repair = "an array of records: give a dict of its columns, {name: array[name] for name in array.dtype.names}"
+    else:
+        return
+    raise InputTypeError(f"{where} is {repair}")
 
 
 def unflatten(spec: Spec, leaves: Sequence[Any]) -> Any:
@@ -183,13 +267,30 @@ def rebuild(spec: Spec, children: list[Any]) -> Any:
         return None
     if hasattr(cls, "tree_unflatten"):
         return cls.tree_unflatten(detail, children)
-    if issubclass(cls, dict):
+    if cls is dict:
         return dict(zip(detail, children, strict=True))
-    if issubclass(cls, tuple):
-        return cls(*children) if hasattr(cls, "_fields") else tuple(children)
-    if issubclass(cls, list):
+    if issubclass(cls, dict):
+        new = cls.__new__(cls)
+        put = OrderedDict.__setitem__ if issubclass(cls, OrderedDict) else dict.__setitem__
+        for key, child in zip(detail, children, strict=True):
+            put(new, key, child)
+        return detail.extra.give(new)
+    if cls is tuple:
+        return tuple(children)
+    if cls is list:
         return children
+    if issubclass(cls, tuple):
+        return detail.give(cls(children) if hasattr(cls, "n_sequence_fields") else tuple.__new__(cls, children))
+    if issubclass(cls, list):
+        new = cls.__new__(cls)
+        list.extend(new, children)
+        return detail.give(new)
     return array_of(children, detail)
+
+
+def refilled(container: Any, children: list[Any]) -> Any:
+    """A list, tuple or dict like this one, holding `children`."""
+    return rebuild(Spec(*kind_of(container), ()), children)
 
 
 def array_of(children: list[Any], shape: tuple[int, ...]) -> Any:
@@ -230,18 +331,21 @@ def flatten_like(spec: Spec, tree: Any, what: str = "argument", like: str = "the
 
 def _matched(spec: Spec, other: Spec, places: Iterator[int]) -> list[int] | None:
     """For each leaf of `spec` the place of the same leaf in `other`; None where the structures differ."""
-    same_kind = spec.kind is other.kind or (spec.kind in (list, tuple) and other.kind in (list, tuple))
-    if not same_kind or len(spec.children) != len(other.children):
+    if len(spec.children) != len(other.children):
         return None
-    if spec.kind is None:
-        return [next(places)]
+    if spec.kind is None or other.kind is None:
+        return [next(places)] if spec.kind is other.kind else None
+    dicts = issubclass(spec.kind, dict) and issubclass(other.kind, dict)
+    rows = spec.kind in (list, tuple) and other.kind in (list, tuple)
+    if not (dicts or rows or spec.kind is other.kind):
+        return None
     children = spec.children
     keys = list(range(len(children)))
-    if issubclass(spec.kind, dict):
+    if dicts:
         if set(spec.detail) != set(other.detail):
             return None
         keys = [spec.detail.index(key) for key in other.detail]
-    elif spec.detail != other.detail:
+    elif not issubclass(spec.kind, (list, tuple)) and spec.detail != other.detail:
         return None
     found: dict[int, list[int]] = {}
     for key, child in zip(keys, other.children, strict=True):

@@ -1,7 +1,9 @@
 """Containers to flat lists and back, numbers of any kind, and the messages of tree.py."""
 
 import math
-from collections import OrderedDict, namedtuple
+import re
+import time
+from collections import OrderedDict, defaultdict, namedtuple
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Value, nn
+from autograd_lite import Value, grad, jit, nn, value_and_grad
 from autograd_lite.errors import InputOverflowError, InputTypeError, StructureError
 from autograd_lite.tree import as_float, describe, flatten, flatten_like, is_scalar, map_leaves, unflatten
 
@@ -183,3 +185,114 @@ def test_messages_name_the_thing():
         as_float(None, "weight")
     with pytest.raises(InputTypeError, match=r"data=\[0, 0.*\.\.\. is a list, not a real number: give one number at a time"):
         as_float([0] * 100)
+
+
+# -- containers of classes of their own -------------------------------------------------------------------------------
+
+
+class Attributes(dict):
+    """Items as attributes; one that is missing is a KeyError, which `hasattr` does not expect."""
+
+    __getattr__ = dict.__getitem__
+
+
+class OwnDict(dict):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.__dict__ = self
+
+
+class Vague(dict):
+    """It has whatever it is asked for."""
+
+    def __getattr__(self, name):
+        return Vague()
+
+
+class Noted(list):
+    def __init__(self, items, note):
+        super().__init__(items)
+        self.note = note
+
+
+class Pair(tuple):
+    __slots__ = ()
+
+
+class Doubled(namedtuple("Doubled", "x y")):  # made of other arguments than its items
+    def __new__(cls, x):
+        return super().__new__(cls, x, 2 * x)
+
+
+def counted(**items):
+    found = defaultdict(list)
+    found.update(items)
+    return found
+
+
+CONTAINERS = [
+    Attributes(a=3.0, b=2.0), OwnDict(a=3.0, b=2.0), Vague(a=3.0, b=2.0), OrderedDict(b=2.0, a=3.0), counted(a=3.0, b=2.0),
+    Noted([3.0, 2.0], "n"), Pair([3.0, 2.0]), Doubled(3.0),
+]  # fmt: skip
+
+
+def product(c):
+    a, b = (c["a"], c["b"]) if isinstance(c, dict) else c
+    return a * a * b
+
+
+@pytest.mark.parametrize("transform", [grad, lambda f: jit(grad(f)), lambda f: lambda c: value_and_grad(f)(c)[1]])
+@pytest.mark.parametrize("given", CONTAINERS, ids=lambda c: type(c).__name__)
+def test_a_gradient_comes_in_a_container_like_the_one_given(given, transform):
+    function = transform(product)
+    for found in (function(given), function(given)):
+        assert type(found) is type(given)
+        items = dict(found) if isinstance(found, dict) else list(found)
+        b = 2.0 if not isinstance(given, Doubled) else 6.0
+        assert items == ({"a": 6.0 * b, "b": 9.0} if isinstance(given, dict) else [6.0 * b, 9.0])
+        assert list(found) == list(given) or not isinstance(given, dict)
+    assert getattr(found, "note", "n") == "n"
+
+
+def test_what_a_container_holds_besides_its_items_comes_back():
+    assert grad(product)(counted(a=3.0, b=2.0)).default_factory is list
+    own = grad(product)(OwnDict(a=3.0, b=2.0))
+    assert (own.a, own.b) == (12.0, 9.0)
+    own.a = 5.0
+    assert own["a"] == 5.0
+    assert grad(product)(Noted([3.0, 2.0], "n")).note == "n"
+    ordered = grad(product)(OrderedDict(b=2.0, a=3.0))
+    ordered.move_to_end("b")
+    assert list(ordered) == ["a", "b"]
+    noted = jit(grad(product))
+    assert [noted(Noted([3.0, 2.0], note)).note for note in "xyx"] == ["x", "y", "x"]
+    assert grad(lambda t: t[0] * 2.0)(time.gmtime(0)).tm_year == 2.0
+
+
+def test_modules_keep_the_containers_they_hold():
+    class Net(nn.Module):
+        def __init__(self):
+            self.w = Attributes(a=Value(3.0), b=Value(2.0))
+            self.rest = Noted([Value(1.0)], "n")
+
+    slopes = grad(lambda net: net.w.a * net.w.b * net.rest[0])(Net())
+    assert (slopes.w.a.data, slopes.w.b.data, slopes.rest[0].data, slopes.rest.note) == (2.0, 3.0, 6.0, "n")
+
+
+def test_a_batch_hands_the_row_in_a_container_like_the_one_given():
+    doubled = jit(lambda d: d.x * d.y, batch=0)
+    assert doubled(Attributes(x=np.array([1.0, 2.0]), y=np.array([3.0, 4.0]))).tolist() == [3.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.matrix([[1.0, 2.0]]), "is an np.matrix: give an array, np.asarray(matrix)"),
+        (np.ma.masked_array([1.0, 2.0], [0, 1]), "is a masked array: give a plain one, array.filled(nan)"),
+        (np.array([(1.0, 2)], dtype=[("a", float), ("b", int)]), "is an array of records: give a dict of its columns"),
+    ],
+)
+@pytest.mark.parametrize("transform", [grad, lambda f: jit(grad(f))])
+def test_arrays_that_would_not_come_back_as_they_are_are_named(array, message, transform):
+    with pytest.raises(InputTypeError, match=re.escape(message)):
+        transform(lambda x: 1.0 * x.ravel()[0])(array)

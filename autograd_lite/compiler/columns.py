@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 from ..errors import InputTypeError, StructureError
-from ..tree import LEAF, Spec, an, array_of, rebuild, size
+from ..tree import LEAF, Spec, an, array_of, kind_of, rebuild, size
 from . import shapes
 
 
@@ -33,9 +33,9 @@ class Columns:
 
     def _taken(self, what: str, arg: Any) -> Spec:
         if isinstance(arg, dict):
-            return Spec(dict, tuple(arg), tuple(self._taken(f"{what}[{key!r}]", value) for key, value in arg.items()))
+            return Spec(*kind_of(arg), tuple(self._taken(f"{what}[{key!r}]", arg[key]) for key in arg))
         if isinstance(arg, (list, tuple)) and any(map(_holds_array, arg)):
-            return Spec(type(arg), None, tuple(self._taken(f"{what}[{i}]", item) for i, item in enumerate(arg)))
+            return Spec(*kind_of(arg), tuple(self._taken(f"{what}[{i}]", item) for i, item in enumerate(arg)))
         self._array(what, doubles(what, arg))
         return LEAF
 

@@ -11,7 +11,7 @@ from typing import Any
 from .. import context
 from ..errors import InputValueError, NotALeafError, listed
 from ..files import json_number, read_json, write_atomically
-from ..tree import as_float
+from ..tree import as_float, refilled
 from ..value import Value
 
 
@@ -185,12 +185,9 @@ def _rebuilt(thing: Any, replaced: dict[Value, Any], copies: dict[int, Any]) -> 
             copies[id(thing)] = copy = object.__new__(type(thing))
             vars(copy).update({k: _rebuilt(v, replaced, copies) for k, v in vars(thing).items()})
         return copies[id(thing)]
-    if isinstance(thing, dict):
-        return {k: _rebuilt(v, replaced, copies) for k, v in thing.items()}
-    if isinstance(thing, tuple) and hasattr(thing, "_fields"):
-        return type(thing)(*(_rebuilt(v, replaced, copies) for v in thing))
-    if isinstance(thing, (list, tuple)):
-        return type(thing)(_rebuilt(v, replaced, copies) for v in thing)
+    if isinstance(thing, (list, tuple, dict)):
+        items = [thing[k] for k in thing] if isinstance(thing, dict) else thing
+        return refilled(thing, [_rebuilt(v, replaced, copies) for v in items])
     if _holds_objects(thing):
         copy = thing.copy()
         copy.ravel()[:] = [_rebuilt(v, replaced, copies) for v in thing.ravel().tolist()]
