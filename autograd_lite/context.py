@@ -1,17 +1,19 @@
 """Watching computations: `errstate` raises where a result is invalid or infinite, `detect_anomaly` names what made a nan.
 
-Both hold for the code inside the ``with`` in this thread (or asyncio task).  Imports `errors` only; `value` asks `active`, one
-attribute look-up, before it pays for anything here.
+Both hold for the code inside the ``with`` in this thread (or asyncio task), and in a generator for the generator and what it
+calls, not for what it yields to.  Imports `errors` and `frames`; `value` asks `active`, one attribute look-up, before it pays
+for anything here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
+from . import frames
 from .errors import AnomalyError, InputValueError, InvalidValueError, PoleError, RangeError, TraceError
 
 __all__ = ["detect_anomaly", "errstate"]
@@ -31,28 +33,79 @@ class Watch(NamedTuple):
 
 
 QUIET = Watch()
-_current: ContextVar[Watch] = ContextVar("autograd_lite.context", default=QUIET)
+
+
+class _Entry:
+    """One ``with``: what it changes, and the generator it stands in, outside of which it holds only for what that calls."""
+
+    __slots__ = ("changes", "generator")
+
+    def __init__(self, changes: dict[str, Any], generator: Any = None) -> None:
+        self.changes, self.generator = changes, generator
+
+
+class _Entries(NamedTuple):
+    """The blocks that this thread is in, from the outermost in, and what they come to; None where it depends on the moment."""
+
+    entries: tuple[_Entry, ...] = ()
+    watch: Watch | None = QUIET
+
+
+_NONE = _Entries()
+_current: ContextVar[_Entries] = ContextVar("autograd_lite.context", default=_NONE)
 
 
 def current() -> Watch:
     """What this thread watches for."""
-    return _current.get() if active else QUIET
+    if not active:
+        return QUIET
+    entries, watch = _current.get()
+    if watch is None:
+        watch = QUIET
+        for entry in entries:
+            if entry.generator is None or entry.generator.f_back is not None:  # one that waits at a yield has no caller
+                watch = watch._replace(**entry.changes)
+    return watch if watch != QUIET else QUIET
 
 
-@contextmanager
-def _watching(watch: Watch) -> Iterator[None]:
-    global active  # noqa: PLW0603
-    token = _current.set(watch)
-    active += 1
-    try:
-        yield
-    finally:
+def _combined(entries: tuple[_Entry, ...]) -> _Entries:
+    watch = QUIET
+    for entry in entries:
+        if entry.generator is not None:
+            return _Entries(entries, None)
+        watch = watch._replace(**entry.changes)
+    return _Entries(entries, watch if watch != QUIET else QUIET)
+
+
+class _Watching(ContextDecorator):
+    """What `errstate` and `detect_anomaly` give: a block, or a decorator, in which other results are errors."""
+
+    def __init__(self, **changes: Any) -> None:
+        self._changes = changes
+        self._open: list[_Entry] = []
+
+    def _recreate_cm(self) -> _Watching:
+        return _Watching(**self._changes)
+
+    def __enter__(self) -> None:
+        global active  # noqa: PLW0603
+        if trace() is not None:
+            raise TraceError("errstate or detect_anomaly in a function under jit has no effect, as compiled code cannot raise: "
+                             "put it around the call")  # fmt: skip
+        entry = _Entry(self._changes, frames.generator())
+        self._open.append(entry)
+        _current.set(_combined((*_current.get().entries, entry)))
+        active += 1
+
+    def __exit__(self, *exception: object) -> None:
+        global active  # noqa: PLW0603
+        entry = self._open.pop()
+        # by itself, wherever it stands: two generators may enter and leave in any order
+        _current.set(_combined(tuple(e for e in _current.get().entries if e is not entry)))
         active -= 1
-        _current.reset(token)
 
 
-@contextmanager
-def errstate(*, invalid: str | None = None, divide: str | None = None, overflow: str | None = None) -> Iterator[None]:
+def errstate(*, invalid: str | None = None, divide: str | None = None, overflow: str | None = None) -> _Watching:
     """Say what becomes of results that are no numbers, or infinite: "ignore" (IEEE, as without it) or "raise".
 
     `invalid`: nan from operands that are not (ValueError); `divide`: an exact infinity from finite operands, as in 1/0
@@ -67,17 +120,14 @@ def errstate(*, invalid: str | None = None, divide: str | None = None, overflow:
 
     Args: each None to leave as it is.  Raises InputValueError for another word.  Source: numpy.errstate.
     """
-    _not_traced("errstate")
     given = {"invalid": invalid, "divide": divide, "overflow": overflow}
     for name, word in given.items():
         if word not in (None, "ignore", "raise"):
             raise InputValueError(f'{name}={word!r} must be "ignore" or "raise"')
-    with _watching(_current.get()._replace(**{name: word == "raise" for name, word in given.items() if word is not None})):
-        yield
+    return _Watching(**{name: word == "raise" for name, word in given.items() if word is not None})
 
 
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
+def detect_anomaly() -> _Watching:
     """Name the first node that makes a nan, in value or in gradient, with both factors and the source lines.
 
     >>> from autograd_lite import Value, sqrt
@@ -90,52 +140,50 @@ def detect_anomaly() -> Iterator[None]:
     Only nodes made inside know their lines, so build the graph and call backward under it.  It costs some microseconds a
     node.  Raises AnomalyError.  Source: torch.autograd.detect_anomaly.
     """
-    _not_traced("detect_anomaly")
-    with _watching(_current.get()._replace(anomaly=True, lines=True)):
+    return _Watching(anomaly=True, lines=True)
+
+
+@contextmanager
+def _only(watch: Watch) -> Iterator[None]:
+    """This watch and no other inside, for blocks of the library's own."""
+    token = _current.set(_Entries((_Entry(watch._asdict()),), watch))
+    try:
         yield
-
-
-def _not_traced(what: str) -> None:
-    if trace() is not None:
-        raise TraceError(f"{what} in a function under jit has no effect, as compiled code cannot raise: put it around the call")
+    finally:
+        _current.reset(token)
 
 
 @contextmanager
 def tracing(trace: Any) -> Iterator[None]:
     """`trace` is told of every node made inside, of every comparison, and of every look at a Value's number."""
-    with _watching(Watch(trace=trace)):
-        yield
+    global active  # noqa: PLW0603
+    active += 1
+    try:
+        with _only(Watch(trace=trace)):
+            yield
+    finally:
+        active -= 1
 
 
-@contextmanager
-def unchecked() -> Iterator[None]:
+def unchecked() -> Any:
     """Nothing raises inside: for the library's own sweeps, whose partials may be infinite and are looked at afterwards."""
-    now = _current.get()
-    token = _current.set(Watch(lines=now.lines, trace=now.trace) if now.lines or now.trace is not None else QUIET)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    now = current()
+    return _only(Watch(lines=now.lines, trace=now.trace) if now.lines or now.trace is not None else QUIET)
 
 
-@contextmanager
-def unwatched() -> Iterator[None]:
+def unwatched() -> Any:
     """The code inside is neither watched nor traced, whatever called it."""
-    token = _current.set(QUIET)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return _only(QUIET)
 
 
 def trace() -> Any:
     """What records the computation of this thread, or None."""
-    return _current.get().trace if active else None
+    return current().trace if active else None
 
 
 def check(op: Any, names: Sequence[str | None], values: Sequence[float], result: float, where: str | None) -> None:
     """Raise if the watch of this thread does not allow this result of this op."""
-    watch = _current.get()
+    watch = current()
     if math.isfinite(result) or watch is QUIET:
         return
     labels = [name or f"{value!r}" for name, value in zip(names, values, strict=True)]

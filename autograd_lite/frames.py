@@ -6,6 +6,11 @@ import os.path
 import sys
 from typing import Any
 
+# libraries that call functions of the user's, or of ours: not where a user looks for a mistake
+LIBRARIES = frozenset((__package__, "contextlib", "copy", "functools", "numpy", "pandas", "scipy"))
+
+GENERATOR = 0x20 | 0x200  # inspect.CO_GENERATOR and CO_ASYNC_GENERATOR; that module is slow to import
+
 
 def source_line() -> str:
     """The file and line outside the library that is running now."""
@@ -18,10 +23,22 @@ def stacklevel() -> int:
     return _caller()[1]
 
 
+def generator() -> Any:
+    """The frame of the generator in which a ``with`` of ours stands; None where it stands in none.
+
+    Nor where that is such a block itself (`contextlib.contextmanager`, a fixture of pytest): the caller goes on inside.
+    """
+    frame, _ = _caller()
+    if frame is None or not frame.f_code.co_flags & GENERATOR:
+        return None
+    driver = frame.f_back.f_globals.get("__name__", "") if frame.f_back is not None else ""
+    return None if driver.partition(".")[0] in ("contextlib", "_pytest") else frame
+
+
 def _caller() -> tuple[Any, int]:
     """The innermost frame outside the library, and how far it is above the function that asks for it through another."""
     frame: Any = sys._getframe(2)
     level = 1
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "copy"):
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in LIBRARIES:
         frame, level = frame.f_back, level + 1
     return frame, level

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import re
 import threading
 from math import inf, isinf, isnan, log, nan
@@ -156,3 +158,106 @@ def test_warnings_escape_names_too() -> None:
     with pytest.warns(errors.GradientWarning) as caught:
         al.optim.SGD([w], lr=0.1).step()
     assert r"\x1b[31m: no gradient" in str(caught[0].message)
+
+
+# -- generators -------------------------------------------------------------------------------------------------------
+
+
+def strict(values: Any) -> Any:
+    """Logarithms that must exist, one at a time."""
+    with errstate(invalid="raise"):
+        for x in values:
+            yield al.log(Value(x, "x")).data
+
+
+def test_a_generator_is_watched_and_what_it_yields_to_is_not() -> None:
+    found = strict([1.0, -1.0])
+    assert next(found) == 0.0
+    assert isnan(al.log(Value(-1.0)).data)  # of the consumer, while the generator waits
+    with pytest.raises(ValueError, match="log"):
+        next(found)
+    assert context.active == 0
+
+    def through() -> Any:
+        yield from strict([1.0, 2.0])
+
+    for _ in through():
+        assert isnan(al.sqrt(-1.0))
+
+
+def test_generators_that_end_in_any_order_leave_nothing_behind() -> None:
+    first, second = strict([1.0, 2.0]), strict([1.0, 2.0])
+    next(first), next(second)
+    first.close()
+    with pytest.raises(ValueError, match="log"):
+        second.throw(_failing())
+    second.close()
+    del first, second
+    assert context.active == 0
+    assert context.current() is context.QUIET
+    assert isnan(al.log(Value(-1.0)).data)
+    third = strict([1.0, 2.0])
+    next(third)
+    del third  # not run to its end
+    assert context.active == 0
+
+
+def _failing() -> Exception:
+    return ValueError("log")
+
+
+@pytest.fixture
+def watched() -> Any:
+    with errstate(invalid="raise"):
+        yield
+
+
+def test_a_block_made_of_a_generator_holds_for_its_body(watched: None) -> None:
+    with pytest.raises(ValueError, match="log"):  # that of the fixture
+        al.log(Value(-1.0, "x"))
+
+    @contextlib.contextmanager
+    def ours() -> Any:
+        with errstate(invalid="ignore", divide="raise"), detect_anomaly():
+            yield
+
+    with ours():
+        with pytest.raises(errors.AnomalyError, match="log"):
+            al.log(Value(-1.0, "x"))
+        with pytest.raises(ZeroDivisionError, match="log"):
+            al.log(Value(0.0, "x"))
+    al.log(Value(0.0, "x"))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(errstate(divide="raise"))
+        with pytest.raises(ZeroDivisionError, match="log"):
+            al.log(Value(0.0, "x"))
+
+
+def test_they_decorate_functions() -> None:
+    @errstate(divide="raise")
+    def inverse(x: Any) -> Any:
+        return 1 / x
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError, match="div"):
+            inverse(Value(0.0))
+    assert context.active == 0
+
+
+def test_a_line_in_a_library_is_not_the_users() -> None:
+    import functools
+
+    import numpy as np
+
+    here = inspect.currentframe()
+    assert here is not None
+    with detect_anomaly(), pytest.raises(errors.AnomalyError, match=f"test_context.py:{here.f_lineno + 1}"):
+        np.log(np.array([Value(-1.0)]))
+    pattern = f"test_context.py:{here.f_lineno + 1}"
+    larger = al.jit(lambda x: np.max(x) + 1.0, batch=0)  # the line of the branch
+    with pytest.raises(errors.BranchError, match=pattern):
+        larger(np.ones((3, 2)))
+    pattern = f"test_context.py:{here.f_lineno + 1}"
+    larger = al.jit(lambda x: functools.reduce(max, x), batch=0)
+    with pytest.raises(errors.BranchError, match=pattern):
+        larger(np.ones((3, 2)))

@@ -18,8 +18,8 @@ ROOT = Path(autograd_lite.__file__).parent
 
 # from low to high; a module imports only from rows above its own in this table
 ROWS = [
-    "errors",
-    "tree context frames files tables",
+    "errors frames",
+    "tree context files tables",
     "formula.parsing",
     "optim",
     "ops.row",
