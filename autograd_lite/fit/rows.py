@@ -145,7 +145,7 @@ def shuffled(count: int, key: str) -> Any:
 # -- the loss over rows -----------------------------------------------------------------------------------------------
 
 
-def _entries(column: Any) -> Any:
+def entries(column: Any) -> Any:
     """A column's floats; of a column of rows object arrays of floats, which is what compiled code sees."""
     if getattr(column, "ndim", 1) > 1:
         return column.astype(object)
@@ -217,13 +217,13 @@ class Objective:
                 self._together = False
                 how = "minimize runs the loss row by row, which takes many times as long"
                 warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
-        rows = zip(*map(_entries, columns), strict=True)
+        rows = zip(*map(entries, columns), strict=True)
         return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
 
     def _compiled(self, leaves: list[float], columns: Columns) -> Callable[..., Any]:
         """The sum over the rows of a block; by all cores where that is worth waking them."""
         assert self.rows is not None
-        row = self.rows.arguments([_entries(column[:1])[0] for column in columns])
+        row = self.rows.arguments([entries(column[:1])[0] for column in columns])
         steps = len(self._row.program(leaves, *row)) * min(len(columns[0]), BLOCK)
         threads = os.cpu_count() if steps > HEAVY else None
         block: Callable[..., Any] = jit(self._plain, batch=tuple(range(1, len(row) + 1)), reduce="sum", threads=threads)

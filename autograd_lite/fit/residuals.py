@@ -1,0 +1,156 @@
+"""The residuals of a fit over rows, with their exact derivatives, reduced to a triangle; and the sum of exact Hessians.
+
+Compiled over rows where possible: by NumPy where rows are few, as machine code where they are many.  Needs NumPy.
+Imports `triangle` and `rows` beside it, `functional`, `compiler` and `tree`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from .. import frames
+from ..compiler import jit
+from ..errors import JitWarning, TraceError
+from ..functional import jacobian, value_and_grad
+from ..tables.table import numpy
+from ..tree import Spec, called, flatten, unflatten
+from .rows import HEAVY, Rows, entries
+from .triangle import Tree, block_rows, leaf_rows
+
+MACHINE = 2**21  # rows times instructions from which on machine code is compiled sooner than NumPy has done the work
+
+
+class ByRows:
+    """A function of weights and a row, over blocks of rows: arrays of what it gives for each."""
+
+    def __init__(self, f: Callable[..., Any], rows: Rows, threads: int | None = None) -> None:
+        self.f, self.rows, self.threads = f, rows, threads
+        self._row: Any = f
+        self._fast: Callable[..., Any] | None = None
+        self._slow = False
+
+    def __call__(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
+        """For each output an array of as many numbers as there are rows."""
+        np = numpy()
+        count = len(columns[0])
+        if not self._slow:
+            try:
+                given = self.rows.arguments([np.asarray(column) for column in columns])
+                self._fast = self._fast or self._compiled(leaves, columns)
+                found = _listed(self._fast(list(leaves), *given))
+                return [x if np.ndim(x) else np.full(count, float(x)) for x in found]
+            except TraceError as error:
+                self._slow = True
+                how = "minimize runs the loss row by row, which takes many times as long"
+                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
+        table = zip(*map(entries, columns), strict=True)
+        by_row = [_listed(self.f(list(leaves), *self.rows.arguments(list(row)))) for row in table]
+        return [np.array(x, dtype=float) for x in zip(*by_row, strict=True)]
+
+    def _compiled(self, leaves: Sequence[float], columns: list[Any]) -> Callable[..., Any]:
+        """By NumPy or as machine code, by all cores where that is worth waking them."""
+        row = self.rows.arguments([entries(column[:1])[0] for column in columns])
+        work = self.rows.count * max(1, len(jit(self.f).program(list(leaves), *row)))
+        threads = self.threads if self.threads is not None else (os.cpu_count() if work > HEAVY else None)
+        backend = "auto" if work > MACHINE else "numpy"
+        places = tuple(range(1, len(row) + 1))
+        made: Callable[..., Any] = jit(self.f, batch=places, threads=threads, backend=backend)
+        return made
+
+
+def _listed(found: Any) -> list[Any]:
+    """The outputs, which the functions here give as flat tuples or lists."""
+    return [x for part in found for x in (part if isinstance(part, (list, tuple)) else [part])]
+
+
+class Residuals:
+    """Residuals, one or several for each row, as functions of the flat list of weights that `spec` puts in their places.
+
+    Args:
+        residual: ``residual(params, *row)``, a number or a container of several; the fit makes the sum of their squares small.
+        spec: the structure of params.
+        rows: the data.
+        threads: how many cores share the rows; the result has the same bits for any number.
+        block: rows read together, rounded up to whole leaves of the tree; the result has the same bits for any.
+    """
+
+    def __init__(
+        self, residual: Callable[..., Any], spec: Spec, weights: int, rows: Rows, threads: int | None = None,
+        block: int | None = None,
+    ) -> None:  # fmt: skip
+        def flat(leaves: Sequence[Any], *row: Any) -> list[Any]:
+            return flatten(residual(unflatten(spec, leaves), *row), f"result of {called(residual)}")[0]
+
+        def one(leaves: Sequence[Any], *row: Any) -> Any:
+            return flat(leaves, *row)[0]
+
+        def several(leaves: Sequence[Any], *row: Any) -> Any:
+            return flat(leaves, *row), jacobian(lambda p: flat(p, *row))(leaves)
+
+        first = rows.arguments([entries(column)[0] for column in rows.read(0, 1)])
+        self.rows, self.count = rows, weights
+        self._flat, self._example = flat, first
+        self.each = len(flat([0.5] * weights, *first))
+        self.size = rows.count * self.each
+        self.leaf = leaf_rows(rows.count, weights + 1)
+        self.block = block_rows(self.leaf) if block is None else -(-block // self.leaf) * self.leaf
+        both = (lambda p, *row: (several(p, *row)[0], *several(p, *row)[1])) if self.each > 1 else value_and_grad(one)
+        self._both = ByRows(both, rows, threads)
+        self._values = ByRows(flat, rows, threads)
+
+    def blocks(self) -> Iterator[tuple[int, list[Any]]]:
+        """All rows in order, with the number of the first of each block."""
+        for start in range(0, self.rows.count, self.block):
+            yield start, self.rows.read(start, min(start + self.block, self.rows.count))
+
+    def matrices(self, leaves: Sequence[float], pause: Callable[[], None] | None = None) -> Iterator[Any]:
+        """[J r] of each block: the derivatives of each residual by each weight, and the residual."""
+        np = numpy()
+        m = self.count
+        for _, columns in self.blocks():
+            found = self._both(leaves, columns)
+            count = len(columns[0])
+            matrix = np.empty((count, self.each, m + 1))
+            for j in range(self.each):
+                matrix[:, j, m] = found[j]
+                for i in range(m):
+                    matrix[:, j, i] = found[self.each + j * m + i]
+            yield matrix.reshape(count * self.each, m + 1)
+            if pause:
+                pause()
+
+    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] | None = None) -> Any:
+        """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
+        np = numpy()
+        tree = Tree(self.count + 1, self.leaf * self.each)
+        with np.errstate(all="ignore"):
+            for matrix in self.matrices(leaves, pause):
+                if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
+                    return None
+                tree.add(matrix)
+            root = tree.root()
+        return root if np.isfinite(root).all() else None
+
+    def values(self, leaves: Sequence[float]) -> Iterator[Any]:
+        """The residuals of each block."""
+        np = numpy()
+        for _, columns in self.blocks():
+            yield np.stack(self._values(leaves, columns), axis=-1)
+
+    def first_bad(self, leaves: Sequence[float]) -> tuple[int, str] | None:
+        """The first row, from 0, whose residual or a derivative of it is not finite, and what is wrong."""
+        np = numpy()
+        with np.errstate(all="ignore"):
+            for start, columns in self.blocks():
+                found = self._both(leaves, columns)
+                for k, x in enumerate(found):
+                    if not np.isfinite(x).all():
+                        bad = min(int(np.argmin(np.isfinite(y))) for y in found if not np.isfinite(y).all())
+                        which = [i for i, y in enumerate(found) if not np.isfinite(y[bad])]
+                        k = which[0]
+                        what = "the residual" if k < self.each else "a derivative of the residual"
+                        return start + bad, f"{what} is {float(found[k][bad])}"
+        return None

@@ -1,0 +1,109 @@
+"""Many rows reduced to one small triangle: the QR of a tall matrix, block by block in a fixed tree.
+
+The rows of a least-squares problem are J, the derivatives of each residual, and r, the residuals.  Q R = [J r] has all that a
+step needs: with R split like [J r], RᵀR = JᵀJ, its last column is Qᵀr, and the norm of that column is the norm of r.  No
+product JᵀJ is ever formed, so that no condition number is squared.  Leaves of a fixed size are reduced each by itself, and
+eight results at a time are stacked and reduced again: which rows meet where follows from their numbers alone, so that blocks
+of any size that is a multiple of the leaf, and any number of threads, give the same bits.  Needs NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..tables.table import numpy
+
+LEAF, LARGE_LEAF = 50, 500  # rows of a leaf in small tables, and in large ones, where a call costs more than arithmetic
+LARGE = 20_000  # rows from which on a table is large
+ROOM = 4  # a leaf has at least so many times as many rows as columns
+FAN = 8  # triangles that are stacked and reduced together
+BLOCK = 2**16  # rows that are read together, about
+
+
+def leaf_rows(rows: int, columns: int) -> int:
+    """How many rows a leaf has: 50 in small tables, 500 in large ones, doubled until there is room for the columns.
+
+    >>> leaf_rows(200, 6), leaf_rows(10**6, 11), leaf_rows(200, 40)
+    (50, 500, 200)
+    """
+    leaf = LEAF if rows < LARGE else LARGE_LEAF
+    while leaf < ROOM * columns:
+        leaf *= 2
+    return leaf
+
+
+def block_rows(leaf: int) -> int:
+    """How many rows are read together: whole leaves, about 65,536 rows.
+
+    >>> block_rows(50), block_rows(500)
+    (65500, 65500)
+    """
+    return leaf * max(1, BLOCK // leaf)
+
+
+class Tree:
+    """The triangle of all rows given so far.
+
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).normal(size=(120, 3))
+    >>> tree = Tree(3, leaf=50)
+    >>> tree.add(rows[:100]), tree.add(rows[100:])
+    (None, None)
+    >>> bool(np.allclose(tree.root().T @ tree.root(), rows.T @ rows))
+    True
+
+    Args:
+        columns: how many the rows have.
+        leaf: rows of a leaf; each block given is a multiple of it, but for the last.
+    """
+
+    def __init__(self, columns: int, leaf: int) -> None:
+        self.columns, self.leaf = columns, leaf
+        self._levels: list[list[Any]] = [[]]
+
+    def add(self, block: Any) -> None:
+        """Take in a block of rows."""
+        np = numpy()
+        whole = len(block) // self.leaf
+        if whole:
+            head = block[: whole * self.leaf].reshape(whole, self.leaf, self.columns)
+            self._push(0, self._square(np.linalg.qr(head, mode="r")))
+        if len(block) > whole * self.leaf:
+            self._push(0, self._square(np.linalg.qr(block[whole * self.leaf :], mode="r")[None]))
+
+    def _square(self, found: Any) -> Any:
+        """Triangles of fewer rows than columns filled up with zeros."""
+        np = numpy()
+        missing = self.columns - found.shape[1]
+        return np.pad(found, ((0, 0), (0, missing), (0, 0))) if missing else found
+
+    def _push(self, level: int, more: Any) -> None:
+        """More triangles of one level, which go up in eights."""
+        np = numpy()
+        waiting = [*self._levels[level], *more]
+        groups = len(waiting) // FAN
+        if groups:
+            if len(self._levels) == level + 1:
+                self._levels.append([])
+            stacked = np.array(waiting[: groups * FAN]).reshape(groups, FAN * self.columns, self.columns)
+            self._push(level + 1, np.linalg.qr(stacked, mode="r"))
+        self._levels[level] = waiting[groups * FAN :]
+
+    def root(self) -> Any:
+        """The triangle of all rows; zeros where there was none."""
+        np = numpy()
+        rest: list[Any] = []
+        for waiting in self._levels:
+            rest = [*waiting, *rest]
+            if len(rest) > 1:
+                rest = [np.linalg.qr(np.concatenate(rest), mode="r")]
+        return rest[0] if rest else np.zeros((self.columns, self.columns))
+
+
+def reduced(blocks: Iterable[Any], columns: int, leaf: int) -> Any:
+    """The triangle of blocks of rows."""
+    tree = Tree(columns, leaf)
+    for block in blocks:
+        tree.add(block)
+    return tree.root()

@@ -1,0 +1,237 @@
+"""Least squares in a trust region, on nothing but triangles: where the sum of squares is smallest, and whether that is certain.
+
+At each weights x, R of [J r] = Q R has the linear model of all residuals.  A step minimises ``|r + J p|`` with
+``|D p| <= radius``, D the norms of J's columns, by the singular values of R D⁻¹ (a matrix as wide as there are weights); it is
+taken where the residuals became smaller by a fair part of what the model said.  Weights at a bound that the gradient presses
+against it stay there, the others move.  Needs NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..tables.table import numpy
+
+EPS = 2.0**-52
+POOR, GOOD = 0.25, 0.75  # parts of what the model said at which the radius shrinks, or grows
+TAKEN = 1e-4  # the part from which on a step is taken
+ROUNDING = 1e-10  # what the model expects to gain, of the loss, below which the gain drowns in rounding
+STALLS = 3  # steps there without a smaller gradient, after which no step will do better
+FEWER = 0.9  # of the gradient before, at which a step there has done some good
+ORTHOGONAL = 1e-14  # cosine of the angle between residuals and derivatives that is zero
+RANK = 16 * EPS  # times the number of weights: a singular value, of the largest, that is zero
+STEP, STEP_OF_ERROR = 1e-8, 1e-4  # of a weight, and of its standard error: a step still to go that no printed digit shows
+
+
+@dataclass
+class State:
+    """A run between two steps: what a checkpoint holds."""
+
+    x: list[float]
+    radius: float | None = None
+    scale: list[float] | None = None
+    losses: list[float] = field(default_factory=list)  # sums of squares, one for each step that was made
+
+
+@dataclass
+class Ending:
+    """Where a least-squares run ended.
+
+    Attributes:
+        x: the weights.
+        triangle: R of [J r] there.
+        steps: how many were made.
+        converged: whether the gradient is zero to rounding, or what is left to go is below any digit that means something.
+        why: what the run ended by: "orthogonal", "exact", "settled", "stuck", "steps", "rank", "bounds" or "stopped".
+        free: for each weight whether it is free to move; the others are at a bound that the gradient presses against.
+        lost: for each weight whether the rows do not determine it.
+    """
+
+    x: Any
+    triangle: Any
+    steps: int
+    converged: bool
+    why: str
+    free: Any
+    lost: Any
+    losses: list[float]
+
+
+class Shape:
+    """The triangle at some weights, looked at in the directions that are free: singular values and the projected residuals."""
+
+    def __init__(self, triangle: Any, x: Any, lower: Any, upper: Any, scale: Any) -> None:
+        np = numpy()
+        m = len(x)
+        self.jacobian, self.residual = triangle[:, :m], triangle[:, m]
+        self.norm = norm(self.residual)
+        self.columns = np.array([norm(column) for column in self.jacobian.T])
+        self.scale = np.maximum(self.columns, 0 if scale is None else scale)
+        unit = self.residual / self.norm if self.norm else self.residual
+        gradient = self.jacobian.T @ unit  # of the norm of the residuals
+        self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
+        self.free |= (x > lower) & (x < upper)
+        self.scaled = np.where(self.scale > 0, self.scale, 1.0)
+        u, s, v = np.linalg.svd(self.jacobian[:, self.free] / self.scaled[self.free], full_matrices=False)
+        self.s, self.v = s, v.T
+        self.kept = s > RANK * m * s[0] if len(s) else s > 0
+        self.part = u.T @ self.residual
+        self.offset = norm(self.part[self.kept])
+        self.floor = EPS * max([self.norm, *(self.columns * abs(x)).tolist()])
+
+    def newton(self) -> Any:
+        """The step to the minimum of the linear model."""
+        np = numpy()
+        inverse = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
+        return self._back(-self.v @ inverse)
+
+    def step(self, radius: float) -> tuple[Any, bool]:
+        """The best step within the radius, and whether the radius holds it back."""
+        np = numpy()
+        full = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
+        if norm(full) <= radius:
+            return self._back(-self.v @ full), False
+        pulled = self.s * self.part
+        low, high = 0.0, norm(pulled) / radius
+        damping = max(1e-3 * high, math.sqrt(low * high))
+        p = full
+        for _ in range(20):
+            if not low <= damping <= high:
+                damping = max(1e-3 * high, math.sqrt(low * high))
+            denominator = self.s**2 + damping
+            p = pulled / denominator
+            length = norm(p)
+            excess = length - radius
+            if abs(excess) <= 0.01 * radius:
+                break
+            slope = -float(np.sum(p**2 / denominator)) / length if length else -1.0
+            if excess < 0:
+                high = damping
+            else:
+                low = max(low, damping)
+            damping -= (excess + radius) * excess / (radius * slope) if slope else 0.0
+        return self._back(-self.v @ (p * min(1.0, radius / norm(p)))), True
+
+    def _back(self, p: Any) -> Any:
+        np = numpy()
+        found = np.zeros(len(self.free))
+        found[self.free] = p / self.scaled[self.free]
+        return found
+
+    def lost(self) -> Any:
+        """For each weight whether it has a part in a direction that changes no residual."""
+        np = numpy()
+        found = np.zeros(len(self.free), dtype=bool)
+        empty = self.v[:, ~self.kept]
+        found[self.free] = (abs(empty) > 0.05).any(axis=1) if empty.size else False
+        return found
+
+    def settled(self, x: Any, size: int) -> bool:
+        """Whether the step that is left is below the digits that mean something."""
+        np = numpy()
+        left = abs(self.newton())
+        inverse = np.where(self.kept, 1 / np.where(self.kept, self.s, 1.0), 0.0)
+        spread = np.zeros(len(x))
+        spread[self.free] = np.sqrt(np.sum((self.v * inverse) ** 2, axis=1)) / self.scaled[self.free]
+        error = spread * self.norm / math.sqrt(max(1, size - len(x)))
+        return bool((left <= np.maximum(STEP * abs(x), STEP_OF_ERROR * error)).all())
+
+
+def norm(x: Any) -> float:
+    """The length of a vector, also where squares of its entries are beyond the range of doubles."""
+    top = float(abs(x).max()) if len(x) else 0.0
+    if not top or not math.isfinite(top):
+        return top
+    return top * math.sqrt(float(((x / top) ** 2).sum()))
+
+
+def _fall(before: float, after: float) -> float:
+    """How much of a sum of squares is gone, from the lengths before and after."""
+    quotient = after / before
+    return (1 - quotient) * (1 + quotient)
+
+
+def least_squares(
+    triangle: Callable[[Any], Any],
+    state: State,
+    size: int,
+    bounds: tuple[Any, Any] | None = None,
+    limit: int = 1000,
+    watch: Callable[[State], bool] | None = None,
+) -> Ending:
+    """The weights at which the sum of squares is smallest, downhill from those in `state`.
+
+    Args:
+        triangle: R of [J r] at weights; None where a number in it is not finite.
+        state: where to start, or to go on.
+        size: how many residuals there are.
+        bounds: arrays of the least and greatest weights.
+        limit: at most so many steps.
+        watch: called after each step; true stops the run.
+    """
+    np = numpy()
+    x = np.array(state.x, dtype=float)
+    lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
+    x = np.clip(x, lower, upper)
+    root = triangle(x)
+    if root is None:
+        raise FloatingPointError
+    here = Shape(root, x, lower, upper, None if state.scale is None else np.array(state.scale))
+    radius = state.radius
+    if radius is None:
+        radius = norm(here.scale * x) or math.inf
+    stalls, why, coarse = 0, "", False  # coarse: a step of full length went wrong where it should have changed next to nothing
+    while not why:
+        if here.norm <= 4 * here.floor:
+            why = "exact"
+        elif here.offset <= ORTHOGONAL * here.norm or here.offset <= here.floor or not here.free.any():
+            why = "orthogonal"
+        elif stalls >= STALLS:
+            why = "stuck"
+        elif len(state.losses) >= limit:
+            why = "steps"
+        if why:
+            break
+        fine = not coarse and (here.offset / here.norm) ** 2 <= ROUNDING
+        p, held = (here.newton(), False) if fine else here.step(radius)
+        new = np.clip(x + p, lower, upper)
+        p = new - x
+        if not p.any():
+            why = "stuck"
+            break
+        root = triangle(new)
+        there = None if root is None else Shape(root, new, lower, upper, here.scale)
+        length = norm(here.scaled * p)
+        expected = _fall(here.norm, norm(here.residual + here.jacobian @ p))
+        gain = -math.inf if there is None else _fall(here.norm, there.norm)
+        if fine:
+            coarse = not abs(gain) <= 10 * ROUNDING
+            taken = not coarse and there is not None and there.offset < here.offset
+            stalls += there is None or not there.offset < FEWER * here.offset
+        else:
+            ratio = gain / expected if expected > 0 else -1.0
+            taken = ratio > TAKEN and gain > 0
+            if ratio < POOR:
+                radius = (POOR if there is not None else POOR**2) * length
+            elif ratio > GOOD and held:
+                radius = 2 * radius
+            coarse = coarse and not taken
+            if radius <= EPS * norm(here.scaled * x) or expected <= EPS:
+                why = "stuck"
+        if taken and there is not None:
+            x, here = new, there
+        state.x, state.radius, state.scale = x.tolist(), radius, here.scale.tolist()
+        state.losses.append(here.norm)
+        if watch is not None and watch(state):
+            why = why or "stopped"
+    lost = here.lost()
+    # looked at without the largest derivatives on the way
+    final = Shape(np.column_stack([here.jacobian, here.residual]), x, lower, upper, None)
+    lost = final.lost()
+    sure = why in ("exact", "orthogonal") or final.settled(x, size)
+    return Ending(
+        x, np.column_stack([here.jacobian, here.residual]), len(state.losses), sure, why, final.free, lost, state.losses
+    )
