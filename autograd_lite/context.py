@@ -8,8 +8,8 @@ for anything here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import ContextDecorator, contextmanager
+from collections.abc import Sequence
+from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -36,12 +36,14 @@ QUIET = Watch()
 
 
 class _Entry:
-    """One ``with``: what it changes, and the generator it stands in, outside of which it holds only for what that calls."""
+    """One ``with``: what it changes, whether nothing outside of it counts (`only`), and the generator it stands in, outside of
+    which it holds only for what that calls.
+    """
 
-    __slots__ = ("changes", "generator")
+    __slots__ = ("changes", "generator", "only")
 
-    def __init__(self, changes: dict[str, Any], generator: Any = None) -> None:
-        self.changes, self.generator = changes, generator
+    def __init__(self, changes: dict[str, Any], only: bool, generator: Any = None) -> None:
+        self.changes, self.only, self.generator = changes, only, generator
 
 
 class _Entries(NamedTuple):
@@ -63,6 +65,8 @@ def current() -> Watch:
     if watch is None:
         watch = QUIET
         for entry in entries:
+            if entry.only:
+                watch = QUIET
             if entry.generator is None or entry.generator.f_back is not None:  # one that waits at a yield has no caller
                 watch = watch._replace(**entry.changes)
     return watch if watch != QUIET else QUIET
@@ -70,7 +74,8 @@ def current() -> Watch:
 
 def _combined(entries: tuple[_Entry, ...]) -> _Entries:
     watch = QUIET
-    for entry in entries:
+    first = max((i for i, entry in enumerate(entries) if entry.only), default=0)
+    for entry in entries[first:]:
         if entry.generator is not None:
             return _Entries(entries, None)
         watch = watch._replace(**entry.changes)
@@ -78,31 +83,50 @@ def _combined(entries: tuple[_Entry, ...]) -> _Entries:
 
 
 class _Watching(ContextDecorator):
-    """What `errstate` and `detect_anomaly` give: a block, or a decorator, in which other results are errors."""
+    """What `errstate` and `detect_anomaly` give: a block, or a decorator, in which other results are errors.
 
-    def __init__(self, **changes: Any) -> None:
-        self._changes = changes
-        self._open: list[_Entry] = []
+    Signals come in after calls and at the start of functions.  Between two calls here all is consistent: an interruption on
+    the way in is undone at once, one on the way out when the traceback lets go of this object.
+    """
+
+    _open: tuple[_Entry, ...] = ()
+
+    def __init__(self, only: bool = False, counted: bool = True, **changes: Any) -> None:
+        self._only, self._counted, self._changes = only, counted, changes
 
     def _recreate_cm(self) -> _Watching:
-        return _Watching(**self._changes)
+        return _Watching(self._only, self._counted, **self._changes)
 
     def __enter__(self) -> None:
         global active  # noqa: PLW0603
-        if trace() is not None:
+        if not self._only and trace() is not None:
             raise TraceError("errstate or detect_anomaly in a function under jit has no effect, as compiled code cannot raise: "
                              "put it around the call")  # fmt: skip
-        entry = _Entry(self._changes, frames.generator())
-        self._open.append(entry)
-        _current.set(_combined((*_current.get().entries, entry)))
-        active += 1
+        entry = _Entry(self._changes, self._only, None if self._only else frames.generator())
+        active += self._counted
+        self._open = (*self._open, entry)
+        try:
+            _current.set(_combined((*_current.get().entries, entry)))
+            return
+        except BaseException:
+            self._leave()
+            raise
 
     def __exit__(self, *exception: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
         global active  # noqa: PLW0603
-        entry = self._open.pop()
-        # by itself, wherever it stands: two generators may enter and leave in any order
-        _current.set(_combined(tuple(e for e in _current.get().entries if e is not entry)))
-        active -= 1
+        if self._open:
+            entry = self._open[-1]
+            # by itself, wherever it stands: two generators may enter and leave in any order
+            _current.set(_combined(tuple([e for e in _current.get().entries if e is not entry])))
+            active -= self._counted
+            self._open = self._open[:-1]
+
+    def __del__(self) -> None:
+        while self._open:
+            self._leave()
 
 
 def errstate(*, invalid: str | None = None, divide: str | None = None, overflow: str | None = None) -> _Watching:
@@ -143,37 +167,20 @@ def detect_anomaly() -> _Watching:
     return _Watching(anomaly=True, lines=True)
 
 
-@contextmanager
-def _only(watch: Watch) -> Iterator[None]:
-    """This watch and no other inside, for blocks of the library's own."""
-    token = _current.set(_Entries((_Entry(watch._asdict()),), watch))
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-@contextmanager
-def tracing(trace: Any) -> Iterator[None]:
+def tracing(trace: Any) -> _Watching:
     """`trace` is told of every node made inside, of every comparison, and of every look at a Value's number."""
-    global active  # noqa: PLW0603
-    active += 1
-    try:
-        with _only(Watch(trace=trace)):
-            yield
-    finally:
-        active -= 1
+    return _Watching(only=True, trace=trace)
 
 
-def unchecked() -> Any:
+def unchecked() -> _Watching:
     """Nothing raises inside: for the library's own sweeps, whose partials may be infinite and are looked at afterwards."""
     now = current()
-    return _only(Watch(lines=now.lines, trace=now.trace) if now.lines or now.trace is not None else QUIET)
+    return _Watching(only=True, counted=False, lines=now.lines, trace=now.trace)
 
 
-def unwatched() -> Any:
+def unwatched() -> _Watching:
     """The code inside is neither watched nor traced, whatever called it."""
-    return _only(QUIET)
+    return _Watching(only=True, counted=False)
 
 
 def trace() -> Any:

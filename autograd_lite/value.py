@@ -6,6 +6,7 @@ Imports `ops`, `graph`, `tree` and `errors`.  Every operator and method is one l
 from __future__ import annotations
 
 import numbers
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,8 @@ __all__ = ["Value"]
 
 _new = object.__new__
 _commit = threading.RLock()  # one that a signal handler may take again
+if hasattr(os, "register_at_fork"):  # whoever forks waits until nobody hands gradients over
+    os.register_at_fork(before=_commit.acquire, after_in_parent=_commit.release, after_in_child=_commit.release)
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import re
+import signal
 import threading
+import warnings
 from math import inf, isinf, isnan, log, nan
 from typing import Any
 
 import pytest
 
 import autograd_lite as al
-from autograd_lite import Value, context, detect_anomaly, errors, errstate, grad, value_and_grad
+from autograd_lite import Value, context, detect_anomaly, errors, errstate, grad, value, value_and_grad
+from tests.interrupt import interrupt_at
 
 RAISES = [
     ("invalid", al.log, -1.0, ValueError, r"log(x) is nan at x=-1.0: outside the domain (0, inf);"),
@@ -261,3 +265,59 @@ def test_a_line_in_a_library_is_not_the_users() -> None:
     larger = al.jit(lambda x: functools.reduce(max, x), batch=0)
     with pytest.raises(errors.BranchError, match=pattern):
         larger(np.ones((3, 2)))
+
+
+WATCHES = {
+    "errstate": lambda: errstate(invalid="raise"),
+    "detect_anomaly": detect_anomaly,
+    "tracing": lambda: context.tracing(object()),
+    "unchecked": context.unchecked,
+    "unwatched": context.unwatched,
+}
+
+
+@pytest.mark.parametrize("outer", [None, errstate])
+@pytest.mark.parametrize("name", WATCHES)
+def test_no_watch_stays_on_after_an_interruption_at_any_point(name: str, outer: Any) -> None:
+    before = context.active, context.current()
+
+    def inside() -> None:
+        with WATCHES[name]():
+            len("inside")
+
+    def work() -> None:
+        if outer is None:
+            return inside()
+        with errstate(overflow="raise"):
+            inside()
+        return None
+
+    event = 0
+    while interrupt_at(event, work):
+        assert (context.active, context.current()) == before, event
+        event += 1
+    assert event > 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_child_of_a_process_that_hands_gradients_over_can_do_so_too() -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with value._commit:
+            held.set()
+            done.wait(0.2)  # the fork waits for it: a child that inherits a lock held by another thread would hang
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+        child = os.fork()
+    if not child:
+        signal.alarm(20)
+        x = Value(3.0)
+        (x * x).backward()
+        os._exit(int(x.grad))
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 6

@@ -1,10 +1,7 @@
 """The engine's promises, row by row of the table in SEMANTICS.md, and what Python's own protocols give on a Value."""
 
 import copy
-import dis
-import functools
 import gc
-import itertools
 import json
 import math
 import os
@@ -25,6 +22,7 @@ import autograd_lite as al
 from autograd_lite import Op, Value, grad, jvp, nn
 from autograd_lite.errors import InputOverflowError, InputTypeError, NotALeafError
 from autograd_lite.ops import TABLE
+from tests.interrupt import interrupt_at
 
 
 def run(program, *args, **environment):
@@ -192,39 +190,6 @@ def network():
 
 def grads(nodes):
     return [n.grad for n in nodes]
-
-
-@functools.cache
-def signal_points(code):
-    """The offsets in a function's bytecode just after those instructions at whose end CPython looks for signals."""
-    listing = list(dis.get_instructions(code))
-    looks = ("CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME")
-    return {after.offset for before, after in itertools.pairwise(listing) if before.opname in looks}
-
-
-def interrupt_at(event, call):
-    """Run `call`, raising KeyboardInterrupt at the `event`-th point where a signal can come in; whether it ran so far."""
-    left = event
-
-    def trace(frame, kind, arg):
-        nonlocal left
-        frame.f_trace_opcodes = True
-        if kind == "opcode" and frame.f_lasti in signal_points(frame.f_code):
-            left -= 1
-            if left < 0:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    try:
-        sys.settrace(trace)
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
 
 
 @pytest.mark.parametrize("create_graph", [False, True])

@@ -47,6 +47,10 @@ class Jitted:
         text: str = self._compiled.path(args, kwargs).source
         return text
 
+    def share(self, threads: int) -> None:
+        """Let so many threads share the rows of a batch from now on."""
+        self._compiled.share(threads)
+
     def __repr__(self) -> str:
         return f"jit({self._compiled.name})"
 

@@ -5,7 +5,6 @@ Imports `trace`, `simplify`, `columns`, `scalar` and the backends.
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from operator import index
@@ -21,12 +20,12 @@ from .scalar import Function, fixed_content, flattened, on_values
 from .shapes import RefusedError
 from .simplify import simplify
 from .split import split
-from .trace import trace
+from .trace import Locked, trace
 
 EXTRA = "pip install 'autograd-lite[jit]'"
 
 
-class Batch:
+class Batch(Locked):
     """A function of one row and what has been compiled of it so far; `fast` takes the positional arguments of a call."""
 
     def __init__(
@@ -37,6 +36,7 @@ class Batch:
         except ImportError:
             raise MissingPackageError(f"a batch is made of NumPy arrays, and NumPy is not installed: {EXTRA}") from None
         self.f, self.reduce, self.backend, self.threads, self.fastmath = f, reduce, backend, threads, fastmath
+        super().__init__()
         self.name = called(f)
         try:
             numbers = (index(batch),) if hasattr(batch, "__index__") else tuple(map(index, batch))
@@ -46,7 +46,6 @@ class Batch:
             raise InputValueError(f"batch={batch!r} must name arguments by position, each once, counted from 0")
         self.batch = numbers
         self.structures: list[Compiled] = []
-        self.lock = threading.RLock()
         self.fast: Function = self._first
 
     def _first(self, *args: Any) -> Any:
@@ -60,6 +59,12 @@ class Batch:
         if compiled is None or compiled.joined:
             return self._row_by_row(args, kwargs, True)
         return compiled(shared, columns)
+
+    def share(self, threads: int) -> None:
+        """Let so many threads share the rows from now on."""
+        with self.lock:
+            self.threads = threads
+            self.fast = self._entry(self.structures[-1]) if self.structures else self._first
 
     def path(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Compiled:
         """What is compiled for these arguments."""

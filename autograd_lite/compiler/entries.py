@@ -18,6 +18,8 @@ from .columns import items, packing, part
 from .llvm.kernel import CHUNK
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 
+# where the address of an array's numbers stands in the array itself, as NumPy's interface for C has it
+POINTER = object.__basicsize__
 ERRORS = (TypeError, ValueError, BufferError)  # an array that is read-only, empty, or not in one piece
 
 
@@ -126,16 +128,21 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         else:
             lines.append(array_or(f"b{i}", f"(n, {width})" if width else "(n,)", call.leave))
     lines += inputs.lines
-    # an array that is referred to, weakly too, cannot be resized: while it is the same one, its numbers are where they were
-    same = " and ".join(f"held.ref{i}() is b{i} and b{i}.flags.c_contiguous" for i in rows)
+    # the same array may have moved its numbers, by __setstate__ for one
+    same = " and ".join(
+        f"held.ref{i}() is b{i} and held.now{i}.value == held.then{i} and b{i}.flags.c_contiguous" for i in rows
+    )
     where = ", ".join(f"address(b{i})" for i in rows)
     lines += [*TAKE, f"if not ({same}):", f"    try: at = ({where},)"]
     lines += [f"    except ERRORS: give(held); {call.leave}", "    know(held, at)"]
-    lines += [f"    held.ref{i} = ref(b{i})" for i in rows]
+    for k, i in enumerate(rows):
+        lines.append(f"    held.now{i}, held.then{i}, held.ref{i} = pointer(id(b{i}) + {POINTER}), at[{k}], ref(b{i})")
     lines += ["inputs = held.inputs", *inputs.stores]
     reduced = owner.reduce is not None
     outputs = len(compiled.cut.row.outputs)
-    run = f"run(held.at, held.table_at, n, {{}}, held.extra_at, {owner.threads})"
+    kept = ["held", *(f"b{i}" for i in rows), *["out"] * (not reduced)]
+    shared_out = f", {owner.threads}, ({', '.join(kept)})" if owner.threads > 1 else ""
+    run = f"run(held.at, held.table_at, n, {{}}, held.extra_at{shared_out})"
     if reduced:
         lines.append(f"if n > {CHUNK}: {run.format('held.out_at')}")
         lines += ["elif n == held.n: quick(held.few)", "else: held.n = held.few.rows = n; quick(held.few)"]
@@ -169,6 +176,12 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         held.table[:] = table
 
     names |= _pool(make)
-    names |= {"run": kernel.run, "quick": kernel.quick, "know": know, "ref": weakref.ref}
+    names |= {
+        "run": kernel.run,
+        "quick": kernel.quick,
+        "know": know,
+        "ref": weakref.ref,
+        "pointer": ctypes.c_ssize_t.from_address,
+    }
     text = "\n    ".join([f"def entry({call.signature}):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]

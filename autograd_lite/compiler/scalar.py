@@ -7,7 +7,6 @@ run, and is traced first if no call has gone there yet.  Imports `trace`, `simpl
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -20,7 +19,7 @@ from ..value import Value
 from . import to_python
 from .shapes import Parameters, RefusedError, Unpacking, packing
 from .simplify import simplify
-from .trace import Traced, trace
+from .trace import Locked, Traced, trace
 
 MOST_PATHS = 64
 LONG = 400  # instructions: from here on a compiled function pays for the way to it
@@ -107,14 +106,14 @@ class Structure:
         self.full = False
 
 
-class Scalar:
+class Scalar(Locked):
     """A function and what has been compiled of it so far; `fast` takes the positional arguments of a call."""
 
     def __init__(self, f: Function, backend: str, fastmath: bool) -> None:
         self.f, self.backend, self.fastmath = f, backend, fastmath
+        super().__init__()
         self.name = called(f)
         self.structures: list[Structure] = []
-        self.lock = threading.RLock()
         self.fast: Function = self._first
 
     def _first(self, *args: Any) -> Any:

@@ -6,8 +6,11 @@ Imports `program`, `value`, `graph`, `ops`, `watch`, `errors`, `tree`.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from .. import context, frames, graph, ops
 from ..errors import BranchError, InputTypeError, TraceError
@@ -30,6 +33,26 @@ STEERING = (
     "Under jit each number of each argument is a Value.  A count, an index or another number that steers Python "
     "is given beforehand: jit(functools.partial(f, n=3))."
 )
+
+
+class Locked:
+    """What one thread at a time traces and compiles; a forked process finds it held by nobody."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        _locked.add(self)
+
+
+_locked: WeakSet[Locked] = WeakSet()
+
+
+def _renew() -> None:
+    for one in _locked:
+        one.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 class Traced(NamedTuple):

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .. import frames
-from ..compiler import jit
+from ..compiler import Jitted, jit
 from ..compiler.columns import doubles
 from ..errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ..functional import value_and_grad
@@ -210,7 +210,7 @@ class Objective:
         if self._together:
             given = self.rows.arguments(list(map(numpy().asarray, columns)))
             try:
-                self._block = self._block or self._compiled(leaves, columns)
+                self._block = self._block or self._compiled(leaves, given)
                 value, slopes = self._block(leaves, *given)
                 return float(value), list(map(float, slopes))
             except TraceError as error:  # it branches, or needs the number itself: row by row it may
@@ -220,13 +220,12 @@ class Objective:
         rows = zip(*map(entries, columns), strict=True)
         return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
 
-    def _compiled(self, leaves: list[float], columns: Columns) -> Callable[..., Any]:
+    def _compiled(self, leaves: list[float], given: tuple[Any, ...]) -> Callable[..., Any]:
         """The sum over the rows of a block; by all cores where that is worth waking them."""
         assert self.rows is not None
-        row = self.rows.arguments([entries(column[:1])[0] for column in columns])
-        steps = len(self._row.program(leaves, *row)) * min(len(columns[0]), BLOCK)
-        threads = os.cpu_count() if steps > HEAVY else None
-        block: Callable[..., Any] = jit(self._plain, batch=tuple(range(1, len(row) + 1)), reduce="sum", threads=threads)
+        block: Jitted = jit(self._plain, batch=tuple(range(1, len(given) + 1)), reduce="sum")
+        if len(block.program(leaves, *given)) * min(self.rows.count, BLOCK) > HEAVY:
+            block.share(os.cpu_count() or 1)
         return block
 
     def _one(self, leaves: list[float], row: tuple[Any, ...]) -> Summed:

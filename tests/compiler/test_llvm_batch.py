@@ -144,26 +144,6 @@ def test_rows_are_kept_by_several_threads() -> None:
         assert np.array_equal(kernel(np.empty(0), [x], 4001, threads)[1], [3.0 * x, np.abs(3.0 * x)])
 
 
-def test_an_interruption_waits_for_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They write into memory that is freed when the call is left."""
-    kernel = batch(NOTHING, made(1, (ops.mul, (0, 0)), outputs=[1]), 1, reduce=True)
-    x = np.arange(4000.0)
-    wait, calls = kernels.wait, []
-
-    def interrupted(futures: Any) -> Any:
-        calls.append(len(futures))
-        if len(calls) == 1:
-            raise KeyboardInterrupt
-        return wait(futures)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(kernels, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            kernel(np.empty(0), [x], 4000, 3)
-    assert calls == [2, 2]
-    assert kernel(np.empty(0), [x], 4000, 3)[1].tolist() == [(x * x).sum()]
-
-
 def test_one_kernel_in_several_threads_at_once() -> None:
     program = made(2, (ops.mul, (0, 1)), outputs=[2])
     kernel = batch(made(1, outputs=()), program, 1, reduce=True)

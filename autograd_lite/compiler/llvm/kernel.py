@@ -11,12 +11,9 @@ Imports `program`, `errors` and the modules `llvm_*`.  Needs llvmlite when code 
 from __future__ import annotations
 
 import ctypes
-import os
 import struct
-import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from typing import Any
 
 from ...errors import InputValueError
@@ -26,6 +23,7 @@ from .driver import Finish
 from .emit import Emitter, Handle, emit
 from .prepare import Plan, calls_together, on_demand, plan, prepared, shortened
 from .sums import Layout, sums
+from .workers import share
 
 __all__ = ["CHUNK", "Arguments", "Finish", "Kernel", "ScalarCode", "batch", "scalar"]
 
@@ -67,7 +65,7 @@ class ScalarCode:
         machine = native.host()
         module = native.compile_text(self.source, machine, k.library, (), k.callbacks)
         run = module.function("run", _pointer, _pointer, _pointer)
-        self.run = _collecting(run) if k.callbacks else run
+        self.run = native.collecting(run) if k.callbacks else run
         self._inputs, self._outputs = struct.Struct(f"{program.inputs}d"), struct.Struct(f"{len(program.outputs)}d")
         self._pool: deque[tuple[Any, int, int, int]] = deque()  # buffers of no call at the moment
 
@@ -95,17 +93,6 @@ class ScalarCode:
         memory = ctypes.create_string_buffer(sum(sizes) + 1)
         base = ctypes.addressof(memory)
         return memory, base, base + sizes[0], base + sizes[0] + sizes[1]
-
-
-def _collecting(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of machine code that raises what the rows it calls back have raised."""
-
-    def collecting(*args: int) -> Any:
-        result = run(*args)
-        native.collect()
-        return result
-
-    return collecting
 
 
 def _scalar_load(k: Emitter) -> Any:
@@ -208,15 +195,15 @@ class Kernel:
             machine.width,
         )
         module = native.compile_text(self.source, machine, once.library | k.library, k.vectors, once.callbacks | k.callbacks)
+        reached = native.collecting if once.callbacks or k.callbacks else lambda run: run
         call = module.function("call", ctypes.POINTER(Arguments))
-        self.quick = _collecting(call) if once.callbacks or k.callbacks else call
-        self._run = module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 2)
-        self._uniform = module.function("uniform", *[_pointer] * 3)
-        self._some = module.function("some", *[_pointer] * 3, _int, _int, *[_pointer] * 3)
+        self.quick = reached(call)
+        self._run = reached(module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 2))
+        self._uniform = reached(module.function("uniform", *[_pointer] * 3))
+        self._some = reached(module.function("some", *[_pointer] * 3, _int, _int, *[_pointer] * 3))
         self._total = module.function("total", _pointer, _int, _pointer)
         self._finish = module.function("finish", _pointer, _pointer, _int)
         self._size = layout.size
-        self._calls_back = bool(once.callbacks or k.callbacks)
         self._pool: deque[tuple[Any, int]] = deque()
 
     def arguments(self, shared: int, table: int, out: int, extra: int) -> Arguments:
@@ -228,7 +215,7 @@ class Kernel:
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
-    def run(self, shared: int, table: int, rows: int, out: int, extra: int, threads: int = 1) -> None:
+    def run(self, shared: int, table: int, rows: int, out: int, extra: int, threads: int = 1, kept: Any = None) -> None:
         """Run over all rows, by addresses.
 
         Args:
@@ -238,16 +225,15 @@ class Kernel:
             out: where the results go: a double for each output if reduced, else `rows` doubles for each output.
             extra: where the outputs of `uniform` go, a double each.
             threads: how many threads share the rows; the calling one is among them.
+            kept: what keeps the memory that the addresses are of, for threads that outlive an interrupted call.
         """
         size = max(CHUNK, -(-rows // (8 * CHUNKS)) * 8)
         if threads > 1 and rows > size:
-            self._shared_out(shared, table, rows, size, out, extra, threads)
+            self._shared_out(shared, table, rows, size, out, extra, threads, kept)
         else:
             entry = self._taken()
             self._run(shared, extra, table, rows, size, out, entry[1])
             self._pool.append(entry)
-            if self._calls_back:
-                native.collect()
 
     def __call__(self, shared: Any, arrays: Sequence[Any], rows: int, threads: int = 1) -> tuple[Any, Any]:
         """The outputs of `uniform`, and those of the rows: sums if reduced, else an array of `rows` numbers for each.
@@ -262,7 +248,8 @@ class Kernel:
         table = np.array([(a.ctypes.data, a.strides[0]) for a in arrays], dtype=np.int64)
         extra = np.empty(self.extra)
         out = np.empty(self.outputs if self.reduce else (self.outputs, rows))
-        self.run(shared.ctypes.data, table.ctypes.data, rows, out.ctypes.data, extra.ctypes.data, threads)
+        kept = (shared, arrays, table, out, extra)
+        self.run(shared.ctypes.data, table.ctypes.data, rows, out.ctypes.data, extra.ctypes.data, threads, kept)
         return extra, out
 
     def _taken(self) -> tuple[Any, int]:
@@ -273,31 +260,21 @@ class Kernel:
             memory = ctypes.create_string_buffer(8 * self._size + 64)
             return memory, -(-ctypes.addressof(memory) // 64) * 64
 
-    def _shared_out(self, shared: int, table: int, rows: int, size: int, out: int, extra: int, threads: int) -> None:
+    def _shared_out(self, shared: int, table: int, rows: int, size: int, out: int, extra: int, threads: int, kept: Any) -> None:
         """Chunks go to whichever thread is free; the order in which they are added up does not depend on it."""
         chunks = -(-rows // size)
-        threads = min(threads, chunks)
         sums = (ctypes.c_double * (chunks * self.outputs if self.reduce else 0))()
         target = ctypes.addressof(sums) if self.reduce else out
         counter = _int(0)
-        entries = [self._taken() for _ in range(threads)]
+        entries = [self._taken() for _ in range(min(threads, chunks))]
         self._uniform(shared, extra, entries[0][1])
+        memory = (self, sums, counter, entries, kept)
 
-        def work(entry: tuple[Any, int]) -> None:
-            self._some(shared, extra, table, rows, size, target, entry[1], ctypes.addressof(counter))
-            if self._calls_back:
-                native.collect()
+        def work(number: int, memory: Any = memory) -> None:
+            self._some(shared, extra, table, rows, size, target, entries[number][1], ctypes.addressof(counter))
 
-        helpers = [_workers(threads - 1).submit(work, entry) for entry in entries[1:]]
-        try:
-            work(entries[0])
-        finally:
-            interrupted = _finished(helpers, counter, chunks)
+        share(work, len(entries), lambda: setattr(counter, "value", chunks))
         self._pool.extend(entries)
-        if interrupted is not None:
-            raise interrupted
-        for helper in helpers:
-            helper.result()
         if self.reduce:
             self._total(target, chunks, out)
             self._finish(out, extra, rows)
@@ -333,31 +310,3 @@ class Kernel:
             k.lines.append(f"  store {k.typed(a)}, ptr {place}, align {8 * width}")
 
         return pack if self.reduce else keep
-
-
-def _finished(helpers: Sequence[Future[None]], counter: Any, chunks: int) -> KeyboardInterrupt | None:
-    """Wait until no thread works on the caller's memory any more, whatever happens; an interruption ends the work early."""
-    interrupted = None
-    while True:
-        try:
-            wait(helpers)
-            return interrupted
-        except KeyboardInterrupt as error:
-            interrupted = error
-            counter.value = chunks
-
-
-_pools: dict[int, ThreadPoolExecutor] = {}
-_pools_lock = threading.Lock()
-
-
-def _workers(count: int) -> ThreadPoolExecutor:
-    """Threads that wait for work; a forked process makes its own."""
-    with _pools_lock:
-        if count not in _pools:
-            _pools[count] = ThreadPoolExecutor(count, "autograd_lite")
-        return _pools[count]
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pools.clear)

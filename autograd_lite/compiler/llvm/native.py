@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import platform
 import sys
 import threading
@@ -17,13 +18,15 @@ from ...errors import CompilationError, MissingPackageError
 from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
 
-__all__ = ["Machine", "Module", "collect", "compile_text", "host"]
+__all__ = ["DONE", "LOST", "Machine", "Module", "collecting", "compile_text", "host"]
 
 LONG = 300_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
 
 OLDEST = 20  # LLVM; before, pointers had types
 
 _lock = threading.RLock()  # LLVM's objects are not for several threads at once
+if hasattr(os, "register_at_fork"):  # whoever forks waits until nothing is being compiled: LLVM has locks of its own
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 class Machine(NamedTuple):
@@ -119,30 +122,54 @@ def _address(library: ctypes.CDLL, symbol: str) -> int:
 # -- calls back into Python -------------------------------------------------------------------------------------------
 
 _Pointer = ctypes.POINTER(ctypes.c_double)
-_raised = threading.local()
+DONE, LOST = 1.0, 2.0  # what stands behind the results of a call back: that it has ended, or that its exception was lost
+
+
+class _Raised(threading.local):
+    """What a function called back in this thread has raised."""
+
+    error: BaseException | None = None
+
+
+_raised = _Raised()
 
 
 def _entry(callback: Callback) -> Any:
-    """A C function that calls a row's own: from count * width doubles to width of them."""
+    """A C function that calls a row's own: from count * width doubles to width of them, and `DONE` after them.
+
+    An interruption may come before the first line here can catch it, and ctypes loses it.  Then `DONE` is not there, and the
+    machine code calls again with `LOST` in its place, as often as it takes.
+    """
     op, count, width = callback
 
     def enter(args: Any, out: Any) -> None:
         try:
-            for row in range(width):
-                out[row] = op.forward(*(args[row + i * width] for i in range(count)))
+            if out[width] == LOST:
+                raise KeyboardInterrupt
+            if _raised.error is None:  # else the call is to end soon
+                for row in range(width):
+                    out[row] = op.forward(*[args[row + i * width] for i in range(count)])
+            out[width] = DONE
         except BaseException as error:
-            for row in range(width):
-                out[row] = float("nan")
-            _raised.error = error
+            if _raised.error is None:
+                _raised.error = error
+            out[width] = DONE
 
     return ctypes.CFUNCTYPE(None, _Pointer, _Pointer)(enter)
 
 
-def collect() -> None:
-    """Raise what a function called back in this thread has raised, an interruption by the keyboard for one."""
-    error = _raised.__dict__.pop("error", None)
-    if error is not None:
-        raise error
+def collecting(run: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of machine code that raises what the rows it calls back have raised, an interruption by the keyboard too."""
+
+    def collected(*args: Any) -> Any:
+        _raised.error = None
+        result = run(*args)
+        error, _raised.error = _raised.error, None
+        if error is not None:
+            raise error
+        return result
+
+    return collected
 
 
 # -- compilation ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,224 @@
+"""Interruptions, forks and arrays that move: what machine code is handed stays there until it has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd_lite import Op, digamma, gamma, jit, lgamma, polygamma
+from tests.interrupt import interrupt_at
+
+pytest.importorskip("llvmlite")
+
+from autograd_lite.compiler.llvm import native, workers
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+OWN = Op("own", lambda x: 2.0 * x, 2.0)
+CALLED_BACK = {
+    "lgamma": lgamma, "gamma": gamma, "digamma": digamma, "polygamma": lambda x: polygamma(1, x), "own": OWN,
+}  # fmt: skip
+X = np.linspace(1.0, 3.0, 21)
+
+
+# -- calls back into Python -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CALLED_BACK)
+@pytest.mark.parametrize("reduce", [None, "sum"])
+def test_an_interruption_at_any_point_of_a_call_back_reaches_the_caller(
+    name: str, reduce: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: None)  # ctypes says what it has lost
+    fast = jit(CALLED_BACK[name], batch=0, reduce=reduce, backend="llvm")
+    x = X[:3]
+    wanted = fast(x)
+    event, found = 0, []
+    while interrupt_at(event, lambda: found.append(fast(x)), within="native.py"):
+        assert found == []
+        event += 1
+    assert event > 9
+    assert np.array_equal(found.pop(), wanted)
+
+
+def test_an_exception_of_a_users_op_reaches_the_caller_and_ends_the_call() -> None:
+    calls = []
+
+    def forward(x: float) -> float:
+        calls.append(x)
+        if x > 2.0:
+            raise ZeroDivisionError("mine")
+        return x
+
+    fast = jit(Op("mine", forward, 1.0), batch=0, backend="llvm")
+    for _ in range(2):
+        calls.clear()
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            fast(np.linspace(0.0, 3.0, 3000))
+        assert len(calls) < 2200
+    assert fast(X[:8]).tolist() == X[:8].tolist()
+
+
+def test_an_exception_in_another_thread_reaches_the_caller() -> None:
+    main = threading.get_ident()
+    elsewhere = threading.Event()
+
+    def forward(x: float) -> float:
+        if threading.get_ident() != main:
+            elsewhere.set()
+            raise ZeroDivisionError("mine")
+        if x > 1.0:
+            elsewhere.wait(20.0)
+        return x
+
+    fast = jit(Op("mine", forward, 1.0), batch=0, backend="llvm", threads=2)
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        fast(np.arange(20_000.0))
+
+
+# -- threads ----------------------------------------------------------------------------------------------------------
+
+SHARED = """
+import sys
+import numpy as np
+from autograd_lite import jit, lgamma
+from tests.interrupt import interrupt_at
+
+sys.unraisablehook = lambda lost: None
+for f, reduce in ((lambda x: x * x, "sum"), (lambda x: x * x, None), (lgamma, "sum")):
+    fast = jit(f, batch=0, reduce=reduce, backend="llvm", threads=2)
+    x = np.arange(1.0, 2200.0)
+    wanted = fast(x)
+    event = 0
+    while interrupt_at(event, lambda: fast(np.arange(1.0, 2200.0))):
+        junk = [np.full(2200, np.nan) for _ in range(9)]  # where the arrays were
+        if event < 40 or event % 50 == 0:
+            assert np.array_equal(fast(x), wanted), event
+        event += 1 if event < 300 else 97
+    assert event > 5
+print("fine")
+"""
+
+
+def test_an_interruption_at_any_point_of_a_call_by_two_threads_neither_crashes_nor_hangs() -> None:
+    done = subprocess.run([sys.executable, "-c", SHARED], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
+
+
+class Kept:
+    """Memory that threads work on."""
+
+
+def test_an_interrupted_call_does_not_wait_and_its_memory_outlives_it() -> None:
+    begun, over, stopped = threading.Event(), threading.Event(), []
+    kept = Kept()
+    gone = weakref.ref(kept)
+
+    def call(kept: Kept) -> None:
+        def work(number: int, memory: Any = kept) -> None:
+            if number:
+                begun.set()
+                over.wait()
+                return
+            begun.wait()
+            raise KeyboardInterrupt
+
+        workers.share(work, 2, lambda: stopped.append(True))
+
+    with pytest.raises(KeyboardInterrupt):
+        call(kept)
+    assert stopped == [True]
+    del kept
+    assert gone() is not None
+    over.set()
+    deadline = time.monotonic() + 20.0
+    while gone() is not None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert gone() is None
+
+
+def test_work_within_work_waits_for_nobody() -> None:
+    found = []
+
+    def outer(number: int) -> None:
+        workers.share(found.append, 3, list)
+
+    for _ in range(20):
+        workers.share(outer, 3, list)
+    assert found.count(0) >= 20
+
+
+def test_without_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*args: Any) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(workers, "start_new_thread", none)
+    monkeypatch.setattr(workers, "_threads", workers._Threads())
+    fast = jit(lambda x: x * x, batch=0, backend="llvm", threads=2)
+    x = np.arange(3000.0)
+    assert fast(x).tolist() == (x * x).tolist()
+
+
+# -- forks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_compiles_and_has_threads_of_its_own_whatever_the_others_did() -> None:
+    fast = jit(lambda x: x * x, batch=0, backend="llvm", threads=2, reduce="sum")
+    x = np.arange(3000.0)
+    wanted = fast(x)
+    held, in_trace, let_go = threading.Event(), threading.Event(), threading.Event()
+
+    def compiling() -> None:
+        with native._lock:
+            held.set()
+            let_go.wait(0.2)
+
+    def traced(v: Any) -> Any:
+        in_trace.set()
+        let_go.wait(0.5)
+        return v * v
+
+    slow = jit(traced)
+    threads = [threading.Thread(target=compiling), threading.Thread(target=slow, args=(1.0,))]
+    for thread in threads:
+        thread.start()
+    held.wait()
+    in_trace.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        let_go = threading.Event()
+        let_go.set()
+        right = fast(x) == wanted and slow(3.0) == 9.0 and jit(lambda x: x + 1.0, batch=0)(x)[1] == 2.0
+        os._exit(0 if right else 1)
+    let_go.set()
+    for thread in threads:
+        thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# -- arrays that move -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduce", [None, "sum"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_array_whose_numbers_have_moved_is_read_where_they_are(reduce: Any, threads: int) -> None:
+    fast = jit(lambda x, y: x * y, batch=(0, 1), reduce=reduce, backend="llvm", threads=threads)
+    x, y = np.arange(4000.0), np.ones(4000)
+    fast(x, y), fast(x, y)
+    for k in range(3):
+        new = np.arange(4000.0) + k
+        (y if k % 2 else x).__setstate__((1, new.shape, new.dtype, False, new.tobytes()))
+        want = x * y
+        found = fast(x, y)
+        assert np.array_equal(found, want) if reduce is None else found == pytest.approx(want.sum(), rel=1e-12)
