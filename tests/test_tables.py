@@ -1,11 +1,16 @@
 """Tables: what a cell may be and what is said of any other, by both readers of CSV, from Parquet, in memory and in files."""
 
+import bz2
 import gzip
 import io
 import itertools
+import lzma
 import math
+import random
 import re
 import sys
+import zipfile
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -34,6 +39,14 @@ def content(table):
     return {name: column.tolist() for name, column in table.read(0, table.rows).items()}
 
 
+def zipped(*contents, name="{}.csv"):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for i, content in enumerate(contents):
+            archive.writestr(name.format(i), content)
+    return file.getvalue()
+
+
 GOOD = [
     ("plain", "x,y\n1,2\n3,4\n", None, {"x": [1, 3], "y": [2, 4]}),
     ("no newline at the end", "x,y\n1,2", None, {"x": [1], "y": [2]}),
@@ -49,6 +62,27 @@ GOOD = [
     ("a column asked twice", "x,y\n1,2\n", ["y", "y"], {"y": [2]}),
     ("what is not asked is not looked at", "x,when,x2,x2\n1,1_000,,?\n", ["x"], {"x": [1]}),
     ("Latin-1 in a column not asked", b"name,x\nCitro\xebn,1\n", ["x"], {"x": [1]}),
+    ("semicolons", "x;y\n1;2\n3;4\n", None, {"x": [1, 3], "y": [2, 4]}),
+    ("tabs", "x\ty z\n1\t2\n", None, {"x": [1], "y z": [2]}),
+    ("bars", "x|y\n1|2\n", None, {"x": [1], "y": [2]}),
+    ("blanks", "  x    y\n  1.5  2\n 10  -3 \n", None, {"x": [1.5, 10], "y": [2, -3]}),
+    ("blanks and quotes", 'x "y ""z"""\n1 "2"\n', None, {"x": [1], 'y "z"': [2]}),
+    ("a semicolon in one cell", "x,name\n1,a;b\n2,c\n", ["x"], {"x": [1, 2]}),
+    ("semicolons in each cell", "x,name,y\n1,a;b,3\n2,c;d,4\n", ["x", "y"], {"x": [1, 2], "y": [3, 4]}),
+    ("one column", "x\n1\n2\n", None, {"x": [1, 2]}),
+    ("comments", "# of 2026\nx,y\n# first\n1,2\n#,\n", None, {"x": [1], "y": [2]}),
+    ("a header that is a comment", "# made by hand\n# x y\n1 2\n3 4\n", None, {"x": [1, 3], "y": [2, 4]}),
+    ("a header with a number sign", "#,x\n1,2\n", ["x"], {"x": [2]}),
+    ("true and false", "x,y\nTRUE,1\nfalse,2\n", None, {"x": [1, 0], "y": [1, 2]}),
+    ("no-break blanks", "x,y\n\u00a01\u00a0,2\n3,4\n", None, {"x": [1, 3], "y": [2, 4]}),
+    ("no-break blanks in quotes", 'x,y\n"\u00a01\u00a0","2"\n3,4\n', None, {"x": [1, 3], "y": [2, 4]}),
+    ("a cell of any length", f'x,note\n1,"{"z" * 200_000}"\n2,b\n', ["x"], {"x": [1, 2]}),
+    ("UTF-16", "x,y\n1,2\n".encode("utf-16"), None, {"x": [1], "y": [2]}),
+    ("gzip", gzip.compress(b"x,y\n1,2\n"), None, {"x": [1], "y": [2]}),
+    ("bzip2", bz2.compress(b"x,y\n1,2\n"), None, {"x": [1], "y": [2]}),
+    ("xz", lzma.compress(b"x,y\n1,2\n"), None, {"x": [1], "y": [2]}),
+    ("gzip twice", gzip.compress(gzip.compress(b"x,y\n1,2\n")), None, {"x": [1], "y": [2]}),
+    ("zip", zipped(b"x,y\n1,2\n"), None, {"x": [1], "y": [2]}),
     ("every digit", "x\n0.1000000000000000055511151231257827\n5e-324\n1.7976931348623157e308\n", None,
      {"x": [0.1, 5e-324, 1.7976931348623157e308]}),
 ]  # fmt: skip
@@ -67,11 +101,11 @@ BAD = [
      "drop_missing (--drop-missing)"),
     *[(word, f"x,y\n1,2\n{word},4\n", f"line 3, column 'x': {word!r} is a missing cell")
       for word in ("NA", "n/a", "NaN", "null", "None", "?", " ? ", "NULL", "nAn")],
-    ("thousands", 'x,y\n"1,234,567.5",2\n', "column 'x': '1,234,567.5' has separators between its digits; write 1234567.5"),
-    ("thousands by blanks", "x,y\n3 504,2\n", "line 2, column 'x': '3 504' has separators between its digits; write 3504"),
-    ("thousands by underscores", "x,y\n3_504,2\n", "line 2, column 'x': '3_504' has separators between its digits; write 3504"),
+    ("thousands", 'x,y\n"1,234,567.5",2\n', "column 'x': '1,234,567.5' has commas between its digits: thousands=','"),
+    ("thousands by blanks", "x,y\n3 504,2\n", "line 2, column 'x': '3 504' has separators between its digits: say"),
+    ("thousands by underscores", "x,y\n3_504,2\n", "line 2, column 'x': '3_504' has separators between its digits: say"),
     ("underscore", "x,y\n3_5,2\n", "line 2, column 'x': '3_5' is not a number"),
-    ("decimal comma", 'x,y\n1,"3,5"\n', "line 2, column 'y': '3,5' has a decimal comma; write 3.5"),
+    ("decimal comma", 'x,y\n1,"3,5"\n', "line 2, column 'y': '3,5' has a decimal comma: decimal=',' (--decimal ,) reads it"),
     ("infinite", "x,y\n1,inf\n", "line 2, column 'y': 'inf' is not finite; give numbers up to 1.8e308"),
     ("too large", "x,y\n1,-1e999\n", "line 2, column 'y': '-1e999' is not finite"),
     ("digits of another script", "x,y\n1,٣\n", "line 2, column 'y': '٣' is not a number"),
@@ -87,15 +121,17 @@ BAD = [
     ("nothing", "", "cars.csv is empty: give a header and rows"),
     ("blank lines only", "\n\n", "cars.csv is empty: give a header and rows"),
     ("no such column", "x,z\n1,2\n", "cars.csv has no column 'y'; its columns are 'x', 'z': choose one of them"),
-    ("semicolons", "x;y\n1;2\n", "cars.csv has cells separated by ';': separate them by commas"),
-    ("tabs", "x\ty\n1\t2\n", "cars.csv has cells separated by tabs: separate them by commas"),
-    ("bars", "x|y\n1|2\n", "cars.csv has cells separated by '|': separate them by commas"),
     ("Latin-1 in a cell", b"x,y\n1,2\n2,\xe9\n", "cars.csv line 3, column 'y' is not UTF-8: save the table as UTF-8"),
     ("Latin-1 in a name", b"x,\xe9\n1,2\n", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
-    ("UTF-16", "x,y\n1,2\n".encode("utf-16"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("UTF-16 without a mark", "x,y\n1,2\n".encode("utf-16-le"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
-    ("gzip", gzip.compress(b"x,y\n1,2\n"), "cars.csv is compressed by gzip: unpack it, or save the table as CSV"),
-    ("zip", b"PK\x03\x04\x14\0\x06\0\x08\0", "cars.csv is a zip file, as tables of Excel are: unpack it, or save the table"),
+    ("damaged gzip", gzip.compress(b"x,y\n1,2\n")[:-6], "cars.csv is packed, and damaged (Compressed file ended before"),
+    ("damaged zip", b"PK\x03\x04\x14\0\x06\0\x08\0", "cars.csv is a zip file, and damaged (File is not a zip file)"),
+    ("two tables in a zip file", zipped(b"x\n1\n", b"x\n1\n"), "cars.csv is a zip file of 2 files: unpack it"),
+    ("a comma of two meanings", 'x,y\n1,"7,661"\n', "column 'y': '7,661' has a comma that may be a decimal sign or separate "
+     "thousands: say which, decimal=',' (--decimal ,) or thousands=',' (--thousands ,)"),
+    ("points between digits", "x;y\n1;7.661,5\n", "has points between its digits: decimal=',' and thousands='.'"),
+    ("a name with a unit", "x,y (cm)\n1,2\n", "has no column 'y'; its columns are 'x', 'y (cm)': did you mean 'y (cm)'?"),
+    ("no header", "1.5,2\n3,4\n", "its columns are '1.5', '2': if that is its first row, say that it has no header"),
     ("a picture", b"\x89PNG\r\n\x1a\n\0\0", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("a column twice", "y,x,y\n1,2,3\n", "cars.csv has 2 columns called 'y'; its columns are 'y', 'x', 'y': rename them"),
 ]  # fmt: skip
@@ -163,13 +199,13 @@ def test_both_readers_of_csv_agree(tmp_path_factory, rows, drop, end):
 
 
 def test_plain_lines_are_read_by_numpy(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables.text._Csv, "_block", None)  # the others cannot
-    monkeypatch.setattr(tables.text._Csv, "_checked", None)
+    monkeypatch.setattr(tables.texts.Text, "_block", None)  # the others cannot
+    monkeypatch.setattr(tables.texts.Text, "_checked", None)
     assert content(read_table(saved(tmp_path, "x,name,y\n1,a,2\n 3 ,b,4e5\n"), ["x", "y"])) == {"x": [1, 3], "y": [2, 4e5]}
 
 
 def test_a_record_that_goes_on_beyond_a_block_of_lines(reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables.text, "CELLS", 0)  # 64 lines at a time
+    monkeypatch.setattr(tables.texts, "CELLS", 0)  # 64 lines at a time
     note = "\n".join(map(str, range(100)))
     lines = [f'{i},"{note if i % 50 == 40 else i}"' for i in range(200)]
     path = saved(tmp_path, "x,note\n" + "\n".join(lines))
@@ -270,16 +306,185 @@ def test_parquet_says_what_is_wrong(columns, message, tmp_path):
         read_table(parquet(tmp_path, **columns), ["x"])
 
 
-def test_what_is_not_parquet(tmp_path):
-    pytest.importorskip("pyarrow", reason="pyarrow is only in the extra that reads Parquet")
-    with pytest.raises(InputValueError, match=r"cars.parquet is not a Parquet file"):
-        read_table(saved(tmp_path, "x,y\n1,2\n", "cars.parquet"))
+def test_what_a_file_is_its_first_bytes_say(tmp_path):
+    assert content(read_table(saved(tmp_path, "x,y\n1,2\n", "cars.parquet"))) == {"x": [1], "y": [2]}
+    plain = parquet(tmp_path, x=[1.0, 2.0]).rename(tmp_path / "cars")
+    assert content(read_table(plain)) == {"x": [1, 2]}
+    packed = saved(tmp_path, gzip.compress(plain.read_bytes()), "cars.gz")
+    assert content(read_table(packed)) == {"x": [1, 2]}
+
+
+def test_damaged_parquet_is_named(tmp_path):
+    data = parquet(tmp_path, x=[float(i) for i in range(100)], name=["a"] * 100).read_bytes()
+    rng = random.Random(0)
+    named = refused = 0
+    for _ in range(60):
+        broken = bytearray(data)
+        for _ in range(8):
+            broken[rng.randrange(4, len(broken))] = rng.randrange(256)
+        try:
+            read_table(saved(tmp_path, bytes(broken), "broken.parquet"), ["x"])
+        except InputValueError as error:
+            named += "broken.parquet" in str(error)
+            refused += 1
+    assert named == refused > 10
+
+
+def test_feather(tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is only in the extra that reads Parquet and Feather")
+    from pyarrow import feather
+
+    feather.write_feather(pa.table({"x": [1.0, 2.5], "n": [3, None], "w": ["b", "a"]}), tmp_path / "t")
+    with read_table(tmp_path / "t", ["x", "n", "w"], text=["w"], blank=["n"]) as table:
+        assert [content(table)[name] for name in "xw"] == [[1, 2.5], [0, 1]]
+        assert table.levels == {"w": ["b", "a"]}
+        assert table.header == ["x", "n", "w"]
+    with pytest.raises(InputValueError, match=r"cars.csv is Feather of version 1: write it again"):
+        read_table(saved(tmp_path, b"FEA1" + bytes(20)))
 
 
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingPackageError, match="needs pyarrow, which is not installed: pip install 'autograd-lite"):
-        read_table(tmp_path / "cars.PARQUET")
+        read_table(saved(tmp_path, b"PAR1", "cars.PARQUET"))
+
+
+# -- Excel ------------------------------------------------------------------------------------------------------------
+
+
+def workbook(folder, *rows, sheets=1):
+    openpyxl = pytest.importorskip("openpyxl", reason="openpyxl is only in the extra that reads Excel")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for _ in range(sheets - 1):
+        book.create_sheet()
+    book.save(folder / "cars.xlsx")
+    return folder / "cars.xlsx"
+
+
+def test_excel(tmp_path):
+    rows = [], ["Weight (kg)", "ok", "name"], [1.5, True, "a"], [None, None, None], ["2", False, "b"]
+    path = workbook(tmp_path, *rows, sheets=2)
+    with read_table(path, text=["name"]) as table:
+        assert content(table) == {"Weight (kg)": [1.5, 2], "ok": [1, 0], "name": [0, 1]}
+        assert table.notes == [f"{path} is read from its first sheet, 'Sheet', of 2"]
+
+
+def test_excel_says_what_is_wrong(tmp_path):
+    path = workbook(tmp_path, ["x", "y"], [1, None], [3, "z"])
+    with pytest.raises(InputValueError, match=r"cars.xlsx row 2, column 'y': None is a missing cell; fill it in"):
+        read_table(path)
+    with pytest.raises(InputValueError, match=r"cars.xlsx row 3, column 'y': 'z' is not a number"):
+        read_table(path, drop_missing=True)
+    with read_table(path, ["x"]) as table:
+        assert content(table) == {"x": [1, 3]}
+    with pytest.raises(InputValueError, match=r"cars.csv is a workbook that cannot be read .*: save it again, or as CSV"):
+        read_table(saved(tmp_path, zipped(b"<", name="xl/workbook.xml")))
+
+
+def test_excel_without_openpyxl(tmp_path, monkeypatch):
+    path = workbook(tmp_path, ["x"], [1])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(
+        MissingPackageError, match=r"needs openpyxl, which is not installed: pip install 'autograd-lite\[excel\]'"
+    ):
+        read_table(path)
+
+
+# -- dialects ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "wanted"),
+    [
+        ("x;y\n1,5;-2,5e-1\n", {"decimal": ","}, {"x": [1.5], "y": [-0.25]}),
+        ("x;y\n7.661,5;1.000\n", {"decimal": ",", "thousands": "."}, {"x": [7661.5], "y": [1000]}),
+        ('x;y\n"7,661";1\n', {"thousands": ","}, {"x": [7661], "y": [1]}),
+        ("x;y\n7'661.5;1 \n", {"thousands": "'"}, {"x": [7661.5], "y": [1]}),
+        ("x;y\n7\u202f661;8 000\n", {"thousands": " "}, {"x": [7661], "y": [8000]}),
+        ("x,y\n1,2\n", {"sep": "comma"}, {"x": [1], "y": [2]}),
+        ("x:y\n1:2\n", {"sep": ":"}, {"x": [1], "y": [2]}),
+        ("x y\n1\t 2\n", {"sep": " "}, {"x": [1], "y": [2]}),
+        ("1,2\n3,4\n", {"header": False}, {"c1": [1, 3], "c2": [2, 4]}),
+        ("%x,y\nx,y\n1,2\n", {"comment": "%"}, {"x": [1], "y": [2]}),
+        ("#x,y\n1,2\n", {"comment": None}, {"#x": [1], "y": [2]}),
+    ],
+)
+def test_dialects(text, options, wanted, reader, tmp_path):
+    assert content(read_table(saved(tmp_path, text), **options)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("x;y\n1;1.234\n", {"decimal": ","}, "'1.234' has a decimal point where decimal=',' (--decimal ,) says comma"),
+        ("x;y\n1;12,34\n", {"thousands": ","}, "'12,34' has a decimal comma: decimal=','"),
+        ("x,y\n1,2\n", {"sep": "ab"}, "sep='ab' must be one sign between cells"),
+        ("x,y\n1,2\n", {"decimal": ";"}, "decimal=';' must be . or ,"),
+        ("x,y\n1,2\n", {"thousands": "x"}, "thousands='x' must be one of , . ' _ or a blank"),
+        ("x,y\n1,2\n", {"thousands": "."}, "thousands='.' and decimal='.' must be two signs"),
+    ],
+)
+def test_dialects_say_what_is_wrong(text, options, message, reader, tmp_path):
+    with pytest.raises(InputValueError, match=re.escape(message)):
+        read_table(saved(tmp_path, text), **options)
+
+
+def test_what_was_guessed_is_said(reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path, "# x; y\n1;2\n# 3;4\n5;6\n")
+    table = read_table("cars.csv")
+    assert table.notes == [
+        "cars.csv has cells separated by semicolons; --sep says otherwise",
+        "the names of the columns of cars.csv are from the comment above its first row",
+        "1 line that begins with # was passed over as a comment; --comment '' reads such lines as rows",
+    ]
+    assert content(table) == {"x": [1, 5], "y": [2, 6]}
+    saved(tmp_path, "1,2\n")
+    assert read_table("cars.csv", header=False).notes == ["cars.csv is read without a header: its columns are c1, ..., c2"]
+
+
+def test_columns_of_words(reader, tmp_path):
+    path = saved(tmp_path, "x,who\n1,b\n2, a \n3,b\n4,NA\n")
+    with read_table(path, text=["who"], drop_missing=True) as table:
+        assert (content(table), table.dropped) == ({"x": [1, 2, 3], "who": [0, 1, 0]}, 1)
+        assert table.levels == {"who": ["b", "a"]}
+    with pytest.raises(InputValueError, match="line 5, column 'who': 'NA' is a missing cell"):
+        read_table(path, text=["who"])
+
+
+def test_rows_as_they_stand(reader, tmp_path):
+    kept = []
+    path = saved(tmp_path, 'x,who,y\n1, b ,2\n,a,3\n"4","c,d",1e0\n')
+    with read_table(path, ["x"], drop_missing=True, raw=kept) as table:
+        assert (content(table), table.header) == ({"x": [1, 4]}, ["x", "who", "y"])
+    assert kept == [["1", " b ", "2"], ["4", "c,d", "1e0"]]
+
+
+@pytest.mark.parametrize("word", ["#N/A", "<NA>", "-nan", "#NA", " N/A ", "1.#QNAN"])
+def test_what_other_programs_write_for_a_missing_cell(word, reader, tmp_path):
+    with read_table(saved(tmp_path, f"x,y\n1,{word}\n2,3\n"), drop_missing=True) as table:
+        assert (content(table), table.dropped) == ({"x": [2], "y": [3]}, 1)
+
+
+def test_many_columns_are_not_compared_with_each_other(tmp_path):
+    names = [f"c{i}" for i in range(20_000)]
+    path = saved(tmp_path, ",".join(names) + "\n" + ",".join(["1"] * len(names)) + "\n")
+    counted = Counter()
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other):
+            counted["comparisons"] += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    with read_table(path, lambda found: [Name(n) for n in found]) as table:
+        assert len(table.names) == len(names)
+    assert counted["comparisons"] < 20 * len(names)
 
 
 # -- Table ------------------------------------------------------------------------------------------------------------

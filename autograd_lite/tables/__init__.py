@@ -1,19 +1,23 @@
-"""Tables of numbers from CSV and Parquet files, read in blocks, so that a file may be larger than the memory.
+"""Tables of numbers from text, Parquet, Feather and Excel files, read in blocks, so that a file may be larger than the memory.
 
-`read_table` checks every cell of the columns asked for and says the line and the column of the first that is no number.  CSV
-needs the standard library only and is read faster where NumPy is installed; Parquet needs pyarrow.
+`read_table` checks every cell of the columns asked for and says the line and the column of the first that is no number.  Text
+needs the standard library only and is read faster where NumPy is installed; Parquet and Feather need pyarrow, Excel openpyxl.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import ExitStack
 
-from . import arrow, text
-from .choice import Pick, picking
+from . import arrow, excel
+from . import text as texts
+from .choice import Pick, Wanted, filled, picking
+from .dialect import COMMENT, Dialect
+from .source import opened
 from .table import MEMORY, Table
 
-__all__ = ["MEMORY", "Table", "read_table"]
+__all__ = ["MEMORY", "Dialect", "Table", "read_table"]
 
 
 def read_table(
@@ -21,28 +25,58 @@ def read_table(
     columns: Iterable[str] | Pick | None = None,
     *,
     blank: Iterable[str] = (),
+    text: Iterable[str] = (),
     drop_missing: bool = False,
+    sep: str | None = None,
+    decimal: str = ".",
+    thousands: str | None = None,
+    header: bool = True,
+    comment: str | None = COMMENT,
+    raw: list[list[str]] | None = None,
     memory: int = MEMORY,
 ) -> Table:
-    """The numbers in a CSV or Parquet file, as a `Table`.
+    """The numbers in a file, as a `Table`.
 
         table = read_table("cars.csv", ["pounds", "mpg"])
         read_table("-", lambda names: [n for n in names if n != "model"])
 
     Args:
-        path: a file; a suffix .parquet or .pq says Parquet, anything else is CSV with a header; "-" is CSV from standard
-            input.
+        path: a file; "-" is standard input.  What it is, its first bytes say: Parquet, Feather, an Excel workbook (its first
+            sheet), or text; each also packed by gzip, bzip2, xz or alone in a zip file.
         columns: the names wanted, or a function that picks them from those in the file; by default all.
         blank: names of columns in which such a cell, as drop_missing looks for, is nan and neither an error nor left out.
-        drop_missing: leave out rows in which a wanted cell is empty, NA, N/A, nan, null, none or ?, in any case, and count
-            them in ``table.dropped``; by default such a cell is an error.
+        text: names of columns that hold words: the numbers are their places in ``table.levels[name]``.
+        drop_missing: leave out rows in which a wanted cell is empty, NA, N/A, #N/A, <NA>, nan, null, none or ?, in any case,
+            and count them in ``table.dropped``; by default such a cell is an error.
+        sep: what separates the cells of text: ``, ; |``, a tab or a blank (any run of them); None guesses.
+        decimal, thousands: the signs in its numbers: ``decimal=",", thousands="."`` reads 7.661,5.
+        header: whether its first row names the columns; without, they are c1, c2, ...
+        comment: what begins a line that is no row; None for nothing.
+        raw: a list that gets the cells of every kept row as they stand, all columns, as `predict` writes them.
         memory: as for `Table`.
 
-    A number is written with digits, a point, a sign and an exponent: 3504, -1.5, 2e-3.  Raises InputValueError with the line
-    and the column of the first cell that is not a finite number, of rows too short or too long, and for columns that are not
-    there or there twice; OSError as `open` does; MissingPackageError for Parquet without pyarrow.
+    A number is written with digits, a point, a sign and an exponent: 3504, -1.5, 2e-3; true and false are 1 and 0.  What was
+    guessed is said in ``table.notes``.  Raises InputValueError with the line and the column of the first cell that is not a
+    finite number, of rows too short or too long, and for columns that are not there or there twice; OSError as `open` does;
+    MissingPackageError where the package that reads such a file is not installed.
     """
     path = os.fspath(path)
-    pick = columns if callable(columns) else picking(columns)
-    parse = arrow.read if path.lower().endswith((".parquet", ".pq")) else text.read
-    return parse(path, pick, frozenset(blank), drop_missing, memory)
+    wanted = Wanted(
+        columns if callable(columns) else picking(columns), frozenset(blank), frozenset(text), drop_missing, raw=raw
+    )
+    dialect = Dialect(sep, decimal, thousands, header, comment or None)
+    with ExitStack() as stack:
+        binary, kind = opened(path, stack)
+        name = "standard input" if path == "-" else path
+        if kind == "text":
+            file = texts.lines_of(binary)
+            stack.callback(file.detach)
+            source: texts.Text | arrow.Arrow | excel.Sheet = texts.Text(name, file, dialect, wanted)
+        else:
+            source = (excel.Sheet if kind == "excel" else arrow.Arrow)(name, binary, kind, wanted)
+        table = Table(source.names, source.blocks(), memory=memory)
+    table = filled(name, table, source.dropped)
+    table.notes = source.notes
+    table.header = source.header
+    table.levels = {name: list(words) for name, words in wanted.levels.items()}
+    return table

@@ -1,71 +1,124 @@
-"""Parquet, by pyarrow.  Imports `table`, `choice` and `errors`."""
+"""Parquet and Feather, by pyarrow."""
 
 from __future__ import annotations
 
 import math
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import InputValueError, MissingPackageError
-from .choice import FILL, Pick, filled, places
-from .table import CELLS, Block, Table
+from .choice import FILL, Wanted, places
+from .source import OLD_FEATHER
+from .table import CELLS, Block
 
 
-def read(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: int) -> Table:
-    """The table in a Parquet file."""
-    try:
-        import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError as error:
-        repair = "pip install 'autograd-lite[parquet]'"
-        raise MissingPackageError(f"reading {path} needs pyarrow, which is not installed: {repair}") from error
-    dropped = [0]
-    with open(path, "rb") as binary:
+class Arrow:
+    """The rows of a Parquet or Feather file, counted from 1."""
+
+    def __init__(self, path: str, binary: BinaryIO, kind: str, wanted: Wanted) -> None:
         try:
-            file = pa_parquet.ParquetFile(binary)
-        except pa.ArrowException as error:
-            raise InputValueError(f"{path} is not a Parquet file ({error}): give one, or CSV with another suffix") from None
-        schema = file.schema_arrow
-        names, _ = places(path, schema.names, pick)
-        for name in names:
+            import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        except ImportError as error:
+            repair = "pip install 'autograd-lite[parquet]'"
+            raise MissingPackageError(f"reading {path} needs pyarrow, which is not installed: {repair}") from error
+        self.path, self.wanted, self.dropped = path, wanted, 0
+        self.notes: list[str] = []
+        self._damage = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, KeyError)
+        try:
+            if binary.read(len(OLD_FEATHER)) == OLD_FEATHER:
+                raise InputValueError(f"{path} is Feather of version 1: write it again by today's pyarrow or pandas, or as CSV")
+            binary.seek(0)
+            schema, self._batches = _parquet(binary) if kind == "parquet" else _feather(binary)
+        except InputValueError:
+            raise
+        except self._damage as error:
+            raise self._damaged(error) from None
+        self.header: list[str] = list(schema.names)
+        self.names, _ = places(path, self.header, wanted.pick)
+        self.words = [name in (wanted.text or ()) for name in self.names]
+        for name, is_text in zip(self.names, self.words, strict=True):
             kind = schema.field(name).type
-            if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-                    or pa.types.is_boolean(kind) or (name in blank and pa.types.is_null(kind))):  # fmt: skip
+            if not (is_text or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+                    or pa.types.is_boolean(kind) or (name in wanted.blank and pa.types.is_null(kind))):  # fmt: skip
                 raise InputValueError(f"{path}, column {name!r} holds {kind}, not numbers: convert it, or choose another")
-        size = CELLS // max(1, len(names)) + 1
-        batches = (batch.select(names) for batch in file.iter_batches(batch_size=size, columns=names))
+
+    def _damaged(self, error: BaseException) -> InputValueError:
+        return InputValueError(f"{self.path} is damaged ({error}): write it again")
+
+    def blocks(self) -> Iterator[Block]:
+        """The columns wanted, some rows at a time."""
+        row = 1
         try:
-            table = Table(names, _from_arrow(path, batches, blank, drop, dropped), memory=memory)
-        except pa.ArrowException as error:
-            raise InputValueError(f"{path} is damaged ({error}): write it again") from None
-    return filled(path, table, dropped[0])
+            for batch in self._batches(
+                CELLS // max(1, len(self.names)) + 1, None if self.wanted.raw is not None else self.names
+            ):
+                yield self._block(batch, row)
+                row += len(batch)
+        except InputValueError:
+            raise
+        except self._damage as error:
+            raise self._damaged(error) from None
 
+    def _block(self, batch: Any, row: int) -> Block:
+        import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        import pyarrow.compute as pc  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-def _from_arrow(path: str, batches: Iterable[Any], blank: frozenset[str], drop: bool, dropped: list[int]) -> Iterator[Block]:
-    """Columns of doubles out of Arrow's record batches, whose rows are counted from 1."""
-    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    import pyarrow.compute as pc  # type: ignore[import-untyped,import-not-found,unused-ignore]
-
-    row = 1
-    for batch in batches:
-        columns = [column.cast(pa.float64(), safe=False) for column in batch.columns]
+        given = [batch.column(batch.schema.get_field_index(name)) for name in self.names]
+        columns = [
+            self._coded(column, name) if words else column.cast(pa.float64(), safe=False)
+            for column, name, words in zip(given, self.names, self.words, strict=True)
+        ]
         missing = pa.array([False] * len(batch))
         gaps = [pc.fill_null(pc.is_nan(column), True) for column in columns]
-        for gap in (gap for name, gap in zip(batch.schema.names, gaps, strict=True) if name not in blank):
+        for gap in (gap for name, gap in zip(self.names, gaps, strict=True) if name not in self.wanted.blank):
             missing = pc.or_(missing, gap)
-        keep = pc.invert(missing) if drop else pa.array([True] * len(batch))
-        dropped[0] += len(batch) - keep.true_count
+        keep = pc.invert(missing) if self.wanted.drop else pa.array([True] * len(batch))
+        self.dropped += len(batch) - keep.true_count
         block = []
-        for name, column, gap in zip(batch.schema.names, columns, gaps, strict=True):
-            allowed = pc.or_(gap, pc.invert(keep)) if name in blank else pc.invert(keep)
+        for name, column, gap in zip(self.names, columns, gaps, strict=True):
+            allowed = pc.or_(gap, pc.invert(keep)) if name in self.wanted.blank else pc.invert(keep)
             finite = pc.or_(pc.fill_null(pc.is_finite(column), False), allowed)
             if finite.true_count < len(column):
                 place = finite.index(False).as_py()
-                given = f"{path} row {row + place}, column {name!r}: {column[place].as_py()}"
-                raise InputValueError(f"{given} is not a finite number; {FILL}")
+                cell = f"{self.path} row {row + place}, column {name!r}: {column[place].as_py()}"
+                raise InputValueError(f"{cell} is not a finite number; {FILL}")
             column = pc.fill_null(column, math.nan).filter(keep)
             numbers = memoryview(column.buffers()[1])[8 * column.offset : 8 * (column.offset + len(column))]
             block.append(array("d", numbers.tobytes()))
-        row += len(batch)
-        yield block
+        if self.wanted.raw is not None:
+            kept = batch.filter(keep)
+            cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in kept.columns]
+            self.wanted.raw.extend(map(list, zip(*cells, strict=True)))
+        return block
+
+    def _coded(self, column: Any, name: str) -> Any:
+        """A column of words as their numbers."""
+        import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+        codes = [None if word is None else self.wanted.code(name, word) for word in column.to_pylist()]
+        return pa.array(codes, type=pa.float64())
+
+
+def _parquet(binary: BinaryIO) -> tuple[Any, Any]:
+    import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    file = pa_parquet.ParquetFile(binary)
+
+    def batches(size: int, names: Any) -> Iterable[Any]:
+        return file.iter_batches(batch_size=size, columns=names)  # type: ignore[no-any-return]
+
+    return file.schema_arrow, batches
+
+
+def _feather(binary: BinaryIO) -> tuple[Any, Any]:
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    file = pa.ipc.open_file(binary)
+
+    def batches(size: int, names: Any) -> Iterable[Any]:
+        for i in range(file.num_record_batches):
+            batch = file.get_batch(i)
+            yield from (batch.slice(start, size) for start in range(0, len(batch), size))
+
+    return file.schema, batches

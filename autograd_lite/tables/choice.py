@@ -1,20 +1,47 @@
-"""Which columns of a file are read, and what becomes of the rows.  Imports `table` and `errors`."""
+"""Which columns of a file are read, and what becomes of its cells and rows."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from ..errors import InputTypeError, InputValueError, listed
 from .table import Table
 
 FOREIGN = re.compile("[\0\udc80-\udcff]")  # what was not UTF-8, or is UTF-16 read as UTF-8
 FILL = "fill it in, or leave such rows out with drop_missing (--drop-missing)"
-MARKS = {";": "';'", "\t": "tabs", "|": "'|'"}  # what separates cells elsewhere
-# by their first bytes, the first of gzip taken for a blank
-PACKED = {"\udc8b\x08": "compressed by gzip", "PK\x03\x04": "a zip file, as tables of Excel are"}
 SHOWN = 20  # columns that a message names
+ALIKE = 0.8  # of two names, from which on one may be meant for the other
 Pick = Callable[[list[str]], Iterable[str]]
+
+
+@dataclass
+class Wanted:
+    """What is asked of a file.
+
+    Attributes:
+        pick: the columns, of those that there are.
+        blank: columns in which a missing cell is nan.
+        text: columns of words, whose numbers are places in `levels`.
+        drop: whether rows with a missing cell are left out.
+        levels: the words of each column of words, in the order they came, to their numbers.
+        raw: where given, the cells of all the columns of each row that is kept, as they stand, are added to it.
+    """
+
+    pick: Pick
+    blank: frozenset[str] = frozenset()
+    text: frozenset[str] | None = None
+    drop: bool = False
+    levels: dict[str, dict[str, float]] = field(default_factory=dict)
+    raw: list[list[str]] | None = None
+
+    def code(self, name: str, word: object) -> float:
+        """The number of a word in its column."""
+        words = self.levels.setdefault(name, {})
+        return words.setdefault(str(word).strip(), float(len(words)))
 
 
 def picking(columns: Iterable[str] | None) -> Pick:
@@ -25,23 +52,45 @@ def picking(columns: Iterable[str] | None) -> Pick:
     return lambda names: names if wanted is None else wanted
 
 
+def resembling(name: str, columns: Iterable[str]) -> str | None:
+    """The column that a name may be meant for: the same letters and digits, alone or before a unit, or nearly the same.
+
+    >>> resembling("Height", ["Height (cm)", "Weight (kg)"]), resembling("sepal_length", ["sepal.length"])
+    ('Height (cm)', 'sepal.length')
+    """
+    own = _letters(name)
+    by_letters: dict[str, str] = {}
+    for column in columns:
+        by_letters.setdefault(_letters(column), column)
+        by_letters.setdefault(_letters(re.split(r"[(\\[{/,]", column)[0]), column)
+    if own in by_letters:
+        return by_letters[own]
+    near = get_close_matches(own, [c for c in by_letters if c], 1, ALIKE) if len(own) > 2 else []
+    return by_letters[near[0]] if near else None
+
+
+def _letters(name: str) -> str:
+    return "".join(c for c in name.casefold() if c.isalnum())
+
+
 def places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[int]]:
     """The wanted columns and where they stand in a row."""
     if not names:
         raise InputValueError(f"{path} is empty: give a header and rows")
     wanted = list(dict.fromkeys(pick(list(names))))
+    count, first = Counter(names), dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
     for name in wanted:
-        if name not in names and (kind := [what for mark, what in PACKED.items() if names[0].startswith(mark)]):
-            raise InputValueError(f"{path} is {kind[0]}: unpack it, or save the table as CSV")
-        if name not in names and any(map(FOREIGN.search, names)):
+        if name not in count and any(map(FOREIGN.search, names)):
             raise InputValueError(f"the header of {path} is not UTF-8: save the table as UTF-8")
-        if name not in names and len(names) == 1 and (found := [what for mark, what in MARKS.items() if mark in names[0]]):
-            raise InputValueError(f"{path} has cells separated by {found[0]}: separate them by commas")
-        if names.count(name) != 1:
-            rule = "no column" if name not in names else f"{names.count(name)} columns called"
-            repair = "choose one of them" if name not in names else "rename them"
+        if count[name] != 1:
+            rule = "no column" if name not in count else f"{count[name]} columns called"
+            repair = "choose one of them" if name not in count else "rename them"
+            if name not in count and (near := resembling(name, names)):
+                repair = f"did you mean {near!r}?"
+            if name not in count and all(re.fullmatch(r"[-+.,\d eE]+", n) for n in names):
+                repair = "if that is its first row, say that it has no header (header=False, --no-header)"
             raise InputValueError(f"{path} has {rule} {name!r}; its columns are {listed([*map(repr, names)], SHOWN)}: {repair}")
-    return wanted, [names.index(name) for name in wanted]
+    return wanted, [first[name] for name in wanted]
 
 
 def filled(path: str, table: Table, dropped: int) -> Table:

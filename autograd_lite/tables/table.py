@@ -37,6 +37,9 @@ class Table(AbstractContextManager["Table"]):
     def __init__(self, names: Sequence[str], blocks: Iterable[Sequence[Sequence[float]]], *, memory: int = MEMORY) -> None:
         self.names: tuple[str, ...] = tuple(names)
         self.rows = self.dropped = 0
+        self.notes: list[str] = []  # what was guessed about the file it was read from
+        self.header: list[str] = list(self.names)  # all columns of that file
+        self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
         if len(set(self.names)) < len(self.names):
             raise InputValueError(f"names={list(self.names)} must be different: rename a column")
         self._columns = [array("d") for _ in self.names]

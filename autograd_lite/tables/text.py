@@ -1,66 +1,119 @@
-"""CSV: by NumPy where lines are plain, cell by cell where one is wrong.  Imports `table`, `choice` and `errors`."""
+"""Tables as text: by NumPy where lines are plain, cell by cell where one is wrong."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
 import re
-import reprlib
-import sys
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from ..errors import InputValueError
-from .choice import FILL, FOREIGN, Pick, filled, places
-from .table import CELLS, Block, Table, numpy
+from .cells import Cells, is_missing
+from .choice import Wanted, places
+from .dialect import BLANKS, SEPARATORS, Dialect, guessed, records
+from .table import CELLS, Block, numpy
 
-MISSING = ("", "na", "n/a", "nan", "null", "none", "?")  # compared in lower case, without blanks around
+SAMPLE = 64  # lines by which the separator is guessed
 _BREAK = re.compile("\r\n|\r|\n")  # inside a cell
+_ODD = re.compile(r"[\"\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")  # what NumPy reads in its own way
 
 
-def read(path: str, pick: Pick, blank: frozenset[str], drop: bool, memory: int) -> Table:
-    """The table in a CSV file; "-" is standard input."""
-    # what is not UTF-8 matters only in a cell that is needed: in the others it passes through
-    with ExitStack() as stack:
-        if path == "-" and sys.stdin is None:
-            raise InputValueError("standard input is closed: give a file, or write to it through a pipe")
-        binary = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
-        file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        stack.callback(file.detach)
-        source = _Csv("standard input" if path == "-" else path, file, pick, blank, drop)
-        table = Table(source.names, source.blocks(), memory=memory)
-    return filled(source.path, table, source.dropped)
+def lines_of(binary: BinaryIO) -> io.TextIOWrapper:
+    """The text of some bytes: UTF-8, or UTF-16 by its mark.  What is neither matters only in a cell that is needed."""
+    first = binary.peek(2)[:2] if hasattr(binary, "peek") else b""
+    encoding = "utf-16" if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    return io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
 
 
-class _Csv:
-    """The rows of a CSV file: by NumPy where lines are plain, by the csv module where not, cell by cell where one is wrong."""
+class Text:
+    """The rows of a table in text: by NumPy where lines are plain, as records where not, cell by cell where one is wrong."""
 
-    def __init__(self, path: str, file: TextIO, pick: Pick, blank: frozenset[str], drop: bool) -> None:
-        self.path, self.file, self.blank, self.drop, self.dropped = path, file, blank, drop, 0
+    def __init__(self, path: str, file: TextIO, dialect: Dialect, wanted: Wanted) -> None:
+        self.path, self.wanted, self.dropped = path, wanted, 0
         self.line = 0  # how many lines were read
-        header: list[str] = []
-        while not header and (records := self._records([], 1)):
-            header = [name.strip() for name in records[0]]
-        self.width = len(header)
-        self.names, self.places = places(path, header, pick)
+        self.comments = 0  # how many of them below the header were comments
+        self.notes: list[str] = []
+        self.dialect = dialect.checked()
+        self.cells = Cells(self.dialect)
+        self.file: Iterator[str] = file
+        self.sep = self.dialect.sep or self._guess()
         self._numpy = numpy()  # which reads plain lines five times as fast
+        self.header = self._header()
+        self.names, self.places = places(path, self.header, wanted.pick)
+        self.coded = [wanted.text is not None and name in wanted.text for name in self.names]
+
+    def _is_comment(self, line: str) -> bool:
+        return bool(self.dialect.comment) and line.lstrip().startswith(str(self.dialect.comment))
+
+    def _guess(self) -> str:
+        """The separator that the first lines speak for; they are read again afterwards."""
+        first = list(islice(self.file, SAMPLE))
+        self.file = chain(first, self.file)
+        whole = first if len(first) < SAMPLE else first[:-1]
+        sep = guessed([line for line in whole if line.strip() and not self._is_comment(line)], self._is_number)
+        if sep != ",":
+            self.notes.append(f"{self.path} has cells separated by {SEPARATORS[sep]}; --sep says otherwise")
+        return sep
+
+    def _is_number(self, cell: str) -> bool:
+        return self.cells.number(cell) is not None or is_missing(cell)
+
+    def _header(self) -> list[str]:
+        """The names of the columns: the first row; the comment above it where that is all numbers; or c1, c2, ... by number."""
+        above, header = "", [""]
+        for line in self.file:
+            self.line += 1
+            if line.strip() and not self._is_comment(line):
+                self.line -= 1
+                self.file = chain([line], self.file)
+                (header,) = self._records([], 1)
+                break
+            above = line.strip() and line.lstrip()[1:]
+        else:
+            return []
+        self.width = len(header)
+        header = [name.strip() for name in header]
+        numbers = all(map(self._is_number, header))
+        named = [name.strip() for row in records([above], self.sep) for name in row] if above else []
+        if self.dialect.header and not (numbers and len(named) == self.width):
+            return header
+        self.file = chain([line], self.file)  # the first row is one of numbers
+        self.line -= 1
+        if self.dialect.header:
+            self.notes.append(f"the names of the columns of {self.path} are from the comment above its first row")
+            return named
+        self.notes.append(
+            f"{self.path} is read without a header: its columns are c1{f', ..., c{self.width}' * (self.width > 1)}"
+        )
+        return [f"c{i}" for i in range(1, self.width + 1)]
 
     def _records(self, lines: list[str], count: int = 0) -> list[list[str]]:
         """The records on these lines, of which the last may go on below, or the next `count`; a blank line has no cells."""
-        reader = csv.reader(chain(lines, self.file), strict=True)
+        read = 0
+
+        def counted() -> Iterator[str]:
+            nonlocal read
+            for line in chain(lines, self.file):
+                read += 1
+                yield line
+
+        reader = records(counted(), self.sep)
         try:
-            records = list(islice(reader, count))
-            while reader.line_num < len(lines):
-                records.append(next(reader))
+            with _cells_of_any_length():
+                found = list(islice(reader, count))
+                while read < len(lines):
+                    found.append(next(reader))
         except csv.Error as error:
-            what = f"{self.path} line {self.line + reader.line_num}: {error}"
+            what = f"{self.path} line {self.line + read}: {error}"
             raise InputValueError(f"{what}; close every quote, and double those inside a cell") from None
-        self.line += reader.line_num
-        return records
+        self.line += read
+        return found
 
     def blocks(self) -> Iterator[Block]:
         """The columns wanted, some rows at a time."""
@@ -69,86 +122,81 @@ class _Csv:
             columns = self._plain(lines)
             if columns is None:
                 before = self.line
-                records = self._records(lines)
-                columns = self._block(records) or self._checked(records, before)
+                found = self._records(lines)
+                columns = self._block(found) or self._checked(found, before)
             else:
                 self.line += len(lines)
             yield columns
+        if self.comments:
+            met = "1 line that begins" if self.comments == 1 else f"{self.comments} lines that begin"
+            passed = "was passed over as a comment" if self.comments == 1 else "were passed over as comments"
+            self.notes.append(f"{met} with {self.dialect.comment} {passed}; --comment '' reads such lines as rows")
 
     def _plain(self, lines: list[str]) -> Block | None:
         """The columns by NumPy, if no line has quotes, all have as many cells as the header, and all wanted are finite."""
-        if self._numpy is None or self.width < 2 or not self.places:
+        if self._numpy is None or self.width < 2 or not self.places or not self.cells.as_python or any(self.coded):
             return None
-        if {line.count(",") for line in lines} != {self.width - 1} or any('"' in line for line in lines):
+        if self.wanted.raw or any(map(_ODD.search, lines)):
             return None
+        if self.sep == BLANKS:
+            widths = {len(line.split()) for line in lines}
+        else:
+            widths = {line.count(self.sep) + 1 for line in lines}
+        if widths != {self.width} or any(map(self._is_comment, lines)):
+            return None
+        sep = None if self.sep == BLANKS else self.sep
         try:
-            found = self._numpy.loadtxt(lines, delimiter=",", comments=None, usecols=self.places, ndmin=2).T
+            found = self._numpy.loadtxt(lines, delimiter=sep, comments=None, usecols=self.places, ndmin=2).T
         except ValueError:
             return None
         return [array("d", column.tobytes()) for column in found] if self._numpy.isfinite(found).all() else None
 
-    def _block(self, records: list[list[str]]) -> Block | None:
+    def _block(self, found: list[list[str]]) -> Block | None:
         """The columns of some records, if all are as long as the header and all cells wanted are numbers."""
+        if any(self.coded) or self.wanted.raw or (self.dialect.comment and any(r and self._is_comment(r[0]) for r in found)):
+            return None
         try:
-            columns = list(zip(*records, strict=True))
-            return [_numbers(columns[place]) for place in self.places] if len(columns) == self.width else None
+            columns = list(zip(*found, strict=True))
+            return [self.cells.numbers(columns[place]) for place in self.places] if len(columns) == self.width else None
         except ValueError:
             return None
 
-    def _checked(self, records: list[list[str]], line: int) -> Block:
+    def _checked(self, found: list[list[str]], line: int) -> Block:
         """The columns of records in which something is wrong or missing, below `line`, or the error that says where."""
         columns = [array("d") for _ in self.places]
-        for record in records:
+        for record in found:
             where = f"{self.path} line {line + 1}"
             line += 1 + sum(len(_BREAK.findall(cell)) for cell in record)
+            if record and self._is_comment(record[0]):
+                self.comments += 1
+                continue
             if record and len(record) != self.width:
                 rule = f"{where} has {len(record)} cells and the header {self.width}"
-                raise InputValueError(f"{rule}: separate cells by single commas, and quote those with commas inside")
+                sign = SEPARATORS.get(self.sep, repr(self.sep))
+                raise InputValueError(f"{rule}: separate cells by single {sign}, and quote those with one inside")
             cells = [record[place] for place in self.places] if record else []
             named = list(zip(self.names, cells, strict=False))  # no cells in a blank line
-            if self.drop and any(_is_missing(cell) and name not in self.blank for name, cell in named):
+            if self.wanted.drop and any(is_missing(cell) and name not in self.wanted.blank for name, cell in named):
                 self.dropped += 1
                 continue
-            for column, (name, cell) in zip(columns, named, strict=False):
-                known = name not in self.blank or not _is_missing(cell)
-                column.append(_number(cell, f"{where}, column {name!r}") if known else math.nan)
+            for column, (name, cell), coded in zip(columns, named, self.coded, strict=False):
+                missing = is_missing(cell)
+                if missing and name in self.wanted.blank:
+                    column.append(math.nan)
+                elif coded and not missing:
+                    column.append(self.wanted.code(name, cell))
+                else:
+                    column.append(self.cells.checked(cell, f"{where}, column {name!r}"))
+            if record and self.wanted.raw is not None:
+                self.wanted.raw.append(record)
         return columns
 
 
-# -- cells ---------------------------------------------------------------------------------------------------------------
-
-
-def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in MISSING
-
-
-def _numbers(cells: Sequence[str]) -> array[float]:
-    """Many cells at once; ValueError where one of them may be something else."""
-    text = "".join(cells)
-    if "_" in text or not text.isascii():  # float() also reads 1_000 and the digits of other scripts
-        raise ValueError
-    numbers = array("d", map(float, cells))
-    if not math.isfinite(sum(numbers)):
-        raise ValueError
-    return numbers
-
-
-def _number(cell: str, where: str) -> float:
-    """One cell, or an error that says what is the matter with it."""
-    number = None
-    with suppress(ValueError):
-        number = float(cell) if "_" not in cell and cell.isascii() else None
-    if number is not None and math.isfinite(number):
-        return number
-    if FOREIGN.search(cell):
-        raise InputValueError(f"{where} is not UTF-8: save the table as UTF-8")
-    given, text = f"{where}: {reprlib.repr(cell)}", cell.strip()
-    if _is_missing(cell):
-        raise InputValueError(f"{given} is a missing cell; {FILL}")
-    if re.fullmatch(r"[+-]?\d{1,3}([,' _]\d{3})+(\.\d*)?", text):
-        raise InputValueError(f"{given} has separators between its digits; write {re.sub('[^-+.0-9]', '', text)}")
-    if re.fullmatch(r"[+-]?\d+,\d+", text):
-        raise InputValueError(f"{given} has a decimal comma; write {text.replace(',', '.')}")
-    if number is not None:
-        raise InputValueError(f"{given} is not finite; give numbers up to 1.8e308")
-    raise InputValueError(f"{given} is not a number; the columns in use hold numbers only, such as 3504 or -1.5e3")
+@contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """The csv module's limit on a cell, which holds for the whole process, out of the way."""
+    before = csv.field_size_limit(2**31 - 1)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

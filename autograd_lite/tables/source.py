@@ -1,0 +1,90 @@
+"""What a file holds, by its first bytes, and the bytes of it unpacked: gzip, bzip2, xz and zip."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zipfile
+from contextlib import ExitStack
+from typing import Any, BinaryIO
+
+from ..errors import InputValueError
+
+_STREAMS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+ZIP = b"PK\x03\x04"
+PARQUET, FEATHER, OLD_FEATHER = b"PAR1", b"ARROW1", b"FEA1"
+DAMAGED = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile)
+
+
+def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
+    """The unpacked bytes of a file, of standard input for "-", and what they are: text, parquet, feather or excel.
+
+    Raises InputValueError for what is packed but damaged, and for a zip file of several tables; OSError as `open` does.
+    """
+    if path == "-" and sys.stdin is None:
+        raise InputValueError("standard input is closed: give a file, or write to it through a pipe")
+    raw: Any = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))  # noqa: SIM115
+    if not hasattr(raw, "peek"):
+        raw = io.BufferedReader(raw)
+        stack.callback(raw.detach)  # it does not close what it was given
+    for _ in range(4):  # packed once, or a few times
+        first = raw.peek(8)[:8]
+        unpack = next((stream for mark, stream in _STREAMS.items() if first.startswith(mark)), None)
+        if unpack is not None:
+            raw = io.BufferedReader(_Named(stack.enter_context(unpack(raw, "rb")), path))
+        elif first.startswith(ZIP):
+            archive = _archive(path, raw, stack)
+            if "xl/workbook.xml" in archive.namelist():
+                return _seekable(raw, stack), "excel"
+            raw = io.BufferedReader(_Named(stack.enter_context(archive.open(_only(path, archive))), path))
+        else:
+            break
+    kind = "parquet" if first.startswith(PARQUET) else "feather" if first.startswith((FEATHER, OLD_FEATHER)) else "text"
+    return (_seekable(raw, stack) if kind != "text" else raw), kind
+
+
+class _Named(io.RawIOBase):
+    """Unpacked bytes whose damage is an error that names the file."""
+
+    def __init__(self, packed: Any, path: str) -> None:
+        self.packed, self.path = packed, path
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer."""
+        try:
+            data = self.packed.read(len(buffer))
+        except DAMAGED as error:
+            raise InputValueError(f"{self.path} is packed, and damaged ({error}): pack it again") from None
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _seekable(raw: Any, stack: ExitStack) -> BinaryIO:
+    """Bytes that can be read from any place: what comes through a pipe, or unpacked, is read whole."""
+    if raw.seekable():
+        raw.seek(0)
+        return raw  # type: ignore[no-any-return]
+    return stack.enter_context(io.BytesIO(raw.read()))
+
+
+def _archive(path: str, raw: Any, stack: ExitStack) -> zipfile.ZipFile:
+    try:
+        return stack.enter_context(zipfile.ZipFile(_seekable(raw, stack)))
+    except DAMAGED as error:
+        raise InputValueError(f"{path} is a zip file, and damaged ({error}): pack it again") from None
+
+
+def _only(path: str, archive: zipfile.ZipFile) -> str:
+    names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX/")]
+    if len(names) != 1:
+        raise InputValueError(f"{path} is a zip file of {len(names)} files: unpack it, and give one of them")
+    if archive.getinfo(names[0]).flag_bits & 1:
+        raise InputValueError(f"{path} is a zip file with a password: unpack it")
+    return names[0]
