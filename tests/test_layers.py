@@ -23,6 +23,7 @@ ROWS = [
     "formula.parsing",
     "optim",
     "ops.row",
+    "ops.words",
     "ops.numerics ops.piecewise",
     "ops.arithmetic",
     "ops.powers",
@@ -111,8 +112,6 @@ def public():
         yield name, module
         for key, thing in vars(module).items():
             if key.startswith("_") or getattr(thing, "__module__", None) != module.__name__:
-                continue
-            if name == "compiler.formulas":  # functions that bear the names of rows, whose docstrings say what they give
                 continue
             if name == "compiler.lowering" and key in WORDS:
                 continue

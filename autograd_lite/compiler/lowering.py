@@ -1,8 +1,8 @@
-"""How every row of the op table is computed by a backend that works on arrays or vectors: one decomposition for all of them.
+"""How every row of the op table is computed by a backend: by a word of its own, by the row's formula in other rows, or called.
 
-`LOWERINGS` maps the name of each row to ``f(k, *args)``, written with the vocabulary of a backend's kernel object `k`.  An
-argument is a handle of that backend or a plain float, a constant: orders and indices are taken in Python where constant.
-The result is a handle too, or a float where it does not depend on any handle.  A kernel offers, on handles and floats alike,
+``lower(op)(k, *args)`` speaks the vocabulary of a backend's kernel object `k`.  An argument is a handle of that backend or a
+plain float, a constant.  The result is a handle too, or a float where it does not depend on any handle.  A kernel offers, on
+handles and floats alike,
 
 - the functions `FUNCTIONS` and `PAIRS`, with the special values of C (IEEE 754): ``div(1.0, 0.0)`` is inf, ``log(-1.0)`` nan;
 - conditions from `COMPARISONS` (nan compares false, but ``ne`` true), ``truth(a)``, which is a != 0 (true for nan), joined by
@@ -13,22 +13,18 @@ The result is a handle too, or a float where it does not depend on any handle.  
 - ``inline``: whether ten operations cost less than a call.
 
 ``select`` evaluates both sides, which in IEEE arithmetic is harmless: the side not taken is never multiplied by 0.
-Imports `formulas` and `ops`.
+Imports `ops`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from functools import reduce
-from math import inf, nan
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from ..ops import TABLE, Op
-from . import formulas as rows
-from .formulas import Kernel, Lowering, constant, difference
+from ..ops import TABLE, Op, add, div, mul, neg, sub, where
+from ..ops.words import WORDS, both, either, negate
 
-__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "LOWERINGS", "PAIRS", "Kernel", "lower"]
+__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "PAIRS", "Handle", "Kernel", "Lowering", "lower"]
 
 FUNCTIONS = (
     "neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
@@ -38,138 +34,136 @@ PAIRS = ("add", "sub", "mul", "div", "pow", "fmod", "atan2", "copysign")
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 CONTROL = ("both", "either", "negate", "select", "truth", "number", "call")
 
+Kernel = Any  # an object with those words, and the attributes `exact` and `inline`
+Lowering = Callable[..., Any]
+
+_NUMBERS = frozenset((*FUNCTIONS, *PAIRS))
+_JOINED = frozenset((both, either, negate))
+_WORDS = frozenset(WORDS)
+
+
+class Handle:
+    """A number of a backend while a formula is worked out: rows applied to it are lowered in turn, as Values record them."""
+
+    __slots__ = ("k", "own")
+
+    def __init__(self, k: Kernel, own: Any) -> None:
+        self.k = k
+        self.own = own
+
+    @property
+    def number(self) -> Any:
+        """What the backend knows it by."""
+        return self.own
+
+    @property
+    def truth(self) -> Any:
+        """The backend's condition that it is not 0."""
+        return self.k.truth(self.own)
+
+    @staticmethod
+    def _record(op: Op, args: tuple[Any, ...]) -> Any:
+        k = next(a.k for a in args if isinstance(a, Handle))
+        return _lowered(k, op, [a if isinstance(a, Handle) else op.number(a, i) for i, a in enumerate(args)])
+
+    def __add__(self, other: Any) -> Any:
+        return add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return sub(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return sub(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return mul(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return mul(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return div(other, self)
+
+    def __neg__(self) -> Any:
+        return neg(self)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a formula asked which way a number goes that it has not got yet: write where(condition, a, b)")
+
+
+class Condition(Handle):
+    """A condition of a backend, which is a number only where it is used as one."""
+
+    __slots__ = ()
+
+    @property
+    def number(self) -> Any:
+        return self.k.number(self.own)
+
+    @property
+    def truth(self) -> Any:
+        return self.own
+
 
 def lower(op: Op) -> Lowering:
     """The lowering of a row; one without a formula, a user's own op too, is called back.
 
     >>> from autograd_lite import ops
-    >>> lower(ops.square) is LOWERINGS["square"]
-    True
+    >>> class Kernel:
+    ...     exact = inline = True
+    ...     def __getattr__(self, word):
+    ...         return lambda *args: f"{word}({', '.join(map(str, args))})"
+    >>> lower(ops.relu)(Kernel(), "v0")
+    'select(le(v0, 0.0), 0.0, v0)'
     """
-    formula = LOWERINGS.get(op.name) if TABLE.get(op.name) is op else None
-    return formula or (lambda k, *args: k.call(op, *args))
 
-
-# -- reductions -------------------------------------------------------------------------------------------------------
-
-
-def plus(k: Kernel, *items: Any) -> Any:
-    """The sum from left to right, from 0 as the row's own: a sum of -0 alone is 0."""
-    return reduce(k.add, items, 0.0) if items else 0.0
-
-
-def prod(k: Kernel, *items: Any) -> Any:
-    return reduce(k.mul, items) if items else 1.0
-
-
-def mean(k: Kernel, *items: Any) -> Any:
-    return k.div(plus(k, *items), float(len(items))) if items else nan
-
-
-def dot(k: Kernel, *args: Any) -> Any:
-    return plus(k, *map(k.mul, args, args[len(args) // 2 :]))
-
-
-def _top(k: Kernel, items: Sequence[Any]) -> Any:
-    """The largest; where some item is nan its difference, and with it every sum below, is nan whatever this gives."""
-    return reduce(lambda top, x: k.select(k.gt(x, top), x, top), items)
-
-
-def _shares(k: Kernel, items: Sequence[Any]) -> list[Any]:
-    """exp of the items less the largest."""
-    top = _top(k, items)
-    return [k.exp(difference(k, x, top)) for x in items]
-
-
-def _others(k: Kernel, items: Sequence[Any], own: int | None = None) -> tuple[Any, Any]:
-    """The largest item, and log1p of the shares of all the others.
-
-    Of several largest the one at `own` is left out, or the first; a share of 0 in its place does not change a bit.
-    """
-    top = _top(k, items)
-    largest = [k.eq(x, top) for x in items]
-    found = None if own is None else largest[own]
-    shares: list[Any] = []
-    for i, (x, is_top) in enumerate(zip(items, largest, strict=True)):
-        left_out = is_top if i == own or found is None else k.both(is_top, k.negate(found))
-        if i != own:
-            found = is_top if found is None else k.either(found, is_top)
-        shares.append(k.select(left_out, 0.0, k.exp(difference(k, x, top))))
-    return top, k.log1p(plus(k, *shares))
-
-
-def logsumexp(k: Kernel, *items: Any) -> Any:
-    if not items:
-        return -inf
-    top, others = _others(k, items)
-    return k.add(top, others)
-
-
-def logaddexp(k: Kernel, x: Any, y: Any) -> Any:
-    apart = k.add(k.select(k.gt(y, x), y, x), k.log1p(rows.decay(k, k.sub(x, y))))
-    return k.select(k.eq(x, y), k.add(x, math.log(2.0)), apart)
-
-
-def _indexed(name: str, formula: Callable[[Kernel, int, Sequence[Any]], Any]) -> Lowering:
-    """The lowering of a row whose first argument is an index, a constant in every program that a trace makes."""
-
-    def lowering(k: Kernel, index: Any, *items: Any) -> Any:
-        return formula(k, int(index), items) if constant(index) else k.call(TABLE[name], index, *items)
+    def lowering(k: Kernel, *args: Any) -> Any:
+        result = _lowered(k, op, [a if a.__class__ is float else Handle(k, a) for a in args])
+        return result.number if isinstance(result, Handle) else result
 
     return lowering
 
 
-def _weight(k: Kernel, i: int, items: Sequence[Any]) -> Any:
-    shares = _shares(k, items)
-    return k.div(shares[i], plus(k, *shares))
+def _lowered(k: Kernel, op: Op, args: list[Any]) -> Any:
+    """A row applied to Handles and constants, as a Handle or a constant."""
+    if op is where:
+        return _chosen(k, *args)
+    if op in _JOINED:
+        return _joined(k, op, *args)
+    built_in = TABLE.get(op.name) is op
+    native = op in _WORDS or (built_in and op.core is None and op.name in _NUMBERS)
+    if native and not (op.fast and k.inline and not k.exact):
+        return Handle(k, getattr(k, op.name)(*map(_number, args)))
+    if built_in and op.name in COMPARISONS:
+        return Condition(k, getattr(k, op.name)(*map(_number, args)))
+    formula = op.core if k.exact else op.fast or op.core
+    if formula is not None and all(args[i].__class__ is float for i in op.settings):
+        result = formula(*args)
+        if result is not NotImplemented:
+            return result
+    return Handle(k, k.call(op, *map(_number, args)))
 
 
-def _rest(k: Kernel, i: int, items: Sequence[Any]) -> Any:
-    shares = _shares(k, items)
-    return k.div(plus(k, *shares[:i], *shares[i + 1 :]), plus(k, *shares))
+def _number(a: Any) -> Any:
+    return a.number if isinstance(a, Handle) else a
 
 
-def _log_weight(k: Kernel, i: int, items: Sequence[Any]) -> Any:
-    top, others = _others(k, items, i)
-    return k.sub(difference(k, items[i], top), others)
+def _chosen(k: Kernel, c: Any, a: Any, b: Any) -> Any:
+    if c.__class__ is float:
+        return a if c else b
+    return Handle(k, k.select(c.truth, _number(a), _number(b)))
 
 
-# -- the table --------------------------------------------------------------------------------------------------------
-
-
-def same_word(name: str) -> Lowering:
-    """The lowering of a row that a kernel has a word for."""
-    return lambda k, *args: getattr(k, name)(*args)
-
-
-_SAME = (
-    "abs", "copysign", "add", "sub", "mul", "neg", "div", "fmod", "cbrt", "exp", "exp2", "expm1", "log", "log2", "log10",
-    "log1p", "erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh",
-)  # fmt: skip
-
-# rows whose formula bears their name
-_NAMED = (
-    "zero", "where", "sign", "heaviside", "difference", "maximum", "minimum", "clamp", "muldiv", "mod", "floordiv", "pow",
-    "pow_derivative", "square", "sqrt", "inverse", "gaussian", "sinc", "co_square", "atan_derivative", "hypot", "unit", "sech2",
-    "tanh", "sigmoid_derivative", "sigmoid", "softplus", "log_sigmoid", "relu", "leaky_relu", "elu", "gelu", "gelu_derivative",
-    "silu",
-)  # fmt: skip
-
-LOWERINGS: dict[str, Lowering] = {
-    **{name: same_word(name) for name in _SAME},
-    **{name: getattr(rows, name) for name in _NAMED},
-    **{name: rows.comparison(name) for name in COMPARISONS},
-    **{name: rows.whole(name) for name in ("floor", "ceil", "trunc")},
-    "identity": lambda k, x: x,
-    "stop_gradient": lambda k, x: x,
-    "round": rows.round_,
-    "sum": plus,
-    "prod": prod,
-    "mean": mean,
-    "dot": dot,
-    "logsumexp": logsumexp,
-    "logaddexp": logaddexp,
-    "softmax_weight": _indexed("softmax_weight", _weight),
-    "softmax_rest": _indexed("softmax_rest", _rest),
-    "log_softmax_weight": _indexed("log_softmax_weight", _log_weight),
-}
+def _joined(k: Kernel, op: Op, *args: Any) -> Any:
+    if all(c.__class__ is float for c in args):
+        return op.forward(*args)
+    for c, other in (args, args[::-1]) if len(args) == 2 else ():
+        if c.__class__ is float:  # it decides, or the other does
+            return other if bool(c) is (op is both) else float(op is either)
+    return Condition(k, getattr(k, op.name)(*[c.truth for c in args]))

@@ -11,9 +11,9 @@ from math import inf
 from typing import Any
 
 from ..errors import BranchError, InputValueError, MissingPackageError
-from ..ops import Op
+from ..ops import TABLE, Op
 from ..program import Program
-from .lowering import COMPARISONS, FUNCTIONS, LOWERINGS, PAIRS, lower
+from .lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 
 __all__ = ["WORDS", "Kernel", "function"]
 
@@ -83,7 +83,7 @@ class Kernel:
             e = self.np.expm1(-2.0 * self.np.abs(x))
             return self.np.copysign(e / (e + 2.0), x)
 
-        return self._sloped(value, lambda x: LOWERINGS["sech2"](self, x), x)
+        return self._sloped(value, lambda x: lower(TABLE["sech2"])(self, x), x)
 
     def _sloped(self, value: Callable[[Any], Any], slope: Callable[[Any], Any], x: Any) -> Any:
         """``value(x)``, which JAX differentiates by `slope`."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from math import inf, nan
+from typing import Any
 
-from .piecewise import AT_ZERO, eq, gt, heaviside, where
-from .powers import _expm1, exp, expm1, square
-from .row import row
-from .special import gaussian
+from .piecewise import AT_ZERO, abs, eq, ge, gt, heaviside, le, lt, where
+from .powers import _expm1, exp, expm1, log1p, square
+from .row import Op, row
+from .special import erfc, gaussian
 from .trigonometry import tanh
 
 ROOT_2 = math.sqrt(2.0)
@@ -29,27 +30,50 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-math.fabs(x))) if x == x else nan
 
 
+def _decay(x: Any) -> Any:
+    return exp(-abs(x))
+
+
+def _sigmoid_core(x: Any) -> Any:
+    e = _decay(x)
+    return where(ge(x, 0.0), 1.0, e) / (1.0 + e)
+
+
+def _sigmoid_derivative_core(x: Any) -> Any:
+    e = _decay(x)
+    return e / square(1.0 + e)
+
+
+def _softplus_core(x: Any) -> Any:
+    return where(lt(x, 0.0), 0.0, x) + log1p(_decay(x))
+
+
 sigmoid_derivative = row(
-    "sigmoid_derivative", _sigmoid_derivative, lambda x, z: -z * tanh(0.5 * x), text="sigmoid'({0})",
+    "sigmoid_derivative", _sigmoid_derivative, core=_sigmoid_derivative_core, partials=lambda x, z: -z * tanh(0.5 * x),
+    text="sigmoid'({0})",
     latex=r"\sigma'\left({0}\right)", edges="-{out}·tanh({0}/2)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
     doc="s(x) s(-x), the derivative of sigmoid.\n\n>>> sigmoid_derivative(0.0)\n0.25",
 )  # fmt: skip
 sigmoid = row(
-    "sigmoid", _sigmoid, lambda x, z: sigmoid_derivative(x), latex=r"\sigma\left({0}\right)", edges="{out}·(1 - {out})",
+    "sigmoid", _sigmoid, core=_sigmoid_core, partials=lambda x, z: sigmoid_derivative(x), latex=r"\sigma\left({0}\right)",
+    edges="{out}·(1 - {out})",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))], doc="1 / (1 + exp(-x)).\n\n>>> sigmoid(0.0)\n0.5",
 )  # fmt: skip
 log_sigmoid = row(
-    "log_sigmoid", lambda x: -_softplus(-x), lambda x, z: sigmoid(-x), latex=r"\ln \sigma\left({0}\right)",
+    "log_sigmoid", lambda x: -_softplus(-x), core=lambda x: -softplus(-x), partials=lambda x, z: sigmoid(-x),
+    latex=r"\ln \sigma\left({0}\right)",
     edges="sigmoid(-{0})", pins=[((inf,), 0.0, (0.0,)), ((-inf,), -inf, (1.0,))],
     doc="The logarithm of sigmoid(x), without underflow.\n\n>>> log_sigmoid(-1000.0)\n-1000.0",
 )  # fmt: skip
-softplus = row(
-    "softplus", _softplus, lambda x, z: sigmoid(x), latex=r"\operatorname{{softplus}} {0}", edges="sigmoid({0})",
+softplus: Op = row(
+    "softplus", _softplus, core=_softplus_core, partials=lambda x, z: sigmoid(x), latex=r"\operatorname{{softplus}} {0}",
+    edges="sigmoid({0})",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
     doc="log(1 + exp(x)), without overflow and with no threshold.\n\n>>> softplus(1000.0)\n1000.0",
 )  # fmt: skip
 relu = row(
-    "relu", lambda x: 0.0 if x <= 0.0 else x, lambda x, z: heaviside(x, 0.0), symbol="ReLU", kinks=AT_ZERO,
+    "relu", lambda x: 0.0 if x <= 0.0 else x, core=lambda x: where(le(x, 0.0), 0.0, x),
+    partials=lambda x, z: heaviside(x, 0.0), symbol="ReLU", kinks=AT_ZERO,
     latex=r"\operatorname{{relu}} {0}", edges="[{0} > 0]", pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     doc="max(x, 0); slope 0 at the kink.\n\n>>> relu(-2.0), relu(3.0)\n(0.0, 3.0)",
 )  # fmt: skip
@@ -60,7 +84,7 @@ def _leaky_relu(x: float, slope: float) -> float:
 
 
 leaky_relu = row(
-    "leaky_relu", _leaky_relu,
+    "leaky_relu", _leaky_relu, core=lambda x, slope: where(gt(x, 0.0), x, slope * x), partials=
     (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
     defaults=(0.01,), kinks=AT_ZERO, edges=("1 if {0} > 0 else {1}", "0 if {0} > 0 else {0}"),
     pins=[((0.0, 0.1), 0.0, (0.1, 0.0)), ((nan, 0.1), nan, (nan, nan))],
@@ -73,7 +97,7 @@ def _elu(x: float, alpha: float) -> float:
 
 
 elu = row(
-    "elu", _elu,
+    "elu", _elu, core=lambda x, alpha: where(gt(x, 0.0), x, alpha * expm1(x)), partials=
     (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
     defaults=(1.0,), kinks=AT_ZERO, edges=("1 if {0} > 0 else {1}·exp({0})", "0 if {0} > 0 else exp({0}) - 1"),
     pins=[((0.0, 1.0), 0.0, (1.0, 0.0)), ((-inf, 1.0), -1.0, (0.0, -1.0)), ((nan, 1.0), nan, (nan, nan))],
@@ -90,21 +114,32 @@ def _gelu_derivative(x: float) -> float:
     return 0.5 * math.erfc(-x / ROOT_2) + (x * bell * PHI_0 if bell else 0.0)
 
 
+def _normal_tail(x: Any) -> Any:
+    return erfc(-x / ROOT_2)
+
+
+def _gelu_derivative_core(x: Any) -> Any:
+    bell = gaussian(x, 0.5)
+    return 0.5 * _normal_tail(x) + where(bell, x * bell * PHI_0, 0.0)
+
+
 gelu_derivative = row(
-    "gelu_derivative", _gelu_derivative,
+    "gelu_derivative", _gelu_derivative, core=_gelu_derivative_core, partials=
     lambda x, z: gaussian(x, 0.5) * (2.0 - square(where(gaussian(x, 0.5), x, 0.0))) * PHI_0,
     text="gelu'({0})", latex=r"\operatorname{{gelu}}'\left({0}\right)", edges="φ({0})·(2 - {0}²)",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
     doc="The derivative of gelu: Φ(x) + x φ(x).\n\n>>> gelu_derivative(0.0)\n0.5",
 )  # fmt: skip
 gelu = row(
-    "gelu", _gelu, lambda x, z: gelu_derivative(x), latex=r"\operatorname{{gelu}} {0}", edges="gelu'({0})",
+    "gelu", _gelu, core=lambda x: where(eq(x, -inf), 0.0, 0.5 * x * _normal_tail(x)),
+    partials=lambda x, z: gelu_derivative(x), latex=r"\operatorname{{gelu}} {0}", edges="gelu'({0})",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
     doc="x Φ(x), the erf form: x/2 erfc(-x/√2).\n\n>>> gelu(0.0)\n0.0",
 )  # fmt: skip
 silu = row(
     "silu", lambda x: x * _sigmoid(x) if x > -inf else 0.0 if x == x else nan,
-    lambda x, z: sigmoid(x) + where(sigmoid_derivative(x), x, 0.0) * sigmoid_derivative(x),
+    core=lambda x: where(eq(x, -inf), 0.0, x * sigmoid(x)),
+    partials=lambda x, z: sigmoid(x) + where(sigmoid_derivative(x), x, 0.0) * sigmoid_derivative(x),
     latex=r"\operatorname{{silu}} {0}", edges="sigmoid({0}) + {0}·sigmoid'({0})",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     doc="x sigmoid(x).\n\n>>> silu(0.0)\n0.0",

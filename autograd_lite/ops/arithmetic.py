@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
-from math import copysign, inf, nan
+from math import inf, nan
+from typing import Any
 
-from .piecewise import round_, zero
+from .piecewise import copysign, eq, gt, lt, ne, round_, where, zero
 from .row import Kink, Op, row
+from .words import both, c_floor, constant, either, negate
 
 add = row(
     "add", operator.add, (1.0, 1.0), symbol="+", text="{0} + {1}", latex="{0} + {1}", edges=("1", "1"),
@@ -31,16 +33,24 @@ def _div(x: float, y: float) -> float:
     try:
         return x / y
     except ZeroDivisionError:
-        return nan if x == 0.0 or x != x else copysign(inf, x) * copysign(1.0, y)
+        return nan if x == 0.0 or x != x else math.copysign(inf, x) * math.copysign(1.0, y)
 
 
 def _muldiv(x: float, y: float, z: float) -> float:
     return _div(x * y, z) if -1.0 < y < 1.0 else _div(x, z) * y
 
 
+def _muldiv_core(x: Any, y: Any, z: Any) -> Any:
+    if constant(y):
+        return div(x * y, z) if -1.0 < y < 1.0 else div(x, z) * y
+    small = both(gt(y, -1.0), lt(y, 1.0))
+    quotient = div(where(small, x * y, x), z)
+    return where(small, quotient, quotient * y)
+
+
 # x*y/z in the order that keeps clear of overflow: the reverse rule of a quotient needs it, and so does its own.
 muldiv: Op = row(
-    "muldiv", _muldiv,
+    "muldiv", _muldiv, core=_muldiv_core, partials=
     (lambda x, y, z, out: div(y, z), lambda x, y, z, out: div(x, z), lambda x, y, z, out: -div(out, z)),
     products=(lambda g, x, y, z, out: muldiv(g, y, z), lambda g, x, y, z, out: muldiv(g, x, z),
               lambda g, x, y, z, out: -muldiv(g, out, z)),
@@ -79,16 +89,40 @@ def _fmod(x: float, y: float) -> float:
         return nan
 
 
+def _opposite(x: Any, y: Any) -> Any:
+    """Whether just one of two is below 0."""
+    below_x, below_y = lt(x, 0.0), lt(y, 0.0)
+    return both(either(below_x, below_y), negate(both(below_x, below_y)))
+
+
+def _mod_core(x: Any, y: Any) -> Any:
+    """C's remainder, moved by y where its sign is not y's."""
+    rest = fmod(x, y)
+    return where(eq(rest, 0.0), copysign(0.0, y), where(_opposite(rest, y), rest + y, rest))
+
+
+def _floordiv_core(x: Any, y: Any) -> Any:
+    """The quotient less its remainder is whole but for its rounding, which must not cost a unit."""
+    rest = fmod(x, y)
+    quotient = div(x - rest, y)
+    quotient = where(both(ne(rest, 0.0), _opposite(rest, y)), quotient - 1.0, quotient)
+    floor = c_floor(quotient)
+    near = where(gt(quotient - floor, 0.5), floor + 1.0, floor)
+    ratio = div(x, y)
+    result = where(eq(quotient, 0.0), copysign(0.0, ratio), near)
+    return where(eq(y, 0.0), ratio, result)
+
+
 AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or _fmod(x, y) == 0.0),)
 floordiv = row(
-    "floordiv", _floordiv, (lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
+    "floordiv", _floordiv, core=_floordiv_core, partials=(lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
     products=(lambda g, x, y, z: zero(z), lambda g, x, y, z: zero(z)), symbol="//", text="{0} // {1}",
     latex=r"\left\lfloor {0} / {1} \right\rfloor", kinks=AT_MULTIPLE, edges=("0", "0"),
     pins=[((7.0, 2.0), 3.0, (0.0, 0.0)), ((1.0, 0.0), inf, (0.0, 0.0))],
     doc="The quotient rounded down.\n\n>>> floordiv(-7.0, 2.0)\n-4.0",
 )  # fmt: skip
 mod = row(
-    "mod", _mod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
+    "mod", _mod, core=_mod_core, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
     text="{0} % {1}", latex=r"{0} \bmod {1}", kinks=AT_MULTIPLE, edges=("1", "-⌊{0}/{1}⌋"),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",

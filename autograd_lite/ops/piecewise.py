@@ -1,6 +1,6 @@
 """Rows made of pieces: comparisons and choice, signs and rounding, maximum and clamp, and the two that only pass on.
 
-Imports `row` only.  Where a function is flat its gradient is 0, but nan where the argument is nan (the row `zero`).
+Imports `words`.  Where a function is flat its gradient is 0, but nan where the argument is nan (the row `zero`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from .. import context
 from ..tree import is_node
-from .row import Kink, Op, enter, row
+from .row import DIGITS, Kink, Op, enter, row
+from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
 AT_TIE = (Kink("x = y", lambda x, y: x == y),)
@@ -20,15 +21,15 @@ AT_TIE = (Kink("x = y", lambda x, y: x == y),)
 # -- passing on -------------------------------------------------------------------------------------------------------
 
 identity = row(
-    "identity", lambda x: x, 1.0, text="{0}", latex="{0}", edges="1",
+    "identity", lambda x: x, 1.0, core=lambda x: x, text="{0}", latex="{0}", edges="1",
     doc="The argument itself, as a node of its own.\n\n>>> identity(2.0)\n2.0",
 )  # fmt: skip
 stop_gradient = row(
-    "stop_gradient", lambda x: x, 0.0, edges="0",
+    "stop_gradient", lambda x: x, 0.0, core=lambda x: x, edges="0",
     doc="The argument as a constant: no gradient passes (as in JAX).\n\n>>> stop_gradient(2.0)\n2.0",
 )  # fmt: skip
-zero = row(
-    "zero", lambda x: 0.0 if x == x else nan, 0.0, text="0", latex="0", edges="0",
+zero: Op = row(
+    "zero", lambda x: 0.0 if x == x else nan, 0.0, core=lambda x: where(eq(x, x), 0.0, nan), text="0", latex="0", edges="0",
     doc="0 for every number, nan for nan: the derivative of a flat function.\n\n>>> zero(7.0)\n0.0",
 )  # fmt: skip
 
@@ -54,7 +55,7 @@ lt = _comparison("lt", "<", "<", lambda x, y: x < y, "1 where x < y, else 0.\n\n
 le = _comparison("le", "<=", r"\le", lambda x, y: x <= y, "1 where x <= y, else 0.\n\n>>> le(2.0, 2.0)\n1.0")
 gt = _comparison("gt", ">", ">", lambda x, y: x > y, "1 where x > y, else 0.\n\n>>> gt(1.0, 2.0)\n0.0")
 ge = _comparison("ge", ">=", r"\ge", lambda x, y: x >= y, "1 where x >= y, else 0.\n\n>>> ge(2.0, 2.0)\n1.0")
-eq = _comparison("eq", "==", "=", lambda x, y: x == y, "1 where x equals y, else 0.\n\n>>> eq(1.0, 2.0)\n0.0")
+eq: Op = _comparison("eq", "==", "=", lambda x, y: x == y, "1 where x equals y, else 0.\n\n>>> eq(1.0, 2.0)\n0.0")
 ne = _comparison("ne", "!=", r"\ne", lambda x, y: x != y, "1 where x and y differ, else 0.\n\n>>> ne(1.0, 2.0)\n1.0")
 
 # -- choice -----------------------------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def _truth(c: Any, wanted: bool) -> Any:
     return c if wanted else eq(c, 0.0)
 
 
-where = enter(_Where(
+where: Op = enter(_Where(
     "where", lambda c, a, b: a if c else b,
     (0.0, lambda c, a, b, z: ne(c, 0.0), lambda c, a, b, z: eq(c, 0.0)),
     products=(lambda g, c, a, b, z: None, lambda g, c, a, b, z: _taken(g, c, True), lambda g, c, a, b, z: _taken(g, c, False)),
@@ -155,7 +156,8 @@ def _sign(x: float) -> float:
 
 
 sign = _flat(
-    "sign", _sign, kinks=AT_ZERO, latex=r"\operatorname{{sgn}} {0}",
+    "sign", _sign, core=lambda x: where(gt(x, 0.0), 1.0, where(lt(x, 0.0), -1.0, x + 0.0)), kinks=AT_ZERO,
+    latex=r"\operatorname{{sgn}} {0}",
     pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     doc="-1, 0 or 1 with the sign of x, as in NumPy.\n\n>>> sign(-2.5)\n-1.0",
 )  # fmt: skip
@@ -165,8 +167,14 @@ def _heaviside(x: float, at_zero: float) -> float:
     return 1.0 if x > 0.0 else 0.0 if x < 0.0 else at_zero if x == 0.0 else nan
 
 
+def _heaviside_core(x: Any, at_zero: Any) -> Any:
+    if constant(at_zero) and at_zero.hex() == "0x0.0p+0":
+        return where(gt(x, 0.0), 1.0, where(le(x, 0.0), 0.0, nan))
+    return where(gt(x, 0.0), 1.0, where(lt(x, 0.0), 0.0, where(eq(x, 0.0), at_zero, nan)))
+
+
 heaviside = row(
-    "heaviside", _heaviside, (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
+    "heaviside", _heaviside, core=_heaviside_core, partials= (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
     products=(lambda g, x, h, z: zero(x), None), kinks=AT_ZERO, edges=("0", "[{0} = 0]"),
     pins=[((0.0, 0.5), 0.5, (0.0, 1.0)), ((nan, 0.5), nan, (nan, 0.0))],
     doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n"
@@ -188,6 +196,8 @@ copysign: Op = row(
 
 
 def _whole(rounding: Any) -> Any:
+    """Python's roundings go through int, which has no -0."""
+
     def forward(x: float) -> float:
         return float(rounding(x)) if -inf < x < inf else x
 
@@ -197,15 +207,17 @@ def _whole(rounding: Any) -> Any:
 AT_WHOLE = (Kink("x is whole", lambda x: x % 1.0 == 0.0),)
 _STEP_PINS = [((1.0,), 1.0, (0.0,)), ((inf,), inf, (0.0,)), ((nan,), nan, (nan,))]
 floor = _flat(
-    "floor", _whole(math.floor), kinks=AT_WHOLE, text="floor({0})", latex=r"\lfloor {0} \rfloor", pins=_STEP_PINS,
+    "floor", _whole(math.floor), core=lambda x: c_floor(x) + 0.0, kinks=AT_WHOLE, text="floor({0})",
+    latex=r"\lfloor {0} \rfloor", pins=_STEP_PINS,
     doc="The largest whole number not above x, as a float.\n\n>>> floor(-0.5)\n-1.0",
 )  # fmt: skip
 ceil = _flat(
-    "ceil", _whole(math.ceil), kinks=AT_WHOLE, text="ceil({0})", latex=r"\lceil {0} \rceil", pins=_STEP_PINS,
+    "ceil", _whole(math.ceil), core=lambda x: c_ceil(x) + 0.0, kinks=AT_WHOLE, text="ceil({0})", latex=r"\lceil {0} \rceil",
+    pins=_STEP_PINS,
     doc="The smallest whole number not below x, as a float.\n\n>>> ceil(1.5)\n2.0",
 )  # fmt: skip
 trunc = _flat(
-    "trunc", _whole(math.trunc), kinks=AT_WHOLE, pins=_STEP_PINS,
+    "trunc", _whole(math.trunc), core=lambda x: c_trunc(x) + 0.0, kinks=AT_WHOLE, pins=_STEP_PINS,
     doc="The whole part of x, toward 0, as a float.\n\n>>> trunc(-1.5)\n-1.0",
 )  # fmt: skip
 
@@ -221,6 +233,7 @@ def _round(x: float, digits: float) -> float:
 
 round_ = row(
     "round", _round, (lambda x, n, z: zero(z), 0.0), products=(lambda g, x, n, z: zero(z), None), defaults=(0.0,),
+    settings={1: DIGITS}, core=lambda x, n: rint(x) if constant(n) and -1.0 < n < 1.0 else NotImplemented,
     kinks=(Kink("x is half way", lambda x, n: abs(n) < 300.0 and abs((x * 10.0**n) % 1.0 - 0.5) < 1e-9),), edges=("0", "0"),
     pins=[((0.5, 0.0), 0.0, (0.0, 0.0)), ((nan, 0.0), nan, (nan, 0.0))],
     doc="x to n decimals, halves to even, as Python's round.\n\n>>> round_(2.5), round_(2.675, 1)\n(2.0, 2.7)",
@@ -234,7 +247,8 @@ def _difference(x: float, y: float) -> float:
 
 
 difference = row(
-    "difference", _difference, (1.0, -1.0), symbol="-", text="{0} - {1}", latex="{0} - {1}", edges=("1", "-1"),
+    "difference", _difference, (1.0, -1.0), core=lambda x, y: where(eq(x, y), 0.0, x - y), symbol="-", text="{0} - {1}",
+    latex="{0} - {1}", edges=("1", "-1"),
     pins=[((inf, inf), 0.0, (1.0, -1.0))],
     doc="x - y, and 0 where they are equal, infinities too.\n\n>>> difference(5.0, 3.0)\n2.0",
 )  # fmt: skip
@@ -248,8 +262,17 @@ def _minimum(x: float, y: float) -> float:
     return x if x < y else y if y <= x else nan
 
 
+def _extreme(beyond: Op, at_least: Op, x: Any, y: Any) -> Any:
+    """The one that lies beyond the other, by the relation and its weak form; nan where either is."""
+    if constant(x) and x == x:
+        return where(beyond(x, y), x, y)
+    if constant(y) and y == y:
+        return where(at_least(y, x), y, x)
+    return where(beyond(x, y), x, where(at_least(y, x), y, nan))
+
+
 maximum = row(
-    "maximum", _maximum,
+    "maximum", _maximum, core=lambda x, y: _extreme(gt, ge, x, y), partials=
     (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
     symbol="max", kinks=AT_TIE, text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
     edges=("[{0} > {1}] + [{0} = {1}]/2", "[{0} < {1}] + [{0} = {1}]/2"),
@@ -258,7 +281,7 @@ maximum = row(
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
 )  # fmt: skip
 minimum = row(
-    "minimum", _minimum,
+    "minimum", _minimum, core=lambda x, y: _extreme(lt, le, x, y), partials=
     (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
     symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
     edges=("[{0} < {1}] + [{0} = {1}]/2", "[{0} > {1}] + [{0} = {1}]/2"),
@@ -273,8 +296,16 @@ def _clamp(x: float, low: float, high: float) -> float:
     return high if x > high else high if low > high else low if x < low else x
 
 
+def _clamp_core(x: Any, low: Any, high: Any) -> Any:
+    above, inside = gt(x, high), where(lt(x, low), low, x)
+    if constant(low) and constant(high) and low <= high:
+        return where(above, high, inside)  # a nan passes every comparison
+    numbers = both(eq(x, x), both(eq(low, low), eq(high, high)))
+    return where(numbers, where(either(above, gt(low, high)), high, inside), nan)
+
+
 clamp = row(
-    "clamp", _clamp,
+    "clamp", _clamp, core=_clamp_core, partials=
     (lambda x, low, high, z: zero(z) + ge(x, low) * le(x, high),
      lambda x, low, high, z: zero(z) + lt(x, low) * le(low, high),
      lambda x, low, high, z: zero(z) + gt(maximum(x, low), high)),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import Any
 
 from .arithmetic import div
-from .row import POSITIVE, Interval, Kink, Op, row
+from .piecewise import abs, eq, ge, gt, lt, where
+from .row import ORDER, POSITIVE, Interval, Kink, Op, row
+from .words import c_sqrt, constant, word
 
 NONNEGATIVE = Interval(0.0, inf)
 LN_2 = math.log(2.0)
@@ -30,19 +33,19 @@ def _pow(x: float, y: float) -> float:
         return nan
 
 
-def _log_terms(y: float, n: int, k: int) -> tuple[float, ...]:
+def _log_terms(y: Any, n: int, k: int) -> tuple[Any, ...]:
     """c_0 .. c_k with  d^n/dx^n [x^y L^k] = x^(y-n) (c_0 + c_1 L + ... + c_k L^k),  L = log x."""
     terms = [0.0] * k + [1.0]
     for i in range(n):
-        terms = [(y - i) * c + (m + 1) * up for m, (c, up) in enumerate(zip(terms, [*terms[1:], 0.0], strict=True))]
+        terms = [(y - float(i)) * c + float(m + 1) * up for m, (c, up) in enumerate(zip(terms, [*terms[1:], 0.0], strict=True))]
     return tuple(terms)
 
 
-def _pow_derivative(x: float, y: float, n: float, k: float) -> float:
+def _pow_derivative(x: float, y: float, n: float, k: float) -> Any:
     if k == 0.0:
         if n == 1.0:
             return y * _pow(x, y - 1.0) if y else 0.0
-        (c,) = _log_terms(y, int(n), 0)
+        c: float = _log_terms(y, int(n), 0)[0]
         return c * _pow(x, y - n) if c else 0.0
     if n == 0.0 and x == 0.0:
         return 0.0 if y >= 0.0 else nan  # the convention for 0**y, at every order in y
@@ -64,8 +67,37 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> float:
     return terms[m] * (-inf if x == 0.0 and m % 2 else inf) if m or power else terms[0]
 
 
+def _pow_derivative_core(x: Any, y: Any, n: float, k: float) -> Any:
+    terms, power = _log_terms(y, int(n), int(k)), y - n
+    if k == 0.0:
+        c = y if n == 1.0 else terms[0]
+        return where(c, c * pow(x, power), 0.0)
+    logarithm, total = log(x), terms[-1]
+    for c in terms[-2::-1]:
+        total = total * logarithm + c
+    inside = total * pow(x, power)
+    if constant(y):
+        at_zero, at_inf = _pow_derivative(0.0, y, n, k), _pow_derivative(inf, y, n, k)
+    elif n == 0.0:
+        at_zero = where(ge(y, 0.0), 0.0, nan)
+        at_inf = where(ge(y, 0.0), inf, where(lt(y, 0.0), 0.0, nan))
+    else:
+        at_zero = _limit(gt(power, 0.0), power, terms, -inf)
+        at_inf = _limit(lt(power, 0.0), power, terms, inf)
+    return where(eq(x, 0.0), at_zero, where(eq(x, inf), at_inf, where(gt(x, 0.0), inside, nan)))
+
+
+def _limit(vanishes: Any, power: Any, terms: Sequence[Any], logarithm: float) -> Any:
+    """The limit where x is 0 or inf: 0 where the power says so, else that of the highest log that is left."""
+    result: Any = 0.0
+    for j, c in enumerate(terms):
+        infinite = c * (logarithm**j if j else inf)
+        result = where(c, infinite if j else where(power, infinite, c), result)
+    return where(vanishes, 0.0, result)
+
+
 pow_derivative: Op = row(
-    "pow_derivative", _pow_derivative,
+    "pow_derivative", _pow_derivative, core=_pow_derivative_core, settings={2: ORDER, 3: ORDER}, partials=
     (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0),
      nan, nan),
     text="pow_derivative({0}, {1}, {2}, {3})", latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
@@ -74,8 +106,45 @@ pow_derivative: Op = row(
     doc="The derivative of x**y, n times in x and k times in y, all orders in one row.\n\n"
     ">>> pow_derivative(2.0, 3.0, 1.0, 0.0)\n12.0",
 )  # fmt: skip
+c_pow = word("pow", _pow, 2)
+
+
+def _pow_core(x: Any, y: Any) -> Any:
+    if constant(y):
+        return x * x if y == 2.0 else c_pow(x, y)
+    return where(eq(y, 2.0), x * x, c_pow(x, y))
+
+
+def _pow_fast(x: Any, y: Any) -> Any:
+    return _SHORT[y](x) if constant(y) and y in _SHORT else c_pow(x, y)
+
+
+def _inverted(power: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """1/x first: the power of 1/x overflows and underflows just where the result does, to denormal numbers too."""
+    return lambda x: power(1.0 / x)
+
+
+def _cubed(x: Any) -> Any:
+    return x * x * x
+
+
+# products for small whole exponents and roots for halves; C's pow has an infinite root of -inf, unlike sqrt, and +0 for -0
+_SHORT: dict[float, Callable[[Any], Any]] = {
+    0.0: lambda x: 1.0,
+    1.0: lambda x: x,
+    2.0: lambda x: x * x,
+    3.0: _cubed,
+    4.0: lambda x: square(x * x),
+    -1.0: lambda x: 1.0 / x,
+    -2.0: _inverted(lambda x: x * x),
+    -3.0: _inverted(_cubed),
+    -4.0: lambda x: square(1.0 / (x * x)),
+    0.5: lambda x: where(eq(x, -inf), inf, sqrt(x)),
+    -0.5: lambda x: where(eq(x, -inf), 0.0, 1.0 / sqrt(x)),
+}
 pow = row(
-    "pow", _pow, (lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
+    "pow", _pow, core=_pow_core, fast=_pow_fast,
+    partials=(lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
     symbol="**", text="{0} ** {1}", latex="{0}^{{{1}}}", domain=(POSITIVE, Interval()),
     kinks=(Kink("x = 0 and y is not 0, 1, 2, ...", lambda x, y: x == 0.0 and not (y >= 0.0 and y % 1.0 == 0.0)),),
     edges=("{1}·{0}^({1} - 1)", "{out}·log({0})"),
@@ -88,8 +157,8 @@ pow = row(
     ],
     doc="x to the power y; nan where Python's ** would turn complex.\n\n>>> pow(2.0, 10.0), pow(-8.0, 1 / 3)\n(1024.0, nan)",
 )  # fmt: skip
-square = row(
-    "square", lambda x: x * x, lambda x, z: 2.0 * x, text="{0}²", latex="{0}^2", edges="2·{0}",
+square: Op = row(
+    "square", lambda x: x * x, lambda x, z: 2.0 * x, core=lambda x: x * x, text="{0}²", latex="{0}^2", edges="2·{0}",
     doc="x times x.\n\n>>> square(3.0)\n9.0",
 )  # fmt: skip
 
@@ -107,8 +176,12 @@ def _sqrt(x: float) -> float:
     return math.sqrt(x) + 0.0 if x >= 0.0 else nan  # + 0.0: the root of -0.0 is 0.0, so that its slope is +inf
 
 
-sqrt = row(
-    "sqrt", _sqrt, lambda x, z: div(0.5, z), text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
+def _sqrt_core(x: Any) -> Any:
+    return abs(c_sqrt(x))  # by `abs`, as compilers drop the addition of 0
+
+
+sqrt: Op = row(
+    "sqrt", _sqrt, lambda x, z: div(0.5, z), core=_sqrt_core, text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(2·{out})",
     pins=[((0.0,), 0.0, (inf,)), ((-0.0,), 0.0, (inf,)), ((-1.0,), nan, (nan,)), ((inf,), inf, (0.0,))],
     doc="The square root; nan below 0.\n\n>>> sqrt(9.0)\n3.0",
@@ -166,7 +239,8 @@ def _inverse(x: float) -> float:
 
 # 1/x where x >= 0: the derivative of a logarithm, which has none where the logarithm itself is nan
 inverse = row(
-    "inverse", _inverse, lambda x, z: -(z * z), text="1/{0}", latex=r"\frac{{1}}{{{0}}}", domain=(POSITIVE,),
+    "inverse", _inverse, lambda x, z: -(z * z), core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/{0}",
+    latex=r"\frac{{1}}{{{0}}}", domain=(POSITIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/{0}²", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
     doc="1/x for x >= 0, nan below.\n\n>>> inverse(4.0)\n0.25",
 )  # fmt: skip

@@ -15,8 +15,11 @@ from typing import Any
 
 from ..errors import InputTypeError, InputValueError
 from .activations import sigmoid
-from .piecewise import difference
-from .row import Op, row
+from .arithmetic import div
+from .piecewise import abs, difference, eq, gt, where
+from .powers import exp, log1p
+from .row import INDEX, Op, row
+from .words import both, either, negate
 
 # -- sums and products ------------------------------------------------------------------------------------------------
 
@@ -48,11 +51,11 @@ def _prod_partials(args: Sequence[Any], out: Any) -> list[Any]:
     return list(map(operator.mul, before, after))
 
 
-def _plus(items: Iterable[float]) -> float:
+def _plus(items: Iterable[Any]) -> Any:
     return reduce(operator.add, items, 0.0)
 
 
-def _mean(*items: float) -> float:
+def _mean(*items: Any) -> Any:
     return _plus(items) / len(items) if items else nan
 
 
@@ -60,24 +63,86 @@ def _dot(*args: float) -> float:
     return reduce(operator.add, map(operator.mul, args, args[len(args) // 2 :]), 0.0)
 
 
+# -- what compiled code does: floats of ours in rows' words -----------------------------------------------------------
+
+
+def _dot_core(*args: Any) -> Any:
+    return _plus(map(operator.mul, args, args[len(args) // 2 :]))
+
+
+def _top(items: Sequence[Any]) -> Any:
+    """The largest; where some item is nan its difference, and with it every sum below, is nan whatever this gives."""
+    return reduce(lambda top, x: where(gt(x, top), x, top), items)
+
+
+def _shares(items: Sequence[Any]) -> list[Any]:
+    """exp of the items less the largest."""
+    top = _top(items)
+    return [exp(difference(x, top)) for x in items]
+
+
+def _top_and_others(items: Sequence[Any], own: int | None = None) -> tuple[Any, Any]:
+    """The largest item, and log1p of the shares of all the others.
+
+    Of several largest the one at `own` is left out, or the first; a share of 0 in its place does not change a bit.
+    """
+    top = _top(items)
+    largest = [eq(x, top) for x in items]
+    found = None if own is None else largest[own]
+    shares: list[Any] = []
+    for i, (x, is_top) in enumerate(zip(items, largest, strict=True)):
+        left_out = is_top if i == own or found is None else both(is_top, negate(found))
+        if i != own:
+            found = is_top if found is None else either(found, is_top)
+        shares.append(where(left_out, 0.0, exp(difference(x, top))))
+    return top, log1p(_plus(shares))
+
+
+def _logsumexp_core(*items: Any) -> Any:
+    top, others = _top_and_others(items)
+    return top + others
+
+
+def _logaddexp_core(x: Any, y: Any) -> Any:
+    return where(eq(x, y), x + math.log(2.0), where(gt(y, x), y, x) + log1p(exp(-abs(x - y))))
+
+
+def _weight_core(index: float, *items: Any) -> Any:
+    shares = _shares(items)
+    return shares[int(index)] / _plus(shares)
+
+
+def _rest_core(index: float, *items: Any) -> Any:
+    i, shares = int(index), _shares(items)
+    return div(_plus(shares[:i] + shares[i + 1 :]), _plus(shares))
+
+
+def _log_weight_core(index: float, *items: Any) -> Any:
+    top, others = _top_and_others(items, int(index))
+    return difference(items[int(index)], top) - others
+
+
 sum = row(
-    "sum", lambda *items: _plus(items), lambda args, out: (1.0,) * len(args), variadic=True,
+    "sum", lambda *items: _plus(items), core=lambda *items: _plus(items), partials=lambda args, out: (1.0,) * len(args),
+    variadic=True,
     gather=_items("sum"), symbol="Σ", text="sum({all})", latex=r"\sum\left({all}\right)", edges="1",
     doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
 )  # fmt: skip
 prod = row(
-    "prod", lambda *items: math.prod(items, start=1.0), _prod_partials, variadic=True, gather=_items("prod"), symbol="Π",
+    "prod", lambda *items: math.prod(items, start=1.0), _prod_partials, variadic=True,
+    core=lambda *items: reduce(operator.mul, items), gather=_items("prod"), symbol="Π",
     text="prod({all})", latex=r"\prod\left({all}\right)", edges="product of the others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",
 )  # fmt: skip
 mean = row(
-    "mean", _mean, lambda args, out: (1.0 / len(args),) * len(args), variadic=True, gather=_items("mean"),
+    "mean", _mean, core=_mean, partials=lambda args, out: (1.0 / len(args),) * len(args), variadic=True, gather=_items("mean"),
     text="mean({all})", latex=r"\operatorname{{mean}}\left({all}\right)", edges="1/{n}",
     doc="The average of any number of items, one node.\n\n>>> mean([1.0, 2.0, 6.0])\n3.0",
 )  # fmt: skip
 dot = row(
-    "dot", _dot, lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True, gather=_pairs,
+    "dot", _dot, core=_dot_core, partials=lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True,
+    gather=_pairs,
     symbol="·", text="dot({all})", latex=r"\langle {all} \rangle", edges="{other}",
     doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n"
     ">>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
@@ -127,7 +192,7 @@ def _log_weight(index: float, *items: float) -> float:
     return difference.forward(own, items[top]) - math.log1p(_plus(map(math.exp, below)))
 
 
-def _rest(index: float, *items: float) -> float:
+def _rest(index: float, *items: float) -> Any:
     if any(x != x for x in items):
         return nan
     e = [math.exp(d) for d in _shifted(items)[1]]
@@ -142,29 +207,31 @@ def _weight_slopes(args: Sequence[Any], own: Any, others: Callable[[Any], Any]) 
 
 # 1 - w of one item, added up from the other weights: nothing cancels where w is nearly 1, at any order
 softmax_rest = row(
-    "softmax_rest", _rest,
-    lambda args, out: _weight_slopes(args, -softmax_weight(*args) * out, lambda w: softmax_weight(*args) * w), variadic=True,
+    "softmax_rest", _rest, core=_rest_core, settings={0: INDEX},
+    partials=lambda args, out: _weight_slopes(args, -softmax_weight(*args) * out, lambda w: softmax_weight(*args) * w),
+    variadic=True,
     text="1 - softmax({rest})[{0}]", latex=r"1 - \operatorname{{softmax}}_{{{0}}}\left({rest}\right)",
     edges=("none", "-{out}·(1 - {out})", "(1 - {out})·{w}"),
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 softmax_weight: Op = row(
-    "softmax_weight", lambda index, *items: _weights(items)[int(index)],
-    lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
+    "softmax_weight", lambda index, *items: _weights(items)[int(index)], core=_weight_core, settings={0: INDEX},
+    partials=lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
     text="softmax({rest})[{0}]",
     latex=r"\operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "{out}·(1 - {out})", "-{out}·{w}"),
     doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n"
     ">>> softmax_weight(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 log_softmax_weight = row(
-    "log_softmax_weight", _log_weight,
-    lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True, text="log_softmax({rest})[{0}]",
+    "log_softmax_weight", _log_weight, core=_log_weight_core, settings={0: INDEX},
+    partials=lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True,
+    text="log_softmax({rest})[{0}]",
     latex=r"\ln \operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "1 - exp({out})", "-{w}"),
     doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n"
     ">>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
 )  # fmt: skip
 logaddexp = row(
-    "logaddexp", _logaddexp,
+    "logaddexp", _logaddexp, core=_logaddexp_core, partials=
     (lambda x, y, z: sigmoid(difference(x, y)), lambda x, y, z: sigmoid(difference(y, x))),
     latex=r"\ln\left(e^{{{0}}} + e^{{{1}}}\right)", edges=("sigmoid({0} - {1})", "sigmoid({1} - {0})"),
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0)), ((nan, 1.0), nan, (nan, nan)),
@@ -172,7 +239,8 @@ logaddexp = row(
     doc="log(exp(x) + exp(y)), without overflow.\n\n>>> logaddexp(1000.0, -1000.0)\n1000.0",
 )  # fmt: skip
 logsumexp = row(
-    "logsumexp", _logsumexp, lambda args, out: softmax(args), variadic=True, gather=_items("logsumexp"),
+    "logsumexp", _logsumexp, core=_logsumexp_core, partials=lambda args, out: softmax(args), variadic=True,
+    gather=_items("logsumexp"),
     text="logsumexp({all})", latex=r"\ln\sum\exp\left({all}\right)", edges="exp({i} - {out})",
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0))],
     doc="The logarithm of the sum of exponentials of any number of items.\n\n>>> logsumexp([1000.0, -1000.0])\n1000.0",

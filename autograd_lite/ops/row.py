@@ -16,7 +16,7 @@ Imports `errors` and `tree`.  To add an op: one row in the family file it belong
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
@@ -67,6 +67,18 @@ class Kink(NamedTuple):
     holds: Callable[..., bool]
 
 
+class Setting(NamedTuple):
+    """What an argument is that selects a function rather than being a variable, and what it is tried with."""
+
+    what: str
+    examples: tuple[float, ...]
+
+
+ORDER = Setting("order", (0.0, 1.0, 2.0, 3.0))
+INDEX = Setting("index", (0.0, 1.0, 2.0))  # of the items after it
+DIGITS = Setting("digits", (0.0, 1.0, 3.0, -1.0))
+
+
 class Op:
     """A primitive: forward on floats, one partial rule per argument, where it holds, and how it is written.
 
@@ -78,6 +90,11 @@ class Op:
         variadic: any number of arguments; then `partials` is one rule ``(args, out) -> sequence of partials``.
         products: per argument, None or a rule ``(g, arguments..., out) -> g * partial``, for when forming the partial first
             would overflow or lose the point; a product that returns None gives the argument nothing at all.
+        settings: the arguments that are no variables, by position: see `Setting`.
+        core: how it is computed in other rows, ``(arguments...)``, to the bits of `forward`: what compiled code does.  It may
+            ask which arguments are constants, and gives NotImplemented where it has no formula.  Without a core, or where
+            a setting is no constant, compiled code calls back `forward`.
+        fast: the same for batches, a few units in the last place away, where that avoids a call.
         gather: turns the arguments of a call into the flat ones, for functions of a sequence.
         defaults: values of trailing arguments left out of a call.
         text, latex, edges: how a call and each partial are written; ``{0}``, ``{1}`` are the arguments, ``{out}`` the result.
@@ -96,6 +113,9 @@ class Op:
         *,
         variadic: bool = False,
         products: Sequence[Rule | None] | None = None,
+        settings: Mapping[int, Setting] | None = None,
+        core: Callable[..., Any] | None = None,
+        fast: Callable[..., Any] | None = None,
         gather: Callable[..., tuple[Any, ...]] | None = None,
         defaults: tuple[float, ...] = (),
         text: str | None = None,
@@ -134,6 +154,9 @@ class Op:
         self.kind = ANY_NUMBER if variadic else len(self.partials) if plain else GENERAL
         self.first = self.partials[0] if plain else None
         self.second = self.partials[-1] if plain else None
+        self.settings = settings or {}
+        self.core = core
+        self.fast = fast
         self.gather = gather
         self.defaults = defaults
         marks = [f"{{{i}}}" for i in range(self.arity or 0)]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from math import inf, nan
+from typing import Any
 
 from . import numerics
-from .piecewise import where
-from .powers import _exp
-from .row import REAL, Interval, Kink, Op, row
+from .arithmetic import div
+from .piecewise import abs, eq, gt, lt, ne, where
+from .powers import _exp, exp
+from .row import ORDER, REAL, Interval, Kink, Op, row
+from .trigonometry import sin
+from .words import both, c_trunc, constant, rint
 
-ORDER = Interval(0.0, inf)
+NATURAL = Interval(0.0, inf)
 AT_POLES = (Kink("x = 0, -1, -2, ...", lambda *args: args[-1] <= 0.0 and args[-1] % 1.0 == 0.0),)
 ERF_SLOPE = 2.0 / math.sqrt(math.pi)
 
@@ -23,9 +27,27 @@ def _gaussian(x: float, c: float) -> float:
     return _exp(-c * high * high) * _exp(-c * (x - high) * (x + high))
 
 
+def _gaussian_core(x: Any, c: Any, tail: Any = exp) -> Any:
+    spread = 134217729.0 * x
+    high = spread - (spread - x)
+    body, rest = exp(-c * high * high), -c * (x - high) * (x + high)
+    number = both(eq(x, x), eq(c, c))
+    return where(lt(c * x * x, 800.0), body * tail(rest), where(number, 0.0, nan))
+
+
+def _gaussian_fast(x: Any, c: Any) -> Any:
+    """By the series of exp for what is left, which is below 800 / 2^25 for c > 0."""
+
+    def tail(rest: Any) -> Any:
+        series = 1.0 + rest * (1.0 + rest * (0.5 + rest * (1.0 / 6.0)))
+        return where(gt(c, 0.0), series, exp(rest)) if not (constant(c) and c > 0.0) else series
+
+    return _gaussian_core(x, c, tail)
+
+
 # exp(-c x^2), the bell under erf (c = 1) and gelu (c = 1/2).  `where` keeps the infinite x from meeting the 0
 gaussian = row(
-    "gaussian", _gaussian,
+    "gaussian", _gaussian, core=_gaussian_core, fast=_gaussian_fast, partials=
     (lambda x, c, z: -2.0 * c * where(z, x, 0.0) * z, lambda x, c, z: -(where(z, x, 0.0) * where(z, x, 0.0)) * z),
     text="exp(-{1}·{0}²)", latex=r"e^{{-{1} \cdot {0}^2}}", domain=(REAL, Interval(0.0, inf, open=True)),
     edges=("-2·{1}·{0}·{out}", "-{0}²·{out}"), pins=[((inf, 1.0), 0.0, (0.0, 0.0))],
@@ -57,17 +79,30 @@ digamma: Op = row(
     doc="The derivative of lgamma.\n\n>>> round(digamma(1.0), 12)\n-0.577215664902",
 )  # fmt: skip
 polygamma: Op = row(
-    "polygamma", numerics.polygamma, (nan, lambda n, x, z: polygamma(n + 1.0, x)), kinks=AT_POLES, domain=(ORDER, REAL),
+    "polygamma", numerics.polygamma, settings={0: ORDER}, partials=(nan, lambda n, x, z: polygamma(n + 1.0, x)),
+    kinks=AT_POLES, domain=(NATURAL, REAL),
     latex=r"\psi^{{({0})}}\left({1}\right)", edges=("none", "polygamma({0} + 1, {1})"),
     doc="The n-th derivative of digamma; n is a whole constant.\n\n>>> round(polygamma(1, 1.0), 12)\n1.644934066848",
 )  # fmt: skip
 sinc_derivative: Op = row(
-    "sinc_derivative", numerics.sinc_derivative, (nan, lambda n, x, z: sinc_derivative(n + 1.0, x)), domain=(ORDER, REAL),
+    "sinc_derivative", numerics.sinc_derivative, settings={0: ORDER},
+    partials=(nan, lambda n, x, z: sinc_derivative(n + 1.0, x)), domain=(NATURAL, REAL),
     latex=r"\operatorname{{sinc}}^{{({0})}} {1}", edges=("none", "sinc_derivative({0} + 1, {1})"),
     doc="The n-th derivative of sinc; n is a whole constant.\n\n>>> sinc_derivative(1, 0.0)\n0.0",
 )  # fmt: skip
+
+
+def _sinc_core(x: Any) -> Any:
+    """By the distance to the nearest whole number, which is exact."""
+    nearest = rint(x)
+    wave = sin(math.pi * (x - nearest))
+    half = nearest * 0.5
+    ratio = div(where(ne(half, c_trunc(half)), -wave, wave) + 0.0, math.pi * x) + 0.0
+    return where(eq(abs(x), inf), 0.0, where(eq(x, 0.0), 1.0, ratio))
+
+
 sinc = row(
-    "sinc", numerics.sinc, lambda x, z: sinc_derivative(1.0, x), latex=r"\operatorname{{sinc}} {0}",
+    "sinc", numerics.sinc, core=_sinc_core, partials=lambda x, z: sinc_derivative(1.0, x), latex=r"\operatorname{{sinc}} {0}",
     edges="sinc'({0})", pins=[((0.0,), 1.0, (0.0,)), ((1.0,), 0.0, (-1.0,))],
     doc="sin(πx) / (πx), and 1 at 0, as in NumPy.\n\n>>> sinc(0.0)\n1.0",
 )  # fmt: skip

@@ -14,8 +14,10 @@ from math import inf, nan
 from typing import Any
 
 from .arithmetic import div, mul
-from .powers import inverse, sqrt
+from .piecewise import abs, copysign, eq, gt, lt, where
+from .powers import exp, inverse, sqrt, square
 from .row import Interval, Kink, Op, row
+from .words import c_sqrt
 
 UNIT = Interval(-1.0, 1.0)
 AT_ENDS = (Kink("x = -1", lambda x: x == -1.0), Kink("x = 1", lambda x: x == 1.0))
@@ -52,7 +54,8 @@ tan = row(
 )  # fmt: skip
 # (1-x)(1+x), whose derivative -2x would be lost in the difference of the two factors' slopes
 co_square = row(
-    "co_square", lambda x: (1.0 - x) * (1.0 + x), lambda x, z: -2.0 * x, text="(1 - {0}²)", latex="(1 - {0}^2)",
+    "co_square", lambda x: (1.0 - x) * (1.0 + x), lambda x, z: -2.0 * x, core=lambda x: (1.0 - x) * (1.0 + x),
+    text="(1 - {0}²)", latex="(1 - {0}^2)",
     edges="-2·{0}", doc="1 - x*x, exact near 1.\n\n>>> co_square(0.5)\n0.75",
 )  # fmt: skip
 asin = row(
@@ -66,7 +69,8 @@ acos = row(
     doc="The angle in [0, π] whose cosine is x.\n\n>>> acos(1.0)\n0.0",
 )  # fmt: skip
 atan_derivative = row(
-    "atan_derivative", lambda x: 1.0 / (1.0 + x * x), lambda x, z: -2.0 * z * (unit(x, 1.0) * unit(1.0, x)),
+    "atan_derivative", lambda x: 1.0 / (1.0 + x * x), core=lambda x: 1.0 / (1.0 + x * x),
+    partials=lambda x, z: -2.0 * z * (unit(x, 1.0) * unit(1.0, x)),
     text="1/(1 + {0}²)", latex=r"\frac{{1}}{{1 + {0}^2}}", edges="-2·{0}/(1 + {0}²)²", pins=[((inf,), 0.0, (0.0,))],
     doc="1 / (1 + x*x), the derivative of atan.\n\n>>> atan_derivative(1.0)\n0.5",
 )  # fmt: skip
@@ -100,14 +104,47 @@ def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
     return [div(squares, h), *[-div(out * w, h) for w in rest]]
 
 
+_FAR, _SCALE = 2.0**500, 2.0**600  # beyond 2^+-500 squares come near the ends of the range
+
+
+def _scaled(args: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """The largest size (nan passed over), a power of two that brings it near 1, and the sum of the scaled squares."""
+    largest = _largest(args)
+    scale = where(gt(largest, _FAR), 1.0 / _SCALE, where(lt(largest, 1.0 / _FAR), _SCALE, 1.0))
+    scaled = [v * scale for v in args]
+    return largest, scale, reduce(operator.add, [v * v for v in scaled])
+
+
+def _largest(args: Sequence[Any]) -> Any:
+    return reduce(lambda largest, size: where(gt(size, largest), size, largest), map(abs, args), 0.0)
+
+
+def _unit_fast(x: Any, *others: Any) -> Any:
+    largest, scale, squares = _scaled((x, *others))
+    far = gt(largest, _FAR)  # scaled down only after the division, or a small x would be lost
+    ratio = div(x * where(far, 1.0, scale), c_sqrt(squares)) * where(far, scale, 1.0)
+    lonely = lt(_largest(others), inf)
+    at_inf = where(lt(abs(x), inf), 0.0, where(lonely, copysign(1.0, x), nan))
+    return where(eq(squares, 0.0), 0.0, where(eq(squares, inf), at_inf, ratio))
+
+
+def _hypot_fast(*args: Any) -> Any:
+    if len(args) <= 1:
+        return abs(*args) if args else NotImplemented
+    largest, scale, squares = _scaled(args)
+    return where(eq(largest, inf), inf, div(c_sqrt(squares), scale))
+
+
 unit: Op = row(
-    "unit", _unit, _unit_partials, variadic=True, text="{0}/|{all}|", latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
+    "unit", _unit, _unit_partials, fast=_unit_fast, variadic=True, text="{0}/|{all}|",
+    latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
     edges=("(1 - {out}²)/|{all}|", "-{out}·{i}/|{all}|²"), kinks=AT_ORIGIN,
     pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0))],
     doc="The first argument over the length of all: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
 )  # fmt: skip
 hypot = row(
     "hypot", math.hypot, lambda args, out: [unit(*_others(args, i)) for i in range(len(args))], variadic=True,
+    fast=_hypot_fast,
     latex=r"\sqrt{{{squares}}}", kinks=AT_ORIGIN, edges="{i}/{out}",
     pins=[((0.0, 0.0), 0.0, (0.0, 0.0)), ((inf, 1.0), inf, (1.0, 0.0)), ((3e200, 4e200), 5e200, (0.6, 0.8)),
           ((3e-200, 4e-200), 5e-200, (0.6, 0.8))],
@@ -171,13 +208,39 @@ cosh: Op = row(
     "cosh", _cosh, lambda x, z: sinh(x), latex=r"\cosh {0}", edges="sinh({0})", pins=[((-1000.0,), inf, (-inf,))],
     doc="The hyperbolic cosine.\n\n>>> cosh(0.0)\n1.0",
 )  # fmt: skip
+
+
+def _sech2_core(x: Any) -> Any:
+    e = exp(-2.0 * abs(x))
+    return div(4.0 * e, square(1.0 + e))
+
+
+# tanh(x) = x + x^3 P(x^2)/Q(x^2) where |x| is below 5/8; Moshier, Cephes Math Library, tanh.c
+_TANH_P = (-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3)
+_TANH_Q = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
+
+
+def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
+    """By Horner's rule, the highest power first."""
+    return reduce(lambda total, c: total * x + c if total != 1.0 else x + c, coefficients)
+
+
+def _tanh_fast(x: Any) -> Any:
+    """From the exponential that its slope needs as well, with one division and no call of its own."""
+    e, squared = exp(-2.0 * abs(x)), square(x)
+    small = lt(abs(x), 0.625)
+    above = where(small, x * squared * _polynomial(_TANH_P, squared), copysign(1.0 - e, x))
+    quotient = div(above, where(small, _polynomial(_TANH_Q, squared), 1.0 + e))
+    return where(small, x + quotient, quotient)
+
+
 sech2 = row(
-    "sech2", _sech2, lambda x, z: -2.0 * tanh(x) * z, text="sech²({0})", latex=r"\operatorname{{sech}}^2 {0}",
+    "sech2", _sech2, lambda x, z: -2.0 * tanh(x) * z, core=_sech2_core, text="sech²({0})", latex=r"\operatorname{{sech}}^2 {0}",
     edges="-2·tanh({0})·{out}", pins=[((inf,), 0.0, (0.0,))],
     doc="1 - tanh(x)**2 without the cancellation: the derivative of tanh.\n\n>>> sech2(0.0)\n1.0",
 )  # fmt: skip
 tanh: Op = row(
-    "tanh", math.tanh, lambda x, z: sech2(x), latex=r"\tanh {0}", edges="1 - {out}²",
+    "tanh", math.tanh, lambda x, z: sech2(x), fast=_tanh_fast, latex=r"\tanh {0}", edges="1 - {out}²",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))], doc="The hyperbolic tangent.\n\n>>> tanh(0.0)\n0.0",
 )  # fmt: skip
 asinh = row(

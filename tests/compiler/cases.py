@@ -114,6 +114,12 @@ def kinds(op: Op, arity: int) -> list[tuple[bool, ...]]:
     return list(dict.fromkeys(every))
 
 
+def plant(monkeypatch: Any, name: str, fault: Callable[..., Any]) -> None:
+    """Have a row computed by a wrong formula."""
+    monkeypatch.setattr(TABLE[name], "core", fault)
+    monkeypatch.setattr(TABLE[name], "fast", None)
+
+
 def cases() -> list[tuple[Op, int]]:
     return [(op, arity) for op in TABLE.values() for arity in arities(op)]
 
