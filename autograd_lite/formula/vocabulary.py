@@ -61,7 +61,7 @@ def _function(row: Op) -> Function:
 
 
 def _functions() -> dict[str, Function]:
-    rows = [row for name in ops.__all__ if isinstance(row := getattr(ops, name), Op) and row not in NOT_TYPED]
+    rows = [row for row in ops.PUBLIC.values() if isinstance(row, Op) and row not in NOT_TYPED]
     also: dict[str, Callable[..., Any]] = {"max": largest, "min": smallest}
     return (
         {row.name: _function(row) for row in rows}

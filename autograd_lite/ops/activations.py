@@ -8,7 +8,7 @@ from typing import Any
 
 from .piecewise import AT_ZERO, abs, eq, ge, gt, heaviside, le, lt, where
 from .powers import _expm1, exp, expm1, log1p, square
-from .row import Op, row
+from .row import Op, helper, publish, row
 from .special import erfc, gaussian
 from .trigonometry import tanh
 
@@ -48,7 +48,7 @@ def _softplus_core(x: Any) -> Any:
     return where(lt(x, 0.0), 0.0, x) + log1p(_decay(x))
 
 
-sigmoid_derivative = row(
+sigmoid_derivative = helper(
     "sigmoid_derivative", _sigmoid_derivative, core=_sigmoid_derivative_core, partials=lambda x, z: -z * tanh(0.5 * x),
     text="sigmoid'({0})",
     latex=r"\sigma'\left({0}\right)", edges="-{out}·tanh({0}/2)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
@@ -123,7 +123,7 @@ def _gelu_derivative_core(x: Any) -> Any:
     return 0.5 * _normal_tail(x) + where(bell, x * bell * PHI_0, 0.0)
 
 
-gelu_derivative = row(
+gelu_derivative = helper(
     "gelu_derivative", _gelu_derivative, core=_gelu_derivative_core, partials=
     lambda x, z: gaussian(x, 0.5) * (2.0 - square(where(gaussian(x, 0.5), x, 0.0))) * PHI_0,
     text="gelu'({0})", latex=r"\operatorname{{gelu}}'\left({0}\right)", edges="φ({0})·(2 - {0}²)",
@@ -144,3 +144,5 @@ silu = row(
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     doc="x sigmoid(x).\n\n>>> silu(0.0)\n0.0",
 )  # fmt: skip
+
+publish(globals())

@@ -8,7 +8,7 @@ from math import inf, nan
 from typing import Any
 
 from .piecewise import copysign, eq, gt, lt, ne, round_, where, zero
-from .row import Kink, Op, row
+from .row import Kink, Op, helper, publish, row
 from .words import both, c_floor, constant, either, negate
 
 add = row(
@@ -49,7 +49,7 @@ def _muldiv_core(x: Any, y: Any, z: Any) -> Any:
 
 
 # x*y/z in the order that keeps clear of overflow: the reverse rule of a quotient needs it, and so does its own.
-muldiv: Op = row(
+muldiv: Op = helper(
     "muldiv", _muldiv, core=_muldiv_core, partials=
     (lambda x, y, z, out: div(y, z), lambda x, y, z, out: div(x, z), lambda x, y, z, out: -div(out, z)),
     products=(lambda g, x, y, z, out: muldiv(g, y, z), lambda g, x, y, z, out: muldiv(g, x, z),
@@ -133,3 +133,5 @@ fmod = row(
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     doc="The remainder with the sign of x, as math.fmod.\n\n>>> fmod(-7.0, 3.0)\n-1.0",
 )  # fmt: skip
+
+publish(globals())

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import context
 from ..tree import is_node
-from .row import DIGITS, Kink, Op, enter, row
+from .row import DIGITS, Kink, Op, enter, helper, publish, row
 from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
@@ -28,7 +28,7 @@ stop_gradient = row(
     "stop_gradient", lambda x: x, 0.0, core=lambda x: x, edges="0",
     doc="The argument as a constant: no gradient passes (as in JAX).\n\n>>> stop_gradient(2.0)\n2.0",
 )  # fmt: skip
-zero: Op = row(
+zero: Op = helper(
     "zero", lambda x: 0.0 if x == x else nan, 0.0, core=lambda x: where(eq(x, x), 0.0, nan), text="0", latex="0", edges="0",
     doc="0 for every number, nan for nan: the derivative of a flat function.\n\n>>> zero(7.0)\n0.0",
 )  # fmt: skip
@@ -246,7 +246,7 @@ def _difference(x: float, y: float) -> float:
     return 0.0 if x == y else x - y
 
 
-difference = row(
+difference = helper(
     "difference", _difference, (1.0, -1.0), core=lambda x, y: where(eq(x, y), 0.0, x - y), symbol="-", text="{0} - {1}",
     latex="{0} - {1}", edges=("1", "-1"),
     pins=[((inf, inf), 0.0, (1.0, -1.0))],
@@ -318,3 +318,5 @@ clamp = row(
     doc="x kept within [low, high]; slope 1 at a bound, so that a parameter there can move back.\n\n"
     ">>> clamp(7.0, 0.0, 1.0)\n1.0",
 )  # fmt: skip
+
+publish(globals())

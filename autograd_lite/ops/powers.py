@@ -9,7 +9,7 @@ from typing import Any
 
 from .arithmetic import div
 from .piecewise import abs, eq, ge, gt, lt, where
-from .row import ORDER, POSITIVE, Interval, Kink, Op, row
+from .row import ORDER, POSITIVE, Interval, Kink, Op, helper, publish, row
 from .words import c_sqrt, constant, word
 
 NONNEGATIVE = Interval(0.0, inf)
@@ -96,7 +96,7 @@ def _limit(vanishes: Any, power: Any, terms: Sequence[Any], logarithm: float) ->
     return where(vanishes, 0.0, result)
 
 
-pow_derivative: Op = row(
+pow_derivative: Op = helper(
     "pow_derivative", _pow_derivative, core=_pow_derivative_core, settings={2: ORDER, 3: ORDER}, partials=
     (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0),
      nan, nan),
@@ -238,7 +238,7 @@ def _inverse(x: float) -> float:
 
 
 # 1/x where x >= 0: the derivative of a logarithm, which has none where the logarithm itself is nan
-inverse = row(
+inverse = helper(
     "inverse", _inverse, lambda x, z: -(z * z), core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/{0}",
     latex=r"\frac{{1}}{{{0}}}", domain=(POSITIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/{0}²", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
@@ -276,3 +276,5 @@ log1p = row(
     pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
     doc="The logarithm of 1 + x, exact near 0.\n\n>>> log1p(0.0)\n0.0",
 )  # fmt: skip
+
+publish(globals())

@@ -18,7 +18,7 @@ from .activations import sigmoid
 from .arithmetic import div
 from .piecewise import abs, difference, eq, gt, where
 from .powers import exp, log1p
-from .row import INDEX, Op, row
+from .row import INDEX, Op, helper, publish, row
 from .words import both, either, negate
 
 # -- sums and products ------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def _weight_slopes(args: Sequence[Any], own: Any, others: Callable[[Any], Any]) 
 
 
 # 1 - w of one item, added up from the other weights: nothing cancels where w is nearly 1, at any order
-softmax_rest = row(
+softmax_rest = helper(
     "softmax_rest", _rest, core=_rest_core, settings={0: INDEX},
     partials=lambda args, out: _weight_slopes(args, -softmax_weight(*args) * out, lambda w: softmax_weight(*args) * w),
     variadic=True,
@@ -214,7 +214,7 @@ softmax_rest = row(
     edges=("none", "-{out}·(1 - {out})", "(1 - {out})·{w}"),
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
-softmax_weight: Op = row(
+softmax_weight: Op = helper(
     "softmax_weight", lambda index, *items: _weights(items)[int(index)], core=_weight_core, settings={0: INDEX},
     partials=lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
     text="softmax({rest})[{0}]",
@@ -222,7 +222,7 @@ softmax_weight: Op = row(
     doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n"
     ">>> softmax_weight(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
-log_softmax_weight = row(
+log_softmax_weight = helper(
     "log_softmax_weight", _log_weight, core=_log_weight_core, settings={0: INDEX},
     partials=lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True,
     text="log_softmax({rest})[{0}]",
@@ -271,3 +271,6 @@ def log_softmax(items: Iterable[Any], index: int | None = None) -> Any:
     if index is not None:
         return log_softmax_weight(float(index), *items)
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
+
+
+publish(globals())

@@ -29,6 +29,8 @@ Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of 
 ANY_NUMBER, GENERAL, UNARY, BINARY = -1, 0, 1, 2  # how the reverse sweep takes a row
 
 TABLE: dict[str, Op] = {}  # every built-in row by name; a user's rows stay the user's
+HELPERS: set[Op] = set()  # those that are no public functions
+PUBLIC: dict[str, Any] = {}  # the public functions by name: rows and compositions
 
 
 class Interval(NamedTuple):
@@ -280,8 +282,15 @@ def _row(name: str) -> Op:
 
 
 def row(*args: Any, **columns: Any) -> Op:
-    """A built-in row: an `Op` that is also entered in the table."""
+    """A built-in row: an `Op` that is also entered in the table; a function of this package under the name it is bound to."""
     return enter(Op(*args, **columns))
+
+
+def helper(*args: Any, **columns: Any) -> Op:
+    """A built-in row that other rows are made of, and which is no public function."""
+    op = enter(Op(*args, **columns))
+    HELPERS.add(op)
+    return op
 
 
 def enter(op: Op) -> Op:
@@ -289,6 +298,19 @@ def enter(op: Op) -> Op:
     assert op.name not in TABLE, op.name
     TABLE[op.name] = op
     return op
+
+
+def publish(family: dict[str, Any]) -> None:
+    """Make the rows of a family, but helpers, and its compositions public, under the names its module binds them to.
+
+    Its ``__all__`` is made here rather than written, so that there is no second list; to a type checker all names are public.
+    """
+    for name, thing in family.items():
+        row = isinstance(thing, Op) and TABLE.get(thing.name) is thing and thing not in HELPERS
+        composition = getattr(thing, "__module__", None) == family["__name__"] and not isinstance(thing, (Op, type))
+        if not name.startswith("_") and (row or (composition and callable(thing))):
+            PUBLIC.setdefault(name, thing)
+    family["__all__"] = [name for name in PUBLIC if name in family]
 
 
 def times_constant(g: Any, constant: Any) -> Any:

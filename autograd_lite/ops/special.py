@@ -10,7 +10,7 @@ from . import numerics
 from .arithmetic import div
 from .piecewise import abs, eq, gt, lt, ne, where
 from .powers import _exp, exp
-from .row import ORDER, REAL, Interval, Kink, Op, row
+from .row import ORDER, REAL, Interval, Kink, Op, helper, publish, row
 from .trigonometry import sin
 from .words import both, c_trunc, constant, rint
 
@@ -46,7 +46,7 @@ def _gaussian_fast(x: Any, c: Any) -> Any:
 
 
 # exp(-c x^2), the bell under erf (c = 1) and gelu (c = 1/2).  `where` keeps the infinite x from meeting the 0
-gaussian = row(
+gaussian = helper(
     "gaussian", _gaussian, core=_gaussian_core, fast=_gaussian_fast, partials=
     (lambda x, c, z: -2.0 * c * where(z, x, 0.0) * z, lambda x, c, z: -(where(z, x, 0.0) * where(z, x, 0.0)) * z),
     text="exp(-{1}·{0}²)", latex=r"e^{{-{1} \cdot {0}^2}}", domain=(REAL, Interval(0.0, inf, open=True)),
@@ -84,7 +84,7 @@ polygamma: Op = row(
     latex=r"\psi^{{({0})}}\left({1}\right)", edges=("none", "polygamma({0} + 1, {1})"),
     doc="The n-th derivative of digamma; n is a whole constant.\n\n>>> round(polygamma(1, 1.0), 12)\n1.644934066848",
 )  # fmt: skip
-sinc_derivative: Op = row(
+sinc_derivative: Op = helper(
     "sinc_derivative", numerics.sinc_derivative, settings={0: ORDER},
     partials=(nan, lambda n, x, z: sinc_derivative(n + 1.0, x)), domain=(NATURAL, REAL),
     latex=r"\operatorname{{sinc}}^{{({0})}} {1}", edges=("none", "sinc_derivative({0} + 1, {1})"),
@@ -106,3 +106,5 @@ sinc = row(
     edges="sinc'({0})", pins=[((0.0,), 1.0, (0.0,)), ((1.0,), 0.0, (-1.0,))],
     doc="sin(πx) / (πx), and 1 at 0, as in NumPy.\n\n>>> sinc(0.0)\n1.0",
 )  # fmt: skip
+
+publish(globals())

@@ -16,7 +16,7 @@ from typing import Any
 from .arithmetic import div, mul
 from .piecewise import abs, copysign, eq, gt, lt, where
 from .powers import exp, inverse, sqrt, square
-from .row import Interval, Kink, Op, row
+from .row import Interval, Kink, Op, helper, publish, row
 from .words import c_sqrt
 
 UNIT = Interval(-1.0, 1.0)
@@ -53,7 +53,7 @@ tan = row(
     doc="The tangent of x radians.\n\n>>> tan(0.0)\n0.0",
 )  # fmt: skip
 # (1-x)(1+x), whose derivative -2x would be lost in the difference of the two factors' slopes
-co_square = row(
+co_square = helper(
     "co_square", lambda x: (1.0 - x) * (1.0 + x), lambda x, z: -2.0 * x, core=lambda x: (1.0 - x) * (1.0 + x),
     text="(1 - {0}²)", latex="(1 - {0}^2)",
     edges="-2·{0}", doc="1 - x*x, exact near 1.\n\n>>> co_square(0.5)\n0.75",
@@ -68,7 +68,7 @@ acos = row(
     kinks=AT_ENDS, edges="-1/√(1 - {0}²)", pins=[((1.0,), 0.0, (-inf,)), ((2.0,), nan, (nan,))],
     doc="The angle in [0, π] whose cosine is x.\n\n>>> acos(1.0)\n0.0",
 )  # fmt: skip
-atan_derivative = row(
+atan_derivative = helper(
     "atan_derivative", lambda x: 1.0 / (1.0 + x * x), core=lambda x: 1.0 / (1.0 + x * x),
     partials=lambda x, z: -2.0 * z * (unit(x, 1.0) * unit(1.0, x)),
     text="1/(1 + {0}²)", latex=r"\frac{{1}}{{1 + {0}^2}}", edges="-2·{0}/(1 + {0}²)²", pins=[((inf,), 0.0, (0.0,))],
@@ -135,7 +135,7 @@ def _hypot_fast(*args: Any) -> Any:
     return where(eq(largest, inf), inf, div(c_sqrt(squares), scale))
 
 
-unit: Op = row(
+unit: Op = helper(
     "unit", _unit, _unit_partials, fast=_unit_fast, variadic=True, text="{0}/|{all}|",
     latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
     edges=("(1 - {out}²)/|{all}|", "-{out}·{i}/|{all}|²"), kinks=AT_ORIGIN,
@@ -234,7 +234,7 @@ def _tanh_fast(x: Any) -> Any:
     return where(small, x + quotient, quotient)
 
 
-sech2 = row(
+sech2 = helper(
     "sech2", _sech2, lambda x, z: -2.0 * tanh(x) * z, core=_sech2_core, text="sech²({0})", latex=r"\operatorname{{sech}}^2 {0}",
     edges="-2·tanh({0})·{out}", pins=[((inf,), 0.0, (0.0,))],
     doc="1 - tanh(x)**2 without the cancellation: the derivative of tanh.\n\n>>> sech2(0.0)\n1.0",
@@ -267,3 +267,5 @@ atanh = row(
     pins=[((1.0,), inf, (inf,)), ((-1.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
     doc="The inverse of tanh, for |x| < 1.\n\n>>> atanh(0.0)\n0.0",
 )  # fmt: skip
+
+publish(globals())
