@@ -17,6 +17,7 @@ from . import context, frames, graph, ops
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .tree import as_float
+from .truth import FALSE, TRUE
 
 __all__ = ["Value"]
 
@@ -115,7 +116,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
 
 
 def _compared(relation: Op) -> Callable[[Any, object], bool]:
-    """The method that compares by value; the answer is a plain bool, save while a batch is traced."""
+    """The method that compares by value; the answer is a `Truth`, or while a batch is traced a node."""
     forward = relation.forward
 
     def method(self: Value, other: object) -> Any:  # what is traced over a batch, and NotImplemented, count as bools
@@ -128,10 +129,10 @@ def _compared(relation: Op) -> Callable[[Any, object], bool]:
             y = _other_number(other, relation)
             if y is NotImplemented:
                 return y
-        outcome = bool(forward(self._data, y))
+        outcome = forward(self._data, y)
         if context.active and (trace := context.trace()) is not None:
-            return trace.compared(relation, self, other if isinstance(other, Value) else y, outcome)
-        return outcome
+            return trace.compared(relation, self, other if isinstance(other, Value) else y, bool(outcome))
+        return TRUE if outcome else FALSE
 
     return _described(method, relation)
 
@@ -167,7 +168,8 @@ class Value:
 
     Raises InputTypeError for what is not one real number, InputOverflowError for an int beyond a double.
 
-    Comparison is by value and gives a bool, the hash is by identity, and ``s += v`` rebinds ``s`` to a new node.
+    Comparison is by value and gives a `Truth`, a bool whose ``& | ^ ~`` are logic; the hash is by identity, and ``s += v``
+    rebinds ``s`` to a new node.
     """
 
     __slots__ = ("_a", "_b", "_data", "_x", "_y", "grad", "name", "op")

@@ -34,7 +34,7 @@ ROWS = [
     "ops",
     "graph program formula.vocabulary",
     "formula.expression",
-    "formula",
+    "formula truth",
     "value",
     "functional nn formula.notation",
     "formula.steps formula.texmath",

@@ -22,6 +22,7 @@ import autograd_lite as al
 from autograd_lite import Op, Value, grad, jvp, nn
 from autograd_lite.errors import InputOverflowError, InputTypeError, NotALeafError
 from autograd_lite.ops import TABLE
+from autograd_lite.truth import Truth
 from tests.interrupt import interrupt_at
 
 
@@ -687,7 +688,7 @@ def test_comparison_is_by_value_and_gives_a_bool(x, y, wrap):
     v, w = Value(x), wrap(y)
     got = (v < w, v <= w, v > w, v >= w, v == w, v != w)
     assert got == (x < y, x <= y, x > y, x >= y, x == y, x != y)
-    assert {type(g) for g in got} == {bool}
+    assert {type(g) for g in got} == {Truth}
     assert (w < v, w == v) == (y < x, x == y)
 
 

@@ -17,6 +17,7 @@ from ..errors import BranchError, InputTypeError, TraceError
 from ..ops import Op
 from ..program import Guard, Instruction, Program, Ref
 from ..tree import Spec, as_float, called, flatten, size, unflatten
+from ..truth import FALSE, TRUE, side
 from ..value import Value
 
 # what would come of a look at a Value's number, and the repair; FROZEN of any other way to look
@@ -104,7 +105,7 @@ class Trace:
     def compared(self, relation: Op, a: Value, b: Any, outcome: bool) -> Any:
         """Two were compared: the program is guarded by the outcome, or in a batch the comparison is a node."""
         if id(a) in self.constant and (not isinstance(b, Value) or id(b) in self.constant):
-            return outcome
+            return TRUE if outcome else FALSE
         if not isinstance(b, Value) and float(b) != b and b == b:
             raise TraceError(
                 f"{b!r} in a comparison at {frames.source_line()} is no double and lies between two of them: "
@@ -115,7 +116,7 @@ class Trace:
             node.__class__ = Condition
             return node
         self.guards.append((node, outcome, frames.source_line()))
-        return outcome
+        return TRUE if outcome else FALSE
 
     def decided(self, node: Value, outcome: bool) -> None:
         """The truth of a Value was asked for."""
@@ -184,21 +185,36 @@ class Trace:
 
 
 class Condition(Value):
-    """A comparison over a batch: 1 or 0 for each row, for `where`; joined by ``&`` and ``|``, turned by ``~``."""
+    """A comparison over a batch: 1 or 0 for each row, for `where`; joined by ``&``, ``|`` and ``^``, turned by ``~``."""
 
     __slots__ = ()
+    _joins = True  # which `truth.Truth` leaves the joining to
 
     def __and__(self, other: Any) -> Any:
-        return _condition(ops.mul(self, ops.ne(other, 0.0)))
+        if isinstance(other, Condition):
+            return _condition(ops.mul(self, other))
+        return self if side(other, "&") else FALSE
 
     def __or__(self, other: Any) -> Any:
-        return _condition(ops.maximum(self, ops.ne(other, 0.0)))
+        if isinstance(other, Condition):
+            return _condition(ops.maximum(self, other))
+        return TRUE if side(other, "|") else self
+
+    def __xor__(self, other: Any) -> Any:
+        if isinstance(other, Condition):
+            return _condition(ops.ne(self, other))
+        return ~self if side(other, "^") else self
 
     def __invert__(self) -> Any:
         return _condition(ops.eq(self, 0.0))
 
+    def __index__(self) -> int:
+        bool(self)  # an error that names the line
+        return 0
+
     __rand__ = __and__
     __ror__ = __or__
+    __rxor__ = __xor__
 
 
 def _condition(node: Any) -> Any:

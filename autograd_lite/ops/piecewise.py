@@ -11,6 +11,7 @@ from math import inf, nan
 from typing import Any
 
 from .. import context
+from ..errors import InputTypeError
 from ..tree import is_node
 from .row import DIGITS, Kink, Op, enter, helper, publish, row
 from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
@@ -67,6 +68,11 @@ class _Where(Op):
     def __call__(self, *args: Any) -> Any:
         if len(args) != 3 or is_node(args[0]):
             return super().__call__(*args)
+        if args[0].__class__ is int and args[0] in (-1, -2):
+            raise InputTypeError(
+                f"condition={args[0]} of where() is what ~ makes of Python's {args[0] == -2}: "
+                f"write where(not c, a, b), or where(c, b, a)"
+            )
         chosen = 1 if self.number(args[0], 0) else 2
         return args[chosen] if is_node(args[chosen]) else self.number(args[chosen], chosen)
 
