@@ -52,29 +52,35 @@ sigmoid_derivative = helper(
     "sigmoid_derivative", _sigmoid_derivative, core=_sigmoid_derivative_core, partials=lambda x, z: -z * tanh(0.5 * x),
     text="sigmoid'({0})",
     latex=r"\sigma'\left({0}\right)", edges="-{out}·tanh({0}/2)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
+    exact=lambda mp, at, x: 1 / ((1 + mp.exp(-x)) * (1 + mp.exp(x))),
     doc="s(x) s(-x), the derivative of sigmoid.\n\n>>> sigmoid_derivative(0.0)\n0.25",
 )  # fmt: skip
 sigmoid = row(
     "sigmoid", _sigmoid, core=_sigmoid_core, partials=lambda x, z: sigmoid_derivative(x), latex=r"\sigma\left({0}\right)",
     edges="{out}·(1 - {out})",
-    pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))], doc="1 / (1 + exp(-x)).\n\n>>> sigmoid(0.0)\n0.5",
+    pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
+    exact=lambda mp, at, x: 1 / (1 + mp.exp(-x)),
+    doc="1 / (1 + exp(-x)).\n\n>>> sigmoid(0.0)\n0.5",
 )  # fmt: skip
 log_sigmoid = row(
     "log_sigmoid", lambda x: -_softplus(-x), core=lambda x: -softplus(-x), partials=lambda x, z: sigmoid(-x),
     latex=r"\ln \sigma\left({0}\right)",
     edges="sigmoid(-{0})", pins=[((inf,), 0.0, (0.0,)), ((-inf,), -inf, (1.0,))],
+    exact=lambda mp, at, x: -mp.log1p(mp.exp(-x)),
     doc="The logarithm of sigmoid(x), without underflow.\n\n>>> log_sigmoid(-1000.0)\n-1000.0",
 )  # fmt: skip
 softplus: Op = row(
     "softplus", _softplus, core=_softplus_core, partials=lambda x, z: sigmoid(x), latex=r"\operatorname{{softplus}} {0}",
     edges="sigmoid({0})",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
+    exact=lambda mp, at, x: mp.log1p(mp.exp(x)),
     doc="log(1 + exp(x)), without overflow and with no threshold.\n\n>>> softplus(1000.0)\n1000.0",
 )  # fmt: skip
 relu = row(
     "relu", lambda x: 0.0 if x <= 0.0 else x, core=lambda x: where(le(x, 0.0), 0.0, x),
     partials=lambda x, z: heaviside(x, 0.0), symbol="ReLU", kinks=AT_ZERO,
     latex=r"\operatorname{{relu}} {0}", edges="[{0} > 0]", pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
+    exact=lambda mp, at, x: x if at[0] > 0 else 0 * x,
     doc="max(x, 0); slope 0 at the kink.\n\n>>> relu(-2.0), relu(3.0)\n(0.0, 3.0)",
 )  # fmt: skip
 
@@ -88,6 +94,7 @@ leaky_relu = row(
     (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
     defaults=(0.01,), kinks=AT_ZERO, edges=("1 if {0} > 0 else {1}", "0 if {0} > 0 else {0}"),
     pins=[((0.0, 0.1), 0.0, (0.1, 0.0)), ((nan, 0.1), nan, (nan, nan))],
+    exact=lambda mp, at, x, slope: x if at[0] > 0 else slope * x,
     doc="x, and slope * x below 0; the slope is 0.01 unless given.\n\n>>> leaky_relu(-2.0, 0.5)\n-1.0",
 )  # fmt: skip
 
@@ -101,6 +108,7 @@ elu = row(
     (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
     defaults=(1.0,), kinks=AT_ZERO, edges=("1 if {0} > 0 else {1}·exp({0})", "0 if {0} > 0 else exp({0}) - 1"),
     pins=[((0.0, 1.0), 0.0, (1.0, 0.0)), ((-inf, 1.0), -1.0, (0.0, -1.0)), ((nan, 1.0), nan, (nan, nan))],
+    exact=lambda mp, at, x, alpha: x if at[0] > 0 else alpha * mp.expm1(x),
     doc="x, and alpha * (exp(x) - 1) below 0; alpha is 1 unless given.\n\n>>> elu(2.0)\n2.0",
 )  # fmt: skip
 
@@ -128,12 +136,14 @@ gelu_derivative = helper(
     lambda x, z: gaussian(x, 0.5) * (2.0 - square(where(gaussian(x, 0.5), x, 0.0))) * PHI_0,
     text="gelu'({0})", latex=r"\operatorname{{gelu}}'\left({0}\right)", edges="φ({0})·(2 - {0}²)",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), 0.0, (0.0,))],
+    exact=lambda mp, at, x: mp.ncdf(x) + x * mp.npdf(x),
     doc="The derivative of gelu: Φ(x) + x φ(x).\n\n>>> gelu_derivative(0.0)\n0.5",
 )  # fmt: skip
 gelu = row(
     "gelu", _gelu, core=lambda x: where(eq(x, -inf), 0.0, 0.5 * x * _normal_tail(x)),
     partials=lambda x, z: gelu_derivative(x), latex=r"\operatorname{{gelu}} {0}", edges="gelu'({0})",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
+    exact=lambda mp, at, x: x * mp.ncdf(x),
     doc="x Φ(x), the erf form: x/2 erfc(-x/√2).\n\n>>> gelu(0.0)\n0.0",
 )  # fmt: skip
 silu = row(
@@ -142,6 +152,7 @@ silu = row(
     partials=lambda x, z: sigmoid(x) + where(sigmoid_derivative(x), x, 0.0) * sigmoid_derivative(x),
     latex=r"\operatorname{{silu}} {0}", edges="sigmoid({0}) + {0}·sigmoid'({0})",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
+    exact=lambda mp, at, x: x / (1 + mp.exp(-x)),
     doc="x sigmoid(x).\n\n>>> silu(0.0)\n0.0",
 )  # fmt: skip
 

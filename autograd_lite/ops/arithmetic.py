@@ -13,18 +13,23 @@ from .words import both, c_floor, constant, either, negate
 
 add = row(
     "add", operator.add, (1.0, 1.0), symbol="+", text="{0} + {1}", latex="{0} + {1}", edges=("1", "1"),
+    exact=lambda mp, at, x, y: x + y,
     doc="The sum of two.\n\n>>> add(1.0, 2.0)\n3.0",
 )  # fmt: skip
 sub = row(
     "sub", operator.sub, (1.0, -1.0), symbol="-", text="{0} - {1}", latex="{0} - {1}", edges=("1", "-1"),
+    exact=lambda mp, at, x, y: x - y,
     doc="The difference of two.\n\n>>> sub(1.0, 2.0)\n-1.0",
 )  # fmt: skip
 mul = row(
     "mul", operator.mul, (lambda x, y, z: y, lambda x, y, z: x), symbol="*", text="{0} × {1}", latex=r"{0} \cdot {1}",
-    edges=("{1}", "{0}"), doc="The product of two.\n\n>>> mul(2.0, 3.0)\n6.0",
+    edges=("{1}", "{0}"),
+    exact=lambda mp, at, x, y: x * y,
+    doc="The product of two.\n\n>>> mul(2.0, 3.0)\n6.0",
 )  # fmt: skip
 neg = row(
     "neg", operator.neg, -1.0, symbol="-", text="-{0}", latex="-{0}", edges="-1",
+    exact=lambda mp, at, x: -x,
     doc="The negative.\n\n>>> neg(2.0)\n-2.0",
 )  # fmt: skip
 
@@ -56,6 +61,7 @@ muldiv: Op = helper(
               lambda g, x, y, z, out: -muldiv(g, out, z)),
     text="{0} × {1} / {2}", latex=r"\frac{{{0} \cdot {1}}}{{{2}}}", symbol="*/",
     kinks=(Kink("z = 0", lambda x, y, z: z == 0.0),), edges=("{1}/{2}", "{0}/{2}", "-{out}/{2}"),
+    exact=lambda mp, at, x, y, z: x * y / z,
     doc="x * y / z without overflow on the way.\n\n>>> muldiv(1e300, 1e300, 1e300)\n1e+300",
 )  # fmt: skip
 div: Op = row(
@@ -64,6 +70,7 @@ div: Op = row(
     symbol="/", text="{0} / {1}", latex=r"\frac{{{0}}}{{{1}}}", kinks=(Kink("y = 0", lambda x, y: y == 0.0),),
     edges=("1/{1}", "-{out}/{1}"),
     pins=[((1.0, 0.0), inf, (inf, -inf)), ((1.0, -0.0), -inf, (-inf, -inf)), ((0.0, 0.0), nan, (inf, nan))],
+    exact=lambda mp, at, x, y: x / y,
     doc="The quotient; 1/0 is inf and 0/0 is nan.\n\n>>> div(1.0, 0.0)\ninf",
 )  # fmt: skip
 
@@ -119,18 +126,21 @@ floordiv = row(
     products=(lambda g, x, y, z: zero(z), lambda g, x, y, z: zero(z)), symbol="//", text="{0} // {1}",
     latex=r"\left\lfloor {0} / {1} \right\rfloor", kinks=AT_MULTIPLE, edges=("0", "0"),
     pins=[((7.0, 2.0), 3.0, (0.0, 0.0)), ((1.0, 0.0), inf, (0.0, 0.0))],
+    exact=lambda mp, at, x, y: mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The quotient rounded down.\n\n>>> floordiv(-7.0, 2.0)\n-4.0",
 )  # fmt: skip
 mod = row(
     "mod", _mod, core=_mod_core, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
     text="{0} % {1}", latex=r"{0} \bmod {1}", kinks=AT_MULTIPLE, edges=("1", "-⌊{0}/{1}⌋"),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
+    exact=lambda mp, at, x, y: x - y * mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
 )  # fmt: skip
 fmod = row(
     "fmod", _fmod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
     kinks=AT_MULTIPLE, edges=("1", "-trunc({0}/{1})"),
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
+    exact=lambda mp, at, x, y: x - y * mp.sign(mp.mpf(at[0]) / at[1]) * mp.floor(mp.fabs(mp.mpf(at[0]) / at[1])),
     doc="The remainder with the sign of x, as math.fmod.\n\n>>> fmod(-7.0, 3.0)\n-1.0",
 )  # fmt: skip
 

@@ -23,14 +23,17 @@ AT_TIE = (Kink("x = y", lambda x, y: x == y),)
 
 identity = row(
     "identity", lambda x: x, 1.0, core=lambda x: x, text="{0}", latex="{0}", edges="1",
+    exact=lambda mp, at, x: x,
     doc="The argument itself, as a node of its own.\n\n>>> identity(2.0)\n2.0",
 )  # fmt: skip
 stop_gradient = row(
     "stop_gradient", lambda x: x, 0.0, core=lambda x: x, edges="0",
+    exact=lambda mp, at, x: mp.mpf(at[0]),
     doc="The argument as a constant: no gradient passes (as in JAX).\n\n>>> stop_gradient(2.0)\n2.0",
 )  # fmt: skip
 zero: Op = helper(
     "zero", lambda x: 0.0 if x == x else nan, 0.0, core=lambda x: where(eq(x, x), 0.0, nan), text="0", latex="0", edges="0",
+    exact=lambda mp, at, x: mp.mpf(0),
     doc="0 for every number, nan for nan: the derivative of a flat function.\n\n>>> zero(7.0)\n0.0",
 )  # fmt: skip
 
@@ -49,6 +52,7 @@ def _comparison(name: str, sign: str, latex: str, forward: Any, doc: str) -> Op:
     return row(
         name, lambda x, y: 1.0 if forward(x, y) else 0.0, (0.0, 0.0), symbol=sign, kinks=AT_TIE, edges=("0", "0"),
         text=f"{{0}} {sign} {{1}}", latex=f"{{0}} {latex} {{1}}", doc=doc,
+        exact=lambda mp, at, x, y: mp.mpf(forward(*at)),
     )  # fmt: skip
 
 
@@ -150,6 +154,7 @@ where: Op = enter(_Where(
     text="where({0}, {1}, {2})", latex=r"\begin{{cases}}{1}&\text{{if }}{0}\\{2}&\text{{else}}\end{{cases}}",
     edges=("0", "[{0} ≠ 0]", "[{0} = 0]"),
     pins=[((1.0, 2.0, nan), 2.0, (0.0, 1.0, 0.0)), ((0.0, inf, 3.0), 3.0, (0.0, 0.0, 1.0))],
+    exact=lambda mp, at, c, a, b: a if at[0] else b,
     doc="`a` where the condition is not 0, else `b`; the operand not taken gets no gradient at all, not even 0 times inf.\n"
     "\n>>> where(2 > 1, 10.0, 20.0)\n10.0",
 ))  # fmt: skip
@@ -165,6 +170,7 @@ sign = _flat(
     "sign", _sign, core=lambda x: where(gt(x, 0.0), 1.0, where(lt(x, 0.0), -1.0, x + 0.0)), kinks=AT_ZERO,
     latex=r"\operatorname{{sgn}} {0}",
     pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
+    exact=lambda mp, at, x: mp.sign(at[0]),
     doc="-1, 0 or 1 with the sign of x, as in NumPy.\n\n>>> sign(-2.5)\n-1.0",
 )  # fmt: skip
 
@@ -183,18 +189,21 @@ heaviside = row(
     "heaviside", _heaviside, core=_heaviside_core, partials= (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
     products=(lambda g, x, h, z: zero(x), None), kinks=AT_ZERO, edges=("0", "[{0} = 0]"),
     pins=[((0.0, 0.5), 0.5, (0.0, 1.0)), ((nan, 0.5), nan, (nan, 0.0))],
+    exact=lambda mp, at, x, h: mp.mpf(at[0] > 0) if at[0] else h,
     doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n"
     ">>> heaviside(-1.0, 0.5), heaviside(0.0, 0.5)\n(0.0, 0.5)",
 )  # fmt: skip
 abs = row(
     "abs", math.fabs, lambda x, z: sign(x), kinks=AT_ZERO, text="|{0}|", latex=r"\left|{0}\right|", edges="sign({0})",
     pins=[((0.0,), 0.0, (0.0,)), ((-0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,)), ((-inf,), inf, (-1.0,))],
+    exact=lambda mp, at, x: x * mp.sign(at[0]),
     doc="Absolute value; slope 0 at the kink.\n\n>>> abs(-2.0)\n2.0",
 )  # fmt: skip
 copysign: Op = row(
     "copysign", _copysign, (lambda x, y, z: sign(x) * copysign(1.0, y), 0.0),
     kinks=(Kink("x = 0", lambda x, y: x == 0.0), Kink("y = 0", lambda x, y: y == 0.0)),
     edges=("sign({0})·copysign(1, {1})", "0"), pins=[((0.0, -3.0), -0.0, (0.0, 0.0)), ((2.0, -3.0), -2.0, (-1.0, 0.0))],
+    exact=lambda mp, at, x, y: mp.sign(at[0]) * x * (1 if _copysign(1.0, at[1]) > 0 else -1),
     doc="The size of x with the sign of y, as in math.\n\n>>> copysign(2.0, -3.0)\n-2.0",
 )  # fmt: skip
 
@@ -215,15 +224,18 @@ _STEP_PINS = [((1.0,), 1.0, (0.0,)), ((inf,), inf, (0.0,)), ((nan,), nan, (nan,)
 floor = _flat(
     "floor", _whole(math.floor), core=lambda x: c_floor(x) + 0.0, kinks=AT_WHOLE, text="floor({0})",
     latex=r"\lfloor {0} \rfloor", pins=_STEP_PINS,
+    exact=lambda mp, at, x: mp.floor(at[0]),
     doc="The largest whole number not above x, as a float.\n\n>>> floor(-0.5)\n-1.0",
 )  # fmt: skip
 ceil = _flat(
     "ceil", _whole(math.ceil), core=lambda x: c_ceil(x) + 0.0, kinks=AT_WHOLE, text="ceil({0})", latex=r"\lceil {0} \rceil",
     pins=_STEP_PINS,
+    exact=lambda mp, at, x: mp.ceil(at[0]),
     doc="The smallest whole number not below x, as a float.\n\n>>> ceil(1.5)\n2.0",
 )  # fmt: skip
 trunc = _flat(
     "trunc", _whole(math.trunc), core=lambda x: c_trunc(x) + 0.0, kinks=AT_WHOLE, pins=_STEP_PINS,
+    exact=lambda mp, at, x: mp.sign(at[0]) * mp.floor(abs(at[0])),
     doc="The whole part of x, toward 0, as a float.\n\n>>> trunc(-1.5)\n-1.0",
 )  # fmt: skip
 
@@ -242,6 +254,7 @@ round_ = row(
     settings={1: DIGITS}, core=lambda x, n: rint(x) if constant(n) and -1.0 < n < 1.0 else NotImplemented,
     kinks=(Kink("x is half way", lambda x, n: abs(n) < 300.0 and abs((x * 10.0**n) % 1.0 - 0.5) < 1e-9),), edges=("0", "0"),
     pins=[((0.5, 0.0), 0.0, (0.0, 0.0)), ((nan, 0.0), nan, (nan, 0.0))],
+    exact=lambda mp, at, x, n: mp.nint(at[0] * mp.mpf(10) ** n) / mp.mpf(10) ** n,
     doc="x to n decimals, halves to even, as Python's round.\n\n>>> round_(2.5), round_(2.675, 1)\n(2.0, 2.7)",
 )  # fmt: skip
 
@@ -256,6 +269,7 @@ difference = helper(
     "difference", _difference, (1.0, -1.0), core=lambda x, y: where(eq(x, y), 0.0, x - y), symbol="-", text="{0} - {1}",
     latex="{0} - {1}", edges=("1", "-1"),
     pins=[((inf, inf), 0.0, (1.0, -1.0))],
+    exact=lambda mp, at, x, y: x - y,
     doc="x - y, and 0 where they are equal, infinities too.\n\n>>> difference(5.0, 3.0)\n2.0",
 )  # fmt: skip
 
@@ -284,6 +298,7 @@ maximum = row(
     edges=("[{0} > {1}] + [{0} = {1}]/2", "[{0} < {1}] + [{0} = {1}]/2"),
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((inf, inf), inf, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)),
           ((1.0, nan), nan, (nan, nan))],
+    exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] > at[1] else y,
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
 )  # fmt: skip
 minimum = row(
@@ -292,6 +307,7 @@ minimum = row(
     symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
     edges=("[{0} < {1}] + [{0} = {1}]/2", "[{0} > {1}] + [{0} = {1}]/2"),
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)), ((1.0, nan), nan, (nan, nan))],
+    exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] < at[1] else y,
     doc="The smaller of two; a tie shares the slope, 1/2 each.\n\n>>> minimum(1.0, 2.0)\n1.0",
 )  # fmt: skip
 
@@ -321,6 +337,7 @@ clamp = row(
     pins=[((0.0, 0.0, 1.0), 0.0, (1.0, 0.0, 0.0)), ((1.0, 0.0, 1.0), 1.0, (1.0, 0.0, 0.0)),
           ((-1.0, 0.0, 1.0), 0.0, (0.0, 1.0, 0.0)), ((2.0, 0.0, 1.0), 1.0, (0.0, 0.0, 1.0)),
           ((nan, 0.0, 1.0), nan, (nan, nan, nan))],
+    exact=lambda mp, at, x, low, high: high if at[1] > at[2] or at[0] > at[2] else low if at[0] < at[1] else x,
     doc="x kept within [low, high]; slope 1 at a bound, so that a parameter there can move back.\n\n"
     ">>> clamp(7.0, 0.0, 1.0)\n1.0",
 )  # fmt: skip

@@ -96,6 +96,10 @@ def _limit(vanishes: Any, power: Any, terms: Sequence[Any], logarithm: float) ->
     return where(vanishes, 0.0, result)
 
 
+def _pow_derivative_exact(mp: Any, at: Any, x: Any, y: Any, n: Any, k: Any) -> Any:
+    return mp.diff(lambda t: mp.ff(t, int(n)) * x ** (t - int(n)), y, int(k)) if k else mp.ff(y, int(n)) * x ** (y - n)
+
+
 pow_derivative: Op = helper(
     "pow_derivative", _pow_derivative, core=_pow_derivative_core, settings={2: ORDER, 3: ORDER}, partials=
     (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0),
@@ -103,6 +107,7 @@ pow_derivative: Op = helper(
     text="pow_derivative({0}, {1}, {2}, {3})", latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
     domain=(POSITIVE, Interval(), NONNEGATIVE, NONNEGATIVE), kinks=(Kink("x <= 0", lambda x, y, n, k: x <= 0.0),),
     edges=("pow_derivative({0}, {1}, {2} + 1, {3})", "pow_derivative({0}, {1}, {2}, {3} + 1)", "none", "none"),
+    exact=_pow_derivative_exact,
     doc="The derivative of x**y, n times in x and k times in y, all orders in one row.\n\n"
     ">>> pow_derivative(2.0, 3.0, 1.0, 0.0)\n12.0",
 )  # fmt: skip
@@ -113,6 +118,12 @@ def _pow_core(x: Any, y: Any) -> Any:
     if constant(y):
         return x * x if y == 2.0 else c_pow(x, y)
     return where(eq(y, 2.0), x * x, c_pow(x, y))
+
+
+def _pow_exact(mp: Any, at: Any, x: Any, y: Any) -> Any:
+    if x == 0 and y == 0:
+        return mp.mpf(1)
+    return x ** int(y) if y == mp.floor(y) and abs(at[1]) < 1e6 else x**y
 
 
 def _pow_fast(x: Any, y: Any) -> Any:
@@ -155,10 +166,12 @@ pow = row(
         ((1.0, nan), 1.0, (nan, 0.0)), ((nan, 0.0), 1.0, (0.0, nan)), ((-3.0, 2.0), 9.0, (-6.0, nan)),
         ((10.0, 400.0), inf, (inf, inf)),
     ],
+    exact=_pow_exact,
     doc="x to the power y; nan where Python's ** would turn complex.\n\n>>> pow(2.0, 10.0), pow(-8.0, 1 / 3)\n(1024.0, nan)",
 )  # fmt: skip
 square: Op = row(
     "square", lambda x: x * x, lambda x, z: 2.0 * x, core=lambda x: x * x, text="{0}²", latex="{0}^2", edges="2·{0}",
+    exact=lambda mp, at, x: x * x,
     doc="x times x.\n\n>>> square(3.0)\n9.0",
 )  # fmt: skip
 
@@ -184,12 +197,14 @@ sqrt: Op = row(
     "sqrt", _sqrt, lambda x, z: div(0.5, z), core=_sqrt_core, text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(2·{out})",
     pins=[((0.0,), 0.0, (inf,)), ((-0.0,), 0.0, (inf,)), ((-1.0,), nan, (nan,)), ((inf,), inf, (0.0,))],
+    exact="sqrt",
     doc="The square root; nan below 0.\n\n>>> sqrt(9.0)\n3.0",
 )  # fmt: skip
 cbrt = row(
     "cbrt", math.cbrt, lambda x, z: div(1.0, 3.0 * (z * z)), text="∛{0}", latex=r"\sqrt[3]{{{0}}}",
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3·{out}²)",
     pins=[((0.0,), 0.0, (inf,)), ((-8.0,), -2.0, (1 / 12,))],
+    exact=lambda mp, at, x: mp.sign(x) * mp.cbrt(mp.fabs(x)),
     doc="The real cube root.\n\n>>> cbrt(-8.0)\n-2.0",
 )  # fmt: skip
 
@@ -219,14 +234,19 @@ def _expm1(x: float) -> float:
 
 exp = row(
     "exp", _exp, lambda x, z: z, text="exp({0})", latex="e^{{{0}}}", edges="{out}",
-    pins=[((1000.0,), inf, (inf,)), ((-inf,), 0.0, (0.0,))], doc="e to the x.\n\n>>> exp(0.0)\n1.0",
+    pins=[((1000.0,), inf, (inf,)), ((-inf,), 0.0, (0.0,))],
+    exact="exp",
+    doc="e to the x.\n\n>>> exp(0.0)\n1.0",
 )  # fmt: skip
 exp2 = row(
     "exp2", _exp2, lambda x, z: z * LN_2, latex="2^{{{0}}}", edges="{out}·log(2)",
-    pins=[((2000.0,), inf, (inf,))], doc="2 to the x.\n\n>>> exp2(3.0)\n8.0",
+    pins=[((2000.0,), inf, (inf,))],
+    exact=lambda mp, at, x: mp.mpf(2) ** x,
+    doc="2 to the x.\n\n>>> exp2(3.0)\n8.0",
 )  # fmt: skip
 expm1 = row(
     "expm1", _expm1, lambda x, z: exp(x), latex="e^{{{0}}} - 1", edges="exp({0})", pins=[((1000.0,), inf, (inf,))],
+    exact="expm1",
     doc="e to the x, less 1, exact near 0.\n\n>>> expm1(0.0)\n0.0",
 )  # fmt: skip
 
@@ -242,6 +262,7 @@ inverse = helper(
     "inverse", _inverse, lambda x, z: -(z * z), core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/{0}",
     latex=r"\frac{{1}}{{{0}}}", domain=(POSITIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/{0}²", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
+    exact=lambda mp, at, x: 1 / x,
     doc="1/x for x >= 0, nan below.\n\n>>> inverse(4.0)\n0.25",
 )  # fmt: skip
 
@@ -258,22 +279,26 @@ log = row(
     "log", _logarithm(math.log), lambda x, z: inverse(x), domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
     edges="1/{0}", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)),
           ((5e-324,), -744.4400719213812, (inf,))],
+    exact="log",
     doc="The natural logarithm; -inf at 0, nan below.\n\n>>> log(1.0)\n0.0",
 )  # fmt: skip
 log2 = row(
     "log2", _logarithm(math.log2), lambda x, z: inverse(x) * LOG2_E, domain=(POSITIVE,), kinks=AT_ZERO,
     latex=r"\log_2 {0}", edges="1/({0}·log(2))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
+    exact=lambda mp, at, x: mp.log(x, 2),
     doc="The logarithm to base 2.\n\n>>> log2(8.0)\n3.0",
 )  # fmt: skip
 log10 = row(
     "log10", _logarithm(math.log10), lambda x, z: inverse(x) * LOG10_E, domain=(POSITIVE,), kinks=AT_ZERO,
     latex=r"\log_{{10}} {0}", edges="1/({0}·log(10))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
+    exact="log10",
     doc="The logarithm to base 10.\n\n>>> log10(100.0)\n2.0",
 )  # fmt: skip
 log1p = row(
     "log1p", _logarithm(math.log1p, -1.0), lambda x, z: inverse(1.0 + x), domain=(Interval(-1.0, inf, open=True),),
     kinks=(Kink("x = -1", lambda x: x == -1.0),), latex=r"\ln\left(1 + {0}\right)", edges="1/(1 + {0})",
     pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
+    exact="log1p",
     doc="The logarithm of 1 + x, exact near 0.\n\n>>> log1p(0.0)\n0.0",
 )  # fmt: skip
 

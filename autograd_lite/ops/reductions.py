@@ -63,6 +63,10 @@ def _dot(*args: float) -> float:
     return reduce(operator.add, map(operator.mul, args, args[len(args) // 2 :]), 0.0)
 
 
+def _weight_exact(mp: Any, at: Any, index: Any, *items: Any) -> Any:
+    return mp.exp(items[int(index)]) / mp.fsum(map(mp.exp, items))
+
+
 # -- what compiled code does: floats of ours in rows' words -----------------------------------------------------------
 
 
@@ -126,6 +130,7 @@ sum = row(
     "sum", lambda *items: _plus(items), core=lambda *items: _plus(items), partials=lambda args, out: (1.0,) * len(args),
     variadic=True,
     gather=_items("sum"), symbol="Σ", text="sum({all})", latex=r"\sum\left({all}\right)", edges="1",
+    exact=lambda mp, at, *items: mp.fsum(items),
     doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
 )  # fmt: skip
 prod = row(
@@ -133,17 +138,20 @@ prod = row(
     core=lambda *items: reduce(operator.mul, items), gather=_items("prod"), symbol="Π",
     text="prod({all})", latex=r"\prod\left({all}\right)", edges="product of the others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
+    exact=lambda mp, at, *items: mp.fprod(items),
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",
 )  # fmt: skip
 mean = row(
     "mean", _mean, core=_mean, partials=lambda args, out: (1.0 / len(args),) * len(args), variadic=True, gather=_items("mean"),
     text="mean({all})", latex=r"\operatorname{{mean}}\left({all}\right)", edges="1/{n}",
+    exact=lambda mp, at, *items: mp.fsum(items) / len(items),
     doc="The average of any number of items, one node.\n\n>>> mean([1.0, 2.0, 6.0])\n3.0",
 )  # fmt: skip
 dot = row(
     "dot", _dot, core=_dot_core, partials=lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True,
     gather=_pairs,
     symbol="·", text="dot({all})", latex=r"\langle {all} \rangle", edges="{other}",
+    exact=lambda mp, at, *args: mp.fdot(args[: len(args) // 2], args[len(args) // 2 :]),
     doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n"
     ">>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
 )  # fmt: skip
@@ -212,6 +220,7 @@ softmax_rest = helper(
     variadic=True,
     text="1 - softmax({rest})[{0}]", latex=r"1 - \operatorname{{softmax}}_{{{0}}}\left({rest}\right)",
     edges=("none", "-{out}·(1 - {out})", "(1 - {out})·{w}"),
+    exact=lambda mp, at, i, *items: 1 - _weight_exact(mp, at, i, *items),
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 softmax_weight: Op = helper(
@@ -219,6 +228,7 @@ softmax_weight: Op = helper(
     partials=lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
     text="softmax({rest})[{0}]",
     latex=r"\operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "{out}·(1 - {out})", "-{out}·{w}"),
+    exact=_weight_exact,
     doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n"
     ">>> softmax_weight(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
@@ -227,6 +237,7 @@ log_softmax_weight = helper(
     partials=lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True,
     text="log_softmax({rest})[{0}]",
     latex=r"\ln \operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "1 - exp({out})", "-{w}"),
+    exact=lambda mp, at, i, *items: mp.log(_weight_exact(mp, at, i, *items)),
     doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n"
     ">>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
 )  # fmt: skip
@@ -236,6 +247,7 @@ logaddexp = row(
     latex=r"\ln\left(e^{{{0}}} + e^{{{1}}}\right)", edges=("sigmoid({0} - {1})", "sigmoid({1} - {0})"),
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0)), ((nan, 1.0), nan, (nan, nan)),
           ((1.0, nan), nan, (nan, nan))],
+    exact=lambda mp, at, x, y: mp.log(mp.exp(x) + mp.exp(y)),
     doc="log(exp(x) + exp(y)), without overflow.\n\n>>> logaddexp(1000.0, -1000.0)\n1000.0",
 )  # fmt: skip
 logsumexp = row(
@@ -243,6 +255,7 @@ logsumexp = row(
     gather=_items("logsumexp"),
     text="logsumexp({all})", latex=r"\ln\sum\exp\left({all}\right)", edges="exp({i} - {out})",
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0))],
+    exact=lambda mp, at, *items: mp.log(mp.fsum(map(mp.exp, items))),
     doc="The logarithm of the sum of exponentials of any number of items.\n\n>>> logsumexp([1000.0, -1000.0])\n1000.0",
 )  # fmt: skip
 

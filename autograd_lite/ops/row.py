@@ -97,6 +97,8 @@ class Op:
             ask which arguments are constants, and gives NotImplemented where it has no formula.  Without a core, or where
             a setting is no constant, compiled code calls back `forward`.
         fast: the same for batches, a few units in the last place away, where that avoids a call.
+        exact: its definition in mpmath, ``(mp, at, arguments...)``, or the name of mpmath's own function.  The floats `at`
+            decide each branch, so that at a kink it is the piece whose slope is the convention's.
         gather: turns the arguments of a call into the flat ones, for functions of a sequence.
         defaults: values of trailing arguments left out of a call.
         text, latex, edges: how a call and each partial are written; ``{0}``, ``{1}`` are the arguments, ``{out}`` the result.
@@ -118,6 +120,7 @@ class Op:
         settings: Mapping[int, Setting] | None = None,
         core: Callable[..., Any] | None = None,
         fast: Callable[..., Any] | None = None,
+        exact: str | Callable[..., Any] | None = None,
         gather: Callable[..., tuple[Any, ...]] | None = None,
         defaults: tuple[float, ...] = (),
         text: str | None = None,
@@ -159,6 +162,7 @@ class Op:
         self.settings = settings or {}
         self.core = core
         self.fast = fast
+        self.exact = exact
         self.gather = gather
         self.defaults = defaults
         marks = [f"{{{i}}}" for i in range(self.arity or 0)]

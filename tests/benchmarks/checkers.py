@@ -114,7 +114,7 @@ def along(f: Callable[..., float], at: tuple[float, ...], i: int) -> Callable[[f
 
 def true(op: Op, at: tuple[float, ...], orders: list[int]) -> float:
     with mp.workdps(reference.DIGITS):
-        truth = reference.derivative(reference.REFERENCE[op.name], [mpf(x) for x in at], orders)
+        truth = reference.derivative(reference.exactly(op, at), [mpf(x) for x in at], orders)
         return float(truth) if abs(truth) > 1e-245 else 0.0  # less is what rounding leaves of 0
 
 

@@ -1,4 +1,4 @@
-"""The op table again, in mpmath: what each row should be, written from its definition and sharing nothing with the rows."""
+"""What each row should be, by its definition in mpmath, and its derivatives by differences of that: no rule takes part."""
 
 from __future__ import annotations
 
@@ -9,64 +9,13 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from autograd_lite.gradcheck.replay import smooth_forms
+from autograd_lite.gradcheck.replay import high_precision_form
 from autograd_lite.ops import Op
 from autograd_lite.ops.row import Interval
 
 STEP = 50  # differences are taken over 1e-50 of the argument
 DIGITS = 350  # and worked out with so many digits that slopes of 1e-200 come out right
 
-
-def _whole_mod(x: Any, y: Any) -> Any:
-    return x - y * mp.floor(x / y)
-
-
-def _sinc_derivative(n: Any, x: Any) -> Any:
-    return mp.nsum(
-        lambda k: (
-            (-1) ** int(k) * mp.pi ** (2 * k) / mp.factorial(2 * k + 1) * mp.ff(2 * k, int(n)) * x ** (2 * k - int(n))
-            if 2 * k >= n
-            else mpf(0)
-        ),
-        [0, 40 + 6 * int(abs(x))],
-        method="d",
-    )
-
-
-# What has no branches is as the gradient checker replays it; the rest is decided here by the arguments themselves.
-REFERENCE: dict[str, Callable[..., Any]] = smooth_forms(mp) | {
-    "stop_gradient": lambda x: x,
-    "zero": lambda x: 0 * x,
-    "lt": lambda x, y: mpf(x < y),
-    "le": lambda x, y: mpf(x <= y),
-    "gt": lambda x, y: mpf(x > y),
-    "ge": lambda x, y: mpf(x >= y),
-    "eq": lambda x, y: mpf(x == y),
-    "ne": lambda x, y: mpf(x != y),
-    "where": lambda c, a, b: a if c else b,
-    "sign": mp.sign,
-    "heaviside": lambda x, h: mpf(x > 0) if x else h,
-    "abs": abs,
-    "copysign": lambda x, y: abs(x) * (1 if y >= 0 else -1),
-    "floor": mp.floor,
-    "ceil": mp.ceil,
-    "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
-    "round": lambda x, n: mp.nint(x * mpf(10) ** n) / mpf(10) ** n,
-    "maximum": max,
-    "minimum": min,
-    "clamp": lambda x, low, high: min(max(x, low), high),
-    "floordiv": lambda x, y: mp.floor(x / y),
-    "mod": _whole_mod,
-    "fmod": lambda x, y: x - y * mp.sign(x / y) * mp.floor(abs(x / y)),
-    "pow": lambda x, y: x**y,
-    "pow_derivative": lambda x, y, n, k: mp.diff(
-        lambda t: mp.ff(t, int(n)) * x ** (t - int(n)), y, int(k)
-    ),
-    "sinc_derivative": _sinc_derivative,
-    "relu": lambda x: max(x, mpf(0)),
-    "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
-    "elu": lambda x, alpha: x if x > 0 else alpha * (mp.exp(x) - 1),
-}  # fmt: skip
 
 # Arguments that select a function rather than being one of its variables: the whole values they are drawn from.
 SELECTORS: dict[str, dict[int, tuple[float, ...]]] = {
@@ -105,6 +54,13 @@ def usable(op: Op, at: Sequence[float]) -> bool:
     return inside and not any(kink.holds(*at) for kink in op.kinks)
 
 
+def exactly(op: Op, at: Sequence[float]) -> Callable[..., Any]:
+    """The row in mpmath, in the piece that holds at a point."""
+    form = high_precision_form(op, mp)
+    assert form is not None, op.name
+    return lambda *args: form(at, None, *args)
+
+
 def derivative(f: Callable[..., Any], at: Sequence[Any], orders: Sequence[int]) -> Any:
     """A partial derivative in high precision, by central differences with a tiny step."""
     with mp.workdps(DIGITS):
@@ -123,7 +79,7 @@ def derivative(f: Callable[..., Any], at: Sequence[Any], orders: Sequence[int]) 
 
 def oracle(op: Op, at: Sequence[float], orders: Sequence[int]) -> tuple[Any, float]:
     """The true derivative of a row at a point, and its condition number with respect to the point's coordinates."""
-    f = REFERENCE[op.name]
+    f = exactly(op, at)
     with mp.workdps(DIGITS):
         point = [mpf(x) for x in at]
         truth = derivative(f, point, orders)
