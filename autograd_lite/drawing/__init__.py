@@ -40,7 +40,7 @@ def draw(
     >>> w, x = Value(1.5, "w"), Value(2.0, "x")
     >>> picture = draw(w * x)
     >>> [card.header for card in picture.nodes], [edge.label for edge in picture.edges]
-    (['w', 'x', 'v1 = w × x'], ['∂v1/∂w = x = 2', '∂v1/∂x = w = 1.5'])
+    (['w', 'x', 'v1 = w × x'], ['× x = 2', '× w = 1.5'])
 
     Args:
         root: a Value; nothing about it or what it was computed from is changed.
@@ -50,7 +50,7 @@ def draw(
         rankdir: the way from operands to results: "LR", "RL", "TB" or "BT".
         params: a dict of names to Values, or a module; these Values get the names and a green border, other leaves are dashed.
         grad: "adjoint" shows the derivative of the root, worked out afresh; "attr" shows ``.grad``; None neither.
-        labels: "full" (``∂v1/∂w = x = 2``), "short" (``x = 2``) or "none"; "auto" goes by the size of the picture.
+        labels: "full" (``× x = 2``), "short" (``× 2``) or "none"; "auto" goes by the size of the picture.
         fold: whether chains of + and w·x + b share a card; "auto" does so above 60 nodes.
         only_paths_to: Values; what is not on a path from one of them to the root is left out.
         highlight: Values; what is not on such a path is faint.

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .. import frames, graph
+from .. import context, frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
 from ..formula import notation
 from ..formula.steps import Step, adjoints_of, steps_of
 from . import cut, escape
 from .fold import Factor, Folding, Term, folding
+from .live import NEAR, TINY, may_kink
 from .measure import label_width, measure
-from .model import Card, Edge, Move, Row
+from .model import Card, Edge, Move, Number, Row, Text
 from .names import common_prefix, given_names
 from .shade import sign, strength
 
@@ -25,6 +27,7 @@ CROWD = 150  # edges above which lines are drawn half as thick
 HEADER = 44  # characters
 LABEL = 40
 ROWS = 24  # terms that a card lists
+SUMMED = 4  # contributions that a step lists
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Options:
     max_depth: int | None = None
     max_nodes: int | None = 250
     digits: int = 4
+    guards: tuple[tuple[Node, bool, str], ...] = ()  # the branches taken: what was compared, how it came out, the line
 
 
 @dataclass
@@ -51,6 +55,7 @@ class Picture:
     moves: Callable[[], list[Move]] = list  # worked out when asked for
     hidden: int = 0
     name: str = ""  # of the root
+    builder: Any = None  # who made it, for pages that work it out anew
 
 
 class Use(NamedTuple):
@@ -68,12 +73,16 @@ def build(root: Node, options: Options) -> Picture:
 class _Builder:
     def __init__(self, root: Node, options: Options) -> None:
         self.root, self.options, self.digits = root, options, options.digits
+        self.guards = options.guards
         self.written: dict[float, str] = {}
         self.given = given_names(options.params)
         self.full = notation.names_of([root], self.given)
         self.names = {node: escape.clean(name) for node, name in self.full.items()}
         self.steps = steps_of(root, self.names, self.digits)
         self.adjoints = adjoints_of(root, self.steps)
+        self.uses_of: dict[Node, list[Step]] = {}
+        for step in self.steps:
+            self.uses_of.setdefault(step.operand, []).append(step)
         self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
         self.order = graph.order([root])
         self.chosen = [
@@ -113,7 +122,7 @@ class _Builder:
         return f"({text})" if text.startswith("\u2212") else text
 
     def derivative(self, node: Node) -> str:
-        return f"∂{self.names[self.root]}/∂{self.names[node]}"
+        return f"d{self.names[self.root]}/d{self.names[node]}"
 
     # -- what is shown ------------------------------------------------------------------------------------------------
 
@@ -145,7 +154,7 @@ class _Builder:
                 GraphTooLargeWarning,
                 stacklevel=frames.stacklevel(),
             )
-        picture = Picture(hidden=len(operands) - len(shown.nodes), name=self.names[self.root])
+        picture = Picture(hidden=len(operands) - len(shown.nodes), name=self.names[self.root], builder=self)
         index: dict[Node, int] = {}
         for node in operands:
             if node in shown.nodes:
@@ -196,10 +205,30 @@ class _Builder:
         card.bad = not math.isfinite(value) or card.sign == "bad"
         if where := getattr(node, "where", None):
             lines.append(f"made at {escape.clean(str(where), escape.TOOLTIP)}")
+        card.may_kink = may_kink(node)
+        if card.may_kink and (sides := self.kink(node)):
+            left, right, taken = map(self.number, sides)
+            card.kink = f"kink: {left} | {right}, taken {taken}"
+            lines.append(f"kink: the slope is {left} from the left and {right} from the right; {taken} is taken")
         card.tooltip = "\n".join(lines)
         if terms is not None:
             self.rows(card, terms)
         return card
+
+    def kink(self, node: Node) -> tuple[float, float, float] | None:
+        """The slopes a hair to the left and right of a node at a kink, and the one taken."""
+        values, op = list(graph.values(node)), node.op
+        for i in range(op.arity):
+            step = self.step_at.get((node, i))
+            if step is None:
+                continue
+            size = max(abs(values[i]) * NEAR, TINY)
+            with context.unchecked():
+                moved = [[*values[:i], values[i] + way * size, *values[i + 1 :]] for way in (-1.0, 1.0)]
+                left, right = (float(op.partial(i, at, op.forward(*at))) for at in moved)
+            if math.isfinite(left) and math.isfinite(right) and abs(left - right) > 1e-6 * max(abs(left), abs(right)):
+                return left, right, step.partial
+        return None
 
     def header(self, node: Node, terms: list[Term] | None) -> str:
         if terms is not None and (node.op.name in ("add", "sum", "dot")):
@@ -220,7 +249,7 @@ class _Builder:
     def rows(self, card: Card, terms: list[Term]) -> None:
         leaves = [self.names[t.leaf] for t in terms if t.leaf is not None]
         prefix = common_prefix(leaves)
-        card.columns = ("term", "weight", f"∂{self.names[self.root]}/∂weight") if leaves else ("term", "value")
+        card.columns = ("term", "weight", f"d{self.names[self.root]}/dweight") if leaves else ("term", "value")
         if prefix:
             card.columns = (f"{prefix}…", *card.columns[1:])
         if leaves and not card.label:
@@ -229,6 +258,8 @@ class _Builder:
         for term in terms[: ROWS - 1] if several else terms:
             row = Row(self.term(term, prefix), "")
             if term.leaf is not None:
+                use = next(f for f in term.factors if f.operand is term.leaf)
+                row.owner, row.argument = use.owner, use.argument
                 self.weight(row, term)
             elif not leaves:
                 row.value = self.number(math.prod(graph.values(f.owner)[f.argument] for f in term.factors))
@@ -266,22 +297,38 @@ class _Builder:
         edge = Edge(i, index[operand], index[node], argument=argument)
         if term is not None:
             edge.row = min(term, len(cards[edge.target].rows) - 1)
-        up, over = f"∂{self.names[node]}/∂{self.names[operand]}", self.derivative(operand)
+        edge.owner = owner
+        over, where = self.derivative(operand), f"{self.place(owner, argument)} in {self.names[node]}"
         if step is None:
-            edge.symbol, edge.label = "", f"{up}: no flow"
-            edge.tooltip = f"{up}: nothing flows here to {over}"
+            edge.symbol, edge.label = "", "no flow"
+            edge.tooltip = f"{where}: nothing flows here to {over}"
             return edge
         edge.symbol, edge.partial, edge.contribution = self.symbol(step.symbol), step.partial, step.product
-        number = self.number(edge.partial)
-        middle = "" if edge.symbol in (number, "") or len(edge.symbol) > LABEL else f"{edge.symbol} = "
-        edge.label = f"{up} = {middle}{number}"
+        number = self.factor(edge.partial)
+        if math.isnan(edge.partial):
+            edge.label = f"× nan{self.outside(owner)}"
+        else:
+            edge.label = f"× {number}" if self.is_plain(edge) else f"× {edge.symbol} = {self.number(edge.partial)}"
         edge.tooltip = (
-            f"{edge.label}\ncontribution to {over}: "
+            f"{where}: {edge.label}\nadds to {over}: "
             f"{self.number(step.adjoint)} × {self.factor(step.partial)} = {self.number(step.product)}"
         )
         edge.sign = sign(step.product)
         edge.weight = round(0.5 + 5.0 * strength(step.product, self.strongest_product), 2)
         return edge
+
+    def is_plain(self, edge: Edge) -> bool:
+        """Whether the factor of an edge is written by its number alone."""
+        return edge.symbol in (self.number(edge.partial), "") or len(edge.symbol) > LABEL
+
+    @staticmethod
+    def outside(node: Node) -> str:
+        """Why a factor is nan, where the op itself says it."""
+        pairs = zip(node.op.domain, graph.values(node), strict=False)
+        return " (outside the domain)" if node._data != node._data and any(x == x and x not in d for d, x in pairs) else ""
+
+    def place(self, node: Node, argument: int) -> str:
+        return notation.place(node, argument)
 
     @staticmethod
     def symbol(text: str) -> str:
@@ -302,18 +349,21 @@ class _Builder:
             if level == "none" or (level == "short" and edge.row is not None):
                 edge.label = ""
             elif level == "short" and edge.label:
-                edge.label = edge.label.partition(" = ")[2] or edge.label.partition(": ")[2]
+                edge.label = f"× {self.factor(edge.partial)}" if edge.contribution is not None else edge.label
 
     # -- moves --------------------------------------------------------------------------------------------------------
 
     def moves(self, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge]) -> list[Move]:
         home, one = index[self.root], self.number(1.0)
-        root = self.derivative(self.root)
-        moves = [Move(None, home, None, home, f"{root} = {one}", "", "", one, "pos", strength(1.0, self.strongest))]
+        seed: Text = (f"{self.derivative(self.root)} = 1",)
+        power = strength(1.0, self.strongest)
+        moves = [Move(None, home, None, home, self.text(seed), "", "", one, "pos", power, None, (seed, ()))]
         inside = self.folding.head
         rows = {row.leaf: (card.index, k) for card in cards for k, row in enumerate(card.rows) if row.leaf is not None}
+        gathered: dict[Node, list[Step]] = {}
         for step in self.steps:
             node = inside.get(step.node, step.node)
+            gathered.setdefault(step.operand, []).append(step)
             if node not in index or (step.operand in inside and step.operand not in rows):
                 continue
             edge = edge_at.get((step.node, step.argument))
@@ -325,22 +375,21 @@ class _Builder:
                 card = index[step.operand]
             else:
                 continue
-            before = "" if step.before is None else self.number(step.before)
-            after = self.number(step.after)
-            power = strength(step.after, self.strongest)
-            line, rule = self.line(step, node, before), f"∂{self.names[node]}/∂{self.names[step.operand]} = {step.symbol}"
+            texts = self.line(step, node, gathered[step.operand])
             moves.append(
                 Move(
                     None if edge is None else edge.index,
                     card,
                     row,
                     index[node],
-                    line,
-                    rule,
-                    before,
-                    after,
+                    self.text(texts[0]),
+                    self.text(texts[1]),
+                    "" if step.before is None else self.number(step.before),
+                    self.number(step.after),
                     sign(step.after),
-                    power,
+                    strength(step.after, self.strongest),
+                    Number("part", step.node, step.argument),
+                    texts,
                 )
             )
         return moves
@@ -354,12 +403,70 @@ class _Builder:
             return edge_at.get((step.node, (step.argument + count // 2) % count))
         return None
 
-    def line(self, step: Step, node: Node, before: str) -> str:
-        over, through = self.derivative(step.operand), f"∂{self.names[node]}/∂{self.names[step.operand]}"
-        product = f"{self.number(step.adjoint)} × {self.factor(step.partial)}"
-        chain = f"{self.derivative(node)}·{through} = {product}"
-        if not before:
-            return f"{over} = {chain} = {self.number(step.product)}"
-        added = self.number(step.product)
-        total = f"{before} \u2212 {added[1:]}" if added.startswith("\u2212") else f"{before} + {added}"
-        return f"{over} += {chain} → {total} = {self.number(step.after)}"
+    def line(self, step: Step, node: Node, so_far: list[Step]) -> tuple[Text, Text]:
+        """What a step adds to what, and how that came about: ``dy/dx: 1 (through +) + 3 (first factor) = 4``."""
+        over = self.derivative(step.operand)
+        symbol = self.symbol(step.symbol)
+        plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
+        product: Text = (
+            Number("total", step.node), " × ", Number("factor", step.node, step.argument, "factor"),
+            " = ", Number("part", step.node, step.argument),
+        )  # fmt: skip
+        letters = f"{self.derivative(node)}{'' if plain else f' × {symbol}'} = "
+        if len(self.uses_of[step.operand]) < 2:
+            return (f"{over} = {letters}", *product), (self.card_text(node),)
+        added: list[str | Number] = [f"{over}: "]
+        for k, each in enumerate(so_far[-SUMMED:]):
+            style = "added" if k or len(so_far) > SUMMED else ""
+            added += [Number("part", each.node, each.argument, style), f" ({self.where(each)})"]
+        if len(so_far) > SUMMED:
+            added.insert(1, f"… {len(so_far) - SUMMED} more")
+        if len(so_far) > 1:
+            added += [" = ", Number("sum", step.operand, len(so_far))]
+        return tuple(added), (f"{self.where(step)}: {letters}", *product)
+
+    def computed(self, card: Card) -> Text:
+        """How the value of a card comes about, in numbers: ``v1 = w × x = 2 × 3 = 6``."""
+        node, terms = card.node, self.folding.terms.get(card.node)
+        parts: list[str | Number] = [f"{card.header} = "]
+        if terms is None:
+            marks = {a: f"\x01{i}\x02" for i, a in enumerate(graph.operands(node)) if a.__class__ is not float}
+            pieces = re.split("\x01(\\d+)\x02", notation.formula(node, marks, self.digits))
+            for before, i, after in zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False):
+                style = "" if before.endswith("(") and after.startswith((")", ",")) else "factor"
+                parts += [before, Number("value", graph.operands(node)[int(i)], 0, style)]
+            parts += [pieces[-1], " = "]
+        return tuple(part for part in (*parts, Number("value", node)) if part)
+
+    def where(self, step: Step) -> str:
+        """The place of a use, with the node it is in where another use has the same place."""
+        place = self.place(step.node, step.argument)
+        same = [s for s in self.uses_of[step.operand] if s is not step and self.place(s.node, s.argument) == place]
+        return f"{place} of {self.names[step.node]}" if same else place
+
+    def card_text(self, node: Node) -> str:
+        formula = self.header(node, self.folding.terms.get(node))
+        return f"{self.names[node]} = {formula}"
+
+    def text(self, text: Text) -> str:
+        """A text with its numbers as they are."""
+        return "".join(part if isinstance(part, str) else self.written_number(part) for part in text)
+
+    def written_number(self, n: Number) -> str:
+        x = self.number_of(n)
+        if n.style == "factor":
+            return self.factor(x)
+        text = self.number(x)
+        if n.style != "added":
+            return text
+        return f" − {text[1:]}" if text.startswith("\u2212") else f" + {text}"
+
+    def number_of(self, n: Number) -> float:
+        if n.kind == "value":
+            return float(n.node._data)
+        if n.kind == "total":
+            return self.adjoints[n.node]
+        if n.kind == "sum":
+            return self.uses_of[n.node][n.argument - 1].after
+        step = self.step_at[n.node, n.argument]
+        return step.partial if n.kind == "factor" else step.product

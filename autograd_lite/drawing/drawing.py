@@ -56,6 +56,7 @@ class Drawing:
     rankdir: str = "LR"
     name: str = ""  # of the root
     desc: str = ""
+    builder: Any = field(default=None, repr=False)  # of `build`, for pages that work it out anew
     _moves: Callable[[], list[Move]] = field(default=list, repr=False)
     _body: str = field(default="", repr=False)
 
@@ -149,12 +150,12 @@ def make(
     if title is not None and not isinstance(title, str):
         raise InputTypeError(f"title={title!r} must be a string")
     picture = build(root, options)
-    used, size = _placed(picture, engine, rankdir, timeout)
+    used, size = placed(picture.cards, picture.edges, engine, rankdir, timeout)
     name = picture.name
     heading = _heading(title)
     return Drawing(
         used, picture.cards, picture.edges, picture.hidden, *size, heading or f"Chain-rule graph of {name}",
-        heading, theme, rankdir, name, described(picture), picture.moves,
+        heading, theme, rankdir, name, described(picture), picture.builder, picture.moves,
     )  # fmt: skip
 
 
@@ -180,10 +181,11 @@ def _heading(title: str | None) -> str:
     return clean(title, 200) if title else ""
 
 
-def _placed(picture: Picture, engine: str, rankdir: str, timeout: float) -> tuple[str, tuple[float, float]]:
+def placed(
+    cards: list[Card], edges: list[Edge], engine: str, rankdir: str, timeout: float
+) -> tuple[str, tuple[float, float]]:  # fmt: skip
     """Give everything its place, and say who did."""
-    cards, edges = picture.cards, picture.edges
-    if engine == "dot" or (engine == "auto" and _suits_dot(picture)):
+    if engine == "dot" or (engine == "auto" and _suits_dot(cards, edges)):
         try:
             return "dot", dot.place(cards, edges, rankdir, timeout)
         except dot.LayoutError as error:
@@ -195,9 +197,8 @@ def _placed(picture: Picture, engine: str, rankdir: str, timeout: float) -> tupl
     return "builtin", layout.place(cards, edges, rankdir)
 
 
-def _suits_dot(picture: Picture) -> bool:
+def _suits_dot(cards: list[Card], edges: list[Edge]) -> bool:
     """Whether `dot` is there and quick: it takes minutes for 50 edges from one leaf to every turn of an unrolled loop."""
-    cards, edges = picture.cards, picture.edges
     if len(cards) > MOST or shutil.which("dot") is None:
         return False
     rank = layout.ranks(cards, edges)

@@ -30,7 +30,12 @@ def label_width(text: str) -> float:
 
 def column_widths(card: Card) -> list[float]:
     """The widths of the columns of the rows of a card."""
+    room = "0" * card.room
     lines = [card.columns, *([row.text, row.value, row.grad][: len(card.columns)] for row in card.rows)]
+    if room and card.rows:
+        lines.append(
+            ["", *(room if any([row.value, row.grad][i] for row in card.rows) else "" for i in range(len(card.columns) - 1))]
+        )
     return [max(width(line[i], SMALL) for line in lines) for i in range(len(card.columns))]
 
 
@@ -39,10 +44,11 @@ def measure(card: Card) -> None:
     if card.kind == "stub":
         card.width, card.height = width(card.header) + 2 * PAD, STUB
         return
-    lines = [width(card.header), width("value  " + card.value)]
+    room = "0" * card.room
+    lines = [width(card.header), width("value  " + max(card.value, room, key=len))]
     card.height = 6.0 + 2 * LINE
     if card.label:
-        lines.append(width(f"{card.label}  {card.adjoint}"))
+        lines.append(width(f"{card.label}  {max(card.adjoint, room, key=len)}"))
         card.height += LINE + 1.0
     if card.rows:
         widths = column_widths(card)

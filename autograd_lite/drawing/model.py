@@ -24,9 +24,21 @@ What the other files of this package agree on:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Point = tuple[float, float]
+
+
+class Number(NamedTuple):
+    """A number inside a text: which one it is, so that a page can write it anew when the leaves change."""
+
+    kind: str  # value, total (derivative of the root), factor, part (what one use adds to a total), sum (of the first parts)
+    node: Any
+    argument: int = 0  # of a factor or part: which operand of the node; of a sum: how many parts
+    style: str = ""  # "factor": a negative one in parentheses; "added": with + or − before it
+
+
+Text = tuple["str | Number", ...]
 ROW, HEAD = 15.0, 17.0  # heights of a row of a card and of the line above the rows, pixels
 
 
@@ -41,6 +53,8 @@ class Row:
     strength: float = 0.0
     tooltip: str = ""
     leaf: Any = None  # that leaf
+    owner: Any = None  # the node that uses it, as which argument
+    argument: int = 0
     name: str = ""  # its name
     parameter: bool = False  # whether it is one
 
@@ -55,7 +69,7 @@ class Card:
     name: str  # "v1"
     header: str  # "v1 = w × x"
     value: str = ""  # "3"
-    label: str = ""  # "∂L/∂v1"; empty: no such row
+    label: str = ""  # "dL/dv1"; empty: no such row
     adjoint: str = ""  # "−3"
     sign: str = "zero"  # of the adjoint: pos, neg, zero, bad (nan or infinite)
     strength: float = 0.0  # opacity of the band, 0 to 0.5
@@ -65,6 +79,9 @@ class Card:
     full_name: str = ""  # up to 1,000 characters of it
     bad: bool = False  # value or adjoint is nan or infinite
     dim: bool = False  # not on a highlighted path
+    kink: str = ""  # "kink: −1 | 1, taken 0"
+    may_kink: bool = False  # whether it may be at one for other numbers
+    room: int = 0  # characters that a number may come to have
     width: float = 0.0
     height: float = 0.0
     x: float = 0.0  # left
@@ -83,7 +100,8 @@ class Edge:
     source: int  # card of the operand
     target: int  # card of the result
     row: int | None = None  # the term it ends at
-    argument: int = 0  # which operand of that term it is
+    owner: Any = None  # the node it is an operand of: that of the card, or one folded into it
+    argument: int = 0  # which operand of that node it is
     symbol: str = ""  # "x"
     partial: float = 0.0
     contribution: float | None = None  # what it adds to the operand's adjoint; None: nothing flows
@@ -106,9 +124,11 @@ class Move:
     card: int  # the card that receives
     row: int | None  # the row of it, where the receiver is a leaf folded into that row
     source: int  # the card whose adjoint is handed on
-    line: str  # "∂f/∂x += ∂f/∂v1·∂v1/∂x = 1 × 0.7 → 0.3624 + 0.7 = 1.062"
-    rule: str  # "∂v1/∂x = y"
-    before: str  # the receiver's adjoint as text; empty for none yet
+    line: str  # "df/dx: 0.3624 (through sin) + 0.7 (first factor) = 1.062"
+    rule: str  # "0.7 (first factor) = df/dv1 × y = 1 × 0.7"
+    before: str  # the receiver's total as text; empty for none yet
     after: str
     sign: str  # of what it is then
     strength: float
+    part: Number | None = None  # what is added
+    texts: tuple[Text, Text] = ((), ())  # line and rule with their numbers apart

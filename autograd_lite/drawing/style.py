@@ -38,5 +38,5 @@ def _colours(p: str, colours: tuple[str, ...]) -> str:
         f".{p}-pos .{p}-line{{stroke:{pos}}}.{p}-pos .{p}-tip,.{p}-band.{p}-pos{{fill:{pos}}}\n"
         f".{p}-neg .{p}-line{{stroke:{neg}}}.{p}-neg .{p}-tip,.{p}-band.{p}-neg{{fill:{neg}}}\n"
         f".{p}-bad .{p}-line,.{p}-bad .{p}-box{{stroke:{bad}}}.{p}-bad .{p}-tip,.{p}-band.{p}-bad{{fill:{bad}}}\n"
-        f".{p} .{p}-grad.{p}-bad{{fill:{bad}}}\n"
+        f".{p} .{p}-grad.{p}-bad{{fill:{bad}}}.{p}-kink rect{{fill:{back};stroke:{bad}}}\n"
     )

@@ -15,6 +15,7 @@ from .model import HEAD, ROW, Card, Edge, Point, Row
 from .style import rules
 
 MARK = "\x00"
+KINK = "kink: −1.234 | −1.234, taken 0"  # as wide as that
 TITLE = 30.0  # height of the line above the picture where it has a title of its own
 
 
@@ -124,7 +125,20 @@ def _card(c: Card) -> str:
         parts.append(_text(f"{MARK}-grad {MARK}-{c.sign}", right, c.y + 59, c.adjoint, "end"))
     if c.rows:
         parts.append(_rows(c))
+    if c.kink or (c.room and c.may_kink):
+        parts.append(_kink(c))
     return "\n".join([*parts, "</g>"])
+
+
+def _kink(c: Card) -> str:
+    """A pill over the lower border."""
+    text = c.kink or "kink"
+    w = measure.label_width(text if c.kink else KINK)
+    middle, y = c.x + c.width / 2, c.y + c.height
+    return (
+        f'<g class="{MARK}-kink{"" if c.kink else " off"}"><rect x="{number(middle - w / 2)}" y="{number(y - 2)}" '
+        f'width="{number(w)}" height="15" rx="7"/>{_text(f"{MARK}-cell", middle, y + 9.5, text, "middle")}</g>'
+    )
 
 
 def _band(sign: str, strength: float, x: float, y: float, width: float, height: float, radius: float) -> str:
@@ -171,7 +185,7 @@ def _row(c: Card, k: int, row: Row, left: float, ends: list[float], y: float) ->
     kind = f"{MARK}-own" if row.parameter else ""
     parts.append(_text(f"{MARK}-cell {kind}".strip(), left, y + 11.5, row.text))
     if row.value and ends:
-        parts.append(_text(f"{MARK}-cell", ends[0], y + 11.5, row.value, "end"))
+        parts.append(_text(f"{MARK}-cell {MARK}-value", ends[0], y + 11.5, row.value, "end"))
     if row.grad:
         parts.append(_text(f"{MARK}-cell {MARK}-grad {MARK}-{row.sign}", ends[-1], y + 11.5, row.grad, "end"))
     return "".join([*parts, "</g>"])

@@ -210,3 +210,30 @@ def partial(node: Node, index: int, names: Mapping[Node, str], digits: int = 4) 
         words |= {"i": _operand(args[index], names, digits), "w": f"softmax({words['rest']})[{index - 1}]"}
         words["other"] = _operand(args[(index + len(args) // 2) % len(args)], names, digits)
     return fill(_edge(node, index).replace("-", MINUS), operands, words)
+
+
+# the places of operands that have a name of their own
+_PLACES = {"mul": ("first factor", "second factor"), "div": ("numerator", "denominator"), "pow": ("base", "exponent"),
+           "where": ("condition", "if true", "if false")}  # fmt: skip
+
+
+def place(node: Node, index: int) -> str:
+    """Where an operand stands in a node: what tells two uses of one Value apart.
+
+    >>> from autograd_lite import Value, sin
+    >>> x = Value(3.0, "x")
+    >>> place(x * x, 1), place(x + 1.0, 0), place(sin(x), 0)
+    ('second factor', 'through +', 'through sin')
+    """
+    op, args = node.op, graph.operands(node)
+    if op.name in _PLACES:
+        return _PLACES[op.name][index]
+    sign = op.symbol.replace("-", MINUS)
+    if len(args) == 1 or (op.name in ("add", "sub", "sum", "mean", "prod") and sum(a is args[index] for a in args) == 1):
+        return f"through {sign}"
+    if op.name in ("add", "sub"):
+        return ("first term", "second term")[index]
+    if op.name == "dot":
+        half = len(args) // 2
+        return f"{'first' if index < half else 'second'} factor of term {index % half + 1}"
+    return f"argument {index + 1} of {op.name}"

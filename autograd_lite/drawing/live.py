@@ -1,0 +1,165 @@
+"""What a page needs to work the picture out anew: the graph as a program, and where each of its numbers stands.
+
+The program gives every value, total derivative, factor and contribution of the graph, with the rules and in the order of the
+engine's own reverse sweep.  Imports `model`, `compiler`, `ops`, `value`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import context, graph
+from ..compiler import to_js
+from ..compiler.recorded import program_of
+from ..errors import LoweringError
+from ..ops import piecewise
+from ..ops.piecewise import Masked
+from ..program import Program
+from ..value import Value
+from .model import Number
+
+MOST = 4000  # nodes of a graph that a page works out anew
+NEAR = 2.0**-40  # how far from a kink its two sides are looked at, relative to the number there
+TINY = 2.0**-80  # and where that number is 0
+
+Node = Any
+
+
+class _Branches:
+    """Told, as a trace is, of what is looked at; nothing of it matters here."""
+
+    def made(self, leaf: Value) -> None: ...
+
+    def recorded(self, node: Value) -> None: ...
+
+
+@dataclass
+class Live:
+    """A graph as a program of its leaves."""
+
+    leaves: list[Node]
+    places: dict[tuple[Any, ...], int] = field(default_factory=dict)  # of a number among the outputs
+    outputs: list[Any] = field(default_factory=list)
+    copies: dict[Node, Any] = field(default_factory=dict)
+    parts: dict[Node, list[Any]] = field(default_factory=dict)  # what was added to each node's total, in order
+    used: dict[int, int] = field(default_factory=dict)  # outputs that were asked for, in order
+    root: Node = None
+
+    def at(self, kind: str, node: Node, argument: int = 0) -> int | None:
+        """Which output of `program` a number is; None for one that does not exist, as a total that no gradient reaches."""
+        place = self.places.get((kind, node, argument))
+        return None if place is None else self.used.setdefault(place, len(self.used))
+
+    def number(self, n: Number) -> int | None:
+        """Which output a number in a text is."""
+        return self.at(n.kind, n.node, n.argument)
+
+    def program(self) -> Program:
+        """The program of what was asked for."""
+        return program_of(self.inputs(), [self.outputs[place] for place in self.used])
+
+    def result(self) -> Program:
+        """The program of the root alone."""
+        return program_of(self.inputs(), [self.copies[self.root]])
+
+    def inputs(self) -> list[Any]:
+        """The leaves of the copy."""
+        return [self.copies[leaf] for leaf in self.leaves]
+
+    def add(self, kind: str, node: Node, argument: int, x: Any) -> None:
+        """One more output."""
+        self.places[kind, node, argument] = len(self.outputs)
+        self.outputs.append(x.resolved() if isinstance(x, Masked) else x if isinstance(x, Value) else float(x))
+
+    def numbers(self) -> list[float]:
+        """The outputs at the leaves as they are."""
+        return self.program()([leaf._data for leaf in self.leaves])
+
+
+def live(root: Node, names: Any, guards: Any = ()) -> Live:
+    """The program of everything that a picture of `root` may show; it changes nothing.
+
+    >>> x = Value(3.0)
+    >>> found = live(x * x, [x])
+    >>> found.at("total", x), found.at("value", x)
+    (0, 1)
+    >>> found.numbers()
+    [6.0, 3.0]
+    """
+    found = Live([node for node in names if node.op is None], root=root)
+    with context.tracing(_Branches()):
+        _replay(found, [root, *(node for node, _, _ in guards)])
+        _sweep(found, root)
+    for k, (node, _, _) in enumerate(guards):
+        found.add("guard", node, k, found.copies[node])
+    return found
+
+
+def _replay(found: Live, roots: list[Node]) -> None:
+    """The graph over again, on leaves of its own."""
+    copies = found.copies
+    for leaf in found.leaves:
+        copies[leaf] = Value(leaf._data)
+        found.add("value", leaf, 0, copies[leaf])
+    for node in reversed(graph.order(roots)):
+        args = [a if a.__class__ is float else copies.get(a, a._data) for a in graph.operands(node)]
+        copies[node] = Value._record(node.op, tuple(args)) if any(isinstance(a, Value) for a in args) else Value(node._data)
+        found.add("value", node, 0, copies[node])
+
+
+def _sweep(found: Live, root: Node) -> None:
+    """The reverse sweep, everything on the way an output."""
+    adjoint: dict[Node, Any] = {root: 1.0}
+    found.add("total", root, 0, 1.0)
+    for node in graph.order([root]):
+        g, copy = adjoint.get(node), found.copies[node]
+        if node is not root and node in adjoint:
+            found.add("total", node, 0, g)
+        if g is None or copy.op is None:
+            continue
+        args = graph.operands(copy)
+        partials = copy.op.rule(args, copy) if copy.op.rule is not None else None
+        for i, (a, part) in enumerate(zip(graph.operands(node), graph.contributions(copy, g, graph=True), strict=True)):
+            if part is None or a.__class__ is float:
+                continue
+            found.add("factor", node, i, copy.op.partial(i, args, copy) if partials is None else partials[i])
+            found.add("part", node, i, part)
+            _kink(found, node, i)
+            before = adjoint.get(a)
+            adjoint[a] = part if before is None else before + part
+            found.parts.setdefault(a, []).append(part)
+            found.add("sum", a, len(found.parts[a]), adjoint[a])
+    for leaf in found.leaves:
+        if leaf in adjoint and leaf is not root:
+            found.add("total", leaf, 0, adjoint[leaf])
+
+
+def _kink(found: Live, node: Node, i: int) -> None:
+    """The factor a hair to either side, where the op has kinks."""
+    copy = found.copies[node]
+    if not may_kink(node):
+        return
+    args = list(graph.operands(copy))
+    for kind, way in (("left", -1.0), ("right", 1.0)):
+        size = piecewise.maximum(piecewise.abs(args[i]) * NEAR, TINY)
+        moved = [*args[:i], args[i] + way * size, *args[i + 1 :]]
+        found.add(kind, node, i, copy.op.partial(i, moved, copy.op(*moved)))
+
+
+def scripts(found: Live) -> str:
+    """The functions ``run`` and ``value`` of the leaves in JavaScript, with what they need.
+
+    Raises LoweringError where a page cannot work it out, with the reason.
+    """
+    if len(found.copies) > MOST:
+        raise LoweringError(f"{len(found.copies)} nodes are more than the {MOST} that a page works out")
+    text = "\n".join([to_js.source(found.program(), "run"), to_js.source(found.result(), "value")])
+    return "\n".join(filter(None, [to_js.runtime(text), text]))
+
+
+def may_kink(node: Node) -> bool:
+    """Whether a node has two slopes for some numbers: a whole power has not."""
+    op = node.op
+    whole = op is not None and op.name == "pow" and node._b.__class__ is float and node._b >= 0.0 and node._b % 1.0 == 0.0
+    return op is not None and bool(op.kinks) and op.arity is not None and not whole

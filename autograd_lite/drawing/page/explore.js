@@ -1,0 +1,270 @@
+// Leaves to pull, the curve of the result over the one in hand, and the paths of a card that was chosen.
+const leaves = data.leaves;
+let hand = Math.max(0, leaves.findIndex((leaf) => leaf.parameter)); // the leaf in hand
+let chosen = null; // the card or row whose paths are listed
+const moves = leaves.map((leaf) => leaf.parameter); // which take part in a descent
+const ranges = start.map((each) => around(unpack(each)));
+const fields = [];
+const total = (i) => (leaves[i].g === null ? 0 : o[leaves[i].g]);
+const slope = (i) => data.over + leaves[i].name;
+
+function around(value) {
+  const reach = isNumber(value) ? nice(Math.max(2 * Math.abs(value), 2)) : 2;
+  return isNumber(value) ? [value - reach, value + reach] : [-reach, reach];
+}
+
+function makeLeaves() {
+  const list = byId("leaves");
+  leaves.forEach((leaf, i) => {
+    const name = make("span", { class: leaf.parameter ? "name own" : "name", title: leaf.full }, leaf.name);
+    const slider = make("input", { type: "range", step: "any", "aria-label": "Slide " + leaf.name });
+    const field = make("input", { type: "number", step: "any", "aria-label": "Value of " + leaf.name });
+    const gradient = make("output", {});
+    const row = make("div", { class: "leaf" }, name, slider, field, make("span", { class: "of" }, slope(i) + " ="), gradient);
+    slider.oninput = () => {
+      const [low, high] = ranges[i];
+      const unit = 10 ** Math.floor(Math.log10((high - low) / 200));
+      pull(i, Number((Math.round(Number(slider.value) / unit) * unit).toPrecision(12)));
+    };
+    field.oninput = () => field.value !== "" && isNumber(Number(field.value)) && pull(i, Number(field.value), true);
+    field.onchange = () => showLeaf(i);
+    row.onpointerdown = () => take(i);
+    row.addEventListener("focusin", () => take(i));
+    fields.push({ row, slider, field, gradient });
+    list.append(row);
+  });
+  if (leaves.length > 12) {
+    const filter = make("input", { type: "search", placeholder: "Find a leaf", "aria-label": "Find a leaf by name" });
+    filter.oninput = () => leaves.forEach((leaf, i) => (fields[i].row.hidden = !leaf.full.toLowerCase().includes(filter.value.toLowerCase())));
+    list.before(filter);
+  }
+}
+
+function take(i) {
+  if (hand === i) return;
+  hand = i;
+  redraw();
+}
+
+// Leaf i gets a number; everything follows.
+function pull(i, value, typing) {
+  hand = i;
+  x[i] = value;
+  follow(typing);
+  forgetDescent();
+}
+
+function follow(typing) {
+  o = run(x);
+  paint();
+  if (now < end) mark();
+  else if (steps.length) byId("line").textContent = say(data.end);
+  redraw(typing);
+}
+
+function showLeaf(i, typing) {
+  const { slider, field, gradient, row } = fields[i];
+  let [low, high] = ranges[i];
+  if (isNumber(x[i]) && (x[i] < low || x[i] > high)) [low, high] = ranges[i] = around(x[i]);
+  slider.min = low;
+  slider.max = high;
+  slider.value = x[i];
+  slider.setAttribute("aria-valuetext", leaves[i].name + " = " + show(x[i]));
+  if (!(typing && document.activeElement === field)) field.value = isNumber(x[i]) ? Number(x[i].toPrecision(6)) : "";
+  gradient.textContent = leaves[i].g === null ? "none" : show(o[leaves[i].g]);
+  row.classList.toggle("on", i === hand);
+}
+
+const result = (i, value) => {
+  const at = x.slice();
+  at[i] = value;
+  return globalValue(at)[0];
+};
+const globalValue = live ? value : null;
+
+function redraw(typing) {
+  if (!live) return;
+  leaves.forEach((_, i) => showLeaf(i, typing));
+  drawCurve();
+  drawDescent();
+  if (chosen) listPaths();
+  checkGuards();
+}
+
+// A chart in pixels of its own, so that its text has the size of the page's.
+function chart(element, high) {
+  const wide = Math.max(240, element.clientWidth || 400);
+  element.replaceChildren();
+  element.setAttribute("viewBox", "0 0 " + wide + " " + high);
+  element.style.height = high + "px";
+  return wide;
+}
+
+function frame(element, wide, high, [left, right], [low, high2], names) {
+  const X = (u) => 8 + ((u - left) / (right - left)) * (wide - 16);
+  const Y = (v) => high - 20 - ((v - low) / (high2 - low)) * (high - 28);
+  draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
+  draw(element, "text", { class: "soft", x: 12, y: 16 }, show(high2));
+  draw(element, "text", { class: "soft", x: 12, y: high - 25 }, show(low));
+  draw(element, "text", { class: "soft", x: 8, y: high - 6 }, show(left));
+  draw(element, "text", { class: "soft", x: wide - 8, y: high - 6, "text-anchor": "end" }, show(right));
+  draw(element, "text", { class: "soft", x: wide / 2, y: high - 6, "text-anchor": "middle" }, names);
+  return [X, Y];
+}
+
+const clipped = (v) => clamp(-1e5, v, 1e5).toFixed(1);
+const poly = (points) => {
+  let pen = "M";
+  return points.map(([u, v]) => (isNumber(v) ? pen + clipped(u) + " " + clipped(v) + ((pen = "L"), "") : ((pen = "M"), ""))).join("");
+};
+
+// The slopes of the result by leaf i a hair to its left and right.
+function sides(i) {
+  const at = x[i];
+  const hair = Math.max(Math.abs(at) * 2 ** -40, 2 ** -80);
+  return [-1, 1].map((way) => {
+    const there = x.slice();
+    there[i] = at + way * hair;
+    const g = leaves[i].g;
+    return g === null ? 0 : run(there)[g];
+  });
+}
+
+const step = () => Number((10 ** Number(byId("h").value)).toPrecision(2));
+
+function drawCurve() {
+  const element = byId("curve");
+  const name = leaves[hand].name;
+  byId("over").textContent = name;
+  const [left, right] = ranges[hand];
+  const y0 = o[data.result];
+  const m = total(hand);
+  const count = 240;
+  const points = [];
+  for (let k = 0; k <= count; k++) {
+    const u = left + ((right - left) * k) / count;
+    points.push([u, result(hand, u)]);
+  }
+  const high = 230;
+  const wide = chart(element, high);
+  const near = points.filter(([u, v]) => isNumber(v) && Math.abs(u - x[hand]) < (right - left) / 3).map(([, v]) => v);
+  const all = isNumber(y0) ? [...near, y0] : near;
+  let [low, top] = all.length ? [Math.min(...all), Math.max(...all)] : [-1, 1];
+  const pad = (top - low) * 0.08 || Math.max(Math.abs(low) * 0.1, 1);
+  [low, top] = [low - pad, top + pad];
+  const [X, Y] = frame(element, wide, high, [left, right], [low, top], name);
+  const inner = draw(element, "svg", { x: 8, y: 8, width: wide - 16, height: high - 28, viewBox: "8 8 " + (wide - 16) + " " + (high - 28) });
+  draw(inner, "path", { class: "graph", d: poly(points.map(([u, v]) => [X(u), Y(v)])) });
+  const tangent = (g, kind, from = left, to = right) =>
+    isNumber(g) && isNumber(y0) && draw(inner, "path", { class: kind, d: poly([from, to].map((u) => [X(u), Y(y0 + g * (u - x[hand]))])) });
+  const [before, after] = sides(hand);
+  const kink = isNumber(before) && isNumber(after) && apart(before, after);
+  if (kink) {
+    tangent(before, "side", left, x[hand]);
+    tangent(after, "side", x[hand], right);
+  }
+  tangent(m, "tangent " + sign(m));
+  const h = step();
+  const ahead = result(hand, x[hand] + h);
+  const q = (ahead - y0) / h;
+  tangent(q, "secant");
+  if (isNumber(ahead)) draw(inner, "circle", { class: "ahead", cx: clipped(X(x[hand] + h)), cy: clipped(Y(ahead)), r: 4.5 });
+  drawTrail(inner, X, Y);
+  if (isNumber(y0)) draw(inner, "circle", { class: "point", cx: clipped(X(x[hand])), cy: clipped(Y(y0)), r: 6 });
+  const lost = (2.3e-16 * Math.max(Math.abs(y0), Math.abs(ahead))) / h;
+  byId("hv").textContent = show(h, 2);
+  const f = data.name;
+  byId("secant").textContent = "(" + f + "(" + name + " + h) − " + f + "(" + name + ")) / h = " + show(q) + " → " + show(m);
+  const rounding = x[hand] + h === x[hand] ? "h is lost: " + name + " + h rounds to " + name + ". " : lost > 1e-9 * Math.max(1, Math.abs(m)) && Math.abs(q - m) <= 4 * lost ? "What is left of the difference is rounding. " : "";
+  const nudge = isNumber(x[hand]) ? nice(Math.max(0.1, Math.abs(x[hand]) / 100)) : 0.1;
+  const really = result(hand, x[hand] + nudge) - y0;
+  byId("really").textContent = kink
+    ? "Kink: the slope is " + show(before) + " from the left and " + show(after) + " from the right; " + show(m) + " is taken."
+    : leaves[hand].g === null ? "No gradient of " + f + " reaches " + name + "."
+    : !isNumber(y0) ? f + " has no value here."
+    : rounding + "Raising " + name + " by " + show(nudge) + " changes " + f + " by about " + show(m * nudge) + "; really by " + show(really) + ".";
+}
+
+// -- paths ------------------------------------------------------------------------------------------------------------
+
+const LISTED = 8;
+
+function choose(id) {
+  chosen = chosen === id ? null : id;
+  byId("paths").hidden = !chosen;
+  if (chosen) listPaths();
+  else light([]);
+}
+
+// The ways from a card to the result, as lists of edges; no more than some.
+function pathsFrom(card) {
+  const out = data.edges.map(() => []);
+  data.edges.forEach((edge, j) => edge.c !== null && (out[edge.s] ??= []).push(j));
+  const found = [];
+  const count = new Map();
+  const many = (at) => {
+    if (at === data.root) return 1;
+    if (!count.has(at)) count.set(at, (out[at] ?? []).reduce((n, j) => n + many(data.edges[j].t), 0));
+    return count.get(at);
+  };
+  const walk = (at, way) => {
+    if (found.length > LISTED) return;
+    if (at === data.root) found.push(way);
+    else for (const j of out[at] ?? []) walk(data.edges[j].t, [...way, j]);
+  };
+  walk(card, []);
+  return [found, many(card)];
+}
+
+function light(edges) {
+  const cards = new Set(edges.flatMap((j) => [data.edges[j].s, data.edges[j].t]));
+  stage.classList.toggle("lit", edges.length > 0);
+  for (const element of stage.querySelectorAll(".on")) element.classList.remove("on");
+  for (const j of edges) for (const name of ["e", "l"]) part(name + j)?.classList.add("on");
+  for (const i of cards) part("n" + i)?.classList.add("on");
+}
+
+function listPaths() {
+  const slot = slots.get(chosen);
+  const list = byId("products");
+  list.replaceChildren();
+  const [ways, many] = pathsFrom(slot.card);
+  light(ways.flat());
+  part("n" + slot.card)?.classList.add("on");
+  byId("chosen").textContent = slot.label || slot.name;
+  const products = ways.slice(0, LISTED).map((way) => {
+    const factors = way.map((j) => o[data.edges[j].f]);
+    if (slot.f !== undefined) factors.unshift(o[slot.f]);
+    return [way, factors, factors.reduce((a, b) => a * b, 1)];
+  });
+  for (const [way, factors, product] of products) {
+    const names = [slot.name, ...(slot.f === undefined ? [] : [data.slots.find((each) => each.id === "n" + slot.card).name]), ...way.map((j) => data.slots.find((each) => each.id === "n" + data.edges[j].t).name)];
+    list.append(make("li", {}, make("span", { class: "soft" }, names.join(" → ")), " ", factors.map((f, k) => (k ? bracketed(f) : show(f))).join(" × ") + (factors.length > 1 ? " = " + show(product) : "")));
+  }
+  const sum = slot.g === null ? "No gradient reaches it." : (many > 1 && many <= LISTED ? products.map(([, , p], k) => (k ? written(p, "added") : show(p))).join("") + " = " : many > LISTED ? many + " paths, the first " + LISTED + " are listed; together " : "") + show(o[slot.g]);
+  byId("sum").textContent = many ? sum : "No path leads from here to " + data.name + ".";
+}
+
+stage.addEventListener("click", (event) => {
+  if (moved > 4) return;
+  const group = event.target.closest?.("g[id]");
+  const name = group?.id.slice(prefix().length + 1);
+  if (slots.has(name)) choose(name);
+  else if (chosen) choose(chosen);
+});
+stage.addEventListener("keydown", (event) => {
+  const name = event.target.id?.slice(prefix().length + 1);
+  if (event.key === "Enter" && slots.has(name)) choose(name);
+  if (event.key === "Escape" && chosen) choose(chosen);
+});
+
+function checkGuards() {
+  const flipped = (data.guards ?? []).filter((guard) => (o[guard.o] !== 0) !== guard.wanted);
+  const note = byId("note");
+  note.hidden = !flipped.length && !data.note;
+  const text = flipped.length
+    ? "At " + flipped[0].line + " the code would now go another way (" + flipped[0].text + " was " + (flipped[0].wanted ? "true" : "false") + "): the picture still shows the way it took."
+    : (data.note ?? "");
+  if (note.textContent !== text) note.textContent = text;
+  note.classList.toggle("alarm", flipped.length > 0);
+}

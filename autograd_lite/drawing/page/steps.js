@@ -1,0 +1,236 @@
+// The numbers on the picture, and the steps: first the values in the order they are computed, then one product at a time back.
+const signs = ["pos", "neg", "zero", "bad"];
+const steps = data.steps;
+const end = steps.length + 1; // after the last step: the finished picture, nothing highlighted
+const forward = steps.filter((step) => step.forward).length;
+let slots = new Map(); // the cards and rows of the picture that shows, by the end of their id
+let lines = []; // and its edges
+let now = end;
+let timer = 0;
+let writing = 0;
+
+const slotName = (step) => "n" + step.card + (step.row == null ? "" : "-r" + step.row);
+
+function findSlots() {
+  slots = new Map();
+  const own = (group, kind) => {
+    const name = data.prefix + "-" + kind;
+    return group && [...group.children].find((element) => element.classList.contains(name));
+  };
+  for (const slot of data.slots) {
+    const group = part(slot.id);
+    slots.set(slot.id, { ...slot, group, value: own(group, "value"), text: own(group, "grad"), band: own(group, "band"), kink: own(group, "kink") });
+  }
+  lines = data.edges.map((edge, j) => {
+    const group = part("e" + j);
+    const label = part("l" + j);
+    return { ...edge, group, label, line: own(group, "line"), text: label?.querySelector("text"), pill: label?.querySelector("rect") };
+  });
+}
+
+function write(element, text, room) {
+  if (!element || element.textContent === text) return;
+  element.textContent = text;
+  if (!room) return;
+  if (text.length > room) {
+    element.setAttribute("textLength", Math.floor(room * 7.2)); // squeezed rather than over the border
+    element.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  } else element.removeAttribute("textLength");
+}
+
+function tint(element, name) {
+  for (const each of signs) element?.classList.toggle(data.prefix + "-" + each, each === name);
+}
+
+// What is known after the first `now` steps, built anew whatever was shown before, so that any jump is exact.
+function known() {
+  const totals = new Map();
+  const values = new Set();
+  for (const step of steps.slice(0, now)) {
+    if (step.forward) values.add(slotName(step));
+    else {
+      const before = totals.get(slotName(step));
+      const added = step.part == null ? 1 : o[step.part];
+      totals.set(slotName(step), before === undefined ? added : before + added);
+    }
+  }
+  return { totals, values };
+}
+
+function paint() {
+  const done = now === end;
+  const { totals, values } = known();
+  const strongest = largest(data.totals.map((g) => o[g]));
+  for (const [id, slot] of slots) {
+    const shown = done || slot.leaf || values.has(id) || now >= forward;
+    if (slot.v !== null) write(slot.value, shown ? show(o[slot.v]) : "·", data.room);
+    const g = done ? (slot.g === null ? undefined : o[slot.g]) : totals.get(id);
+    const unreached = done && slot.g === null && slot.text;
+    write(slot.text, g === undefined ? (unreached ? "none" : "·") : show(g), data.room);
+    tint(slot.text, g === undefined ? "" : sign(g));
+    tint(slot.band, g === undefined ? "zero" : sign(g));
+    slot.band?.setAttribute("fill-opacity", g === undefined ? 0 : Number(strength(g, strongest).toFixed(2)));
+    if (slot.kink) markKink(slot);
+  }
+  const most = largest(lines.map((line) => (line.c === null ? 0 : o[line.c])));
+  for (const line of lines) {
+    if (line.c === null) continue;
+    const c = o[line.c];
+    tint(line.group, sign(c));
+    const weight = (0.5 + 5 * strength(c, most)) * data.thin;
+    line.line?.setAttribute("stroke-width", Math.max(weight, 0.6).toFixed(1));
+    if (line.text) {
+      const f = o[line.f];
+      write(line.text, f !== f ? "× nan" : line.symbol ? line.symbol + show(f) : "× " + bracketed(f));
+      const wide = line.text.textContent.length * 6.75 + 8;
+      line.pill.setAttribute("width", wide.toFixed(1));
+      line.pill.setAttribute("x", (Number(line.text.getAttribute("x")) - wide / 2).toFixed(1));
+    }
+  }
+  write(byId("result"), show(o[data.result]));
+}
+
+// Whether two sides of a number differ by more than a hair.
+const apart = (a, b) => Math.abs(a - b) > 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+
+function markKink(slot) {
+  const at = (slot.kinks ?? []).find(([left, right]) => isNumber(o[left]) && isNumber(o[right]) && apart(o[left], o[right]));
+  slot.kink.classList.toggle("off", !at);
+  if (at) write(slot.kink.querySelector("text"), "kink: " + show(o[at[0]]) + " | " + show(o[at[1]]) + ", taken " + show(o[at[2]]));
+}
+
+function mark() {
+  for (const element of stage.querySelectorAll(".now, .source, .along, .todo")) element.classList.remove("now", "source", "along", "todo");
+  const done = steps.slice(0, now);
+  const last = now < end ? done.at(-1) : undefined;
+  if (now < end) {
+    const used = new Set(done.filter((step) => !step.forward).map((step) => step.edge));
+    lines.forEach((line, j) => {
+      if (used.has(j)) return;
+      line.group?.classList.add("todo");
+      line.label?.classList.add("todo");
+    });
+  }
+  if (last) {
+    const ends = [part(slotName(last)), part("n" + last.source)];
+    if (last.forward) ends.splice(1, 1, ...data.edges.flatMap((edge, j) => (edge.t === last.card ? [part("n" + edge.s), part("l" + j)] : [])));
+    ends[0]?.classList.add("now");
+    if (!last.forward) ends[1]?.classList.add("source");
+    const along = last.forward ? data.edges.flatMap((edge, j) => (edge.t === last.card ? [j] : [])) : last.edge == null ? [] : [last.edge];
+    for (const j of along) for (const name of ["e", "l"]) part(name + j)?.classList.add("along");
+    bring(ends.concat(last.edge == null ? [] : [part("l" + last.edge)]).filter(Boolean));
+  }
+  byId("line").textContent = last ? say(last.line) : now === end ? say(data.end) : data.start;
+  byId("rule").textContent = last ? say(last.rule) : "";
+  byId("where").textContent = now === end ? "done" : now + " / " + steps.length;
+  byId("slider").value = now;
+  byId("slider").setAttribute("aria-valuetext", now === end ? "done" : "step " + now + " of " + steps.length);
+  for (const [id, off] of [["first", now === 0], ["back", now === 0], ["next", now === end], ["last", now === end]]) {
+    byId(id).setAttribute("aria-disabled", off);
+  }
+}
+
+// Both ends of a step and its factor into view, smaller where they would not fit.
+function bring(elements) {
+  const around = () => {
+    const boxes = elements.map((element) => element.getBoundingClientRect());
+    const all = (side, pick) => pick(...boxes.map((box) => box[side]));
+    return { left: all("left", Math.min), right: all("right", Math.max), top: all("top", Math.min), bottom: all("bottom", Math.max) };
+  };
+  let box = around();
+  const over = Math.max((box.right - box.left + 8) / stage.clientWidth, (box.bottom - box.top + 8) / stage.clientHeight);
+  if (over > 1) {
+    zoomBy(1 / over);
+    box = around();
+  }
+  scrollToBox(box, false);
+}
+
+function go(k) {
+  pause();
+  jump(k);
+  remember();
+}
+
+function jump(k) {
+  now = clamp(0, k, end);
+  paint();
+  mark();
+}
+
+function remember() {
+  if (framed) return; // about:srcdoc has no address to keep
+  clearTimeout(writing); // browsers refuse more than a few changes a second
+  writing = setTimeout(() => history.replaceState(null, "", "#step=" + now), 250);
+}
+
+function pause() {
+  clearTimeout(timer);
+  timer = 0;
+  byId("play").textContent = "Play";
+}
+
+function play() {
+  if (calm.matches) return go(now + 1); // no motion but by hand
+  if (timer) return pause();
+  if (now === end) jump(0);
+  byId("play").textContent = "Pause";
+  const wait = clamp(250, 30000 / end, 1200);
+  const tick = () => {
+    jump(now + 1);
+    remember();
+    timer = setTimeout(tick, wait);
+    if (now === end) pause();
+  };
+  timer = setTimeout(tick, wait);
+}
+
+function readAddress(hash) {
+  const wanted = /^#step=(\d{1,9})$/.exec(hash);
+  pause();
+  jump(wanted ? Number(wanted[1]) : end);
+}
+
+if (steps.length) {
+  const hidePlay = () => {
+    byId("play").hidden = calm.matches;
+    pause();
+  };
+  calm.addEventListener("change", hidePlay);
+  hidePlay();
+  byId("first").onclick = () => go(0);
+  byId("back").onclick = () => go(now - 1);
+  byId("play").onclick = play;
+  byId("next").onclick = () => go(now + 1);
+  byId("last").onclick = () => go(end);
+  byId("slider").oninput = (event) => go(Number(event.target.value));
+  addEventListener("hashchange", (event) => {
+    readAddress(new URL(event.newURL).hash); // location.hash may have been written by remember() in between
+    remember();
+  });
+}
+
+// Tooltips are written when they are asked for.
+stage.addEventListener("pointerover", (event) => {
+  const group = event.target.closest?.("g[id]");
+  const slot = slots.get(group?.id.slice(prefix().length + 1));
+  if (slot?.v == null) return;
+  const total = slot.g === null ? slot.label && slot.label + ": no gradient reaches it" : slot.label + " = " + String(o[slot.g]);
+  const title = group.querySelector("title") ?? draw(group, "title", {});
+  title.textContent = [slot.name, "value = " + String(o[slot.v]), total].filter(Boolean).join("\n");
+});
+
+const viewKeys = { "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(1 / 1.25), 0: whole };
+const stepKeys = { ArrowLeft: () => go(now - 1), ArrowRight: () => go(now + 1), Home: () => go(0), End: () => go(end), " ": play };
+const panKeys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+document.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || (target.tagName === "INPUT" && target.id !== "slider")) return;
+  if (key === " " && (target.tagName === "BUTTON" || target.tagName === "SUMMARY")) return;
+  if (target.id === "slider" && key !== " " && !(key in viewKeys)) return; // it moves by itself
+  let action = viewKeys[key] ?? (steps.length ? stepKeys[key] : undefined);
+  if (event.shiftKey && key in panKeys) action = () => stage.scrollBy(60 * panKeys[key][0], 60 * panKeys[key][1]);
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
