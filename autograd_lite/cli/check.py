@@ -14,7 +14,7 @@ from .. import graph
 from ..errors import InputValueError
 from ..formula.expression import Expression
 from ..gradcheck import Report, Row, check_grads
-from ..gradcheck.report import FAIL, INCONCLUSIVE
+from ..gradcheck.verdict import FAIL, INCONCLUSIVE
 from ..value import Value
 from .common import (
     Formula,

@@ -18,9 +18,10 @@ from ..numerical.derivative import Derivative, numerical_derivative
 from ..tree import as_float, flatten, is_scalar
 from ..value import Value
 from .replay import ALLOWANCE, Forms, NoReplayError, Replay, forms_given, load_mpmath
-from .report import FAIL, INCONCLUSIVE, PASS, WEAK, Report, Row, Verdict, judge, ratio_hint
+from .report import Report, Row
 from .rounding import Doubt
 from .subject import FEW, Subject, Vector, name_of, pick, plain
+from .verdict import FAIL, INCONCLUSIVE, PASS, WEAK, Verdict, judge, ratio_hint
 
 __all__ = ["check_derivative", "check_grads"]
 

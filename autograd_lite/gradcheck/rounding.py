@@ -14,8 +14,8 @@ from typing import Any
 from .. import graph
 from ..numerical.derivative import Derivative, numerical_derivative
 from ..value import Value
-from .report import FAIL, INCONCLUSIVE, Verdict, judge
 from .subject import Subject, Vector
+from .verdict import FAIL, INCONCLUSIVE, Verdict, judge
 
 STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
 
@@ -104,7 +104,7 @@ class Doubt:
         verdict = judge(engine, found, rtol)
         if verdict.verdict not in (FAIL, INCONCLUSIVE) or not math.isfinite(engine) or found.kind == "not finite":
             return verdict, found
-        if found.kind != "smooth":
+        if found.kind != "smooth" or not math.isfinite(found.error):
             noise = STEP * self._size(*self.directions[:-1])
             found = numerical_derivative(*self.differenced, fast=self.fast, noise=noise)
         within = found._replace(size=max(found.size, self.size))

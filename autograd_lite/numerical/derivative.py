@@ -1,7 +1,7 @@
 """The derivative of any float -> float callable from its values alone, with an honest error and what the place looks like.
 
-Imports `errors` and `probe`, and knows nothing else of the library.  In short: how noisy is f (difference tables), what
-does each step say (Richardson on central, right and left differences), and which of these answers no finer step contradicts.
+In short: how noisy is f (difference tables), what does each step say (Richardson on central, right and left differences),
+and which of these answers no finer step contradicts.  Nothing but the error classes is known here of the library.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from math import inf, isfinite, nan
 from typing import Any, NamedTuple
 
 from ..errors import InputValueError
-from .probe import EPS, Probe, fast_steps, noise_of, steps_of
+from .extrapolate import SURE, Quotient, extrapolate
+from .probe import Probe, fast_steps, noise_of, steps_of
 
 __all__ = ["Derivative", "numerical_derivative"]
 
-COLUMNS = 6
+BISECTIONS = 12  # to find where a flat part ends
+UNUSUAL = 64.0  # f moves by more than its rounding where it moves by so many times that
 
 
 class Derivative(NamedTuple):
@@ -34,6 +36,9 @@ class Derivative(NamedTuple):
     noise: float  # how far f's values around x are from a smooth function
     at: float  # f(x)
     size: float  # what a slope of f would be of which nothing cancels: the unit in which a slope of 0 is small
+    finest: float = 0.0  # the finest step: of what f does within it nothing is known
+    rise: float = 0.0  # how far f moves in the finest steps
+    bend: float = 0.0  # how far that is from a straight line; infinite where f is not finite on one side
 
 
 class _Side(NamedTuple):
@@ -44,17 +49,9 @@ class _Side(NamedTuple):
     kind: str  # finite, jump, vertical, nothing
 
 
-class _Row(NamedTuple):
-    """One step of a ladder: the difference quotient, the step actually taken, and how far values may be off."""
-
-    slope: float
-    step: float
-    noise: float
-    rounding: float  # the part of the noise that any function has
-    shift: float  # half an ulp of x as a part of the step: how far off f may be through rounding x times a constant
-
-
-def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = False, noise: float = 0.0) -> Derivative:
+def numerical_derivative(
+    f: Callable[[float], Any], x: float, *, fast: bool = False, noise: float = 0.0, stretch: float = 1.0
+) -> Derivative:
     """The derivative of f at x from values of f alone, with an error estimate and the kind of place x is.
 
     ``f'(x) = lim (f(x + h) - f(x - h)) / 2h``, by Richardson's extrapolation over steps h of ratio 4
@@ -73,6 +70,7 @@ def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = Fa
         x: where, in the units of f's argument; steps are taken relative to its size, and to 1 where it is smaller.
         fast: at most 10 evaluations instead of about 135; no estimate of the noise beyond rounding.
         noise: how far f's values are off at least, where that is known to be more than their own rounding; in their units.
+        stretch: a factor of all steps, for a second opinion from other values of f.
 
     Returns a `Derivative`.  Raises InputValueError for a noise that is not a finite number >= 0, and what else f raises.
     Sources: Ridders, Advances in Engineering Software 4 (1982) 75, for the table; Moré and Wild, SIAM J. Sci. Comput. 33
@@ -85,7 +83,7 @@ def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = Fa
     at = probe(x)
     if not isfinite(at):
         return Derivative(nan, inf, "not finite", nan, nan, inf, inf, len(probe.known), nan, at, nan)
-    steps = fast_steps(probe, x) if fast else steps_of(x)
+    steps = [h * stretch for h in (fast_steps(probe, x) if fast else steps_of(x))]
     noise = 0.0 if fast else max(noise_of(probe, x, 1.0), noise_of(probe, x, -1.0))
     right, left = _ladder(probe, x, steps, noise), _ladder(probe, x, [-h for h in steps], noise)
     central = _central(probe, x, steps, noise)
@@ -94,143 +92,57 @@ def numerical_derivative(f: Callable[[float], Any], x: float, *, fast: bool = Fa
     value, error, kind = _classify(*sides, central)
     if fast and kind in ("smooth", "domain boundary"):  # too few steps for one to contradict another
         error = 4.0 * error if _resolved(right, left) else inf
+    if kind == "smooth" and _lopsided(right, left):
+        error = inf  # the central quotients hide what is even about x
     if not fast and (rise := _rise_over_plateau(probe, x, steps)) is not None:
         (value, error), kind = rise, "plateau"
+    elif kind == "smooth" and value == 0.0:
+        error = max(error, _quantum_over_width(probe, x, steps, fast))
     scale = max(abs(x), 1.0)
     near = [v for t, v in probe.known.items() if abs(t - x) <= scale / 16.0 and isfinite(v)]
     size = (abs(at) + max(near) - min(near)) / scale
     return Derivative(
         value, error, kind, sides[1].value, sides[0].value, sides[1].error, sides[0].error, len(probe.known), noise, at,
-        size,
+        size, *_finest(probe, x, steps),
     )  # fmt: skip
 
 
 # -- steps and values -------------------------------------------------------------------------------------------------
 
 
-def _ladder(probe: Probe, x: float, steps: Sequence[float], noise: float) -> list[_Row]:
+def _ladder(probe: Probe, x: float, steps: Sequence[float], noise: float) -> list[Quotient]:
     """Difference quotients on one side, coarse first: from the finest step up to the first that meets a value not finite."""
     at = probe(x)
     rows = []
     for h in reversed(steps):
         value = probe(x + h)
-        if not isfinite(value) or not isfinite(value - at):
-            break
         step = (x + h) - x
+        if not step or not isfinite(value) or not isfinite(value - at):
+            break
         rounding = probe.rounding(value, at)
-        rows.append(_Row((value - at) / step, step, max(noise, rounding), rounding, 0.5 * math.ulp(x) / abs(step)))
+        rows.append(Quotient((value - at) / step, step, max(noise, rounding), rounding, 0.5 * math.ulp(x) / abs(step)))
     return rows[::-1] if len(rows) >= 2 else []
 
 
-def _central(probe: Probe, x: float, steps: Sequence[float], noise: float) -> list[_Row]:
+def _central(probe: Probe, x: float, steps: Sequence[float], noise: float) -> list[Quotient]:
     """Central difference quotients, coarse first, as far as both sides are finite."""
     rows = []
     for h in reversed(steps):
         above, below = probe(x + h), probe(x - h)
-        if not isfinite(above - below):
-            break
         step = (x + h) - (x - h)
+        if not step or not isfinite(above - below):
+            break
         rounding = 0.5 * probe.rounding(above, below)
-        rows.append(_Row((above - below) / step, 0.5 * step, max(0.5 * noise, rounding), rounding, 0.5 * math.ulp(x) / step))
+        rows.append(
+            Quotient((above - below) / step, 0.5 * step, max(0.5 * noise, rounding), rounding, 0.5 * math.ulp(x) / step)
+        )
     return rows[::-1]
 
 
 # -- from quotients to an answer --------------------------------------------------------------------------------------
 
 
-class _Answer(NamedTuple):
-    """What one step says, with the parts its error is made of."""
-
-    value: float
-    truncation: float
-    noise: float
-    shift: float
-
-    @property
-    def error(self) -> float:
-        return self.truncation + self.noise
-
-
-def _extrapolate(rows: Sequence[_Row], base: float) -> tuple[float, float]:
-    """The limit of the quotients for step 0 and its error; `base` is 4 for one-sided quotients, 16 for central ones.
-
-    Of each row of Richardson's table the entry of least error; of these the one of least error that no finer one
-    contradicts.  An entry cannot be better than the truncation that the next finer step still sees: where it seems to be,
-    two wrong numbers happened to agree.
-    """
-    rows = _with_scatter(rows)
-    answers = _answers(rows, base)
-    quarrel = max((_contradiction(a, b) for a, b in pairwise(answers[-6:])), default=0.0)
-    if len(rows) >= 12 and 1.0 < quarrel < inf:  # the finest steps are all noise, and more of it than was thought
-        answers = _answers([r._replace(noise=r.noise * quarrel) for r in rows], base)
-    upward = range(len(answers) - 1)  # so that each looks at the next as it was; with few, noise does not blur the finest
-    for i in upward if len(rows) >= 12 else reversed(upward):
-        a, finer = answers[i], answers[i + 1]
-        if isfinite(finer.truncation):
-            answers[i] = a._replace(truncation=max(a.truncation, finer.truncation - 2.0 * finer.noise))
-    order = sorted(range(len(answers)), key=lambda i: answers[i].error)
-    for i in order:
-        a = answers[i]
-        if all(abs(a.value - b.value) <= 2.0 * (a.error + b.error + b.shift * abs(b.value)) for b in answers[i + 1 :]):
-            return a.value, a.error + EPS * abs(a.value)
-    return nan, inf
-
-
-def _contradiction(a: _Answer, b: _Answer) -> float:
-    """How many times more noise it would take for two answers to agree."""
-    apart = abs(a.value - b.value) - 2.0 * (a.truncation + b.truncation)
-    noise = 2.0 * (a.noise + b.noise)
-    return apart / noise if noise and apart > 0.0 else 0.0
-
-
-def _answers(rows: Sequence[_Row], base: float) -> list[_Answer]:
-    answers = []
-    many = len(rows) >= 12  # few have no noise to be taken for slow convergence
-    above: list[float] = []
-    steps: list[float] = []  # by how much the plain quotient moved, row by row
-    last = 0.0
-    for row in rows:
-        if not 3.0 < abs(last / row.step) < 5.0:  # a tiny x has two ladders
-            above, steps = [], []
-        last = row.step
-        table = [row.slope]
-        floor = abs(row.noise / row.step) * 2.0
-        growth = factor = 1.0
-        best = _Answer(row.slope, inf, floor, row.shift)
-        for j, old in enumerate(above[:COLUMNS]):
-            truncation = abs(table[j] - old)
-            if j:
-                truncation = max(truncation, abs(table[j] - table[j - 1]))
-            if truncation + floor * growth < best.error:
-                best = _Answer(table[j], truncation, floor * growth, row.shift)
-            factor *= base
-            table.append(table[j] + (table[j] - old) / (factor - 1.0))
-            growth *= (factor + 1.0) / (factor - 1.0)
-            truncation = max(abs(table[j + 1] - table[j]), abs(table[j + 1] - old))
-            if truncation + floor * growth < best.error:
-                best = _Answer(table[j + 1], truncation, floor * growth, row.shift)
-        if above:
-            steps.append(abs(row.slope - above[0]))
-        if (
-            len(steps) >= 2 and 4.0 * floor < steps[-1] and 0.6 < steps[-1] / (steps[-2] or inf) < (1.1 if many else inf)
-        ):  # a power of h below 1: the rest of the series counts
-            ratio = min(steps[-1] / steps[-2], 0.999)
-            best = best._replace(truncation=best.truncation * max(1.0, 2.0 * ratio / (1.0 - ratio)))
-        answers.append(best)
-        above = table
-    return answers
-
-
-def _with_scatter(rows: Sequence[_Row]) -> Sequence[_Row]:
-    """The rows with their noise raised to what the finest quotients show, where that is more than was estimated."""
-    if len(rows) < 12:
-        return rows
-    seen = sorted(abs((b.slope - a.slope) * b.step) / (2.0 * b.noise) for a, b in pairwise(rows[-7:]) if b.noise)
-    excess = 2.0 * seen[1] if len(seen) > 1 else 0.0  # the smallest but one: where truncation shows too, it falls with the step
-    return [r._replace(noise=r.noise * 2.0 * excess) for r in rows] if excess > 1.0 else rows
-
-
-def _side(rows: Sequence[_Row]) -> _Side:
+def _side(rows: Sequence[Quotient]) -> _Side:
     """The slope on one side, and whether f jumps there or leaves vertically."""
     if not rows:
         return _Side(nan, inf, "nothing")
@@ -240,19 +152,21 @@ def _side(rows: Sequence[_Row]) -> _Side:
     floor = max(r.rounding for r in last)
     if enough and max(rises) - min(rises) < 0.1 * abs(sum(rises)) / len(rises) and min(map(abs, rises)) > 64.0 * floor:
         beyond = [
-            _Row((a.slope * a.step - b.slope * b.step) / (a.step - b.step), a.step - b.step, a.rounding, a.rounding, a.shift)
+            Quotient(
+                (a.slope * a.step - b.slope * b.step) / (a.step - b.step), a.step - b.step, a.rounding, a.rounding, a.shift
+            )
             for a, b in pairwise(rows)
         ]
-        return _Side(*_extrapolate(beyond, 4.0), "jump")
+        return _Side(*extrapolate(beyond, 4.0), "jump")
     moves = [b.slope - a.slope for a, b in pairwise(last)]
     if enough and all(abs(m) > 8.0 * abs(r.rounding / r.step) for m, r in zip(moves, last[1:], strict=True)):
         growth = [b / a for a, b in pairwise(moves)]
         if min(growth) > 0.95 and max(growth) < 1.3 * min(growth):
             return _Side(math.copysign(inf, moves[-1]), 0.0, "vertical")
-    return _Side(*_extrapolate(rows, 4.0), "finite")
+    return _Side(*extrapolate(rows, 4.0), "finite")
 
 
-def _classify(right: _Side, left: _Side, central: Sequence[_Row]) -> tuple[float, float, str]:
+def _classify(right: _Side, left: _Side, central: Sequence[Quotient]) -> tuple[float, float, str]:
     """Value, error and kind from what the two sides and the central quotients say."""
     kinds = {right.kind, left.kind}
     if kinds == {"nothing"}:
@@ -269,7 +183,7 @@ def _classify(right: _Side, left: _Side, central: Sequence[_Row]) -> tuple[float
     gap, errors = abs(right.value - left.value), right.error + left.error
     if gap > 3.0 * errors and gap > 1e-6 * max(abs(right.value), abs(left.value)):
         return nan, inf, "kink"
-    value, error = _extrapolate(central, 16.0) if len(central) >= 2 else (nan, inf)
+    value, error = extrapolate(central, 16.0) if len(central) >= 2 else (nan, inf)
     for side in (right, left):
         if side.error < 0.05 * error or not isfinite(error):  # a kink or a pole on the other side; else central ones know best
             value, error = side.value, side.error
@@ -280,7 +194,7 @@ def _classify(right: _Side, left: _Side, central: Sequence[_Row]) -> tuple[float
     return value, error, "smooth"
 
 
-def _resolved(*sides: Sequence[_Row]) -> bool:
+def _resolved(*sides: Sequence[Quotient]) -> bool:
     """Whether f rises less and slopes change less toward the finest step; if not, the steps are too wide to see f."""
     for rows in sides:
         rises = [abs(r.slope * r.step) for r in rows]
@@ -290,6 +204,55 @@ def _resolved(*sides: Sequence[_Row]) -> bool:
         if moves and moves[-1] > 0.75 * max(moves) and moves[-1] > 8.0 * abs(rows[-1].noise / rows[-1].step):
             return False
     return True
+
+
+def _lopsided(right: Sequence[Quotient], left: Sequence[Quotient]) -> bool:
+    """Whether the two sides still differ as much, or more, the finer the steps become: not so where f is smooth."""
+    gaps = []
+    for r, s in zip(right[-3:], left[-3:], strict=False):
+        gap = abs(r.slope - s.slope)
+        if gap <= sum(max(SURE * q.noise, UNUSUAL * q.rounding) / abs(q.step) for q in (r, s)):
+            return False
+        gaps.append(gap)
+    return len(gaps) == 3 and gaps[2] > 0.5 * gaps[0]
+
+
+def _finest(probe: Probe, x: float, steps: Sequence[float]) -> tuple[float, float, float]:
+    """The finest step, how far f moves in it and the one above it, and how far that is from a straight line."""
+    at, rise, bend = probe(x), 0.0, 0.0
+    for h in steps[-2:]:
+        above, below = probe(x + h) - at, probe(x - h) - at
+        rise = max(rise, *(abs(d) for d in (above, below) if isfinite(d)), 0.0)
+        bend = max(bend, abs(above + below)) if isfinite(above + below) else inf
+    return max(steps[-1], math.ulp(x)), rise, bend
+
+
+def _quantum_over_width(probe: Probe, x: float, steps: Sequence[float], fast: bool) -> float:
+    """What the slope may be of an f that is flat around x: 0, or a jump over that width where a jump ends the flat part."""
+    at, flat = probe(x), 0.0
+    for h in reversed(steps):
+        moves = [(side, abs(probe(x + side * h) - at)) for side in (1.0, -1.0)]
+        moves = [(side, move) for side, move in moves if move > 16.0 * probe.rounding(at)]
+        if moves and flat:
+            side, quantum = max(moves, key=lambda m: m[1] if isfinite(m[1]) else 0.0)
+            return quantum / flat if isfinite(quantum) and (fast or _ends_in_a_jump(probe, x, side, flat, h)) else 0.0
+        if moves:
+            return 0.0
+        flat = h
+    return 0.0
+
+
+def _ends_in_a_jump(probe: Probe, x: float, side: float, flat: float, moved: float) -> bool:
+    """Whether f leaves its value at x by a jump, not by a bend."""
+    at, rounding = probe(x), 16.0 * probe.rounding(probe(x))
+    whole = abs(probe(x + side * moved) - at)
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (flat + moved)
+        if abs(probe(x + side * middle) - at) > rounding:
+            moved = middle
+        else:
+            flat = middle
+    return abs(probe(x + side * moved) - at) > whole / 16.0
 
 
 def _rise_over_plateau(probe: Probe, x: float, steps: Sequence[float]) -> tuple[float, float] | None:
@@ -309,6 +272,6 @@ def _rise_over_plateau(probe: Probe, x: float, steps: Sequence[float]) -> tuple[
     central = _central(probe, x, wide, quantum)
     if not (len(right) >= 4 and len(left) >= 4 and len(central) >= 4):
         return None
-    (r, r_error), (s, s_error), (value, error) = _extrapolate(right, 4.0), _extrapolate(left, 4.0), _extrapolate(central, 16.0)
+    (r, r_error), (s, s_error), (value, error) = extrapolate(right, 4.0), extrapolate(left, 4.0), extrapolate(central, 16.0)
     error = max(error, min(r_error, s_error))
     return (value, error) if abs(value) > 10.0 * error and abs(r - s) <= 2.0 * (r_error + s_error) < abs(value) else None

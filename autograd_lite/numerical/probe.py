@@ -1,7 +1,4 @@
-"""Values of a float -> float callable: where to take them for a derivative, and how noisy they are.
-
-Imports the standard library only.
-"""
+"""Values of a float -> float callable: where to take them for a derivative, and how noisy they are."""
 
 from __future__ import annotations
 
@@ -12,6 +9,7 @@ from math import isfinite, nan
 from typing import Any
 
 EPS = 2.0**-52
+SMALLEST = 5e-324  # and the rounding of whatever is smaller than 1e-308
 RATIO_BITS = 2  # each step is the one before it divided by 4
 DEEPEST = 48  # how many bits below its scale a step may be: 16 ulp of it
 NOISE_SPACINGS = 6
@@ -43,7 +41,7 @@ class Probe:
 
     def rounding(self, *values: float) -> float:
         """How far values may be off whatever f is."""
-        return max(self.floor, EPS * max(map(abs, values)))
+        return max(self.floor, EPS * max(map(abs, values)), SMALLEST)
 
 
 def _exponent(x: float) -> int:

@@ -125,8 +125,13 @@ def run(draws: int, seconds: float, jobs: int, only: Sequence[str] = (), show: C
     show(f"\n{everything['draws']} draws over {len(names)} ops in {perf_counter() - began:.0f} s: {everything['failed']} of them "
          f"had a right rule failed, {everything['draws inconclusive']} were inconclusive")  # fmt: skip
     show("failed by op: " + (", ".join(f"{n} {c['failed']}" for n, c in total.items() if c["failed"]) or "none"))
-    show("inconclusive by op: " + ", ".join(f"{n} {c['draws inconclusive']}" for n, c in total.items() if c["draws inconclusive"]))
-    show("verdicts on derivatives: " + ", ".join(f"{k[5:]} {v}" for k, v in sorted(everything.items()) if k.startswith("rows ")))
+    show(
+        "inconclusive by op: "
+        + ", ".join(f"{n} {c['draws inconclusive']}" for n, c in total.items() if c["draws inconclusive"])
+    )
+    show(
+        "verdicts on derivatives: " + ", ".join(f"{k[5:]} {v}" for k, v in sorted(everything.items()) if k.startswith("rows "))
+    )
     for fault in FAULTS:
         planted, caught = everything[f"planted {fault}"], everything[f"caught {fault}"]
         show(f"{fault:>13}: {caught} of {planted} caught, {100 * caught / max(planted, 1):.1f}%")

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 
 from mpmath import mp, mpf
 
-from autograd_lite.gradcheck.report import judge
+from autograd_lite.gradcheck.verdict import judge
 from autograd_lite.numerical.derivative import numerical_derivative
 from autograd_lite.ops import TABLE, Op
 
