@@ -122,7 +122,7 @@ def run(draws: int, seconds: float, jobs: int, only: Sequence[str] = (), show: C
                 show(f"... ended after {seconds:g} s")
                 break
     everything = sum(total.values(), Counter())
-    show(f"\n{everything['draws']} draws over {len(names)} ops in {perf_counter() - began:.0f} s: {everything['failed']} of them "
+    show(f"\n{everything['draws']} draws over {len(names)} ops in {perf_counter() - began:.0f} s: {everything['failed']} "
          f"had a right rule failed, {everything['draws inconclusive']} were inconclusive")  # fmt: skip
     show("failed by op: " + (", ".join(f"{n} {c['failed']}" for n, c in total.items() if c["failed"]) or "none"))
     show(
