@@ -1,7 +1,4 @@
-"""`check_grads` and `check_derivative`: exact derivatives against numerical ones, and the first wrong op where they differ.
-
-Imports `functional`, `value`, `graph`, `tree`, `watch` and the rest of this package.
-"""
+"""`check_grads` and `check_derivative`: exact derivatives against numerical ones, and the first wrong op where they differ."""
 
 from __future__ import annotations
 
@@ -19,9 +16,9 @@ from ..tree import as_float, flatten, is_scalar
 from ..value import Value
 from .replay import ALLOWANCE, Forms, NoReplayError, Replay, forms_given, load_mpmath
 from .report import Report, Row
-from .rounding import Doubt
+from .rounding import Rounding
 from .subject import FEW, Subject, Vector, name_of, pick, plain
-from .verdict import FAIL, INCONCLUSIVE, PASS, WEAK, Verdict, judge, ratio_hint
+from .verdict import FAIL, INCONCLUSIVE, PASS, UNDERFLOW, WEAK, Verdict, judge, ratio_hint
 
 __all__ = ["check_derivative", "check_grads"]
 
@@ -157,7 +154,7 @@ def _check_order(
         for i, (name, d) in enumerate(directions):
             differenced = subject.along(lambda p: subject.value(k, p), d)
             found = numerical_derivative(*differenced, fast=fast)
-            doubt = Doubt(subject, k, differenced, fast, d)
+            doubt = Rounding(subject, k, differenced, fast, d)
             settle = _settler(replay, reason, rtol, doubt)
             rows += _rows(1, subject.outputs[k], name, {m: engine[m][i] for m in modes}, found, rtol, doubt, settle)
         if len(subject.point) > FEW and any(row.verdict == FAIL for row in rows):
@@ -172,7 +169,7 @@ def _check_order(
             differenced = subject.along(lambda p, d=d: subject.slope(k, p, d), e)  # type: ignore[misc]
             found = numerical_derivative(*differenced, fast=fast)
             errors[i, j] = found.error
-            doubts[i, j] = doubt = Doubt(subject, k, differenced, fast, d, e)
+            doubts[i, j] = doubt = Rounding(subject, k, differenced, fast, d, e)
             settle = _settler(replay, reason, rtol, doubt)
             engines = {m: seconds[m][i][j] for m in modes}
             rows += _rows(2, subject.outputs[k], f"({first}, {second})", engines, found, rtol, doubt, settle)
@@ -248,7 +245,14 @@ Settle = Callable[[Row], Row]
 
 
 def _rows(
-    order: int, output: str, name: str, engines: dict[str, float], found: Derivative, rtol: float, doubt: Doubt, settle: Settle
+    order: int,
+    output: str,
+    name: str,
+    engines: dict[str, float],
+    found: Derivative,
+    rtol: float,
+    doubt: Rounding,
+    settle: Settle,
 ) -> list[Row]:
     """A row for each value that the modes give: one where they agree."""
     groups: list[tuple[list[str], float]] = []
@@ -269,8 +273,10 @@ def _rows(
     return rows
 
 
-def _near(a: float, b: float, rtol: float, doubt: Doubt) -> bool:
-    return abs(a - b) <= rtol * max(abs(a), abs(b)) or abs(a - b) <= doubt.slack
+def _near(a: float, b: float, rtol: float, doubt: Rounding) -> bool:
+    if not math.isfinite(a - b):
+        return a == b
+    return abs(a - b) <= max(rtol * max(abs(a), abs(b)), UNDERFLOW) or abs(a - b) <= doubt.slack
 
 
 def _row(order: int, output: str, name: str, mode: str, engine: float, verdict: Verdict, found: Derivative) -> Row:
@@ -298,7 +304,7 @@ def _replay(subject: Subject, k: int, forms: Forms | None) -> tuple[Replay | Non
         return None, f"not certified: {error}"
 
 
-def _settler(replay: Replay | None, reason: str, rtol: float, doubt: Doubt) -> Settle:
+def _settler(replay: Replay | None, reason: str, rtol: float, doubt: Rounding) -> Settle:
     """What gives a row its verdict from a replay, where there is one and it has a say."""
 
     def settle(row: Row) -> Row:
@@ -317,7 +323,7 @@ def _settler(replay: Replay | None, reason: str, rtol: float, doubt: Doubt) -> S
     return settle
 
 
-def _certified(row: Row, exact: float, moved: float, rtol: float, doubt: Doubt) -> Row:
+def _certified(row: Row, exact: float, moved: float, rtol: float, doubt: Rounding) -> Row:
     difference = abs(row.engine - exact)
     largest = max(abs(row.engine), abs(exact))
     row = row._replace(numeric=exact, error=moved, relative=difference / largest if largest else 0.0)

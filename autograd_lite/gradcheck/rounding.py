@@ -1,5 +1,4 @@
-"""What rounding may do to a derivative: the size of the terms that are added up to it.  Imports `graph`, `value` and the
-modules of this package but `check` and `replay`.
+"""What rounding may do to a derivative: the size of the terms that are added up to it.
 
 A derivative of 0 whose terms cancel is computed as their rounding noise, so it can be judged only in units of their size.
 """
@@ -7,20 +6,23 @@ A derivative of 0 whose terms cancel is computed as their rounding noise, so it 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from .. import graph
 from ..numerical.derivative import Derivative, numerical_derivative
+from ..numerical.probe import UNEVEN
 from ..value import Value
+from .places import hidden_place
 from .subject import Subject, Vector
 from .verdict import FAIL, INCONCLUSIVE, Verdict, judge
 
 STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
 
 
-def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector) -> float:
+def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector, whole: bool = False) -> float:
     """The size of what is added up to a derivative along some directions; along none, to the value itself.
 
     ``sum over the steps v of the sweeps of |v dD/dv|``, for the derivative D as it is computed from its own graph
@@ -38,6 +40,8 @@ def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector) -> flo
         out: the result, a Value; anything else has no terms.
         leaves: the inputs.
         directions: one weight for each input, one direction for each order.
+        whole: with the steps that prepare partials, and the rounding of the inputs: then it is the noise of D in units of
+            rounding, however D is written.
 
     Returns the size in the units of D; 0 where it cannot be told: where some rule takes floats only, or nothing is finite.
     Source: running error analysis, as in Higham, Accuracy and Stability of Numerical Algorithms (2002), section 3.3.
@@ -61,14 +65,18 @@ def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector) -> flo
         return 0.0
     size = 0.0
     for node, g in zip(reversed(found.nodes), reversed(found.grads), strict=True):  # operands before results
-        if not directions or any(a in swept for a in graph.operands(node) if a.__class__ is not float):
+        if whole or not directions or any(a in swept for a in graph.operands(node) if a.__class__ is not float):
             swept.add(node)
-            term = abs(node._data * g)
+            term = max(abs(node._data), sys.float_info.min if whole else 0.0) * abs(g)
             size += term if math.isfinite(term) else 0.0
-    return size if math.isfinite(size) else 0.0
+    if whole:
+        size += sum(
+            abs(leaf._data * g) for leaf in leaves if isinstance(g := found.inputs.get(leaf), float) and math.isfinite(g)
+        )
+    return min(size, sys.float_info.max) if size == size else 0.0
 
 
-class Doubt:
+class Rounding:
     """Whether what seems wrong with one derivative is rounding, worked out where something seems wrong only.
 
     Args:
@@ -91,9 +99,9 @@ class Doubt:
         """How far rounding may move the derivative."""
         return STEP * self.size
 
-    def _size(self, *directions: Vector) -> float:
+    def _size(self, *directions: Vector, whole: bool = False) -> float:
         leaves = [Value(x) for x in self.subject.point]
-        return size_of_terms(self.subject.out(self.k, leaves), leaves, *directions)
+        return size_of_terms(self.subject.out(self.k, leaves), leaves, *directions, whole=whole)
 
     def judge(self, engine: float, found: Derivative, rtol: float) -> tuple[Verdict, Derivative]:
         """The verdict on an engine's derivative, and the numerical one that it rests on.
@@ -102,8 +110,15 @@ class Doubt:
         as something that is noisy by its own rounding, not a function with jumps.
         """
         verdict = judge(engine, found, rtol)
-        if verdict.verdict not in (FAIL, INCONCLUSIVE) or not math.isfinite(engine) or found.kind == "not finite":
+        if verdict.verdict not in (FAIL, INCONCLUSIVE) or found.kind == "not finite":
             return verdict, found
+        if not math.isfinite(engine):
+            why = (
+                hidden_place(self.subject, self.k, self.directions)
+                if verdict.verdict == FAIL and len(self.directions) == 2
+                else ""
+            )
+            return (Verdict(INCONCLUSIVE, verdict.relative, why) if why else verdict), found
         if found.kind != "smooth" or not math.isfinite(found.error):
             noise = STEP * self._size(*self.directions[:-1])
             found = numerical_derivative(*self.differenced, fast=self.fast, noise=noise)
@@ -114,4 +129,21 @@ class Doubt:
             if second.verdict not in (FAIL, INCONCLUSIVE):
                 hint = second.hint or f"right up to the rounding of terms of size {self.size:.2g}"
                 return second._replace(relative=verdict.relative, hint=hint), found
+        if verdict.verdict == FAIL:
+            return self._appeal(engine, verdict, found, rtol)
+        return verdict, found
+
+    def _appeal(self, engine: float, verdict: Verdict, found: Derivative, rtol: float) -> tuple[Verdict, Derivative]:
+        """A derivative that fails once more: from other values, with all the noise that f may have, and by its places."""
+        if found.kind not in ("kink", "cusp") and (why := hidden_place(self.subject, self.k, self.directions)):
+            return Verdict(INCONCLUSIVE, verdict.relative, why), found
+        noise = STEP * self._size(*self.directions[:-1], whole=True)
+        for level, stretch in ((0.0, UNEVEN), (noise, 1.0), (noise, UNEVEN)):
+            other = numerical_derivative(*self.differenced, fast=self.fast, noise=level, stretch=stretch)
+            second = judge(engine, other, rtol)
+            if second.verdict != FAIL:
+                hint = second.hint or "agrees at some steps only: f is too noisy, or its values too far apart"
+                return second._replace(verdict=INCONCLUSIVE, hint=hint), other
+        if abs(engine - found.value) <= STEP * self._size(*self.directions, whole=True):
+            return Verdict(INCONCLUSIVE, verdict.relative, "rounding on the way to the derivative may do as much"), found
         return verdict, found

@@ -16,7 +16,7 @@ STRONG = 100.0  # a numerical derivative that knows its value to so many times r
 DIGITS = 0.01  # and one that does not know two digits of it can say nothing
 STRAIGHT = 16.0  # and not straight where it bends by more than this part of its rise
 STEEP = 8.0  # a slope is steep that within the finest step rises by more than this part of what f does
-UNDERFLOW = 16.0 * SMALLEST  # what is left of a slope below 1e-308
+UNDERFLOW = 64.0 * SMALLEST  # what is left of a slope below 1e-308
 LARGEST = sys.float_info.max
 
 
@@ -31,6 +31,11 @@ class Verdict(NamedTuple):
 def judge(engine: float, found: Derivative, rtol: float) -> Verdict:
     """Whether a derivative agrees with a numerical one, at whatever kind of place it is."""
     verdict = _judge_by_kind(engine, found, rtol)
+    within = max(abs(engine), 1.0) * found.finest  # what f should move by in the finest step
+    if verdict.verdict == FAIL and found.kind in ("kink", "cusp") and max(within, found.rise) < UNDERFLOW:
+        return Verdict(
+            INCONCLUSIVE, verdict.relative, "the values of f beside this point differ by what underflow leaves of them"
+        )
     if verdict.verdict == FAIL and _unresolved(engine, found):
         hint = "f changes more within the finest step than values can show: they allow this slope and others"
         return Verdict(INCONCLUSIVE, verdict.relative, hint)
@@ -39,8 +44,10 @@ def judge(engine: float, found: Derivative, rtol: float) -> Verdict:
 
 def _unresolved(engine: float, found: Derivative) -> bool:
     """Whether a slope so steep would show within the finest step only, and f does move there as no smooth function does."""
-    if not isfinite(engine) or found.kind in ("kink", "cusp", "not finite"):
+    if engine != engine or found.kind in ("kink", "cusp", "not finite"):
         return False
+    if math.isinf(engine):
+        return found.kind == "jump"
     rounding = max(EPS * abs(found.at), EPS * found.size, SMALLEST)
     return found.bend > max(found.rise / STRAIGHT, UNUSUAL * rounding) and abs(engine) * found.finest > found.rise / STEEP
 

@@ -83,7 +83,7 @@ def numerical_derivative(
     at = probe(x)
     if not isfinite(at):
         return Derivative(nan, inf, "not finite", nan, nan, inf, inf, len(probe.known), nan, at, nan)
-    steps = [h * stretch for h in (fast_steps(probe, x) if fast else steps_of(x))]
+    steps = [h * stretch for h in (fast_steps(probe, x) if fast else steps_of(x)) if h] or steps_of(x)[-3:]
     noise = 0.0 if fast else max(noise_of(probe, x, 1.0), noise_of(probe, x, -1.0))
     right, left = _ladder(probe, x, steps, noise), _ladder(probe, x, [-h for h in steps], noise)
     central = _central(probe, x, steps, noise)
@@ -219,11 +219,13 @@ def _lopsided(right: Sequence[Quotient], left: Sequence[Quotient]) -> bool:
 
 def _finest(probe: Probe, x: float, steps: Sequence[float]) -> tuple[float, float, float]:
     """The finest step, how far f moves in it and the one above it, and how far that is from a straight line."""
-    at, rise, bend = probe(x), 0.0, 0.0
-    for h in steps[-2:]:
-        above, below = probe(x + h) - at, probe(x - h) - at
-        rise = max(rise, *(abs(d) for d in (above, below) if isfinite(d)), 0.0)
-        bend = max(bend, abs(above + below)) if isfinite(above + below) else inf
+    at, moves = probe(x), [(probe(x + h) - probe(x), probe(x - h) - probe(x)) for h in steps[-2:]]
+    rise = max((abs(d) for pair in moves for d in pair if isfinite(d)), default=0.0)
+    (far, back), (near, close) = moves
+    wanted = steps[-2] / steps[-1]  # how many times as far a straight line goes in the longer step
+    bends = [abs(far + back), abs(near + close)]
+    bends += [abs(far - wanted * near) / (wanted + 1.0), abs(back - wanted * close) / (wanted + 1.0)]
+    bend = max(bends) if isfinite(at) and all(map(isfinite, bends)) else inf
     return max(steps[-1], math.ulp(x)), rise, bend
 
 

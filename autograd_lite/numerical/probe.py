@@ -11,6 +11,7 @@ from typing import Any
 EPS = 2.0**-52
 SMALLEST = 5e-324  # and the rounding of whatever is smaller than 1e-308
 RATIO_BITS = 2  # each step is the one before it divided by 4
+DENORMAL = -1055  # exponents from which steps are not 0
 DEEPEST = 48  # how many bits below its scale a step may be: 16 ulp of it
 NOISE_SPACINGS = 6
 UNEVEN = 1.3591409  # spacings for noise are no powers of two, over which x times a constant rounds alike
@@ -62,7 +63,7 @@ def fast_steps(probe: Probe, x: float) -> list[float]:
     top = max(_exponent(abs(x)), 0) if x else 0
     finest = math.ldexp(1.0, top + FAST_STEPS[-1])
     if x and _exponent(abs(x)) < top and not (isfinite(probe(x + finest)) and isfinite(probe(x - finest))):
-        return [math.ldexp(1.0, _exponent(abs(x)) + e) for e in FAST_STEPS[:3]]
+        return [math.ldexp(1.0, max(_exponent(abs(x)), DENORMAL) + e) for e in FAST_STEPS[:3]]
     return [math.ldexp(1.0, top + e) for e in FAST_STEPS]
 
 

@@ -13,7 +13,8 @@ All checkers see the same points in one run, each through its own code:
 - JAX: `jax.test_util.check_vjp`, which `check_grads` calls for "rev", in float64 with its defaults (eps=1e-4, atol=rtol=1e-5);
 - autograd: `autograd.test_util.check_grads` on a `primitive` of f with `defvjp` (eps=1e-6, tolerance 1e-6).
 Peers that are not installed are left out: `pip install .[bench]` brings them.  `--own` leaves them all out, `-v` lists the
-right derivatives that were rejected.
+right derivatives that were rejected.  At the end `checker_draws` checks drawn calls of every op, `--draws 3000` of them for
+`--seconds 120` at most; `--draws 0` leaves that out.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import checker_draws
 from mpmath import mp, mpf
 
 from autograd_lite.gradcheck.verdict import judge
@@ -323,6 +325,10 @@ def autograd_rule() -> Verdicts:
 PEERS = {"torch": torch_rule, "jax": jax_rule, "autograd": autograd_rule}
 
 
+def option(name: str, otherwise: int) -> int:
+    return int(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else otherwise
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     started = perf_counter()
@@ -360,6 +366,8 @@ def main() -> None:
             time = 1e3 * (perf_counter() - began) / len(chosen)
             print(f"{name:16}{rejected:>12}{shares}{weak:>8}{unsure:>10}{time:>9.2f}")
         print()
+    if draws := option("--draws", 3000):
+        checker_draws.run(draws, option("--seconds", 120), 1)
 
 
 if __name__ == "__main__":

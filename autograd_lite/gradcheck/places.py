@@ -1,0 +1,63 @@
+"""Where the table of ops knows more of a function than its values can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .. import graph
+from ..ops import TABLE
+from ..value import Value
+from .subject import Subject, Vector
+
+STEPPED = ("floor", "ceil", "trunc", "round", "floordiv")  # flat between jumps
+PERIODIC = ("sin", "cos", "tan", "sinc", "sinc_derivative", "gamma", "lgamma", "digamma", "polygamma")
+WHOLE = 2.0**51  # from here on floats lie half a period of those apart, or more
+
+
+def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list[Any]:
+    """The steps to output k of a function, or to its gradient for two directions, that move with its inputs along them."""
+    leaves = [Value(x) for x in subject.point]
+    roots: list[Any] = [subject.out(k, leaves)]
+    if len(directions) == 2 and isinstance(roots[0], Value):
+        roots += graph.reverse({roots[0]: 1.0}, graph=True).inputs.values()
+    moving: set[Any] = {leaf for leaf, *weights in zip(leaves, *directions, strict=True) if any(weights)}
+    steps = []
+    for node in reversed(graph.order([root for root in roots if isinstance(root, Value)])):
+        if any(a in moving for a in graph.operands(node) if a.__class__ is not float):
+            moving.add(node)
+            steps.append(node)
+    return steps
+
+
+def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
+    """Why values beside the point cannot tell a derivative there, by the built-in ops on the way; empty where they can."""
+    for node in moving_steps(subject, k, directions):
+        op: Any = node.op
+        floats = graph.values(node)
+        if TABLE.get(op.name) is not op:
+            continue
+        call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
+        if any(_holds(kink.holds, floats) for kink in op.kinks):
+            return f"{call} on the way has no derivative there, and its values do not show it"
+        if op.name in STEPPED and _steps_between_floats(op, floats, node._data):
+            return f"{call} on the way jumps between neighbouring floats"
+        if op.name in PERIODIC and max(map(abs, floats)) >= WHOLE:
+            return f"{call} on the way oscillates between neighbouring floats"
+    return ""
+
+
+def _holds(kink: Any, floats: Sequence[float]) -> bool:
+    try:
+        return bool(kink(*floats))
+    except (ArithmeticError, ValueError):
+        return False
+
+
+def _steps_between_floats(op: Any, floats: Sequence[float], out: float) -> bool:
+    for i, x in enumerate(floats):
+        for beside in (math.nextafter(x, -math.inf), math.nextafter(x, math.inf)):
+            if op.forward(*floats[:i], beside, *floats[i + 1 :]) != out:
+                return True
+    return False
