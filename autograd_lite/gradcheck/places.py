@@ -34,8 +34,8 @@ def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list
 def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
     """Why values beside the point cannot tell a derivative there, by the built-in ops on the way; empty where they can."""
     for node in moving_steps(subject, k, directions):
-        op: Any = node.op
-        floats = graph.values(node)
+        op, floats = node.op, graph.values(node)
+        assert op is not None
         if TABLE.get(op.name) is not op:
             continue
         call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
