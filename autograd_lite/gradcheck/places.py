@@ -36,8 +36,7 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
     for node in moving_steps(subject, k, directions):
         op, floats = node.op, graph.values(node)
         assert op is not None
-        assert op is not None
-        if TABLE.get(op.name) is not op:
+        if op.name not in TABLE or TABLE[op.name] is not op:
             continue
         call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
         if any(_holds(kink.holds, floats) for kink in op.kinks):
