@@ -164,7 +164,7 @@ class Value:
 
     Args:
         data: any real number; it becomes an exact float.
-        name: how messages and pictures call it.
+        name: how messages and pictures call it; `label` is micrograd's word for it.
 
     Raises InputTypeError for what is not one real number, InputOverflowError for an int beyond a double.
 
@@ -183,9 +183,9 @@ class Value:
     name: str | None
     op: Op | None
 
-    def __init__(self, data: Any, name: str | None = None) -> None:
-        if name is not None and not isinstance(name, str):
-            raise InputTypeError(f"name={name!r} must be a string: Value({data!r}, name='w')")
+    def __init__(self, data: Any, name: str | None = None, _op: Any = None, *, label: str | None = None) -> None:
+        if name is not None or label is not None or _op is not None:
+            name = _given_name(data, name, _op, label)
         self._data = data if data.__class__ is float else as_float(data)
         self.grad = 0.0
         self.name = name
@@ -230,6 +230,34 @@ class Value:
         if self.op is None:
             return ""
         return f"**{self._b:g}" if self.op is ops.pow and self._b.__class__ is float else self.op.symbol
+
+    @property
+    def label(self) -> str:
+        """The name, as micrograd's lecture calls it; empty where there is none."""
+        return self.name or ""
+
+    @label.setter
+    def label(self, name: str) -> None:
+        self.name = _given_name(self._data, name, None, None) or None
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        """The step of the chain rule at this Value, as micrograd has it: the operands gain ``.grad`` times a partial."""
+        return self._pass_on
+
+    @_backward.setter
+    def _backward(self, step: Any) -> None:
+        raise AttributeError(f"_backward of {self._title()} cannot be set: {_ROW}")
+
+    def _pass_on(self) -> None:
+        if context.active:
+            _looked_at(self, "._backward()")
+        if self.op is None:
+            return
+        g = as_float(_plain(self.grad or 0.0), "grad")
+        for a, d in zip(graph.operands(self), graph.contributions(self, g), strict=True):
+            if isinstance(a, Value) and d is not None:
+                a.grad = (a.grad or 0.0) + d
 
     def _title(self) -> str:
         return f"Value {self.name!r}" if self.name is not None else f"a Value of {self._data!r}"
@@ -415,7 +443,15 @@ class Value:
                 f"{self._title()} is computed by {self.op.name} and cannot be copied or pickled with its graph: "
                 f"copy v.detach(), which keeps value and name"
             )
-        return type(self), (self._data, self.name)
+        if type(self) is Value:
+            return Value, (self._data, self.name)
+        slots = {  # of a subclass too, whose __init__ may take other arguments
+            slot: getattr(self, slot)
+            for cls in type(self).__mro__
+            for slot in vars(cls).get("__slots__", ())
+            if slot not in ("__dict__", "__weakref__", "grad") and hasattr(self, slot)
+        }
+        return _new, (type(self),), (getattr(self, "__dict__", None), {**slots, "grad": 0.0})
 
     # -- functions, under the names NumPy's ufuncs look for -----------------------------------------------------------
 
@@ -523,6 +559,28 @@ def _looked_at(value: Value, how: str) -> None:
     """Tell what records this thread's computation, if anything does, of a look at a number."""
     if (trace := context.trace()) is not None:
         trace.looked_at(value, how)
+
+
+_ROW = (
+    'an operation of your own is a row, tanh = Op("tanh", lambda x: ..., lambda x, out: 1 - out**2), and tanh(v) a Value; '
+    "or compute it from Values, as in (v.exp() - 1) / (v.exp() + 1)"
+)
+
+
+def _given_name(data: Any, name: Any, op: Any, label: Any) -> Any:
+    """The name that a Value was given, as `name` or as `label`."""
+    if op is not None or isinstance(name, (tuple, list, set)):
+        raise InputTypeError(f"Value({data!r}, {name!r}, {op!r}): a Value finds its operands by itself; {_ROW}")
+    if name is not None and label is not None:
+        raise InputTypeError(f"name={name!r} and label={label!r} are one thing: give one of them")
+    given = label if name is None else name
+    if given is not None and not isinstance(given, str):
+        raise InputTypeError(f"name={given!r} must be a string: Value({data!r}, name='w')")
+    return given
+
+
+def _plain(grad: Any) -> Any:
+    return grad._data if isinstance(grad, Value) else grad
 
 
 _set_grad = vars(Value)["grad"].__set__

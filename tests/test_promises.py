@@ -445,6 +445,27 @@ def test_an_interior_node_cannot_be_copied_and_says_what_to_do(duplicate, wrap):
     assert isinstance(caught.value, NotALeafError)
 
 
+class Weight(Value):
+    """A leaf with attributes of its own, made of other arguments."""
+
+    __slots__ = ("__dict__", "unit")
+
+    def __init__(self, unit, data):
+        super().__init__(data, f"in {unit}")
+        self.unit, self.note = unit, [1]
+
+
+@pytest.mark.parametrize("duplicate", COPIES[:2] + COPIES[4:])
+def test_copies_of_a_subclass_keep_its_attributes(duplicate):
+    v = Weight("kg", 2.0)
+    (v * v).backward()
+    w = duplicate(v)
+    assert type(w) is Weight
+    assert (w.data, w.name, w.unit, w.note, w.grad, w.op, w.args) == (2.0, "in kg", "kg", [1], 0.0, None, ())
+    (w * w).backward()
+    assert w.grad == 4.0
+
+
 def test_rows_are_copied_by_name():
     assert pickle.loads(pickle.dumps(al.sin)) is al.sin is copy.deepcopy(al.sin)
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Activation = Callable[[Any], Any]
 
 
-def _activation(activation: str | Activation | None) -> Activation | None:
+def _activation(activation: str | Activation | bool | None) -> Activation | None:
+    if isinstance(activation, bool):  # micrograd's second argument, nonlin
+        return ops.relu if activation else None
     if activation is None or callable(activation):
         return activation
     if activation in ("linear", "identity"):
@@ -86,6 +88,16 @@ class Neuron(Module):
         z = ops.dot(self.w, x) + self.b
         bent: Value = z if self.activation is None else self.activation(z)
         return bent
+
+    @property
+    def nonlin(self) -> bool:
+        """Whether there is an activation, as micrograd has it; setting it to False makes the neuron linear, to True a ReLU."""
+        return self.activation is not None
+
+    @nonlin.setter
+    def nonlin(self, bends: bool) -> None:
+        if bool(bends) is not self.nonlin:
+            self.activation = _activation(bool(bends))
 
     def __repr__(self) -> str:
         kind = "Linear" if self.activation is None else getattr(self.activation, "symbol", None)
