@@ -105,6 +105,7 @@ class _Watching(ContextDecorator):
         entry = _Entry(self._changes, self._only, None if self._only else frames.generator())
         active += self._counted
         self._open = (*self._open, entry)
+        self.__class__ = _Open
         try:
             _current.set(_combined((*_current.get().entries, entry)))
             return
@@ -123,6 +124,11 @@ class _Watching(ContextDecorator):
             _current.set(_combined(tuple([e for e in _current.get().entries if e is not entry])))
             active -= self._counted
             self._open = self._open[:-1]
+            self.__class__ = _Open if self._open else _Watching
+
+
+class _Open(_Watching):
+    """One that has been entered, and not left yet."""
 
     def __del__(self) -> None:
         while self._open:
