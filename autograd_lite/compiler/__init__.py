@@ -7,14 +7,17 @@ The function is run once on Values (`trace`), its graph becomes a straight-line 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
+from operator import index
 from types import MethodType
 from typing import Any
 
 from .. import context
-from ..errors import InputTypeError, InputValueError
+from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..program import Guard, Instruction, Program
-from .scalar import Scalar
+from .paths import Settings
+from .specialize import Specializer
 
 __all__ = ["Guard", "Instruction", "Jitted", "Program", "jit"]
 
@@ -24,9 +27,16 @@ BACKENDS = ("auto", "python", "numpy", "llvm")
 class Jitted:
     """A function that `jit` compiled: called as the function is, with numbers in place of Values in its results."""
 
-    def __init__(self, f: Callable[..., Any], compiled: Any) -> None:
+    def __init__(self, f: Callable[..., Any], settings: Settings) -> None:
         functools.update_wrapper(self, f, updated=())
-        self._compiled = compiled
+        self._compiled = Specializer(f, settings)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """By its name where it stands under one; else the function, to be compiled anew."""
+        named: Any = sys.modules.get(getattr(self, "__module__", ""))
+        for part in getattr(self, "__qualname__", "").split("."):
+            named = getattr(named, part, None)
+        return self.__qualname__ if named is self else (Jitted, (self._compiled.f, self._compiled.settings))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs or context.active:
@@ -111,7 +121,22 @@ def jit(
                 raise InputValueError(f"{name}={given!r} is for batches: name the arguments that hold rows, batch=0")
         if backend == "numpy":
             raise InputValueError('backend="numpy" is for batches: name the arguments that hold rows, or use "python"')
-        return Jitted(f, Scalar(f, backend, fastmath))
-    from .batch import Batch
+        return Jitted(f, Settings(backend, fastmath))
+    return Jitted(f, Settings(backend, fastmath, _positions(batch), reduce, threads or 1))
 
-    return Jitted(f, Batch(f, batch, reduce, backend, threads or 1, fastmath))
+
+def _positions(batch: Any) -> tuple[int, ...]:
+    """The arguments that hold rows."""
+    try:
+        import numpy  # noqa: F401
+    except ImportError:
+        raise MissingPackageError(
+            "a batch is made of NumPy arrays, and NumPy is not installed: pip install 'autograd-lite[jit]'"
+        ) from None
+    try:
+        found = (index(batch),) if hasattr(batch, "__index__") else tuple(map(index, batch))
+    except TypeError:
+        raise InputTypeError(f"batch={batch!r} must be the number of an argument, or a tuple of them") from None
+    if isinstance(batch, bool) or not found or min(found) < 0 or len(set(found)) < len(found):
+        raise InputValueError(f"batch={batch!r} must name arguments by position, each once, counted from 0")
+    return found

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..tree import Spec
 from . import to_python
-from .columns import items, packing, part
+from .arguments import items, packing, part
 from .llvm.kernel import CHUNK
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 
@@ -77,18 +77,19 @@ class _Inputs:
         return []
 
 
-def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
+def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
-    call = Parameters(len(structure.spec.children))
-    inputs = _Inputs(dict(enumerate(structure.spec.children)), path.live, call.leave)
-    program, kernel = path.program, path.kernel
+    path = known.root
+    call = Parameters(known.layout.positional)
+    inputs = _Inputs(dict(enumerate(known.layout.specs)), path.live, call.leave)
+    program, kernel = path.program, path.machine
     lines = [call.first, *inputs.lines, *TAKE, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
     expression, names = path.packing(items(len(program.outputs)), part)
     names |= call.names | inputs.names
     if program.guards:
-        lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return turned(guard, floats)")
-        names["turned"] = lambda guard, floats: owner.turned(structure, path, guard, floats)
+        lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return left(guard, floats)")
+        names["left"] = owner.left(known)
     lines += ["out = held.out.copy()", "give(held)"]
 
     def make() -> Held:
@@ -103,11 +104,13 @@ def scalar(owner: Any, structure: Any, path: Any) -> Callable[..., Any]:
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
 
 
-def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., Any]:
+def batch(owner: Any, known: Any) -> Callable[..., Any]:
     """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
     import numpy as np
 
-    count, keywords, specs, containers, rows_of = compiled.layout
+    path = known.root
+    kernel, (reduce, threads) = path.machine, owner.settings[3:]
+    count, keywords, specs, containers, rows_of, _ = known.layout
     if (
         keywords
         or any(spec.kind is not None for spec in containers)
@@ -116,7 +119,7 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
         raise RefusedError
     call = Parameters(count)
     shared = [i for i in range(count) if i not in owner.batch]
-    inputs = _Inputs(dict(zip(shared, specs, strict=True)), compiled.live, call.leave)
+    inputs = _Inputs(dict(zip(shared, specs, strict=True)), path.live, call.leave)
     rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, rows_of, strict=True)}
     names = call.names | inputs.names | array_names() | {"ERRORS": ERRORS, "address": address, "other": owner.call}
     lines = [call.first]
@@ -138,10 +141,10 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
     for k, i in enumerate(rows):
         lines.append(f"    held.now{i}, held.then{i}, held.ref{i} = pointer(id(b{i}) + {POINTER}), at[{k}], ref(b{i})")
     lines += ["inputs = held.inputs", *inputs.stores]
-    reduced = owner.reduce is not None
-    outputs = len(compiled.cut.row.outputs)
+    reduced = reduce is not None
+    outputs = len(path.cut.row.outputs)
     kept = ["held", *(f"b{i}" for i in rows), *["out"] * (not reduced)]
-    shared_out = f", {owner.threads}, ({', '.join(kept)})" if owner.threads > 1 else ""
+    shared_out = f", {threads}, ({', '.join(kept)})" if threads > 1 else ""
     run = f"run(held.at, held.table_at, n, {{}}, held.extra_at{shared_out})"
     if reduced:
         lines.append(f"if n > {CHUNK}: {run.format('held.out_at')}")
@@ -150,15 +153,15 @@ def batch(owner: Any, compiled: Any, kernel: Any, found: Spec) -> Callable[..., 
     else:
         names["empty"] = np.empty
         lines += [f"out = empty(({outputs}, n))", run.format("address(out)")]
-        if compiled.cut.added:
+        if path.cut.added:
             lines.append("out += held.extra[given:, None]")
-            names["given"] = compiled.cut.given
+            names["given"] = path.cut.given
     lines.append("give(held)")
-    expression = packing(found, reduced, names)
+    expression = packing(path.traced.spec, reduced, names)
 
     def make() -> Held:
-        held = Held(inputs.count + len(compiled.live), outputs, inputs.views)
-        held.table = np.zeros((max(len(compiled.cut.columns), 1), 2), dtype=np.int64)
+        held = Held(inputs.count + len(path.live), outputs, inputs.views)
+        held.table = np.zeros((max(len(path.cut.columns), 1), 2), dtype=np.int64)
         held.extra = np.zeros(max(kernel.extra, 1))
         for i in rows:
             setattr(held, f"ref{i}", lambda: None)

@@ -6,10 +6,12 @@ Imports `tree`.  What is not made of lists, tuples and dicts is put together by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from ..tree import Spec, rebuild
+from ..tree import Spec, rebuild, unflatten
 
+DEEP = 60  # containers in each other, of which an expression is made: Python's parser has an end
 MOST_LEAVES = 64  # of arguments taken apart by source of their own
 ABSENT = object()
 
@@ -132,11 +134,21 @@ def _numbers(name: str, spec: Spec, first: int) -> list[str]:
     return [f"{', '.join(f'v{i}' for i in range(first, first + len(spec.children)))}, = {flat}.tolist()"]
 
 
-def packing(spec: Spec, leaves: Sequence[str], names: dict[str, Any], array: Callable[[int, Spec], str] | None = None) -> str:
+def packing(
+    spec: Spec,
+    leaves: Sequence[str],
+    names: dict[str, Any],
+    array: Callable[[int, Spec], str] | None = None,
+    known: Mapping[int, str] = MappingProxyType({}),
+) -> str:
     """The expression that puts `leaves` together; what it needs is entered in `names`.
 
     `array` gives the expression of a plain array whose first leaf has that number; without it, it is made of its leaves.
+    `known` has the expressions of some arrays, by the number of their first leaf.
     """
+    if depth(spec) > DEEP:
+        names["unflatten"], names["whole"] = unflatten, spec
+        return f"unflatten(whole, [{', '.join(leaves)}])"
     place = 0
 
     def put_together(spec: Spec) -> str:
@@ -144,6 +156,9 @@ def packing(spec: Spec, leaves: Sequence[str], names: dict[str, Any], array: Cal
         if spec.kind is None:
             place += 1
             return leaves[place - 1]
+        if spec.children and place in known and is_array(spec):
+            first, place = place, place + len(spec.children)
+            return known[first]
         if array is not None and is_array(spec):
             first, place = place, place + len(spec.children)
             return array(first, spec)
@@ -159,7 +174,7 @@ def packing(spec: Spec, leaves: Sequence[str], names: dict[str, Any], array: Cal
             keys = [f"{name}_{i}" for i in range(len(inside))]
             names.update(zip(keys, spec.detail, strict=True))
             return "{" + ", ".join(f"{k}: {x}" for k, x in zip(keys, inside, strict=True)) + "}"
-        if is_array(spec) and not any(x.startswith("literal") for x in inside):
+        if is_array(spec):
             import numpy as np
 
             names["array"] = np.array
@@ -168,6 +183,11 @@ def packing(spec: Spec, leaves: Sequence[str], names: dict[str, Any], array: Cal
         return f"rebuild({name}, [{', '.join(inside)}])"
 
     return put_together(spec)
+
+
+def depth(spec: Spec) -> int:
+    """How many containers stand in each other at most."""
+    return 1 + max(map(depth, spec.children), default=0) if spec.kind is not None else 0
 
 
 def is_array(spec: Spec) -> bool:

@@ -16,7 +16,7 @@ from .. import context, frames, graph, ops
 from ..errors import BranchError, InputTypeError, TraceError
 from ..ops import Op
 from ..program import Guard, Instruction, Program, Ref
-from ..tree import Spec, as_float, called, flatten, size, unflatten
+from ..tree import Spec, as_float, called, flatten, is_scalar, size, unflatten
 from ..truth import FALSE, TRUE, side
 from ..value import Value
 
@@ -63,6 +63,7 @@ class Traced(NamedTuple):
     live: tuple[Value, ...]
     spec: Spec
     literals: dict[int, Any]  # results that are plain numbers: which output, and the number as f gave it
+    arrays: dict[int, Any]  # results that are arrays of plain numbers: by the first of their outputs, the array
     joined: bool  # whether it reads a node of a graph outside, as in a transform of something larger: not to be compiled
 
 
@@ -238,7 +239,28 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
         outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")
         program, live, joined = record.program(outs)
     literals = {i: o for i, o in enumerate(outs) if not isinstance(o, Value) and o.__class__ is not float}
-    return Traced(program, live, _plain(spec), literals, joined)
+    arrays: dict[int, Any] = {}
+    _arrays(out, 0, arrays)
+    return Traced(program, live, _plain(spec), literals, arrays, joined)
+
+
+def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:
+    """Enter the arrays of plain numbers in a tree by the number of their first leaf; how many leaves there are then."""
+    if is_scalar(tree):
+        return first + 1
+    if tree is None:
+        return first
+    if hasattr(type(tree), "tree_flatten"):
+        tree = tree.tree_flatten()[0]
+    elif isinstance(tree, dict):
+        tree = [tree[key] for key in tree]
+    elif not isinstance(tree, (list, tuple)):
+        if not tree.dtype.hasobject and tree.size:
+            found[first] = tree
+        return first + int(tree.size)
+    for child in tree:
+        first = _arrays(child, first, found)
+    return first
 
 
 def _plain(spec: Spec) -> Spec:

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import frames
 from ..compiler import Jitted, jit
-from ..compiler.columns import doubles
+from ..compiler.arguments import doubles
 from ..errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ..functional import value_and_grad
 from ..tables.table import numpy

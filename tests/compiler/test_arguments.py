@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite.compiler.columns import Columns, doubles, packing, rows_first
+from autograd_lite.compiler.arguments import Columns, doubles, packing, rows_first
 from autograd_lite.errors import InputTypeError, StructureError
 from autograd_lite.tree import flatten, take
 

@@ -1,18 +1,83 @@
-"""The arguments of a batch as columns: 1-D arrays of one number for each row; and results as arrays.  Imports `tree`, `errors`.
+"""The arguments of a call taken apart, and the results of a batch put together.
 
-An argument is an array whose first axis is the rows, or a container of such arrays.  A row of shape () reaches the function
-as one number, a row of any other shape as an array of numbers, as ``X[i]`` would be.
+In a batch an argument is an array whose first axis is the rows, or a container of such arrays: columns, 1-D arrays of one
+number for each row.  A row of shape () reaches the function as one number, a row of any other shape as an array of numbers, as
+``X[i]`` would be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..errors import InputTypeError, StructureError
-from ..tree import LEAF, Spec, an, array_of, kind_of, rebuild, size
+from ..errors import InputTypeError, InputValueError, StructureError
+from ..tree import LEAF, Spec, an, array_of, as_float, flatten, is_node, kind_of, rebuild, size, take
+from ..value import Value
 from . import shapes
+
+
+class Layout(NamedTuple):
+    """What a program is compiled for: calls alike in all of it."""
+
+    positional: int  # how many arguments are
+    keywords: tuple[str, ...]
+    specs: tuple[Spec, ...]  # of the arguments that hold no rows
+    containers: tuple[Spec, ...]  # of those that do
+    rows: tuple[tuple[int, ...], ...]  # the shape of a row of each of their arrays
+    fixed: list[Any]  # what modules hold besides numbers
+
+    def filled(
+        self, batch: tuple[int, ...], shared: Iterable[Any], columns: Sequence[Any] = ()
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Arguments of this layout: the leaves that are the same for all rows, and what stands for those that hold rows."""
+        specs, supply = iter(self.specs), iter(shared)
+        parts = {key: take(next(specs), supply) for key in (*range(self.positional), *self.keywords) if key not in batch}
+        parts |= dict(zip(batch, columns, strict=True))
+        return tuple([parts[i] for i in range(self.positional)]), {key: parts[key] for key in self.keywords}
+
+
+class Arguments:
+    """The arguments of one call: `leaves` that are the same for all rows, `columns`, and the `layout` of both.
+
+    Args: the function's name for messages, its arguments, and which of them hold rows.
+    """
+
+    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: tuple[int, ...] = ()) -> None:
+        self.columns: Columns | None = columns_of(name, args, batch) if batch else None
+        self.leaves: list[Any] = []
+        specs = []
+        for key, arg in (*enumerate(args), *kwargs.items()):
+            if key not in batch:
+                more, spec = flatten(arg, f"argument {key} of {name}")
+                self.leaves += more
+                specs.append(spec)
+        where = (tuple(self.columns.specs), tuple(self.columns.shapes)) if self.columns is not None else ((), ())
+        fixed = [part for spec in specs for part in fixed_content(spec)]
+        self.layout = Layout(len(args), tuple(kwargs), tuple(specs), *where, fixed)
+        self.in_graph = any(leaf.__class__ is not float and is_node(leaf) for leaf in self.leaves)
+
+    def floats(self, name: str) -> list[float]:
+        """The leaves as floats, Values by their numbers."""
+        return [as_float(x._data if isinstance(x, Value) else x, f"an argument of {name}") for x in self.leaves]
+
+
+def fixed_content(spec: Spec) -> list[Any]:
+    """What modules in the arguments hold besides numbers: a program is for one such content."""
+    found = [spec.detail.fixed()] if hasattr(spec.detail, "fixed") else []
+    for child in spec.children:
+        found += fixed_content(child)
+    return found
+
+
+def columns_of(name: str, args: tuple[Any, ...], batch: tuple[int, ...]) -> Columns:
+    """The columns of the arguments that hold rows."""
+    if max(batch) >= len(args):
+        raise InputValueError(
+            f"batch={batch} of jit, but {name} was called with {len(args)} positional argument"
+            f"{'s' * (len(args) != 1)}: pass the arguments that hold rows by position"
+        )
+    return Columns([(f"argument {i} of {name}", args[i]) for i in batch])
 
 
 class Columns:
@@ -103,6 +168,9 @@ def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
 
     Arrays become arrays, with the rows as their first axis; what it needs is entered in `names`.
     """
+    if shapes.depth(spec) > shapes.DEEP and not reduced:
+        names["spec"], names["by_rows"] = spec, by_rows
+        return "by_rows(spec, iter(out), out.shape[1])"
     if reduced:
         return shapes.packing(spec, items(size(spec)), names, part)
     names["rows_first"] = rows_first
@@ -121,6 +189,18 @@ def part(first: int, spec: Spec) -> str:
     """The expression of an array that is a part of ``out``."""
     taken = f"out[{first}:{first + len(spec.children)}]"
     return taken if len(spec.detail) == 1 else f"{taken}.reshape({spec.detail})"
+
+
+def by_rows(spec: Spec, outputs: Iterator[Any], rows: int | None) -> Any:
+    """What a function returns for one row, as that of all rows: each of its outputs an array of so many, or one number."""
+    import numpy as np
+
+    if spec.kind is None:
+        return next(outputs)
+    children = [by_rows(child, outputs, rows) for child in spec.children]
+    if rows is not None and shapes.is_array(spec):
+        return rows_first(np.stack(children) if children else np.empty((0, rows)), spec.detail)
+    return rebuild(spec, children)
 
 
 def rows_first(out: Any, shape: tuple[int, ...]) -> Any:
