@@ -259,11 +259,9 @@ def contributions(node: Node, g: Any, graph: bool = False) -> list[Any]:
     args = operands(node)
     inputs, out = (as_they_were(node), node) if graph else (values(node), node._data)
     if g.__class__ is Masked:
-        # also where a partial is 0 whatever g is: 0 times a mask is masked, it must not meet an infinity further on
-        return [
-            d if d is None or d.__class__ is Masked else Masked(g.c, g.wanted, d)
-            for d in _contributions(op, args, g, inputs, out)
-        ]
+        # by the number, under the mask: also where a partial is 0 whatever g is, as 0 must not meet an infinity further on
+        flows = _contributions(op, args, g.g, inputs, out)
+        return [None if d is None else Masked(g.c, g.wanted, d) for d in flows]
     return _contributions(op, args, g, inputs, out)
 
 

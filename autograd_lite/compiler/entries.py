@@ -113,6 +113,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     count, keywords, specs, containers, rows_of, _ = known.layout
     if (
         keywords
+        or not path.cut.row.outputs
         or any(spec.kind is not None for spec in containers)
         or any(len(shape) > 1 or shape == (0,) for shape in rows_of)
     ):

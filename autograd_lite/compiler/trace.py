@@ -17,7 +17,7 @@ from ..errors import BranchError, InputTypeError, TraceError
 from ..ops import Op
 from ..program import Guard, Instruction, Program, Ref
 from ..tree import Spec, as_float, called, flatten, is_scalar, size, unflatten
-from ..truth import FALSE, TRUE, side
+from ..truth import FALSE, TRUE, Truth, side
 from ..value import Value
 
 # what would come of a look at a Value's number, and the repair; FROZEN of any other way to look
@@ -238,7 +238,11 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
             raise InputTypeError(f"jit of {called(f)}, which returned None: does it end in a return statement?")
         outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")
         program, live, joined = record.program(outs)
-    literals = {i: o for i, o in enumerate(outs) if not isinstance(o, Value) and o.__class__ is not float}
+    literals = {
+        i: bool(o) if isinstance(o, Truth) else o
+        for i, o in enumerate(outs)
+        if not isinstance(o, Value) and o.__class__ is not float
+    }
     arrays: dict[int, Any] = {}
     _arrays(out, 0, arrays)
     return Traced(program, live, _plain(spec), literals, arrays, joined)

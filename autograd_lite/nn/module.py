@@ -109,7 +109,7 @@ class _Shape:
 
     def fixed(self) -> list[Any]:
         """What the module holds besides its parameters, to be compared by ==: a program is compiled for one such content."""
-        return _fixed(self.module, ())
+        return _fixed(self.module, (), {})
 
 
 def _saved_number(text: Any, name: str, path: Any) -> float:
@@ -148,10 +148,25 @@ def _holds_objects(thing: Any) -> bool:
     return bool(getattr(getattr(thing, "dtype", None), "hasobject", False))
 
 
-def _fixed(thing: Any, inside: tuple[Any, ...]) -> list[Any]:
-    """The kinds of all containers and what they hold that is no parameter, in order."""
+class _Itself:
+    """An object that is equal to itself alone."""
+
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.thing is other.thing
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _fixed(thing: Any, inside: tuple[Any, ...], seen: dict[int, int] | None) -> list[Any]:
+    """The kinds of all containers, which parameters are one, and what they hold that is no parameter, in order.
+
+    `seen` numbers the parameters; there is none within an object that is no container, whose Values are no parameters.
+    """
     if isinstance(thing, Value):
-        return [Value]
+        return [Value, _Itself(thing) if seen is None else seen.setdefault(id(thing), len(seen))]
     items: Any
     if isinstance(thing, Module):
         if any(thing is outer for outer in inside):
@@ -169,10 +184,13 @@ def _fixed(thing: Any, inside: tuple[Any, ...]) -> list[Any]:
     elif isinstance(thing, (set, frozenset)):
         return [type(thing), frozenset(thing)]
     else:
+        held = getattr(thing, "__dict__", None)
+        if held and not callable(thing) and not any(thing is outer for outer in inside):  # what may change in place
+            return [type(thing), _Itself(thing), *_fixed(dict(held), (*inside, thing), None)]
         return [type(thing), thing.hex() if thing.__class__ is float else thing]  # nan is not itself
     found: list[Any] = [type(thing), *items]
     for inner in items.values():
-        found += _fixed(inner, inside)
+        found += _fixed(inner, inside, seen)
     return found
 
 
