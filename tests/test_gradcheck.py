@@ -568,6 +568,14 @@ def test_check_derivative_of_foreign_code() -> None:
         (lambda: numerical_derivative(math.sin, 1.0, noise=nan), InputValueError, "noise=nan must be a finite number >= 0"),
         (lambda: check_derivative(math.sin, math.cos, []), InputValueError, r"x=\[\] holds no numbers"),
         (lambda: check_derivative(math.sin, lambda x: None, 1.0), InputTypeError, "result of df=None"),
+        (lambda: check_derivative(math.hypot, lambda x, y: (1.0,), (3.0, 4.0)), InputTypeError,
+         "holds 1 numbers for 2 arguments"),
+        (lambda: check_grads(lambda x: x * random.random(), (0.5,)), InputValueError,
+         r"no function: two calls at x=0.5 gave 0\.\d+ and 0\.\d+: hold random numbers"),
+        (lambda: check_grads(Op("mylog", math.log, lambda x, out: al.div(1.0, x)), (-0.5,)), InputValueError,
+         r"mylog cannot be computed at x=-0.5 .* an op of yours says where it is defined with Op\(..., domain="),
+        (lambda: check_grads(Op("e", math.exp, lambda x, out: math.exp(x)), (0.5,)), InputTypeError,
+         "second derivatives run it on Values: write autograd_lite.exp for math.exp"),
     ],
 )
 def test_messages(call: Callable[[], Any], error: type[Exception], message: str) -> None:
@@ -596,3 +604,94 @@ def test_other_exceptions_pass_through() -> None:
         check_grads(broken, (1.0,))
     with pytest.raises(RuntimeError, match="mine"):
         numerical_derivative(broken, 1.0)
+
+
+# -- what a checker must not say of a right rule ----------------------------------------------------------------------
+
+
+LAST = 1 - 2.0**-53
+RIGHT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
+    "end of the domain within the finest step": (al.asin, (LAST,)),
+    "and of acosh": (al.acosh, (1 + 2.0**-52,)),
+    "and of log1p": (al.log1p, (-LAST,)),
+    "a pole within it": (al.digamma, (-3 + 2.0**-51,)),
+    "a pole on which central differences cancel": (al.lgamma, (-3 + 2.0**-51,)),
+    "jumps closer than floats": (al.floor, (1e308,)),
+    "jumps at steps": (lambda y: 2.0 // y, (1e-8,)),
+    "periods shorter than floats": (lambda x: x % 1e-15, (24.821946880864076,)),
+    "periods of many floats": (lambda x: al.sin(1e15 * x), (1.0,)),
+    "sin between floats": (al.sin, (1e308,)),
+    "flat at a distance": (lambda y: al.hypot(1e-15, y, 0.0), (1e-8,)),
+    "steps of an inner rounding": (Op("logistic", lambda x: 1 / (1 + math.exp(-x)), lambda x, out: out * (1 - out)), (33.6,)),
+    "underflow": (lambda x, y: x * y, (5e-324, 5e-324)),
+    "terms that swallow the input": (lambda x: al.sum([x, -1e308, 1e308]), (5e-324,)),
+    "steps that are 0": (al.log, (5e-324,)),
+    "a kink that values hide": (lambda x: al.clamp(x, 0.0, 0.0), (0.0,)),
+    "odd about a feature finer than steps": (lambda x: x / al.hypot(x, 3e-30), (0.0,)),
+    "a value of nan": (lambda x: x - inf, (inf,)),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_no_right_rule_fails(name: str) -> None:
+    f, at = RIGHT[name]
+    report = check_grads(f, at)
+    assert report.counts()["fail"] == 0, str(report)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "wrong"),
+    [
+        (math.asin, LAST, -1e8), (math.asin, LAST, 10.0), (math.sqrt, 0.0, 1e3), (math.cbrt, 0.0, 0.0),
+        (math.sin, 1.0, 1e20), (math.tanh, 0.0, 1e30), (lambda x: math.sin(1e10 * x), 1.0, -1e10 * math.cos(1e10)),
+        (lambda x: max(x, 0.0), -1.0, 1.0), (lambda x: max(x, 0.0), -1.0, 1e-3),
+    ],
+)  # fmt: skip
+def test_and_wrong_ones_beside_them_do(f: Callable[[float], float], x: float, wrong: float) -> None:
+    assert judge(wrong, numerical_derivative(f, x), 1e-8).verdict == "fail"
+
+
+def test_error_bars_cover_what_finer_steps_say() -> None:
+    found = numerical_derivative(lambda y: y / math.hypot(1e-15, y), 1e-8)
+    assert abs(found.value - 1e-6) <= 2.0 * found.error  # (1e-15)² / (1e-8)³
+    flat = numerical_derivative(lambda x: round(x * 40.0) / 40.0, 1.0)  # flat for 1/80 to both sides, then 1/40 up
+    assert abs(flat.value - 1.0) <= 2.0 * flat.error
+    assert numerical_derivative(lambda x: max(x, 0.0), -1.0).error < 1e-12  # a bend ends this flat part, no jump
+    assert math.isinf(numerical_derivative(al.lgamma, -3 + 2.0**-51).error)
+
+
+def test_infinite_is_not_near_finite_in_any_order_of_modes() -> None:
+    op = Op("half", lambda x: x * x, lambda x, out: 2.0 * x, products=(lambda g, x, out: inf,))
+    for modes in (("rev", "fwd"), ("fwd", "rev")):
+        report = check_grads(lambda x: op(x) + x, (1.5,), order=1, modes=modes)
+        for row in report.rows:
+            assert (row.verdict == "pass") == (row.engine == 4.0)
+
+
+def test_swapped_partials_are_called_so() -> None:
+    bad = Op("bad", lambda x, y: x * y * y, (lambda x, y, out: 2.0 * x * y, lambda x, y, out: y * y))
+    for f in (bad, lambda x, y: 3.0 * bad(x, y)):
+        report = check_grads(f, (0.5, 2.0), order=1)
+        assert [row.hint for row in report.rows] == ["partials of arguments 1 and 2 look swapped"] * 2
+        assert report.blame.endswith("the partials of arguments 1 and 2 look swapped")
+    zero = Op("zero", lambda x, y: x * y, (lambda x, y, out: x, lambda x, y, out: y))
+    assert "swapped" in check_grads(zero, (0.0, 2.0), order=1).rows[0].hint
+
+
+def test_an_asymmetry_is_said_once() -> None:
+    product = Op("product", lambda x, y: x * y, (lambda x, y, out: y, lambda x, y, out: al.stop_gradient(x)))
+    assert [row.mode for row in check_grads(product, (2.0, 3.0)).rows].count("symmetry") == 1
+
+
+def test_arguments_have_the_names_of_the_rule() -> None:
+    bad = Op("bad", lambda a, b: a * b, (lambda price, amount, out: amount, lambda price, amount, out: price))
+    assert [row.input for row in check_grads(bad, (2.0, 3.0), order=1).rows] == ["price", "amount"]
+
+
+def test_gradients_of_several_arguments_written_by_hand() -> None:
+    right = lambda x, y: (y * x ** (y - 1.0), math.log(x) * x**y)  # noqa: E731
+    report = check_derivative(pow, right, [(2.0, 3.0), (1.5, -1.0)])
+    assert verdicts(report) == ["pass"] * 4
+    wrong = check_derivative(lambda x, y: x**y, lambda x, y: right(x, y)[::-1], (2.0, 3.0))
+    assert [row.input for row in wrong.rows] == ["x at (2, 3)", "y at (2, 3)"]
+    assert wrong.rows[0].hint == "partials of arguments 1 and 2 look swapped"

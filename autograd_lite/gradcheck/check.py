@@ -8,22 +8,21 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
-from .. import context, graph
-from ..errors import AnomalyError, InputTypeError, InputValueError
+from ..errors import InputTypeError, InputValueError
 from ..functional import jvp, vjp
 from ..numerical.derivative import Derivative, numerical_derivative
 from ..tree import as_float, flatten, is_scalar
-from ..value import Value
-from .replay import ALLOWANCE, Forms, NoReplayError, Replay, forms_given, load_mpmath
+from .certify import Certify, certifier, replay_of
+from .localise import localise, swapped
+from .replay import Replay, forms_given, load_mpmath
 from .report import Report, Row
 from .rounding import Rounding
-from .subject import FEW, Subject, Vector, name_of, pick, plain
-from .verdict import FAIL, INCONCLUSIVE, PASS, UNDERFLOW, WEAK, Verdict, judge, ratio_hint
+from .subject import FEW, Subject, Vector, name_of, parameters, pick, plain
+from .verdict import FAIL, INCONCLUSIVE, PASS, UNDERFLOW, WEAK, Verdict, judge
 
 __all__ = ["check_derivative", "check_grads"]
 
 NAMED = 200  # inputs looked at one by one to name a wrong one
-CERTAIN = 1e-13  # relative agreement with a replay in high precision
 SAME = 1e-12  # two sweeps that differ by less differ by rounding
 
 
@@ -74,16 +73,16 @@ def check_grads(
     subject = Subject(f, args)
     rows = []
     for k in range(len(subject.outputs)):
-        replay, reason = _replay(subject, k, forms)
+        replay, reason = replay_of(subject, k, forms)
         for turn in range(1, order + 1):
             rows += _check_order(subject, k, turn, tuple(modes), rtol, fast, replay, reason)
     wrong = [row.order for row in rows if row.verdict == FAIL]
-    return Report(rows, subject.name, _blame(subject, min(wrong), rtol) if wrong else "")
+    return Report(rows, subject.name, localise(subject, min(wrong), rtol) if wrong else "")
 
 
 def check_derivative(
-    f: Callable[[float], Any],
-    df: Callable[[float], Any],
+    f: Callable[..., Any],
+    df: Callable[..., Any],
     x: Any,
     *,
     rtol: float = 1e-8,
@@ -98,11 +97,13 @@ def check_derivative(
     True
     >>> check_derivative(math.sin, lambda x: -math.cos(x), 1.0).rows[0].hint
     'ratio -1: the sign is wrong'
+    >>> check_derivative(math.hypot, lambda x, y: (x / math.hypot(x, y), y / math.hypot(x, y)), (3.0, 4.0)).ok
+    True
 
     Args:
-        f: any callable from a float to a real number; nan where it raises an ArithmeticError or a ValueError.
-        df: the callable that claims to be its derivative.
-        x: a number, or a list of numbers, in the units of f's argument.
+        f: any callable from floats to a real number; nan where it raises an ArithmeticError or a ValueError.
+        df: the callable that claims to be its derivative, or for several arguments its gradient, as a list or tuple.
+        x: a number, or a tuple of f's arguments, or a list of such points, in the units of f's arguments.
         rtol, fast: as in `check_grads`.
 
     Check a second derivative as ``check_derivative(df, ddf, x)``.  Returns a `Report` with one row for each point.  Raises
@@ -112,16 +113,37 @@ def check_derivative(
         if not callable(function):
             raise InputTypeError(f"{name}={function!r} is not callable: give a function of one float")
     _rtol(rtol)
-    points = [as_float(p, "x") for p in ([x] if is_scalar(x) else flatten(x, "x")[0])]
-    if not points:
-        raise InputValueError(f"x={x!r} holds no numbers: give at least one point to check at")
+    points = _points(x)
     name = name_of(f)
     rows = []
-    for p in points:
-        found = numerical_derivative(f, p, fast=fast)
-        given = as_float(df(p), "result of df")
-        rows.append(_row(1, name, f"x at {p:g}", "given", given, judge(given, found, rtol), found))
+    for point in points:
+        names = parameters(f, len(point))
+        given = df(*point)
+        slopes = [given] if is_scalar(given) or len(point) == 1 else list(given)
+        if len(slopes) != len(point):
+            raise InputTypeError(
+                f"result of df={given!r} holds {len(slopes)} numbers for {len(point)} arguments: give one for each"
+            )
+        found_rows = []
+        for i, (p, slope) in enumerate(zip(point, slopes, strict=True)):
+            found = numerical_derivative(lambda t, i=i, point=point: f(*point[:i], t, *point[i + 1 :]), p, fast=fast)  # type: ignore[misc]
+            number = as_float(slope, "result of df")
+            place = f"x at {p:g}" if len(point) == 1 else f"{names[i]} at ({', '.join(f'{q:g}' for q in point)})"
+            found_rows.append(_row(1, name, place, "given", number, judge(number, found, rtol), found))
+        rows += swapped(found_rows, [row.input for row in found_rows])
     return Report(rows, name)
+
+
+def _points(x: Any) -> list[tuple[float, ...]]:
+    """The points to check at, each a tuple of all arguments."""
+    if isinstance(x, tuple):
+        return [tuple(as_float(p, "x") for p in x)] if x else _points([])
+    points = [x] if is_scalar(x) else [p if isinstance(p, tuple) else (p,) for p in x] if isinstance(x, list) else None
+    if points is None:
+        points = flatten(x, "x")[0]
+    if not points:
+        raise InputValueError(f"x={x!r} holds no numbers: give at least one point to check at")
+    return [tuple(as_float(q, "x") for q in (p if isinstance(p, tuple) else (p,))) for p in points]
 
 
 def _rules(f: Any, args: Any, order: Any, modes: Any, rtol: Any) -> None:
@@ -154,14 +176,23 @@ def _check_order(
         for i, (name, d) in enumerate(directions):
             differenced = subject.along(lambda p: subject.value(k, p), d)
             found = numerical_derivative(*differenced, fast=fast)
-            doubt = Rounding(subject, k, differenced, fast, d)
-            settle = _settler(replay, reason, rtol, doubt)
-            rows += _rows(1, subject.outputs[k], name, {m: engine[m][i] for m in modes}, found, rtol, doubt, settle)
+            rounding = Rounding(subject, k, differenced, fast, d)
+            certify = certifier(replay, reason, rtol, rounding)
+            rows += _rows(1, subject.outputs[k], name, {m: engine[m][i] for m in modes}, found, rtol, rounding, certify)
+        rows = swapped(rows, subject.inputs)
         if len(subject.point) > FEW and any(row.verdict == FAIL for row in rows):
             rows += _wrong_inputs(subject, k, modes, rtol)
         return rows
-    seconds = _hessians(subject, k, modes, directions)
-    errors, doubts = {}, {}
+    try:
+        seconds = _hessians(subject, k, modes, directions)
+    except InputTypeError as error:
+        if "would lose its gradient" not in str(error):
+            raise
+        raise InputTypeError(
+            f"a rule that {subject.name} uses takes floats only, and second derivatives run it on Values: "
+            f"write autograd_lite.exp for math.exp and so on in it, or check order=1 alone ({error})"
+        ) from error
+    errors, roundings = {}, {}
     for j, (second, e) in enumerate(directions):
         for i, (first, d) in enumerate(directions):
             if len(subject.point) > FEW and abs(i - j) > 1:
@@ -169,11 +200,11 @@ def _check_order(
             differenced = subject.along(lambda p, d=d: subject.slope(k, p, d), e)  # type: ignore[misc]
             found = numerical_derivative(*differenced, fast=fast)
             errors[i, j] = found.error
-            doubts[i, j] = doubt = Rounding(subject, k, differenced, fast, d, e)
-            settle = _settler(replay, reason, rtol, doubt)
+            roundings[i, j] = rounding = Rounding(subject, k, differenced, fast, d, e)
+            certify = certifier(replay, reason, rtol, rounding)
             engines = {m: seconds[m][i][j] for m in modes}
-            rows += _rows(2, subject.outputs[k], f"({first}, {second})", engines, found, rtol, doubt, settle)
-    return rows + _symmetry(subject, k, modes, directions, seconds, errors, doubts, rtol)
+            rows += _rows(2, subject.outputs[k], f"({first}, {second})", engines, found, rtol, rounding, certify)
+    return rows + _symmetry(subject, k, modes, directions, seconds, errors, roundings, rtol)
 
 
 def _gradients(
@@ -208,24 +239,25 @@ def _hessians(
 
 
 def _symmetry(
-    subject: Subject, k: int, modes: Sequence[str], directions: Any, seconds: Any, errors: Any, doubts: Any, rtol: float
+    subject: Subject, k: int, modes: Sequence[str], directions: Any, seconds: Any, errors: Any, roundings: Any, rtol: float
 ) -> list[Row]:
     """A failing row for each pair of mixed derivatives that differ, which no smooth function has."""
-    rows = []
+    rows: dict[tuple[int, int], Row] = {}
     for mode in modes:
         for i, j in combinations(range(len(directions)), 2):
             a, b = seconds[mode][i][j], seconds[mode][j][i]
             largest = max(abs(a), abs(b))
             slack = 2.0 * (errors.get((i, j), math.inf) + errors.get((j, i), math.inf))
             excess = abs(a - b) - rtol * largest - slack
-            if math.isfinite(largest) and excess > 0.0 and excess > doubts[i, j].slack + doubts[j, i].slack:
+            if math.isfinite(largest) and excess > 0.0 and excess > roundings[i, j].slack + roundings[j, i].slack:
                 pair = f"({directions[i][0]}, {directions[j][0]})"
                 hint = "the Hessian is not symmetric: in place of the numerical value stands the engine's of the other order"
-                rows.append(
+                rows.setdefault(
+                    (i, j),
                     Row(2, subject.outputs[k], pair, "symmetry", a, b, 0.0, "smooth", math.nan, math.nan,
-                        abs(a - b) / largest, FAIL, hint, 0)
+                        abs(a - b) / largest, FAIL, hint, 0),
                 )  # fmt: skip
-    return rows
+    return list(rows.values())
 
 
 def _wrong_inputs(subject: Subject, k: int, modes: Sequence[str], rtol: float) -> list[Row]:
@@ -241,9 +273,6 @@ def _wrong_inputs(subject: Subject, k: int, modes: Sequence[str], rtol: float) -
     return rows[:10]
 
 
-Settle = Callable[[Row], Row]
-
-
 def _rows(
     order: int,
     output: str,
@@ -251,32 +280,33 @@ def _rows(
     engines: dict[str, float],
     found: Derivative,
     rtol: float,
-    doubt: Rounding,
-    settle: Settle,
+    rounding: Rounding,
+    certify: Certify,
 ) -> list[Row]:
     """A row for each value that the modes give: one where they agree."""
     groups: list[tuple[list[str], float]] = []
     for mode, value in engines.items():
         for names, other in groups:
-            if value == other or (value != value and other != other) or _near(value, other, SAME, doubt):
+            if value == other or (value != value and other != other) or _near(value, other, SAME, rounding):
                 names.append(mode)
                 break
         else:
             groups.append(([mode], value))
     rows = [
-        settle(_row(order, output, name, ", ".join(names), value, *doubt.judge(value, found, rtol))) for names, value in groups
+        certify(_row(order, output, name, ", ".join(names), value, *rounding.judge(value, found, rtol)))
+        for names, value in groups
     ]
-    agreed = len(groups) < 2 or _near(groups[0][1], groups[1][1], rtol, doubt)
+    agreed = len(groups) < 2 or _near(groups[0][1], groups[1][1], rtol, rounding)
     if not agreed and all(row.verdict in (PASS, WEAK) for row in rows) and not math.isinf(found.value):
         hint = "rev and fwd differ by more than rtol, though f's values allow both"
         rows = [row._replace(verdict=INCONCLUSIVE, hint=hint) for row in rows]
     return rows
 
 
-def _near(a: float, b: float, rtol: float, doubt: Rounding) -> bool:
+def _near(a: float, b: float, rtol: float, rounding: Rounding) -> bool:
     if not math.isfinite(a - b):
         return a == b
-    return abs(a - b) <= max(rtol * max(abs(a), abs(b)), UNDERFLOW) or abs(a - b) <= doubt.slack
+    return abs(a - b) <= max(rtol * max(abs(a), abs(b)), UNDERFLOW) or abs(a - b) <= rounding.slack
 
 
 def _row(order: int, output: str, name: str, mode: str, engine: float, verdict: Verdict, found: Derivative) -> Row:
@@ -285,119 +315,3 @@ def _row(order: int, output: str, name: str, mode: str, engine: float, verdict: 
         order, output, name, mode, engine, found.value, found.error, found.kind, found.left, found.right,
         verdict.relative, verdict.verdict, hint, found.evaluations,
     )  # fmt: skip
-
-
-# -- high precision ---------------------------------------------------------------------------------------------------
-
-
-def _replay(subject: Subject, k: int, forms: Forms | None) -> tuple[Replay | None, str]:
-    """The replay of output k, or why there is none."""
-    if forms is None:
-        return None, ""
-    inputs = [Value(x) for x in subject.point]
-    out = subject.out(k, inputs)
-    if not isinstance(out, Value):
-        return None, "not certified: the result is a plain number and has no graph"
-    try:
-        return Replay(out, inputs, forms), ""
-    except NoReplayError as error:
-        return None, f"not certified: {error}"
-
-
-def _settler(replay: Replay | None, reason: str, rtol: float, doubt: Rounding) -> Settle:
-    """What gives a row its verdict from a replay, where there is one and it has a say."""
-
-    def settle(row: Row) -> Row:
-        if row.kind in ("kink", "jump", "cusp") or (replay is None and not reason):
-            return row
-        why = reason
-        if replay is not None:
-            try:
-                exact, moved = replay.derivative(*doubt.directions)
-            except NoReplayError as error:
-                why = f"not certified: {error}"
-            else:
-                return _certified(row, exact, moved, rtol, doubt)
-        return row._replace(hint=f"{row.hint}; {why}" if row.hint else why)
-
-    return settle
-
-
-def _certified(row: Row, exact: float, moved: float, rtol: float, doubt: Rounding) -> Row:
-    difference = abs(row.engine - exact)
-    largest = max(abs(row.engine), abs(exact))
-    row = row._replace(numeric=exact, error=moved, relative=difference / largest if largest else 0.0)
-    if row.engine == exact or difference <= max(CERTAIN * abs(exact), 5e-324):
-        return row._replace(verdict=PASS, hint="certified")
-    if largest <= doubt.slack:
-        return row._replace(verdict=PASS, hint=f"certified up to the rounding of terms of size {doubt.size:.2g}")
-    if difference <= max(ALLOWANCE * moved, doubt.slack):  # the graph is right, but how f is written spoils the number
-        if difference <= rtol * largest:
-            return row._replace(verdict=PASS, hint=f"certified up to f's own rounding, {difference / largest:.0e}")
-        return row._replace(
-            verdict=WEAK, hint=f"every op is right, but rounding in f spoils the result by {difference / largest:.0e}"
-        )
-    return row._replace(verdict=FAIL, hint=ratio_hint(row.engine, exact, moved))
-
-
-# -- who is wrong -----------------------------------------------------------------------------------------------------
-
-
-def _blame(subject: Subject, order: int, rtol: float) -> str:
-    """The first op, operands before results, whose own partial disagrees with its own values; with its source line."""
-    leaves = [Value(x, name) for x, name in zip(subject.point, subject.inputs, strict=True)]
-    try:
-        with context.detect_anomaly():
-            if order == 1:
-                roots = flatten(subject.f(*subject.tree(leaves)))[0]
-            else:
-                roots = []
-                for k in range(len(subject.outputs)):
-                    out = subject.out(k, leaves)
-                    if isinstance(out, Value):
-                        roots += graph.reverse({out: 1.0}, graph=True).inputs.values()
-    except AnomalyError as error:
-        return f"first nan: {error}"
-    seen = set()
-    for node in reversed(graph.order([root for root in roots if isinstance(root, Value)])):
-        floats = graph.values(node)
-        if (node.op, floats) in seen:
-            continue
-        seen.add((node.op, floats))
-        if found := _wrong_partial(node, floats, rtol):
-            return found
-    of = "its" if order == 1 else "its gradient's"
-    return (
-        f"no wrong op: the partials of all {of} ops agree with their values, so what is wrong is how they are put together: "
-        f"a part of {subject.name} outside the graph (.data, detach, a global), a result that depends on earlier calls, or "
-        f'rounding, which reference="mpmath" tells from a fault'
-    )
-
-
-def _wrong_partial(node: Any, floats: tuple[float, ...], rtol: float) -> str:
-    op = node.op
-    where = getattr(node, "where", "unknown line")
-    if op.name == "stop_gradient":
-        return f"first op that passes no gradient: stop_gradient at {where}, by definition"
-    if op.name == "identity" or not all(map(math.isfinite, floats)):
-        return ""
-    flows = graph.contributions(node, 1.0)
-    for i, (a, flow) in enumerate(zip(graph.operands(node), flows, strict=True)):
-        if a.__class__ is float:
-            continue
-        partial = 0.0 if flow is None else flow
-
-        def forward(t: float, i: int = i) -> float:
-            return float(op.forward(*floats[:i], t, *floats[i + 1 :]))
-
-        if judge(partial, numerical_derivative(forward, floats[i], fast=True), rtol).verdict == PASS:
-            continue
-        found = numerical_derivative(forward, floats[i])
-        verdict = judge(partial, found, rtol)
-        if verdict.verdict == FAIL:
-            call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
-            truth = f"{found.value:.10g}" if found.value == found.value else f"between {found.left:g} and {found.right:g}"
-            return (
-                f"first wrong op: {call} at {where}: its partial {i} is {partial:.10g}, its values say {truth} ({verdict.hint})"
-            )
-    return ""

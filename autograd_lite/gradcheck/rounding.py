@@ -69,11 +69,22 @@ def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector, whole:
             swept.add(node)
             term = max(abs(node._data), sys.float_info.min if whole else 0.0) * abs(g)
             size += term if math.isfinite(term) else 0.0
-    if whole:
-        size += sum(
-            abs(leaf._data * g) for leaf in leaves if isinstance(g := found.inputs.get(leaf), float) and math.isfinite(g)
-        )
+            if whole:
+                size += _within(node, abs(g))
     return min(size, sys.float_info.max) if size == size else 0.0
+
+
+def _within(node: Value, weight: float) -> float:
+    """The size of the terms inside one step: what rounding its operands, constants too, would move its result by."""
+    op, floats = node.op, graph.values(node)
+    if op is None:
+        return 0.0
+    try:
+        partials = [op.partial(i, floats, node._data) for i in range(len(floats))]
+        terms = [abs(x * float(d)) * weight for x, d in zip(floats, partials, strict=True)]
+    except Exception:  # a rule is anyone's code
+        return 0.0
+    return sum(term for term in terms if math.isfinite(term))
 
 
 class Rounding:

@@ -1,7 +1,4 @@
-"""The function under check as one of flat floats: its inputs and outputs by name, its values and gradients.
-
-Imports `functional`, `tree`, `value` and `errors`.
-"""
+"""The function under check as one of flat floats: its inputs and outputs by name, its values and gradients."""
 
 from __future__ import annotations
 
@@ -9,8 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..errors import InputTypeError, InputValueError
+from ..errors import AutogradError, InputTypeError, InputValueError
 from ..functional import vjp
+from ..ops import Op
 from ..tree import Spec, as_float, flatten, unflatten
 from ..value import Value
 
@@ -30,14 +28,36 @@ class Subject:
         self.point = tuple(leaf.data if isinstance(leaf, Value) else as_float(leaf, "args") for leaf in leaves)
         if not self.point:
             raise InputValueError(f"args={args!r} hold no numbers: give the point at which to check {self.name}")
-        names = _parameters(f, len(args))
+        names = parameters(f, len(args))
         self.inputs = [p for name, spec in zip(names, self.spec.children, strict=True) for p in _paths(spec, name)]
         self.known: dict[tuple[float, ...], list[float]] = {}
         self.gradients: dict[tuple[int, tuple[float, ...]], list[float]] = {}
-        outs, self.out_spec = flatten(f(*self.tree([Value(x) for x in self.point])), f"result of {self.name}")
+        outs, self.out_spec = self._run()
         self.outputs = _paths(self.out_spec, self.name)
         if not outs:
             raise InputTypeError(f"{self.name} returned no scalar: does it end in a return statement?")
+        for name, first, second in zip(self.outputs, outs, self._run()[0], strict=False):
+            a, b = plain(first), plain(second)
+            if a != b and (a == a or b == b):
+                raise InputValueError(
+                    f"{name} is no function: two calls at {self._at()} gave {a!r} and {b!r}: "
+                    f"hold random numbers and state fixed"
+                )
+
+    def _run(self) -> tuple[list[Any], Spec]:
+        """What f gives at the point, flat."""
+        try:
+            return flatten(self.f(*self.tree([Value(x) for x in self.point])), f"result of {self.name}")
+        except AutogradError:
+            raise
+        except (ArithmeticError, ValueError) as error:
+            raise InputValueError(
+                f"{self.name} cannot be computed at {self._at()} ({error}): give a point of its domain; "
+                "an op of yours says where it is defined with Op(..., domain=[Interval(0.0, inf)]), and strategies draw there"
+            ) from error
+
+    def _at(self) -> str:
+        return ", ".join(f"{name}={x:g}" for name, x in zip(self.inputs, self.point, strict=True))
 
     def tree(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """The arguments of f from flat ones."""
@@ -100,9 +120,14 @@ def pick(gradient: Sequence[float], weights: Vector) -> float:
     return sum(g * w for g, w in zip(gradient, weights, strict=True) if w)
 
 
-def _parameters(f: Any, count: int) -> list[str]:
+def parameters(f: Any, count: int) -> list[str]:
+    """The names of a function's arguments from its signature, an op's from that of its rule."""
     import inspect  # slow to import, and wanted only here
 
+    if isinstance(f, Op):
+        f = next((rule for rule in f.partials if callable(rule)), f.forward)
+        names = parameters(f, count + 1)[:count]  # a rule takes the result too
+        return names if names and not names[0].startswith("args[") else [f"args[{i}]" for i in range(count)]
     try:
         names = [
             p.name for p in inspect.signature(f).parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)

@@ -48,6 +48,8 @@ def _unresolved(engine: float, found: Derivative) -> bool:
         return False
     if math.isinf(engine):
         return found.kind == "jump"
+    if math.isinf(found.value) and engine * math.copysign(1.0, found.value) < 0.0:
+        return False
     rounding = max(EPS * abs(found.at), EPS * found.size, SMALLEST)
     return found.bend > max(found.rise / STRAIGHT, UNUSUAL * rounding) and abs(engine) * found.finest > found.rise / STEEP
 
@@ -147,7 +149,7 @@ def _judge_not_finite(engine: float, found: Derivative) -> Verdict:
         if engine != engine:
             return Verdict(PASS, 0.0, "nan, as the value is")
         return Verdict(INCONCLUSIVE, nan, "what is differenced is nan here, outside its domain: an op says so with domain=")
-    what = "infinite here" if math.isinf(found.at) else "finite here, but nowhere beside"
+    what = "infinite here, or the point is" if math.isinf(found.at) else "finite here, but nowhere beside"
     return Verdict(INCONCLUSIVE, nan, f"what is differenced is {what}: its values say nothing about a derivative")
 
 

@@ -82,7 +82,7 @@ def numerical_derivative(
     probe = Probe(f, noise)
     at = probe(x)
     if not isfinite(at):
-        return Derivative(nan, inf, "not finite", nan, nan, inf, inf, len(probe.known), nan, at, nan)
+        return Derivative(nan, inf, "not finite", nan, nan, inf, inf, len(probe.known), nan, at if isfinite(x) else x, nan)
     steps = [h * stretch for h in (fast_steps(probe, x) if fast else steps_of(x)) if h] or steps_of(x)[-3:]
     noise = 0.0 if fast else max(noise_of(probe, x, 1.0), noise_of(probe, x, -1.0))
     right, left = _ladder(probe, x, steps, noise), _ladder(probe, x, [-h for h in steps], noise)
