@@ -568,14 +568,26 @@ def test_check_derivative_of_foreign_code() -> None:
         (lambda: numerical_derivative(math.sin, 1.0, noise=nan), InputValueError, "noise=nan must be a finite number >= 0"),
         (lambda: check_derivative(math.sin, math.cos, []), InputValueError, r"x=\[\] holds no numbers"),
         (lambda: check_derivative(math.sin, lambda x: None, 1.0), InputTypeError, "result of df=None"),
-        (lambda: check_derivative(math.hypot, lambda x, y: (1.0,), (3.0, 4.0)), InputTypeError,
-         "holds 1 numbers for 2 arguments"),
-        (lambda: check_grads(lambda x: x * random.random(), (0.5,)), InputValueError,
-         r"no function: two calls at x=0.5 gave 0\.\d+ and 0\.\d+: hold random numbers"),
-        (lambda: check_grads(Op("mylog", math.log, lambda x, out: al.div(1.0, x)), (-0.5,)), InputValueError,
-         r"mylog cannot be computed at x=-0.5 .* an op of yours says where it is defined with Op\(..., domain="),
-        (lambda: check_grads(Op("e", math.exp, lambda x, out: math.exp(x)), (0.5,)), InputTypeError,
-         "second derivatives run it on Values: write autograd_lite.exp for math.exp"),
+        (
+            lambda: check_derivative(math.hypot, lambda x, y: (1.0,), (3.0, 4.0)),
+            InputTypeError,
+            "holds 1 numbers for 2 arguments",
+        ),
+        (
+            lambda: check_grads(lambda x: x * random.random(), (0.5,)),
+            InputValueError,
+            r"no function: two calls at x=0.5 gave 0\.\d+ and 0\.\d+: hold random numbers",
+        ),
+        (
+            lambda: check_grads(Op("mylog", math.log, lambda x, out: al.div(1.0, x)), (-0.5,)),
+            InputValueError,
+            r"mylog cannot be computed at x=-0.5 .* an op of yours says where it is defined with Op\(..., domain=",
+        ),
+        (
+            lambda: check_grads(Op("e", math.exp, lambda x, out: math.exp(x)), (0.5,)),
+            InputTypeError,
+            "second derivatives run it on Values: write autograd_lite.exp for math.exp",
+        ),
     ],
 )
 def test_messages(call: Callable[[], Any], error: type[Exception], message: str) -> None:
