@@ -300,6 +300,12 @@ KINKS: list[tuple[str, tuple[float, ...], str, list[tuple[float, float]]]] = [
     ("lgamma", (-2.0,), "x = 0, -1, -2, ...", [(inf, -inf)]),
     ("digamma", (-2.0,), "x = 0, -1, -2, ...", [(inf, inf)]),
     ("polygamma", (1.0, -2.0), "x = 0, -1, -2, ...", [(inf, -inf)]),
+    ("remainder", (3.0, 2.0), "x/y is half way", [(1.0, 1.0), (-2.0, -1.0)]),
+    ("xdivy", (1.0, 0.0), "y = 0", [(nan, nan), (nan, -inf)]),
+    ("xlogy", (1.0, 0.0), "y = 0", [(nan, nan), (nan, inf)]),
+    ("xlog1py", (1.0, -1.0), "y = -1", [(nan, nan), (nan, inf)]),
+    ("logit", (0.0,), "x = 0", [(nan, inf)]),
+    ("logit", (1.0,), "x = 1", [(inf, nan)]),
     *[(name, (1.0, 1.0), "x = y", [(0.0, 0.0), (0.0, 0.0)]) for name in ("lt", "le", "gt", "ge", "eq", "ne")],
 ]  # fmt: skip
 CONSTANT = {"pow_derivative": (2, 3), "round": (1,), "polygamma": (0,)}  # arguments that select a function

@@ -6,7 +6,7 @@ constant; Euler's number is ``exp(1)``, so that `e` stays free for a variable.  
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import Any
 
@@ -20,8 +20,12 @@ __all__ = ["VOCABULARY"]
 SIGNS = (
     ops.add, ops.sub, ops.mul, ops.div, ops.floordiv, ops.mod, ops.pow, ops.lt, ops.le, ops.gt, ops.ge, ops.eq, ops.ne,
 )  # fmt: skip
-OF_ONE = (ops.reciprocal, ops.degrees, ops.radians)  # compositions, which are no rows
-NOT_TYPED = {ops.identity, ops.stop_gradient, ops.dot}  # nothing to see; of no use in a formula; of two lists
+NOT_TYPED = {
+    ops.identity,
+    ops.stop_gradient,
+    ops.dot,
+    ops.modf,
+}  # nothing to see; of no use in a formula; of two lists; two results
 
 
 class OfItems:
@@ -55,9 +59,19 @@ def smallest(*items: Any) -> Any:
 
 def _function(row: Op) -> Function:
     if row.arity is not None:
-        return Function(row, row.arity - len(row.defaults), row.arity)
+        return Function(row, row.arity - len(row.defaults), row.arity + row.optional)
     call: Callable[..., Any] = row if row.gather is None else OfItems(row)
     return Function(call, 1, None)
+
+
+def _compositions() -> Iterator[tuple[Callable[..., Any], int]]:
+    """The public functions of numbers that are no rows, such as `degrees`, and how many they take."""
+    for function in ops.PUBLIC.values():
+        if not isinstance(function, Op) and function not in NOT_TYPED:
+            code = function.__code__
+            names = code.co_varnames[: code.co_argcount]
+            if set(names) <= {"x", "y", "z"}:
+                yield function, len(names)
 
 
 def _functions() -> dict[str, Function]:
@@ -65,7 +79,7 @@ def _functions() -> dict[str, Function]:
     also: dict[str, Callable[..., Any]] = {"max": largest, "min": smallest}
     return (
         {row.name: _function(row) for row in rows}
-        | {f.__name__: Function(f, 1, 1) for f in OF_ONE}
+        | {f.__name__: Function(f, count, count) for f, count in _compositions()}
         | {name: Function(f, 2, None) for name, f in also.items()}
         | {"ln": _function(ops.log)}
     )

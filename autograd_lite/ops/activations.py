@@ -7,10 +7,11 @@ from math import inf, nan
 from typing import Any
 
 from .piecewise import AT_ZERO, abs, eq, ge, gt, heaviside, le, lt, where
-from .powers import _expm1, exp, expm1, log1p, square
-from .row import Op, helper, publish, row
+from .powers import _expm1, exp, expm1, inverse, log, log1p, square
+from .row import Interval, Kink, Op, helper, publish, row
 from .special import erfc, gaussian
-from .trigonometry import tanh
+from .trigonometry import atanh, tanh
+from .words import both
 
 ROOT_2 = math.sqrt(2.0)
 PHI_0 = 1.0 / math.sqrt(2.0 * math.pi)  # the normal density at 0
@@ -75,6 +76,25 @@ softplus: Op = row(
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
     exact=lambda mp, at, x: mp.log1p(mp.exp(x)),
     doc="log(1 + exp(x)), without overflow and with no threshold.\n\n>>> softplus(1000.0)\n1000.0",
+)  # fmt: skip
+
+
+def _logit(p: float) -> float:
+    if 0.25 <= p <= 0.75:
+        return 2.0 * math.atanh(2.0 * p - 1.0)
+    return log.forward(p) - log1p.forward(-p)
+
+
+def _logit_core(p: Any) -> Any:
+    return where(both(ge(p, 0.25), le(p, 0.75)), 2.0 * atanh(2.0 * p - 1.0), log(p) - log1p(-p))
+
+
+logit = row(
+    "logit", _logit, lambda p, z: inverse(p * (1.0 - p)), core=_logit_core, exact=lambda mp, at, p: mp.log(p) - mp.log1p(-p),
+    domain=(Interval(0.0, 1.0, open=True),), kinks=(Kink("x = 0", lambda p: p == 0.0), Kink("x = 1", lambda p: p == 1.0)),
+    latex=r"\operatorname{{logit}} {0}", edges="1/({0}·(1 - {0}))",
+    pins=[((0.5,), 0.0, (4.0,)), ((0.0,), -inf, (inf,)), ((1.0,), inf, (inf,)), ((-0.5,), nan, (nan,)), ((2.0,), nan, (nan,))],
+    doc="log(p / (1 - p)), the inverse of sigmoid, without the cancellation near 1/2.\n\n>>> logit(0.5)\n0.0",
 )  # fmt: skip
 relu = row(
     "relu", lambda x: 0.0 if x <= 0.0 else x, core=lambda x: where(le(x, 0.0), 0.0, x),

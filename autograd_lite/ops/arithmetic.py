@@ -7,7 +7,7 @@ import operator
 from math import inf, nan
 from typing import Any
 
-from .piecewise import copysign, eq, gt, lt, ne, round_, where, zero
+from .piecewise import abs, copysign, eq, gt, lt, ne, round_, where, zero
 from .row import Kink, Op, helper, publish, row
 from .words import both, c_floor, constant, either, negate
 
@@ -142,6 +142,75 @@ fmod = row(
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     exact=lambda mp, at, x, y: x - y * mp.sign(mp.mpf(at[0]) / at[1]) * mp.floor(mp.fabs(mp.mpf(at[0]) / at[1])),
     doc="The remainder with the sign of x, as math.fmod.\n\n>>> fmod(-7.0, 3.0)\n-1.0",
+)  # fmt: skip
+
+
+def _remainder(x: float, y: float) -> float:
+    try:
+        return math.remainder(x, y)
+    except ValueError:
+        return nan
+
+
+def _remainder_core(x: Any, y: Any) -> Any:
+    """From the remainder of the sizes: that, its distance to y, or at half way the even one; each step is exact."""
+    size, step = abs(x), abs(y)
+    rest = fmod(size, step)
+    left = step - rest
+    half_way = rest - 2.0 * fmod(0.5 * (size - rest), step)
+    return copysign(1.0, x) * where(lt(rest, left), rest, where(gt(rest, left), -left, half_way))
+
+
+remainder = row(
+    "remainder", _remainder, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)), core=_remainder_core,
+    kinks=(Kink("x/y is half way", lambda x, y: y == 0.0 or math.fabs(_remainder(x, y)) == 0.5 * math.fabs(y)),),
+    exact=lambda mp, at, x, y: x - y * mp.nint(mp.mpf(at[0]) / at[1]), edges=("1", "-round({0}/{1})"),
+    pins=[((5.0, 2.0), 1.0, (1.0, -2.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
+    doc="x less the multiple of y nearest to it, as math.remainder.\n\n>>> remainder(8.0, 3.0)\n-1.0",
+)  # fmt: skip
+
+
+def _fma(x: float, y: float, z: float) -> float:
+    product = x * y
+    if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
+        return product + z
+    from fractions import Fraction  # slow to import
+
+    total = Fraction(x) * Fraction(y) + Fraction(z)
+    if not total:
+        return product + z
+    try:
+        return float(total)
+    except OverflowError:
+        return inf if total > 0 else -inf
+
+
+def _two_sum(x: Any, y: Any) -> tuple[Any, Any]:
+    """A sum and what its rounding lost, exactly (Knuth)."""
+    total = x + y
+    of_y = total - x
+    return total, (x - (total - of_y)) + (y - of_y)
+
+
+def _halves(x: Any) -> tuple[Any, Any]:
+    """The high and the low half of the digits (Veltkamp)."""
+    spread = 134217729.0 * x
+    high = spread - (spread - x)
+    return high, x - high
+
+
+def _fma_fast(x: Any, y: Any, z: Any) -> Any:
+    """The product with what its rounding lost (Dekker), where nothing on the way overflows."""
+    product, (a, b), (c, d) = x * y, _halves(x), _halves(y)
+    total, lost = _two_sum(product, z)
+    lost = lost + ((a * c - product) + a * d + b * c + b * d)
+    return where(lt(abs(lost), inf), total + lost, total)
+
+
+fma = row(
+    "fma", _fma, (lambda x, y, z, out: y, lambda x, y, z, out: x, 1.0), fast=_fma_fast, exact=lambda mp, at, x, y, z: x * y + z,
+    text="{0} × {1} + {2}", latex=r"{0} \cdot {1} + {2}", edges=("{1}", "{0}", "1"),
+    doc="x y + z, rounded once, as math.fma.\n\n>>> fma(0.1, 10.0, -1.0)\n5.551115123125783e-17",
 )  # fmt: skip
 
 publish(globals())

@@ -342,4 +342,24 @@ clamp = row(
     ">>> clamp(7.0, 0.0, 1.0)\n1.0",
 )  # fmt: skip
 
+
+def fabs(x: Any) -> Any:
+    """The absolute value, by the name it has in math: ``abs(x)``.
+
+    >>> fabs(-2.0)
+    2.0
+    """
+    return abs(x)
+
+
+def modf(x: Any) -> tuple[Any, Any]:
+    """The fractional and the whole part of x, both with its sign, as in math.
+
+    >>> modf(-2.5)
+    (-0.5, -2.0)
+    """
+    whole = trunc(x)
+    return difference(x, whole), whole
+
+
 publish(globals())

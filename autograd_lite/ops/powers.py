@@ -9,7 +9,7 @@ from typing import Any
 
 from .arithmetic import div
 from .piecewise import abs, eq, ge, gt, lt, where
-from .row import ORDER, POSITIVE, Interval, Kink, Op, helper, publish, row
+from .row import ORDER, POSITIVE, Interval, Kink, Op, enter, helper, publish, row
 from .words import c_sqrt, constant, word
 
 NONNEGATIVE = Interval(0.0, inf)
@@ -275,13 +275,27 @@ def _logarithm(log: Any, zero_at: float = 0.0) -> Any:
 
 
 AT_ZERO = (Kink("x = 0", lambda x: x == 0.0),)
-log = row(
+
+
+class _Log(Op):
+    """`log` with a base: the quotient of two logarithms, as in math."""
+
+    optional = 1
+
+    def __call__(self, *args: Any) -> Any:
+        if len(args) == 2:
+            return div(super().__call__(args[0]), super().__call__(args[1]))
+        return super().__call__(*args)
+
+
+log = enter(_Log(
     "log", _logarithm(math.log), lambda x, z: inverse(x), domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
     edges="1/{0}", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)),
           ((5e-324,), -744.4400719213812, (inf,))],
     exact="log",
-    doc="The natural logarithm; -inf at 0, nan below.\n\n>>> log(1.0)\n0.0",
-)  # fmt: skip
+    doc="The natural logarithm, or that to the base given second; -inf at 0, nan below.\n\n"
+    ">>> log(1.0), log(8.0, 2.0)\n(0.0, 3.0)",
+))  # fmt: skip
 log2 = row(
     "log2", _logarithm(math.log2), lambda x, z: inverse(x) * LOG2_E, domain=(POSITIVE,), kinks=AT_ZERO,
     latex=r"\log_2 {0}", edges="1/({0}·log(2))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
@@ -300,6 +314,45 @@ log1p = row(
     pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
     exact="log1p",
     doc="The logarithm of 1 + x, exact near 0.\n\n>>> log1p(0.0)\n0.0",
+)  # fmt: skip
+
+# -- products with a logarithm: 0 where the factor is 0, whatever the logarithm -----------------------------------------
+
+
+def _times(x: float, y: float, f: Callable[[float], float]) -> float:
+    return x * f(y) if x else 0.0 if y == y else nan
+
+
+def _times_core(x: Any, y: Any, f: Callable[[Any], Any]) -> Any:
+    return where(eq(x, 0.0), where(eq(y, y), 0.0, nan), x * f(y))
+
+
+AT_EDGE = (Kink("y = 0", lambda x, y: y == 0.0),)
+# x/y for y >= 0: the slope of a logarithm times x, at any order
+xdivy: Op = helper(
+    "xdivy", lambda x, y: _times(x, y, _inverse), (lambda x, y, z: inverse(y), lambda x, y, z: -xdivy(z, y)),
+    core=lambda x, y: _times_core(x, y, inverse), exact=lambda mp, at, x, y: x / y,
+    text="{0} / {1}", latex=r"\frac{{{0}}}{{{1}}}", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("1/{1}", "-{out}/{1}"),
+    pins=[((0.0, 0.0), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)), ((1.0, -1.0), nan, (nan, nan))],
+    doc="x/y for y >= 0, and 0 where x is 0.\n\n>>> xdivy(0.0, 0.0)\n0.0",
+)  # fmt: skip
+xlogy = row(
+    "xlogy", lambda x, y: _times(x, y, log.forward), (lambda x, y, z: log(y), lambda x, y, z: xdivy(x, y)),
+    core=lambda x, y: _times_core(x, y, log), exact=lambda mp, at, x, y: x * mp.log(y),
+    latex=r"{0} \cdot \ln {1}", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("log({1})", "{0}/{1}"),
+    pins=[((0.0, 0.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)),
+          ((0.0, -1.0), 0.0, (nan, 0.0)), ((1.0, 0.0), -inf, (-inf, inf)), ((2.0, -1.0), nan, (nan, nan))],
+    doc="x log(y), and 0 where x is 0 whatever y, as in SciPy: an entropy's term.\n\n"
+    ">>> xlogy(0.0, 0.0), xlogy(2.0, 1.0)\n(0.0, 0.0)",
+)  # fmt: skip
+xlog1py = row(
+    "xlog1py", lambda x, y: _times(x, y, log1p.forward), (lambda x, y, z: log1p(y), lambda x, y, z: xdivy(x, 1.0 + y)),
+    core=lambda x, y: _times_core(x, y, log1p), exact=lambda mp, at, x, y: x * mp.log1p(y),
+    latex=r"{0} \cdot \ln\left(1 + {1}\right)", domain=(Interval(), Interval(-1.0, inf, open=True)),
+    kinks=(Kink("y = -1", lambda x, y: y == -1.0),), edges=("log1p({1})", "{0}/(1 + {1})"),
+    pins=[((0.0, -1.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((1.0, -1.0), -inf, (-inf, inf)),
+          ((0.0, -2.0), 0.0, (nan, 0.0))],
+    doc="x log(1 + y), exact near y = 0, and 0 where x is 0, as in SciPy.\n\n>>> xlog1py(0.0, -1.0)\n0.0",
 )  # fmt: skip
 
 publish(globals())

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..errors import InputTypeError, InputValueError
 from .activations import sigmoid
-from .arithmetic import div
-from .piecewise import abs, difference, eq, gt, where
+from .arithmetic import _two_sum, div
+from .piecewise import abs, difference, eq, gt, lt, where
 from .powers import exp, log1p
 from .row import INDEX, Op, helper, publish, row
 from .words import both, either, negate
@@ -156,6 +156,30 @@ dot = row(
     ">>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
 )  # fmt: skip
 
+
+def _fsum(*items: float) -> float:
+    try:
+        return math.fsum(items)
+    except (OverflowError, ValueError):  # an intermediate sum beyond the largest double; inf - inf
+        return float(_plus(items))
+
+
+def _fsum_fast(*items: Any) -> Any:
+    """What each rounding lost is added up beside (Neumaier), where nothing on the way overflows."""
+    total, lost = items[0], 0.0
+    for x in items[1:]:
+        total, more = _two_sum(total, x)
+        lost = lost + more
+    return where(lt(abs(lost), inf), total + lost, total)
+
+
+fsum = row(
+    "fsum", _fsum, fast=_fsum_fast, partials=lambda args, out: (1.0,) * len(args), variadic=True, gather=_items("fsum"),
+    text="fsum({all})",
+    latex=r"\sum\left({all}\right)", edges="1", exact=lambda mp, at, *items: mp.fsum(items),
+    doc="The sum of any number of items, rounded once, as math.fsum.\n\n>>> fsum([0.1] * 10)\n1.0",
+)  # fmt: skip
+
 # -- the logarithm of a sum of exponentials ---------------------------------------------------------------------------
 
 
@@ -284,6 +308,15 @@ def log_softmax(items: Iterable[Any], index: int | None = None) -> Any:
     if index is not None:
         return log_softmax_weight(float(index), *items)
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
+
+
+def sumprod(p: Iterable[Any], q: Iterable[Any]) -> Any:
+    """The sum of products of two lists, by the name it has in math: ``dot(p, q)``.
+
+    >>> sumprod([1.0, 2.0], [3.0, 4.0])
+    11.0
+    """
+    return dot(p, q)
 
 
 publish(globals())

@@ -109,6 +109,8 @@ class Op:
     Raises InputTypeError when called with the wrong number of arguments or with something that is not a number.
     """
 
+    optional = 0  # how many more arguments a subclass takes
+
     def __init__(
         self,
         name: str,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from math import inf, nan
 from typing import Any
 
-from .arithmetic import div, mul
+from ..errors import InputValueError
+from .arithmetic import div, mul, sub
 from .piecewise import abs, copysign, eq, gt, lt, where
 from .powers import exp, inverse, sqrt, square
 from .row import Interval, Kink, Op, helper, publish, row
@@ -288,5 +289,20 @@ atanh = row(
     exact="atanh",
     doc="The inverse of tanh, for |x| < 1.\n\n>>> atanh(0.0)\n0.0",
 )  # fmt: skip
+
+
+def dist(p: Iterable[Any], q: Iterable[Any]) -> Any:
+    """The distance of two points given by their coordinates, as in math: ``hypot(p1 - q1, p2 - q2, ...)``.
+
+    >>> dist([1.0, 2.0], [4.0, 6.0])
+    5.0
+
+    Raises InputValueError for points of several dimensions.
+    """
+    p, q = tuple(p), tuple(q)
+    if len(p) != len(q):
+        raise InputValueError(f"dist() of {len(p)} and {len(q)} coordinates: give both the same number")
+    return hypot(*map(sub, p, q))
+
 
 publish(globals())

@@ -24,7 +24,7 @@ IN_WORDS = {
     ("softmax_weight", 0): "none", ("softmax_rest", 0): "none", ("log_softmax_weight", 0): "none",
 }  # fmt: skip
 POINTS: dict[str, list[tuple[float, ...]]] = {
-    "acosh": [(2.5,)], "softmax_rest": [(0.0, 0.3, 0.7, -0.2), (2.0, 0.3, 0.7, -0.2)],
+    "acosh": [(2.5,)], "cbrt": [(0.4,), (0.9,)], "softmax_rest": [(0.0, 0.3, 0.7, -0.2), (2.0, 0.3, 0.7, -0.2)],
     "softmax_weight": [(0.0, 0.3, 0.7, -0.2), (1.0, 0.3, 0.7, -0.2)],
     "log_softmax_weight": [(0.0, 0.3, 0.7, -0.2), (2.0, 0.3, 0.7, -0.2)], "polygamma": [(1.0, 2.5), (2.0, 0.7)],
     "sinc_derivative": [(1.0, 0.3), (2.0, 0.7)], "pow_derivative": [(2.0, 1.5, 1.0, 1.0), (0.5, 2.5, 0.0, 2.0)],
@@ -35,7 +35,6 @@ POINTS: dict[str, list[tuple[float, ...]]] = {
 }  # fmt: skip
 UNARY = [(0.4,), (-0.7,), (0.9,)]
 BINARY = [(0.4, 0.7), (2.5, 0.6), (0.5, 0.5), (-1.4, 0.7), (1.7, -0.3)]
-ALIKE = {"log", "log2", "log10", "sqrt", "inverse", "cbrt", "pow", "gaussian"}  # 0.4 and 0.9 will do: they need x > 0
 
 
 def points(op: Op) -> list[tuple[float, ...]]:
@@ -44,7 +43,7 @@ def points(op: Op) -> list[tuple[float, ...]]:
     if op.arity is None:
         return [(0.4, 0.7, -0.3), (-1.5, 2.0, 0.25)]
     at = [(0.4, 0.7, 0.3), (-1.5, 2.0, 0.25)] if op.arity == 3 else UNARY if op.arity == 1 else BINARY
-    return [p for p in at if p[0] > 0.0 and p[-1] > 0.0] if op.name in ALIKE else at
+    return [p for p in at if all(x in d for x, d in zip(p, op.domain, strict=True))]
 
 
 def recorded(op: Op, at: tuple[float, ...], constant: tuple[int, ...] = ()) -> tuple[Any, dict[Any, str]]:

@@ -127,8 +127,10 @@ def test_gradients_against_finite_differences(name: str) -> None:
             h = 1e-5 * max(abs(at[i]), 1e-2)
             near = [(*at[:i], at[i] + s * h, *at[i + 1 :]) for s in (-2, -1, 1, 2)]
             assume(all(reference.usable(op, p) for p in near))
-            if op.name in ("mod", "fmod", "floordiv"):
-                assume(len({p[0] // p[1] for p in near}) == 1)  # no jump within the step
+            if op.name in ("mod", "fmod", "floordiv", "remainder"):
+                nearest = 0.5 * (op.name == "remainder")
+                assume(len({p[0] / p[1] // 1.0 for p in near}) == 1)  # no jump within the step
+                assume(len({(p[0] / p[1] + nearest) // 1.0 for p in near}) == 1)
             far, left, right, out = (apply(op, list(p)) for p in near)
             numeric = (8 * (right - left) - (out - far)) / (12 * h)
             coarse = (right - left) / (2 * h)
