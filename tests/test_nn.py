@@ -5,13 +5,14 @@ import math
 import os
 import random
 import re
-from collections import namedtuple
+from collections import defaultdict, deque, namedtuple
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite import Value, errors, grad, hessian, hvp, jacobian, jvp, nn, value_and_grad, vjp
+from autograd_lite import Value, errors, grad, hessian, hvp, jacobian, jit, jvp, nn, optim, value_and_grad, vjp
 from autograd_lite.errors import AutogradError, InputTypeError, InputValueError, StructureError
 from autograd_lite.nn import MLP, Layer, Module, Neuron
 
@@ -448,3 +449,90 @@ def test_values_in_object_arrays_are_parameters_and_a_module_may_refer_to_itself
 def test_hinge_refuses_other_labels():
     with pytest.raises(errors.InputValueError, match=r"labels\[1\]=0 must be -1 or 1: turn 0 and 1 into them with 2 \* y - 1"):
         nn.hinge([1.0, 1.0], [1, 0])
+
+
+# -- where parameters are found ---------------------------------------------------------------------------------------
+
+
+class Slotted(nn.Module):
+    __slots__ = ("b", "w")
+
+    def __init__(self):
+        self.w, self.b = Value(2.0), Value(3.0)
+
+
+@dataclass
+class Held:
+    w: Value
+    b: Value
+    note: str = "n"
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    w: Value
+    b: Value
+
+
+@dataclass
+class Data(nn.Module):
+    w: Value
+    b: Value
+
+
+def holding(thing):
+    module = nn.Module()
+    module.held = thing
+    return module
+
+
+HOLDERS = {
+    "slots": (Slotted, lambda m: (m.w, m.b), ["b", "w"]),
+    "dataclass": (lambda: holding(Held(Value(2.0), Value(3.0))), lambda m: (m.held.w, m.held.b), ["held.w", "held.b"]),
+    "frozen": (lambda: holding(Frozen(Value(2.0), Value(3.0))), lambda m: (m.held.w, m.held.b), ["held.w", "held.b"]),
+    "module": (lambda: Data(Value(2.0), Value(3.0)), lambda m: (m.w, m.b), ["w", "b"]),
+    "deque": (lambda: holding(deque([Value(2.0), Value(3.0)], 5)), lambda m: tuple(m.held), ["held.0", "held.1"]),
+    "dict": (
+        lambda: holding({"w": Value(2.0), "b": [Value(3.0)]}),
+        lambda m: (m.held["w"], m.held["b"][0]), ["held.w", "held.b.0"],
+    ),
+    "defaultdict": (
+        lambda: holding(defaultdict(list, w=Value(2.0), b=Value(3.0))),
+        lambda m: (m.held["w"], m.held["b"]), ["held.w", "held.b"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "read", "names"), HOLDERS.values(), ids=HOLDERS)
+def test_parameters_are_found_wherever_a_module_holds_them(make, read, names):
+    module = make()
+    assert sorted(name for name, _ in module.named_parameters()) == sorted(names)
+
+    def loss(m):
+        w, b = read(m)
+        return w * w * b
+
+    for transform in (grad, lambda f: jit(grad(f))):
+        slopes = transform(loss)(module)
+        assert type(slopes) is type(module)
+        assert [p.data for p in read(slopes)] == [12.0, 4.0]
+        assert [p.data for p in read(module)] == [2.0, 3.0]
+    optim.SGD(module, lr=0.5).step(grad(loss)(module))
+    assert [p.data for p in read(module)] == [-4.0, 1.0]
+    if hasattr(module, "held") and isinstance(module.held, deque):
+        assert slopes.held.maxlen == 5
+
+
+def test_a_set_of_parameters_is_refused():
+    with pytest.raises(InputTypeError, match="a set of parameters, which have no order there: keep them in a list or a dict"):
+        holding({Value(1.0), Value(2.0)}).parameters()
+    assert holding({1.0, 2.0}).parameters() == []
+
+
+def test_settings_in_a_dataclass_are_shared():
+    @dataclass
+    class Settings:
+        rate: float = 0.5
+
+    module = holding([Settings(), Value(1.0)])
+    assert grad(lambda m: m.held[0].rate * m.held[1])(module).held[0] is module.held[0]

@@ -1,7 +1,9 @@
 """Optimizers, schedules and clipping: trajectories against closed forms and torch.optim, messages, all-or-nothing."""
 
+import copy
 import json
 import math
+import pickle
 import re
 import warnings
 
@@ -702,12 +704,12 @@ def test_a_saved_run_continues_to_the_same_bits(kind, settings):
 
     state, schedule_states, data = json.loads(saved)
     second, params = made(kind, data, lr=0.123)
-    schedules = [StepLR(second, 1), LinearLR(second, 0.9)]
+    others = [StepLR(second, 1), LinearLR(second, 0.9)]
     second.load_state_dict(state)
-    for schedule, schedule_state in zip(schedules, schedule_states, strict=True):
+    for schedule, schedule_state in zip(others, schedule_states, strict=True):
         schedule.load_state_dict(schedule_state)
     assert json.dumps(second.state_dict()) == json.dumps(first.state_dict())
-    assert trajectory(second, params, rosenbrock, 35, schedules) == path[25:]
+    assert trajectory(second, params, rosenbrock, 35, others) == path[25:]
 
 
 def test_the_state_of_arrays_is_kept_too():
@@ -917,3 +919,99 @@ def test_gradients_may_be_values():
     assert w.data == -1.0
     optimizer.step([Value(4.0)])
     assert w.data == -2.0
+
+
+# ---------------------------------------------------------------- copies, and schedules that come and go
+
+
+COPIES = [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
+
+
+@pytest.mark.parametrize("duplicate", COPIES)
+@pytest.mark.parametrize("cleared", [True, False], ids=["after zero_grad", "after backward"])
+@pytest.mark.parametrize(("kind", "settings"), OPTIMIZERS, ids=label)
+def test_a_copied_model_and_optimizer_go_the_same_way(kind, settings, cleared, duplicate):
+    model = {"used": Value(2.0), "unused": Value(3.0), "zero": Value(1.0)}
+    optimizer = kind(model, **settings)
+    schedules = [StepLR(optimizer, 2, 0.5), LinearLR(optimizer, total_iters=4)]
+
+    def backward(model):
+        (model["used"] ** 2 + 0.0 * model["zero"]).backward()
+
+    def go(model, optimizer, schedules, steps):
+        for _ in range(steps):
+            optimizer.step()
+            for schedule in schedules:
+                schedule.step()
+            optimizer.zero_grad()
+            backward(model)
+        return [p.data for p in model.values()], [p.grad for p in model.values()], json.dumps(optimizer.state_dict())
+
+    backward(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GradientWarning)
+        go(model, optimizer, schedules, 3)
+        if cleared:
+            optimizer.zero_grad()
+        again = duplicate((model, optimizer, schedules))
+        if cleared:
+            backward(model)
+            backward(again[0])
+        assert go(*again, 4) == go(model, optimizer, schedules, 4)
+    assert model["unused"].data == 3.0
+    assert again[1]._params["used"] is again[0]["used"]
+
+
+def test_a_copied_optimizer_without_its_schedule_keeps_the_rate():
+    optimizer = SGD([Value(1.0)], lr=1.0)
+    schedule = ExponentialLR(optimizer, gamma=0.5)
+    schedule.step()
+    again = copy.deepcopy(optimizer)
+    assert again.lr == optimizer.lr == 0.5
+    after = ExponentialLR(again, gamma=0.5)
+    after.step()
+    assert (again.lr, optimizer.lr) == (0.25, 0.5)
+
+
+def test_a_schedule_that_replaces_another_goes_on_from_its_rate():
+    optimizer = SGD([Value(1.0)], lr=1.0)
+    schedule = StepLR(optimizer, 1, 0.1)
+    for _ in range(2):
+        schedule.step()
+    schedule = CosineAnnealingLR(optimizer, T_max=2, eta_min=0.004)
+    rates = []
+    for _ in range(2):
+        schedule.step()
+        rates.append(optimizer.lr)
+    assert rates == pytest.approx([0.007, 0.004], rel=1e-12)  # from 0.01 down to eta_min itself
+    other = SGD([Value(1.0)], lr=7.0)
+    other.load_state_dict(optimizer.state_dict())
+    later = CosineAnnealingLR(other, T_max=2, eta_min=0.004)
+    later.load_state_dict(schedule.state_dict())
+    schedule.step()
+    later.step()
+    assert other.lr == optimizer.lr == pytest.approx(0.007, rel=1e-12)
+
+
+def test_a_schedule_that_grows_beyond_all_numbers_says_so_and_changes_nothing():
+    optimizer = SGD([Value(1.0)], lr=1e-3)
+    schedule = ExponentialLR(optimizer, gamma=1.1)
+    message = r"ExponentialLR makes lr=inf of 0\.001 at step 7448: it grows beyond all numbers"
+    with pytest.raises(InputValueError, match=message):  # noqa: PT012
+        for _ in range(8000):
+            schedule.step()
+    assert math.isfinite(optimizer.lr)
+    assert optimizer.lr == pytest.approx(1e-3 * 1.1**7447, rel=1e-9)
+    growing = StepLR(SGD([Value(1.0)], lr=1e300), 1, 10.0)
+    with pytest.raises(InputValueError, match="StepLR makes lr=inf"):  # noqa: PT012
+        for _ in range(10):
+            growing.step()
+
+
+def test_a_cosine_from_a_rate_of_0_is_named():
+    optimizer = SGD([Value(1.0)], lr=0)
+    with pytest.raises(InputValueError, match=r"eta_min=0\.1 with lr=0: .* start from a rate above 0"):
+        CosineAnnealingLR(optimizer, T_max=3, eta_min=0.1)
+    assert optimizer._factors == []
+    CosineAnnealingLR(optimizer, T_max=3).step()
+    assert optimizer.lr == 0.0

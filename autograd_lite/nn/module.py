@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import is_dataclass
 from numbers import Real
 from typing import Any
 
 from .. import context
-from ..errors import InputValueError, NotALeafError, listed
+from ..errors import InputTypeError, InputValueError, NotALeafError, listed
 from ..files import json_number, read_json, write_atomically
 from ..tree import as_float, refilled
 from ..value import Value
 
 
 class Module:
-    """Anything that holds parameters: the Values in its attributes, and in lists, dicts and modules within them.
+    """Anything that holds parameters: the Values in its attributes, and lists, deques, dicts, dataclasses and modules in them.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -120,26 +122,46 @@ def _saved_number(text: Any, name: str, path: Any) -> float:
     raise InputValueError(f"{path} gives {name}={text!r}, which is not a number: give a file written by save()")
 
 
+def _has_attributes(thing: Any) -> bool:
+    """Whether parameters are looked for in its attributes: a module, and what a dataclass makes."""
+    return isinstance(thing, Module) or (is_dataclass(thing) and not isinstance(thing, type))
+
+
+def _items(thing: Any) -> dict[Any, Any] | None:
+    """What a module or a container holds, by name, key or place; None of anything else.
+
+    Raises InputTypeError for a set of parameters, which would come in another order in each run.
+    """
+    if _has_attributes(thing):
+        slots = [name for cls in type(thing).__mro__ for name in _slots(cls) if hasattr(thing, name)]
+        return {**getattr(thing, "__dict__", {}), **{name: getattr(thing, name) for name in slots}}
+    if isinstance(thing, dict):
+        return {key: thing[key] for key in thing}
+    if isinstance(thing, (list, tuple, deque)):
+        return dict(enumerate(thing))
+    if _holds_objects(thing):
+        return dict(enumerate(thing.ravel().tolist()))
+    if isinstance(thing, (set, frozenset)) and any(isinstance(x, (Value, Module)) for x in thing):
+        raise InputTypeError("a module holds a set of parameters, which have no order there: keep them in a list or a dict")
+    return None
+
+
+def _slots(cls: type) -> list[str]:
+    names = vars(cls).get("__slots__", ())
+    own = [names] if isinstance(names, str) else list(names)
+    return [name for name in own if name not in ("__dict__", "__weakref__")]
+
+
 def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
     """The Values in a module or container with their paths; a module within itself is walked once."""
     if isinstance(thing, Value):
         yield path, thing
         return
-    items: Any
-    if isinstance(thing, Module):
+    if _has_attributes(thing):
         if any(thing is outer for outer in inside):
             return
         inside = (*inside, thing)
-        items = vars(thing).items()
-    elif isinstance(thing, dict):
-        items = thing.items()
-    elif isinstance(thing, (list, tuple)):
-        items = enumerate(thing)
-    elif _holds_objects(thing):
-        items = enumerate(thing.ravel().tolist())
-    else:
-        return
-    for key, inner in items:
+    for key, inner in (_items(thing) or {}).items():
         yield from _walk(inner, f"{path}.{key}" if path else str(key), inside)
 
 
@@ -167,23 +189,16 @@ def _fixed(thing: Any, inside: tuple[Any, ...], seen: dict[int, int] | None) -> 
     """
     if isinstance(thing, Value):
         return [Value, _Itself(thing) if seen is None else seen.setdefault(id(thing), len(seen))]
-    items: Any
-    if isinstance(thing, Module):
+    if _has_attributes(thing):
         if any(thing is outer for outer in inside):
             return [type(thing)]
         inside = (*inside, thing)
-        items = vars(thing)
-    elif isinstance(thing, dict):
-        items = thing
-    elif isinstance(thing, (list, tuple)):
-        items = dict(enumerate(thing))
-    elif _holds_objects(thing):
-        items = dict(enumerate(thing.ravel().tolist()))
-    elif hasattr(thing, "tobytes") and hasattr(thing, "dtype"):
-        return [type(thing), thing.dtype, thing.shape, thing.tobytes()]
-    elif isinstance(thing, (set, frozenset)):
-        return [type(thing), frozenset(thing)]
-    else:
+    items = _items(thing)
+    if items is None:
+        if hasattr(thing, "tobytes") and hasattr(thing, "dtype"):
+            return [type(thing), thing.dtype, thing.shape, thing.tobytes()]
+        if isinstance(thing, (set, frozenset)):
+            return [type(thing), frozenset(thing)]
         held = getattr(thing, "__dict__", None)
         if held and not callable(thing) and not any(thing is outer for outer in inside):  # what may change in place
             return [type(thing), _Itself(thing), *_fixed(dict(held), (*inside, thing), None)]
@@ -198,11 +213,16 @@ def _rebuilt(thing: Any, replaced: dict[Value, Any], copies: dict[int, Any]) -> 
     """A copy that holds other parameters; what is not a container is shared, what is shared stays so."""
     if isinstance(thing, Value):
         return replaced[thing]
-    if isinstance(thing, Module):
+    if _has_attributes(thing):
         if id(thing) not in copies:
+            if not isinstance(thing, Module) and next(_walk(thing, ""), None) is None:
+                return thing  # settings, which are shared
             copies[id(thing)] = copy = object.__new__(type(thing))
-            vars(copy).update({k: _rebuilt(v, replaced, copies) for k, v in vars(thing).items()})
+            for name, inner in (_items(thing) or {}).items():
+                object.__setattr__(copy, name, _rebuilt(inner, replaced, copies))
         return copies[id(thing)]
+    if isinstance(thing, deque):
+        return type(thing)((_rebuilt(v, replaced, copies) for v in thing), thing.maxlen)
     if isinstance(thing, (list, tuple, dict)):
         items = [thing[k] for k in thing] if isinstance(thing, dict) else thing
         return refilled(thing, [_rebuilt(v, replaced, copies) for v in items])

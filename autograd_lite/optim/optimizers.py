@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
+from weakref import ref
 
 from .. import frames
 from ..errors import GradientWarning, InputValueError, NotALeafError, listed
@@ -16,6 +17,20 @@ from .settings import Configured, same_names, valid
 _CLEARED = float("0")
 
 State = tuple[Any, ...]
+
+
+class Factor:
+    """What one schedule multiplies the base rate by, and the schedule, as long as there is one."""
+
+    def __init__(self, schedule: Any) -> None:
+        self.value = 1.0
+        self.schedule: Callable[[], Any] = ref(schedule)
+
+    def __getstate__(self) -> float:
+        return self.value
+
+    def __setstate__(self, value: float) -> None:
+        self.value, self.schedule = value, lambda: None  # until the schedule comes, if it was saved with it
 
 
 def _mean(old: Any, new: Any, memory: float) -> Any:
@@ -57,7 +72,7 @@ class Optimizer(Configured):
         # Zeros that say by identity that no gradient came: the one each parameter had when we met it, or ours.
         self._zeros = {name: _CLEARED if nonzero(p.grad) else p.grad for name, p in self._params.items()}
         self._warned: set[str] = set()
-        self._factors: list[float] = []  # one per schedule; lr is base_lr times all of them
+        self._factors: list[Factor] = []  # one per schedule; lr is base_lr times all of them
         self._steps = 0
         self._state = {name: (0, *self._start()) for name in self._params}
 
@@ -69,7 +84,18 @@ class Optimizer(Configured):
     @lr.setter
     def lr(self, lr: float) -> None:
         lr = valid("lr", lr)
-        self._lr, self.base_lr = lr, lr / (math.prod(self._factors) or 1.0)
+        self._settle()
+        self._lr, self.base_lr = lr, lr / (self._product() or 1.0)
+
+    def _product(self) -> float:
+        return math.prod(factor.value for factor in self._factors)
+
+    def _settle(self) -> None:
+        """The factor of a schedule that is gone belongs to the base rate: what replaces it goes on from there."""
+        for factor in self._factors:
+            if factor.schedule() is None:
+                self.base_lr *= factor.value
+        self._factors = [factor for factor in self._factors if factor.schedule() is not None]
 
     def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
         """The new data and state, as a pure function; floats and NumPy arrays alike.
@@ -133,6 +159,19 @@ class Optimizer(Configured):
             raise
         self._state, self._steps = states, self._steps + 1
 
+    def __getstate__(self) -> dict[str, Any]:
+        grads = {n: getattr(p.grad, "_data", p.grad) for n, p in self._params.items() if not self._untouched(n)}
+        return {**vars(self), "_zeros": None, "_grads": grads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Gradients that came, which a parameter alone does not keep, and which of them did not."""
+        grads = state.pop("_grads")
+        vars(self).update(state)
+        self._zeros = dict.fromkeys(self._params, _CLEARED)
+        self.zero_grad()
+        for name, grad in grads.items():
+            self._params[name].grad = grad
+
     def zero_grad(self) -> None:
         """Set every gradient to zero, with a zero that step() can tell from a gradient that came out as 0."""
         for name, p in self._params.items():
@@ -144,6 +183,7 @@ class Optimizer(Configured):
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs, besides the parameters, to go on to the same bits; JSON if they are scalars."""
+        self._settle()
         state = {name: dict(zip(("step", *self.state_names), s, strict=True)) for name, s in self._state.items()}
         head = {"optimizer": type(self).__name__, "lr": self.lr, "base_lr": self.base_lr}
         return {**head, **self._saved(), "step": self._steps, "state": state}

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import Any
+from weakref import ref
 
-from ..errors import InputTypeError
+from ..errors import InputTypeError, InputValueError
 from ..tree import an
-from .optimizers import Optimizer
+from .optimizers import Factor, Optimizer
 from .settings import Configured, short, valid
 
 
 class Schedule(Configured):
     """Base of the schedules: the optimizer's lr is its base lr times ``factor(step)`` of every schedule made for it.
 
-    Several schedules on one optimizer multiply, as warm-up times cosine here; each is stepped on its own.
+    Several schedules on one optimizer multiply, as warm-up times cosine here; each is stepped on its own.  One that replaces
+    another, ``schedule = StepLR(optimizer, 10)``, goes on from the rate that the other has left.
 
     >>> from autograd_lite import Value
     >>> from autograd_lite.optim import SGD
@@ -36,8 +38,7 @@ class Schedule(Configured):
         if not isinstance(optimizer, Optimizer):
             raise InputTypeError(f"optimizer={short(optimizer)} is {an(optimizer)}, not an optimizer; try an SGD")
         self.optimizer = optimizer
-        self._slot = len(optimizer._factors)
-        optimizer._factors.append(1.0)
+        self._factor = Factor(self)
         self._go_to(0)
 
     def factor(self, step: int) -> float:
@@ -46,8 +47,25 @@ class Schedule(Configured):
 
     def _go_to(self, step: int) -> None:
         optimizer = self.optimizer
-        optimizer._factors[self._slot] = self.factor(step)
-        optimizer._lr, self._step = optimizer.base_lr * math.prod(optimizer._factors), step
+        optimizer._settle()
+        others = math.prod(f.value for f in optimizer._factors if f is not self._factor)
+        try:
+            factor = self.factor(step)
+            lr = optimizer.base_lr * others * factor
+        except OverflowError:
+            factor = lr = math.inf
+        if not math.isfinite(lr):
+            raise InputValueError(
+                f"{type(self).__name__} makes lr={lr} of {optimizer.base_lr:g} at step {step}: it grows beyond all numbers; "
+                f"stop calling step(), or let it fall or end, as LinearLR does"
+            )
+        if self._factor not in optimizer._factors:
+            optimizer._factors.append(self._factor)
+        self._factor.value, optimizer._lr, self._step = factor, lr, step
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._factor.schedule = ref(self)
 
     def step(self) -> None:
         """Go one step on and set the optimizer's lr."""
@@ -116,6 +134,11 @@ class CosineAnnealingLR(Schedule):
         super().__init__(optimizer)
 
     def factor(self, step: int) -> float:
+        if not self.optimizer.base_lr and self.eta_min:
+            raise InputValueError(
+                f"eta_min={self.eta_min} with lr=0: schedules multiply the rate, and 0 times anything stays 0; start from "
+                f"a rate above 0, for a warm-up with LinearLR(optimizer, start_factor=0.01)"
+            )
         low = self.eta_min / (self.optimizer.base_lr or 1.0)
         return low + (1 - low) * (1 + math.cos(math.pi * step / self.T_max)) / 2
 
