@@ -640,6 +640,8 @@ RIGHT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "steps that are 0": (al.log, (5e-324,)),
     "a kink that values hide": (lambda x: al.clamp(x, 0.0, 0.0), (0.0,)),
     "odd about a feature finer than steps": (lambda x: x / al.hypot(x, 3e-30), (0.0,)),
+    "a kink among underflow": (lambda y: 5e-324 % y, (5e-324,)),
+    "a partial past the largest float": (lambda y: 2.0 % y, (5e-324,)),
     "a value of nan": (lambda x: x - inf, (inf,)),
 }
 

@@ -124,11 +124,8 @@ class Rounding:
         if verdict.verdict not in (FAIL, INCONCLUSIVE) or found.kind == "not finite":
             return verdict, found
         if not math.isfinite(engine):
-            why = (
-                hidden_place(self.subject, self.k, self.directions)
-                if verdict.verdict == FAIL and len(self.directions) == 2
-                else ""
-            )
+            told = verdict.verdict != FAIL or (engine != engine and len(self.directions) == 1)
+            why = "" if told else hidden_place(self.subject, self.k, self.directions)
             return (Verdict(INCONCLUSIVE, verdict.relative, why) if why else verdict), found
         if found.kind != "smooth" or not math.isfinite(found.error):
             noise = STEP * self._size(*self.directions[:-1])
@@ -146,7 +143,8 @@ class Rounding:
 
     def _appeal(self, engine: float, verdict: Verdict, found: Derivative, rtol: float) -> tuple[Verdict, Derivative]:
         """A derivative that fails once more: from other values, with all the noise that f may have, and by its places."""
-        if found.kind not in ("kink", "cusp") and (why := hidden_place(self.subject, self.k, self.directions)):
+        underflow = 0.0 < abs(self.differenced[1]) < sys.float_info.min
+        if (found.kind not in ("kink", "cusp") or underflow) and (why := hidden_place(self.subject, self.k, self.directions)):
             return Verdict(INCONCLUSIVE, verdict.relative, why), found
         noise = STEP * self._size(*self.directions[:-1], whole=True)
         for level, stretch in ((0.0, UNEVEN), (noise, 1.0), (noise, UNEVEN)):

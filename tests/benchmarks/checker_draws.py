@@ -75,9 +75,10 @@ def outcomes(job: tuple[str, int, int]) -> tuple[str, Counter[str], list[str]]:
         rows = report.counts()
         counts.update({f"rows {verdict}": k for verdict, k in rows.items()})
         counts["draws inconclusive"] += not rows["fail"] and rows["inconclusive"] > 0
-        if rows["fail"]:
-            counts["failed"] += 1
-            failed += [f"{call!r}  {row}" for row in report.rows if row.verdict == "fail"]
+        wrong = [row for row in report.rows if row.verdict == "fail"]
+        counts["failed"] += any(row.engine == row.engine for row in wrong)
+        counts["nan"] += bool(wrong) and all(row.engine != row.engine for row in wrong)
+        failed += [f"{call!r}  {row}" for row in wrong]
         if number % EVERY == 0:
             plant(op, at, number, counts)
     return name, counts, failed
@@ -123,7 +124,10 @@ def run(draws: int, seconds: float, jobs: int, only: Sequence[str] = (), show: C
                 break
     everything = sum(total.values(), Counter())
     show(f"\n{everything['draws']} draws over {len(names)} ops in {perf_counter() - began:.0f} s: {everything['failed']} "
-         f"had a right rule failed, {everything['draws inconclusive']} were inconclusive")  # fmt: skip
+         f"had a derivative failed that is a number, "
+        f"{everything['nan']} one that is nan where f has a slope, "
+         f"{everything['draws inconclusive']} were inconclusive")  # fmt: skip
+    show("nan by op: " + (", ".join(f"{n} {c['nan']}" for n, c in total.items() if c["nan"]) or "none"))
     show("failed by op: " + (", ".join(f"{n} {c['failed']}" for n, c in total.items() if c["failed"]) or "none"))
     show(
         "inconclusive by op: "

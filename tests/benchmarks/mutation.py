@@ -292,6 +292,8 @@ def relu_one() -> None:
 
 VALUE, GRAPH, STEPS, EXPLAIN = (f"autograd_lite/{name}.py" for name in ("value", "graph", "formula/steps", "explanation"))
 ENGINE_TESTS = ("tests/test_value.py", "tests/test_functional.py", "tests/test_promises.py")
+CHECK, NUMERICAL = "autograd_lite/gradcheck", "autograd_lite/numerical"
+CHECK_TESTS = ("tests/test_gradcheck.py",)
 TEXT_TESTS = ("tests/formula/test_steps.py", "tests/test_explanation.py", "tests/formula/test_notation.py")
 
 
@@ -300,6 +302,21 @@ def line(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
 
 
 ENGINE = [
+    line("an infinite derivative is near a finite one", f"{CHECK}/check.py",
+         "    if not math.isfinite(a - b):\n        return a == b\n", "", *CHECK_TESTS),
+    line("a steep slope within the finest step is a fault", f"{CHECK}/verdict.py",
+         "if verdict.verdict == FAIL and _unresolved(engine, found):", "if False:", *CHECK_TESTS),
+    line("no kink of the table is looked at", f"{CHECK}/places.py",
+         "if any(_holds(kink.holds, floats) for kink in op.kinks):", "if False:", *CHECK_TESTS),
+    line("every slope is too steep to be told", f"{CHECK}/verdict.py", "STEEP = 8.0", "STEEP = 1e300", *CHECK_TESTS),
+    line("finer steps may contradict", f"{NUMERICAL}/extrapolate.py",
+         "max(a.error, _apart(a, answers[i + 1 :]))", "a.error", *CHECK_TESTS),
+    line("central quotients hide what is even", f"{NUMERICAL}/derivative.py",
+         'if kind == "smooth" and _lopsided(right, left):', "if False:", *CHECK_TESTS),
+    line("flat parts between jumps are flat for sure", f"{NUMERICAL}/derivative.py",
+         "error = max(error, _quantum_over_width(probe, x, steps, fast))", "pass", *CHECK_TESTS),
+    line("swapped partials are not recognized", f"{CHECK}/check.py",
+         "        rows = swapped(rows, subject.inputs)\n", "", *CHECK_TESTS),
     line("a shared node keeps only the last contribution (first operand)", GRAPH,
          "            cell = cell_of(a)\n            if cell is not None:\n                cell[1] += d\n",
          "            cell = cell_of(a)\n            if cell is not None:\n                cell[1] = d\n"),
