@@ -304,7 +304,7 @@ def test_losses_take_scalars_arrays_and_values(f):
         (lambda: nn.cross_entropy([1.0, 2.0], -1), InputValueError, "target=-1 must be the index"),
         (lambda: nn.cross_entropy([1.0, 2.0], 0.5), InputValueError, r"target=0\.5 must be the index"),
         (lambda: nn.cross_entropy([[1.0, 2.0]], [0, 1]), StructureError, "cross_entropy of 1 predictions and 2 targets"),
-        (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), InputValueError, r"dot\(\) of 1 and 2 items"),
+        (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), StructureError, r"cross_entropy of 2 scores and 1 probabilities"),
     ],
 )
 def test_messages_of_losses(call, error, message):
@@ -536,3 +536,72 @@ def test_settings_in_a_dataclass_are_shared():
 
     module = holding([Settings(), Value(1.0)])
     assert grad(lambda m: m.held[0].rate * m.held[1])(module).held[0] is module.held[0]
+
+
+# -- saturated predictions --------------------------------------------------------------------------------------------
+
+INF = math.inf
+# loss, predictions, targets, and by hand the loss and its slope by each prediction
+SATURATED = [
+    (nn.binary_cross_entropy_with_logits, [INF], [1.0], 0.0, [0.0]),
+    (nn.binary_cross_entropy_with_logits, [-INF], [0.0], 0.0, [0.0]),
+    (nn.binary_cross_entropy_with_logits, [INF], [0.0], INF, [1.0]),
+    (nn.binary_cross_entropy_with_logits, [-INF], [1.0], INF, [-1.0]),
+    (nn.binary_cross_entropy_with_logits, [INF, 0.0], [1.0, 0.0], math.log(2.0) / 2, [0.0, 0.25]),
+    (nn.binary_cross_entropy_with_logits, [INF], [0.25], INF, [0.75]),
+    (nn.cross_entropy, [5.0, -INF], [1.0, 0.0], 0.0, [0.0, 0.0]),
+    (nn.cross_entropy, [5.0, -INF, 5.0], [0.5, 0.0, 0.5], math.log(2.0), [0.0, 0.0, 0.0]),
+    (nn.cross_entropy, [5.0, -INF, 5.0], [1.0, 0.0, 0.0], math.log(2.0), [-0.5, 0.0, 0.5]),
+    (nn.cross_entropy, [INF, 0.0], [1.0, 0.0], 0.0, [0.0, 0.0]),
+    (nn.cross_entropy, [5.0, -INF], [0.5, 0.5], INF, [0.5, -0.5]),
+    (nn.hinge, [INF], [1.0], 0.0, [0.0]),
+    (nn.hinge, [-INF], [-1.0], 0.0, [0.0]),
+    (nn.hinge, [-INF], [1.0], INF, [-1.0]),
+    (nn.huber, [INF], [INF], 0.0, [0.0]),
+    (nn.huber, [INF], [1.0], INF, [1.0]),
+    (nn.mae, [-INF], [-INF], 0.0, [0.0]),
+    (nn.mae, [-INF], [1.0], INF, [-1.0]),
+    (nn.mse, [INF], [INF], 0.0, [0.0]),
+    (nn.mse, [INF], [1.0], INF, [INF]),
+]
+
+
+@pytest.mark.parametrize(("loss", "predictions", "targets", "value", "slopes"), SATURATED)
+def test_a_saturated_prediction_costs_what_it_should(loss, predictions, targets, value, slopes):
+    count = len(predictions)
+    both = [np.array([x]) for x in (*predictions, *targets)]
+    of_targets = value_and_grad(lambda p: loss(p, targets))(predictions)
+    assert of_targets == (pytest.approx(value, rel=1e-15), pytest.approx(slopes, abs=1e-15))
+
+    def of_all(*numbers):
+        return loss(list(numbers[:count]), list(numbers[count:]))
+
+    argnums = tuple(range(count))
+    for function in (value_and_grad(of_all, argnums), jit(value_and_grad(of_all, argnums))):
+        if loss is not nn.hinge:  # whose labels are checked
+            assert function(*predictions, *targets) == (pytest.approx(value), pytest.approx(slopes, abs=1e-15))
+    for backend in ("python", "numpy", "llvm"):
+        function = jit(value_and_grad(of_all, argnums), batch=tuple(range(2 * count)), backend=backend)
+        found, by = function(*both)
+        assert [found.tolist(), *[b.tolist() for b in by]] == [[pytest.approx(x, abs=1e-15)] for x in (value, *slopes)]
+
+
+@pytest.mark.parametrize("k", range(3))
+def test_cross_entropy_of_an_index_beside_impossible_classes(k):
+    row = [-INF, -INF, -INF]
+    row[k] = 2.0
+    value, slopes = value_and_grad(nn.cross_entropy)(row, k)
+    assert (value, slopes) == (0.0, [0.0, 0.0, 0.0])
+    assert nn.cross_entropy(row, np.array(k)) == nn.cross_entropy(row, np.int64(k)) == 0.0
+
+
+def test_the_slope_by_a_target_stays():
+    slope = grad(nn.binary_cross_entropy_with_logits, 1)
+    assert [slope(0.5, y) for y in (0.0, 0.25, 1.0)] == [-0.5] * 3  # -z
+    slope = grad(nn.cross_entropy, 1)
+    assert slope([0.0, 0.0], [0.0, 1.0]) == pytest.approx([math.log(2.0)] * 2)
+
+
+def test_probabilities_are_one_for_each_class():
+    with pytest.raises(StructureError, match="cross_entropy of 2 scores and 3 probabilities: give one for each class"):
+        nn.cross_entropy([1.0, 2.0], [0.5, 0.25, 0.25])

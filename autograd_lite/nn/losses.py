@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 from .. import ops
 from ..errors import InputTypeError, InputValueError, StructureError
-from ..tree import is_node
+from ..ops.piecewise import difference
+from ..tree import is_node, is_scalar
 from ..value import Value
 
 
 def _paired(name: str, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
     """Predictions and targets in pairs; one scalar each is a list of one."""
-    a = list(predictions) if hasattr(predictions, "__iter__") else [predictions]
-    b = list(targets) if hasattr(targets, "__iter__") else [targets]
+    a, b = ([x] if is_scalar(x) or not hasattr(x, "__iter__") else list(x) for x in (predictions, targets))
     if len(a) != len(b):
         raise StructureError(f"{name} of {len(a)} predictions and {len(b)} targets: give one target for each prediction")
     if not a:
@@ -28,7 +29,7 @@ def mse(predictions: Any, targets: Any) -> Any:
     >>> mse([1.0, 2.0], [1.0, 4.0])
     2.0
     """
-    return ops.mean([ops.square(p - y) for p, y in _paired("mse", predictions, targets)])
+    return ops.mean([ops.square(difference(p, y)) for p, y in _paired("mse", predictions, targets)])
 
 
 def mae(predictions: Any, targets: Any) -> Any:
@@ -37,7 +38,7 @@ def mae(predictions: Any, targets: Any) -> Any:
     >>> mae([1.0, 2.0], [1.0, 4.0])
     1.0
     """
-    return ops.mean([ops.abs(p - y) for p, y in _paired("mae", predictions, targets)])
+    return ops.mean([ops.abs(difference(p, y)) for p, y in _paired("mae", predictions, targets)])
 
 
 def huber(predictions: Any, targets: Any, delta: float = 1.0) -> Any:
@@ -52,8 +53,9 @@ def huber(predictions: Any, targets: Any, delta: float = 1.0) -> Any:
         raise InputValueError(f"delta={delta} must be above 0: it is where the loss turns from squared to straight")
     terms = []
     for p, y in _paired("huber", predictions, targets):
-        size = ops.abs(p - y)
-        terms.append(ops.where(ops.le(size, delta), 0.5 * ops.square(p - y), delta * (size - 0.5 * delta)))
+        error = difference(p, y)
+        size = ops.abs(error)
+        terms.append(ops.where(ops.le(size, delta), 0.5 * ops.square(error), delta * (size - 0.5 * delta)))
     return ops.mean(terms)
 
 
@@ -77,7 +79,14 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Any:
     0.6931471805599453
     """
     pairs = _paired("binary_cross_entropy_with_logits", logits, targets)
-    return -ops.mean([y * ops.log_sigmoid(z) + (1.0 - y) * ops.log_sigmoid(-z) for z, y in pairs])
+    return -ops.mean([_share(y, ops.log_sigmoid(z)) + _share(1.0 - y, ops.log_sigmoid(-z)) for z, y in pairs])
+
+
+def _share(weight: Any, score: Any) -> Any:
+    """``weight * score``, and 0 where the weight is 0 though the score is -inf: what is certain not to be costs nothing."""
+    if not is_node(weight):
+        return weight * score if weight else 0.0
+    return weight * ops.where(ops.eq(weight, 0.0), ops.maximum(score, -sys.float_info.max), score)
 
 
 def cross_entropy(logits: Any, targets: Any) -> Any:
@@ -101,8 +110,11 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
 
 
 def _row_entropy(row: list[Any], target: Any) -> Any:
-    if hasattr(target, "__iter__"):
-        return -ops.dot(list(target), ops.log_softmax(row))
+    if hasattr(target, "__iter__") and not is_scalar(target):
+        shares = list(target)
+        if len(shares) != len(row):
+            raise StructureError(f"cross_entropy of {len(row)} scores and {len(shares)} probabilities: give one for each class")
+        return -ops.sum([_share(y, score) for y, score in zip(shares, ops.log_softmax(row), strict=True)])
     if not row:
         raise InputValueError("cross_entropy of a row of no scores: give one for each class")
     if is_node(target):  # under jit: of each row another class, so that nothing may branch on it
