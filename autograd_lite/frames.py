@@ -18,6 +18,12 @@ def source_line() -> str:
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "unknown line"
 
 
+def variables() -> dict[str, Any]:
+    """The caller's variables by name."""
+    frame, _ = _caller()
+    return dict(frame.f_locals) if frame is not None else {}
+
+
 def stacklevel() -> int:
     """How far up the line outside the library is from the function that asks: the stacklevel of its warning."""
     return _caller()[1]

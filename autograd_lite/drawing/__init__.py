@@ -17,8 +17,9 @@ __all__ = ["draw", "draw_dot"]
 
 
 def draw(
-    root: Any,
+    root: Any = None,
     *,
+    name: str | None = None,
     engine: str = "auto",
     rankdir: str = "LR",
     params: Any = None,
@@ -33,6 +34,7 @@ def draw(
     theme: str = "auto",
     timeout: float = 5.0,
     title: str | None = None,
+    **named: Any,
 ) -> Drawing:
     """The picture of how `root` was computed and of how the chain rule goes back through it.
 
@@ -40,10 +42,13 @@ def draw(
     >>> w, x = Value(1.5, "w"), Value(2.0, "x")
     >>> picture = draw(w * x)
     >>> [card.header for card in picture.nodes], [edge.label for edge in picture.edges]
-    (['w', 'x', 'v1 = w × x'], ['× x = 2', '× w = 1.5'])
+    (['w', 'x', 'result = w × x'], ['× x = 2', '× w = 1.5'])
 
     Args:
-        root: a Value; nothing about it or what it was computed from is changed.
+        root: a Value, of which nothing is changed, nor of what it was computed from; a list of Values, of which the first is
+            differentiated; or a function, given its numbers by name: ``draw(f, w=2.0, b=1.0)`` calls it on named Values, and
+            the page says at which line the code would go another way.
+        name: what the result is called; ``draw(loss=loss)`` says it, too.  Else the variable of the caller that holds it.
         engine: who places the cards: "dot" (Graphviz), "builtin", or "auto": dot where it is installed, the picture has at
             most 300 nodes, and few edges pass many layers.  Where dot fails the built-in layout takes over, with a
             RuntimeWarning.
@@ -61,21 +66,36 @@ def draw(
         timeout: seconds that dot may take.
         title: a heading.
 
-    Raises InputTypeError for a root that is no Value, InputValueError for an option outside its rule.  Warns with
-    GraphTooLargeWarning where `max_depth` or `max_nodes` leave something out.
+    Raises InputTypeError for a root that is no Value or an option that does not exist, InputValueError for an option outside
+    its rule.  Warns with GraphTooLargeWarning where `max_depth` or `max_nodes` leave something out.
     """
     from .build import Options
     from .drawing import make
+    from .subject import subject
 
-    options = Options(params, grad, labels, fold, only_paths_to, highlight, max_depth, max_nodes, digits)
-    return make(root, options, engine, rankdir, theme, timeout, title)
+    found = subject(root, name, named)
+    options = Options(
+        params,
+        grad,
+        labels,
+        fold,
+        only_paths_to,
+        highlight,
+        max_depth,
+        max_nodes,
+        digits,
+        found.guards,
+        found.names,
+        found.others,
+    )
+    return make(found.root, options, engine, rankdir, theme, timeout, title)
 
 
 def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR") -> graphviz.Digraph:
     """The graph as a `graphviz.Digraph`, as micrograd's `draw_dot` gives it; to render it takes Graphviz's program `dot`.
 
     >>> from autograd_lite import Value, draw_dot
-    >>> "v1 = w × 2" in draw_dot(Value(1.5, "w") * 2).source
+    >>> "result = w × 2" in draw_dot(Value(1.5, "w") * 2).source
     True
 
     Args:

@@ -20,6 +20,7 @@ from .measure import label_width, measure
 from .model import Card, Edge, Move, Number, Row, Text
 from .names import common_prefix, given_names
 from .shade import sign, strength
+from .subject import RESULT
 
 Node = Any
 FULL, SHORT, FOLD = 40, 150, 60  # cards up to which labels are full, up to which short; nodes above which auto folds
@@ -44,6 +45,8 @@ class Options:
     max_nodes: int | None = 250
     digits: int = 4
     guards: tuple[tuple[Node, bool, str], ...] = ()  # the branches taken: what was compared, how it came out, the line
+    names: Mapping[Node, str] = field(default_factory=dict)  # besides those of `params` and the Values' own
+    others: tuple[Node, ...] = ()  # further results
 
 
 @dataclass
@@ -76,7 +79,13 @@ class _Builder:
         self.guards = options.guards
         self.written: dict[float, str] = {}
         self.given = given_names(options.params)
-        self.full = notation.names_of([root], self.given)
+        self.roots = [root, *options.others]
+        given = {**options.names, **(self.given or {})}
+        if root.op is not None and not (given.get(root) or root.name):
+            others = notation.names_of(self.roots, given)
+            if RESULT not in others.values():
+                given[root] = RESULT
+        self.full = notation.names_of(self.roots, given)
         self.names = {node: escape.clean(name) for node, name in self.full.items()}
         self.steps = steps_of(root, self.names, self.digits)
         self.adjoints = adjoints_of(root, self.steps)
@@ -84,7 +93,7 @@ class _Builder:
         for step in self.steps:
             self.uses_of.setdefault(step.operand, []).append(step)
         self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
-        self.order = graph.order([root])
+        self.order = graph.order(self.roots)
         self.chosen = [
             cut.values_of("only_paths_to", options.only_paths_to, self.names),
             cut.values_of("highlight", options.highlight, self.names),
@@ -93,7 +102,7 @@ class _Builder:
         if fold not in (True, False, "auto"):
             raise InputValueError(f"fold={fold!r} must be True, False or 'auto'")
         wanted = len(self.names) > FOLD if fold == "auto" else bool(fold)
-        keep = {root, *(node for values in self.chosen for node in values or ())}
+        keep = {*self.roots, *(node for values in self.chosen for node in values or ())}
         self.folding: Folding = folding(root, self.order, wanted, keep, self.given or {})
         self.numbers = self._shown()
         self.strongest = max((abs(g) for g in self.numbers.values() if math.isfinite(g)), default=0.0)
@@ -146,7 +155,7 @@ class _Builder:
         inputs = {node: self.uses(node) for node in self.names if node not in inside}
         operands = {node: [use.factor.operand for use in uses] for node, uses in inputs.items()}
         only, bright = (None if values is None else cut.paths(operands, values) for values in self.chosen)
-        shown = cut.shown(self.root, operands, only, options.max_depth, options.max_nodes)
+        shown = cut.shown(self.roots, operands, only, options.max_depth, options.max_nodes)
         if shown.stubs:
             warnings.warn(
                 f"the graph has {len(operands)} nodes to draw and {len(shown.nodes)} are drawn: give max_nodes or max_depth "
@@ -185,7 +194,7 @@ class _Builder:
 
     def card(self, i: int, node: Node) -> Card:
         name, value = self.names[node], node._data
-        if node is self.root:
+        if any(node is root for root in self.roots):
             kind = "root"
         elif node.op is not None:
             kind = "interior"

@@ -47,18 +47,18 @@ def paths(operands: Mapping[Node, list[Node]], ends: Collection[Node]) -> set[No
 
 
 def shown(
-    root: Node,
+    roots: Collection[Node],
     operands: Mapping[Node, list[Node]],
     only: Collection[Node] | None,
     max_depth: int | None,
     max_nodes: int | None,
 ) -> Shown:
-    """The nodes nearest the root, as many as allowed."""
+    """The nodes nearest the roots, as many as allowed."""
     for option, limit, least in (("max_depth", max_depth, 0), ("max_nodes", max_nodes, 1)):
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < least):
             raise InputValueError(f"{option}={limit!r} must be None or a whole number of at least {least}")
-    depth = {root: 0}
-    waiting = deque([root])
+    depth = dict.fromkeys(roots, 0)
+    waiting = deque(roots)
     nodes: set[Node] = set()
     beyond: list[Node] = []
     while waiting:

@@ -6,7 +6,9 @@ import math
 import os
 import shutil
 import subprocess
+import tempfile
 import warnings
+import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -36,7 +38,7 @@ class Drawing:
     >>> from autograd_lite import Value, draw
     >>> picture = draw(Value(3.0, "x") ** 2, engine="builtin")
     >>> picture
-    <Drawing of v1: 2 nodes, 1 edge>
+    <Drawing of result: 2 nodes, 1 edge>
     >>> picture.svg().startswith("<svg ")
     True
 
@@ -112,6 +114,17 @@ class Drawing:
             write_atomically(path, _rendered(self.dot(), suffix[1:]))
         else:
             raise InputValueError(f"path={os.fspath(path)!r} must end in .svg, .html, .dot, .gv, .png or .pdf")
+
+    def show(self) -> None:
+        """Open the page in a browser, and print where it is kept."""
+        folder = tempfile.mkdtemp(prefix="autograd_lite-")
+        path = os.path.join(folder, "picture.html")
+        self.save(path)
+        print(path)
+        webbrowser.open(f"file://{path}")
+
+    def __str__(self) -> str:
+        return f'{self!r}: .save("x.html") writes the page, .show() opens it'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         picture = self.svg()

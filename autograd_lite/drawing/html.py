@@ -8,10 +8,12 @@ scripts the finished picture is what is seen.  What the script writes, it writes
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html
 import math
 import re
+import string
 from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -35,14 +37,11 @@ FACTOR = 7  # characters that the number on an edge may come to have
 PIECES = ("core", "view", "search", "steps", "explore", "descend")  # of the script, in order
 PREFIX = "g"  # of ids and classes of the picture: a page of its own has no other
 LEGEND = (
-    "A card is a value. Below it stands the total derivative of the result: how much the result changes for each unit that "
-    "this value does, along all paths together.",
-    "An arrow carries a factor, the slope of the one step it stands for: × x = 3 multiplies what comes back along it by x, "
-    "which is 3. Products along a path are added up over the paths.",
-    "Orange is positive, blue negative, grey 0; the stronger the band or the wider the line, the larger the number. Red is nan "
-    "or infinite.",
-    "Green border: a parameter. Dashed border: another input. Dark border: the result. “kink: a | b” is the slope on either "
-    "side, where there is no single one.",
+    "A card is a value, above the total derivative: how much the result changes for each unit of it, along all paths.",
+    "An arrow carries a factor, the slope of its one step: × x = 3 multiplies what comes back along it by x, which is 3. "
+    "Products along a path are added up over the paths.",
+    "Orange is positive, blue negative, grey 0, red nan or infinite; the stronger or wider, the larger the number.",
+    "Green border: a parameter. Dashed: another input. Dark: the result. “kink: a | b”: the slopes on either side.",
 )
 
 _PAGE = """<!doctype html>
@@ -76,11 +75,11 @@ _PAGE = """<!doctype html>
 </html>
 """
 _STEPS = """<div class="group" role="group" aria-label="Steps">
-<button type="button" id="first" title="Before the first step (Home)">First</button>
-<button type="button" id="back" title="One step back (←)">Back</button>
-<button type="button" id="play" title="Play or pause (Space)">Play</button>
-<button type="button" id="next" title="One step on (→)">Next</button>
-<button type="button" id="last" title="The finished picture (End)">Last</button>
+<button id="first" title="Before the first step (Home)">First</button>
+<button id="back" title="One step back (←)">Back</button>
+<button id="play" title="Play or pause (Space)">Play</button>
+<button id="next" title="One step on (→)">Next</button>
+<button id="last" title="The finished picture (End)">Last</button>
 </div>
 <div class="group slide">
 <input type="range" id="slider" aria-label="Step" min="0" max="{end}" value="{end}" step="1">
@@ -88,9 +87,9 @@ _STEPS = """<div class="group" role="group" aria-label="Steps">
 </div>
 """
 _ZOOM = """<div class="group" role="group" aria-label="Zoom">
-<button type="button" id="out" title="Smaller (−)" aria-label="Smaller">−</button>
-<button type="button" id="in" title="Larger (+)" aria-label="Larger">+</button>
-<button type="button" id="whole" title="The whole picture (0)">Fit</button>
+<button id="out" title="Smaller (−)" aria-label="Smaller">−</button>
+<button id="in" title="Larger (+)" aria-label="Larger">+</button>
+<button id="whole" title="The whole picture (0)">Fit</button>
 </div>
 """
 _SEARCH = """<div class="group" role="search">
@@ -113,8 +112,8 @@ _PANELS = """<section id="paths" hidden aria-label="Paths"><h2>Paths from here: 
  second point is"> <output id="hv"></output></label>
 <p id="secant" class="mono"></p><p id="really" aria-live="polite"></p></section>
 <section aria-label="Descend"><h2>Descend: <span class="mono">p ← p − rate · slope</span></h2>
-<div class="group"><button type="button" id="descend" class="main">Step down</button>
-<button type="button" id="run">Run</button><button type="button" id="reset">Reset</button>
+<div class="group"><button id="descend" class="main">Step down</button>
+<button id="run">Run</button><button id="reset">Reset</button>
 <label class="line">speed <input type="range" id="speed" min="1" max="30" value="8" aria-label="Steps a second"></label>
 <span id="steps" class="soft"></span></div>
 <label class="line">rate <input type="range" id="rate" min="-5" max="1" step="0.02" value="-2" aria-label="Learning rate">
@@ -152,7 +151,7 @@ def page(drawing: Drawing, step: bool = True) -> str:
     policy = (
         f"default-src 'none'; style-src {_hashes(styles)}; script-src {_hashes([script])}; base-uri 'none'; form-action 'none'"
     )
-    root = next(card for card in drawing.nodes if card.kind == "root")
+    root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
     return _PAGE.format(
         theme=escape.xml(drawing.theme),
         policy=policy,
@@ -185,7 +184,7 @@ def iframe(drawing: Drawing, step: bool = True) -> str:
 def _functions(drawing: Drawing) -> tuple[live.Live, str, str]:
     """The graph as a program, in JavaScript where that can be, and else why not."""
     builder: _Builder = drawing.builder
-    found = live.live(builder.root, builder.names, builder.guards)
+    found = live.live(builder.root, builder.names, builder.guards, builder.options.others)
     if builder.options.grad != "adjoint":
         return found, "", f"they were drawn with grad={builder.options.grad!r}"
     try:
@@ -215,6 +214,7 @@ def _views(drawing: Drawing, live: bool) -> tuple[str, str]:
         )
         if live:  # they would not stay true: the script writes them
             text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
+        text = re.sub(r'(<text x="[^"]*" y="[^"]*") text-anchor="middle"', r"\1", text)
         text = re.sub(r'(class="g-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"', r"\1", text)  # page.css has it
         if end:  # one style serves both
             text = re.sub(r"<title id.*?</style>\n", "", text, flags=re.DOTALL)
@@ -236,7 +236,7 @@ def _before(edge: Edge) -> str:
 
 def _data(drawing: Drawing, found: live.Live, stepping: bool, searching: bool) -> dict[str, Any]:
     builder: _Builder = drawing.builder
-    root = next(card for card in drawing.nodes if card.kind == "root")
+    root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
     slots = _slots(drawing, found)
     over = f"d{root.name}/d"
     given = builder.given
@@ -306,15 +306,17 @@ def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
     flows = edge.owner is not None and edge.contribution is not None
     f, c = ((found.at(kind, edge.owner, edge.argument)) if flows else None for kind in ("factor", "part"))
     symbol = _before(edge) if edge.label and "= " in edge.label else ""
-    return {"s": edge.source, "t": edge.target, "f": f, "c": c if f is not None else None, "symbol": symbol}
+    return {"s": edge.source, "t": edge.target, "f": f, "c": c if f is not None else None} | (
+        {"symbol": symbol} if symbol else {}
+    )
 
 
 def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
     """The values in the order they are computed, then the moves."""
     builder: _Builder = drawing.builder
     steps: list[dict[str, Any]] = [
-        {"forward": True, "card": card.index, "source": card.index,
-         "line": _text(builder, found, builder.computed(card)), "rule": []}
+        {"forward": True, "card": card.index,
+         "line": _text(builder, found, builder.computed(card))}
         for card in drawing.nodes if card.node is not None and card.node.op is not None
     ]  # fmt: skip
     for move in drawing.steps:
@@ -349,6 +351,7 @@ def _end(found: live.Live, builder: _Builder) -> list[Any]:
     return _text(builder, found, tuple(parts)) if totals else ["Done."]
 
 
+@functools.cache
 def _file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
 
@@ -357,23 +360,25 @@ def _file(name: str) -> str:
 _TOKENS = re.compile(r"""("(?:[^"\\\n]|\\.)*"|/(?:[^/\\\s*]|\\.)+/(?=[.)]))| ?([-=+*/<>!&|?:,;{}()\[\]]+) ?""")
 
 
+@functools.cache
 def _script(text: str) -> str:
     """The script without what only readers of its source need."""
     parts = re.split(_TOKENS, text)  # text, string, signs, text, ...
     strings = " ".join(filter(None, parts[1::3]))
-    code = "".join(sign or " \0 " if string or sign else text for text, string, sign in _threes(parts))
-    short: dict[str, str] = {}
+    code = "".join(sign or " \0 " if quoted or sign else text for text, quoted, sign in _threes(parts))
     made = re.findall(r"\b(?:const|let|function) (\w{4,})|\((\w{4,})\)=>", code)
     given = re.findall(r"\bfunction \w+\(([\w,]*)|\(([\w,]*)\)=>", code)
-    for name in [*map("".join, made), *(name for pair in given for name in "".join(pair).split(",") if len(name) > 3)]:
+    found = [*map("".join, made), *(name for pair in given for name in "".join(pair).split(",") if len(name) > 3)]
+    short: dict[str, str] = {}
+    for name in sorted(dict.fromkeys(found), key=lambda name: -len(re.findall(rf"\b{name}\b", code))):
         # but not what may be a property as well
         if not re.search(rf"[.?]{name}\b|\b{name}:|[{{,]{name}[,}}]|\{{{name}=", code) and not re.search(
             rf"\b{name}\b", strings
         ):
-            short.setdefault(name, f"${len(short)}")
+            short[name] = "$" + (string.ascii_letters[len(short)] if len(short) < 52 else str(len(short)))
     names = re.compile(r"(?<![\w.$])(" + "|".join(short) + r")\b")
-    written = "".join(string or sign or names.sub(lambda m: short[m[1]], text) for text, string, sign in _threes(parts))
-    return re.sub(r"\bconst (?=[\w$\[{])", "let ", written)
+    written = "".join(quoted or sign or names.sub(lambda m: short[m[1]], text) for text, quoted, sign in _threes(parts))
+    return re.sub(r"\bconst\b ?(?=[\w$\[{])", "let ", written)
 
 
 def _threes(parts: list[str]) -> Any:
@@ -383,6 +388,7 @@ def _threes(parts: list[str]) -> Any:
             yield (part, "", "") if i % 3 == 0 else ("", part, "") if i % 3 == 1 else ("", "", part)
 
 
+@functools.cache
 def _style(text: str) -> str:
     """The style likewise."""
     text = re.sub(r"\s*([{};,>])\s*|(?<=:)\s+", r"\1", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))

@@ -77,7 +77,7 @@ class Live:
         return self.program()([leaf._data for leaf in self.leaves])
 
 
-def live(root: Node, names: Any, guards: Any = ()) -> Live:
+def live(root: Node, names: Any, guards: Any = (), others: Any = ()) -> Live:
     """The program of everything that a picture of `root` may show; it changes nothing.
 
     >>> x = Value(3.0)
@@ -89,7 +89,7 @@ def live(root: Node, names: Any, guards: Any = ()) -> Live:
     """
     found = Live([node for node in names if node.op is None], root=root)
     with context.tracing(_Branches()):
-        _replay(found, [root, *(node for node, _, _ in guards)])
+        _replay(found, [root, *others, *(node for node, _, _ in guards)])
         _sweep(found, root)
     for k, (node, _, _) in enumerate(guards):
         found.add("guard", node, k, found.copies[node])

@@ -192,8 +192,8 @@ def test_label_levels():
 def test_names():
     x = Value(2.0)
     model = nn.Neuron(1, None, seed=0)
-    assert [c.name for c in built(model([x]), params=model).nodes] == ["w.0", "v1", "v2", "b", "v3"]
-    assert [c.name for c in built(x * 2.0, params={"weight": x}).nodes] == ["weight", "v1"]
+    assert [c.name for c in built(model([x]), params=model).nodes] == ["w.0", "v1", "v2", "b", "root"]
+    assert [c.name for c in built(x * 2.0, params={"weight": x}).nodes] == ["weight", "root"]
 
 
 def test_digits():
@@ -208,7 +208,7 @@ def test_highlight_and_only_paths_to():
     assert {c.header for c in drawing.nodes if c.dim} == {"y", "v2 = tanh(y)"}
     assert [e.emphasis for e in drawing.edges] == [not e.dim for e in drawing.edges]
     part = built(root, only_paths_to=[x])
-    assert [c.header for c in part.nodes] == ["x", "v1 = sin(x)", "v3 = v1 × v2"]
+    assert [c.header for c in part.nodes] == ["x", "v1 = sin(x)", "root = v1 × v2"]
     assert (part.hidden, len(part.edges)) == (2, 2)
     with pytest.raises(InputValueError, match=r"only_paths_to holds .* was not computed from"):
         built(root, only_paths_to=[Value(1.0)])
@@ -225,7 +225,7 @@ def test_limits_leave_a_stub_and_warn():
     for options in ({"max_depth": 3}, {"max_nodes": 4}):
         with pytest.warns(GraphTooLargeWarning, match="has 11 nodes to draw and 4 are drawn"):
             drawing = built(v, **options)
-        assert [c.header for c in drawing.nodes][-2:] == ["v10 = sin(v9)", "… 7 more"]
+        assert [c.header for c in drawing.nodes][-2:] == ["root = sin(v9)", "… 7 more"]
         assert (drawing.hidden, drawing.nodes[-1].kind) == (7, "stub")
         assert len(drawing.steps) == 4
     assert built(v, max_nodes=None).hidden == 0

@@ -71,7 +71,7 @@ def test_in_a_notebook():
     bundle = picture._repr_mimebundle_()
     assert list(bundle) == ["text/html", "image/svg+xml", "text/plain"]
     assert bundle["text/html"] == bundle["image/svg+xml"] == picture.svg()
-    assert bundle["text/plain"] == "<Drawing of v2: 3 nodes, 2 edges>"
+    assert bundle["text/plain"] == "<Drawing of result: 3 nodes, 2 edges>"
 
 
 def test_a_value_draws_itself():

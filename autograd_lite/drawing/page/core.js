@@ -41,13 +41,16 @@ function show(x, digits = data.digits) {
   if (x !== x) return "nan";
   if (Math.abs(x) === Infinity) return x < 0 ? "−∞" : "∞";
   if (x === 0) return "0";
-  const full = Math.abs(x).toExponential(40).split("e");
-  const all = full[0].replace(".", "");
   let [mantissa, exponent] = Math.abs(x).toExponential(digits - 1).split("e");
   let figures = mantissa.replace(".", "");
-  if (/^50*$/.test(all.slice(digits)) && Number(all[digits - 1]) % 2 === 0) [figures, exponent] = [all.slice(0, digits), full[1]];
+  const shortest = String(Math.abs(x)).replace(/e.*/, "").replace(".", "").replace(/^0+/, "").replace(/0+$/, "");
+  if (shortest.length === digits + 1 && shortest.endsWith("5")) {
+    const [exact, power] = Math.abs(x).toExponential(40).split("e");
+    const all = exact.replace(".", "");
+    if (/^50*$/.test(all.slice(digits)) && Number(all[digits - 1]) % 2 === 0) [figures, exponent] = [all.slice(0, digits), power];
+  }
   const e = Number(exponent);
-  const trim = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  const trim = (text) => (text.includes(".") ? text.replace(/\.?0*$/, "") : text);
   let text;
   if (e < -4 || e >= digits) {
     text = trim(figures[0] + "." + figures.slice(1)) + "e" + (e < 0 ? "−" : "+") + String(Math.abs(e)).padStart(2, "0");
@@ -64,7 +67,7 @@ function written(x, style) {
   return show(x);
 }
 
-// A text whose numbers are places in `o`.
+// A text whose numbers are places in o.
 const say = (text) => text.map((each) => (typeof each === "string" ? each : written(o[each[0]], each[1]))).join("");
 
 const sign = (x) => (!x && x === x ? "zero" : isNumber(x) ? (x > 0 ? "pos" : "neg") : "bad");

@@ -1,5 +1,4 @@
 // Gradient descent by hand or by itself: every leaf that is ticked moves against its slope, times the rate.
-const MOST = 2000; // steps that are kept
 let trail = []; // the leaves at each step so far, the present one last
 let losses = [];
 let running = 0;
@@ -8,11 +7,10 @@ let rate = 0.01;
 
 const ticked = () => leaves.map((_, i) => i).filter((i) => moves[i] && leaves[i].g !== null);
 
-function forgetDescent() {
+function beginAgain() {
   trail = [x.slice()];
   losses = [o[data.result]];
   verdict = "";
-  drawDescent();
 }
 
 // One step; false where it would leave the numbers, which is said and not done.
@@ -29,7 +27,6 @@ function descend() {
     trail.push(x.slice());
     o = run(x);
     losses.push(o[data.result]);
-    if (trail.length > MOST) [trail, losses] = [trail.slice(-MOST), losses.slice(-MOST)];
     verdict = losses.length > 3 && losses.at(-1) > losses.at(-2) && losses.at(-2) > losses.at(-3) ? data.name + " grows from step to step: the rate " + show(rate) + " is too large here." : "";
     follow();
     return true;
@@ -100,9 +97,9 @@ function drawLosses() {
   const X = (k) => 8 + (k / last) * (wide - 16);
   const Y = (v) => high - 20 - ((v - low) / (top - low)) * (high - 34);
   draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
-  draw(element, "text", { class: "soft", x: 12, y: 12 }, show(logs ? 10 ** top : top) + (logs ? " (log scale)" : ""));
-  draw(element, "text", { class: "soft", x: 8, y: high - 6 }, "0");
-  draw(element, "text", { class: "soft", x: wide - 8, y: high - 6, "text-anchor": "end" }, "step " + last);
+  label(element, 12, 12, show(logs ? 10 ** top : top) + (logs ? " (log scale)" : ""));
+  label(element, 8, high - 6, "0");
+  label(element, wide - 8, high - 6, "step " + last, "end");
   draw(element, "path", { class: "loss", d: poly(scaled.map((v, k) => [X(k), Y(v)])) });
   if (losses.length < 60) scaled.forEach((v, k) => isNumber(v) && draw(element, "circle", { class: "lossdot", cx: X(k).toFixed(1), cy: Y(v).toFixed(1), r: 2.5 }));
 }
@@ -119,7 +116,10 @@ function drawTrail(inner, X, Y) {
 function drawContours() {
   const pair = ticked();
   const box = byId("contourbox");
-  box.hidden = pair.length !== 2;
+  if (box.hidden !== (pair.length !== 2)) {
+    box.hidden = !box.hidden;
+    sizes.delete(byId("contours"));
+  }
   if (box.hidden) return;
   const [i, j] = pair;
   const element = byId("contours");
@@ -179,7 +179,7 @@ function makeTicks() {
     tick.disabled = leaf.g === null;
     tick.onchange = () => {
       moves[i] = tick.checked;
-      forgetDescent();
+      beginAgain();
       redraw();
     };
     fields[i].row.prepend(tick);
@@ -190,8 +190,9 @@ function reset() {
   halt();
   x = start.map(unpack);
   start.forEach((each, i) => (ranges[i] = around(unpack(each))));
+  o = run(x);
+  beginAgain();
   follow();
-  forgetDescent();
 }
 
 function pullAll() {
@@ -228,8 +229,7 @@ if (data.slots.length <= 60) {
 }
 open();
 if (live) {
-  trail = [x.slice()];
-  losses = [o[data.result]];
+  beginAgain();
   setRate(0.01);
   redraw();
 } else checkGuards();

@@ -33,6 +33,11 @@ function makeLeaves() {
     fields.push({ row, slider, field, gradient });
     list.append(row);
   });
+  list.onscroll = () => {
+    scrolled = list.scrollTop;
+    showLeaves();
+  };
+  list.classList.toggle("long", leaves.some((leaf) => leaf.name.length > 8));
   if (leaves.length > 12) {
     const filter = make("input", { type: "search", placeholder: "Find a leaf", "aria-label": "Find a leaf by name" });
     filter.oninput = () => leaves.forEach((leaf, i) => (fields[i].row.hidden = !leaf.full.toLowerCase().includes(filter.value.toLowerCase())));
@@ -50,16 +55,33 @@ function take(i) {
 function pull(i, value, typing) {
   hand = i;
   x[i] = value;
+  o = run(x);
+  beginAgain();
   follow(typing);
-  forgetDescent();
 }
 
 function follow(typing) {
-  o = run(x);
   paint();
   if (now < end) mark();
   else if (steps.length) byId("line").textContent = say(data.end);
   redraw(typing);
+}
+
+let scrolled = 0; // how far the list of leaves is
+const sizes = new Map(); // what was measured, until the window changes: to ask costs a layout of the page
+
+function measured(element, how) {
+  if (!sizes.has(element)) sizes.set(element, how(element));
+  return sizes.get(element);
+}
+
+// Of many leaves only those in view are written.
+function showLeaves(typing) {
+  const many = leaves.length > 40 && fields.every(({ row }) => !row.hidden);
+  const [each, room] = measured(byId("leaves"), (list) => [list.scrollHeight / leaves.length, list.clientHeight]);
+  const from = many ? Math.max(0, Math.floor(scrolled / each) - 1) : 0;
+  const to = many ? Math.min(leaves.length, Math.ceil((scrolled + room) / each) + 1) : leaves.length;
+  for (let i = from; i < to; i++) showLeaf(i, typing);
 }
 
 function showLeaf(i, typing) {
@@ -84,7 +106,7 @@ const globalValue = live ? value : null;
 
 function redraw(typing) {
   if (!live) return;
-  leaves.forEach((_, i) => showLeaf(i, typing));
+  showLeaves(typing);
   drawCurve();
   drawDescent();
   if (chosen) listPaths();
@@ -93,22 +115,24 @@ function redraw(typing) {
 
 // A chart in pixels of its own, so that its text has the size of the page's.
 function chart(element, high) {
-  const wide = Math.max(240, element.clientWidth || 400);
+  const wide = measured(element, () => Math.max(240, element.clientWidth || 400));
   element.replaceChildren();
   element.setAttribute("viewBox", "0 0 " + wide + " " + high);
   element.style.height = high + "px";
   return wide;
 }
 
+const label = (element, u, v, text, anchor = "start") => draw(element, "text", { x: u, y: v, "text-anchor": anchor }, text);
+
 function frame(element, wide, high, [left, right], [low, high2], names) {
   const X = (u) => 8 + ((u - left) / (right - left)) * (wide - 16);
   const Y = (v) => high - 20 - ((v - low) / (high2 - low)) * (high - 28);
   draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
-  draw(element, "text", { class: "soft", x: 12, y: 16 }, show(high2));
-  draw(element, "text", { class: "soft", x: 12, y: high - 25 }, show(low));
-  draw(element, "text", { class: "soft", x: 8, y: high - 6 }, show(left));
-  draw(element, "text", { class: "soft", x: wide - 8, y: high - 6, "text-anchor": "end" }, show(right));
-  draw(element, "text", { class: "soft", x: wide / 2, y: high - 6, "text-anchor": "middle" }, names);
+  label(element, 12, 16, show(high2));
+  label(element, 12, high - 25, show(low));
+  label(element, 8, high - 6, show(left));
+  label(element, wide - 8, high - 6, show(right), "end");
+  label(element, wide / 2, high - 6, names, "middle");
   return [X, Y];
 }
 
@@ -139,7 +163,7 @@ function drawCurve() {
   const [left, right] = ranges[hand];
   const y0 = o[data.result];
   const m = total(hand);
-  const count = 240;
+  const count = leaves.length > 100 ? 60 : 240;
   const points = [];
   for (let k = 0; k <= count; k++) {
     const u = left + ((right - left) * k) / count;

@@ -28,18 +28,30 @@ function findSlots() {
   });
 }
 
+const kept = new WeakMap(); // what stands in an element: asking the page itself would take longer
+
+function changed(element, what, value) {
+  if (!element) return false;
+  if (!kept.has(element)) kept.set(element, {});
+  const known = kept.get(element);
+  return known[what] !== value && ((known[what] = value), true);
+}
+
 function write(element, text, room) {
-  if (!element || element.textContent === text) return;
+  if (!changed(element, "text", text)) return;
   element.textContent = text;
-  if (!room) return;
   if (text.length > room) {
     element.setAttribute("textLength", Math.floor(room * 7.2)); // squeezed rather than over the border
     element.setAttribute("lengthAdjust", "spacingAndGlyphs");
-  } else element.removeAttribute("textLength");
+  } else if (room) element.removeAttribute("textLength");
 }
 
 function tint(element, name) {
-  for (const each of signs) element?.classList.toggle(data.prefix + "-" + each, each === name);
+  if (changed(element, "tint", name)) for (const each of signs) element.classList.toggle(data.prefix + "-" + each, each === name);
+}
+
+function put(element, name, value) {
+  if (changed(element, name, value)) element.setAttribute(name, value);
 }
 
 // What is known after the first `now` steps, built anew whatever was shown before, so that any jump is exact.
@@ -69,7 +81,7 @@ function paint() {
     write(slot.text, g === undefined ? (unreached ? "none" : "·") : show(g), data.room);
     tint(slot.text, g === undefined ? "" : sign(g));
     tint(slot.band, g === undefined ? "zero" : sign(g));
-    slot.band?.setAttribute("fill-opacity", g === undefined ? 0 : Number(strength(g, strongest).toFixed(2)));
+    put(slot.band, "fill-opacity", g === undefined ? 0 : Number(strength(g, strongest).toFixed(2)));
     if (slot.kink) markKink(slot);
   }
   const most = largest(lines.map((line) => (line.c === null ? 0 : o[line.c])));
@@ -78,12 +90,12 @@ function paint() {
     const c = o[line.c];
     tint(line.group, sign(c));
     const weight = (0.5 + 5 * strength(c, most)) * data.thin;
-    line.line?.setAttribute("stroke-width", Math.max(weight, 0.6).toFixed(1));
+    put(line.line, "stroke-width", Math.max(weight, 0.6).toFixed(1));
     if (line.text) {
       const f = o[line.f];
       write(line.text, f !== f ? "× nan" : line.symbol ? line.symbol + show(f) : "× " + bracketed(f));
       const wide = line.text.textContent.length * 6.75 + 8;
-      line.pill.setAttribute("width", wide.toFixed(1));
+      put(line.pill, "width", wide.toFixed(1));
       line.pill.setAttribute("x", (Number(line.text.getAttribute("x")) - wide / 2).toFixed(1));
     }
   }
@@ -121,7 +133,7 @@ function mark() {
     bring(ends.concat(last.edge == null ? [] : [part("l" + last.edge)]).filter(Boolean));
   }
   byId("line").textContent = last ? say(last.line) : now === end ? say(data.end) : data.start;
-  byId("rule").textContent = last ? say(last.rule) : "";
+  byId("rule").textContent = last ? say(last.rule ?? []) : "";
   byId("where").textContent = now === end ? "done" : now + " / " + steps.length;
   byId("slider").value = now;
   byId("slider").setAttribute("aria-valuetext", now === end ? "done" : "step " + now + " of " + steps.length);

@@ -86,6 +86,7 @@ function open() {
 }
 
 addEventListener("resize", () => {
+  sizes.clear();
   if (arrange()) {
     findSlots();
     paint();

@@ -1,0 +1,112 @@
+"""What `draw` is given: a Value, several, or a function with its numbers; and what the result is called.
+
+Imports `context`, `errors`, `frames`, `value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .. import context, frames
+from ..errors import InputTypeError
+from ..ops import Op, ne
+from ..value import Value
+
+RESULT = "result"  # the name of a result that has no other
+
+
+class Subject(NamedTuple):
+    """What is drawn, the names it has beside those of the Values themselves, and the branches that were taken."""
+
+    root: Any
+    names: dict[Any, str]
+    others: tuple[Any, ...] = ()  # further results, whose gradients are not shown
+    guards: tuple[tuple[Any, bool, str], ...] = ()
+
+
+class _Branches:
+    """Told of the comparisons that a function makes, as a trace is."""
+
+    def __init__(self) -> None:
+        self.guards: list[tuple[Any, bool, str]] = []
+        self.busy = False
+
+    def made(self, leaf: Value) -> None: ...
+
+    def recorded(self, node: Value) -> None: ...
+
+    def looked_at(self, value: Value, how: str) -> None: ...
+
+    def compared(self, relation: Op, a: Value, b: Any, outcome: bool) -> bool:
+        """Two were compared."""
+        self.note(relation, a, b if isinstance(b, Value) else float(b), outcome)
+        return outcome
+
+    def decided(self, node: Value, outcome: bool) -> None:
+        """The truth of a Value was asked for."""
+        self.note(ne, node, 0.0, outcome)
+
+    def note(self, relation: Op, a: Any, b: Any, outcome: bool) -> None:
+        """Keep a branch, with the line it was taken at."""
+        with context.unwatched():
+            node = relation(a, b)
+        self.guards.append((node, outcome, frames.source_line()))
+
+
+def subject(root: Any, name: str | None, named: Mapping[str, Any]) -> Subject:
+    """What is to be drawn, of the arguments of `draw`.
+
+    Raises InputTypeError for what is no Value, and says how a function is given.
+    """
+    if name is not None and not isinstance(name, str):
+        raise InputTypeError(f"name={name!r} must be a string: draw(loss, name='loss')")
+    if root is None and len(named) == 1:
+        ((name, root),) = named.items()
+        named = {}
+    if callable(root) and not hasattr(root, "_data"):
+        called = getattr(root, "__name__", type(root).__name__)
+        if hasattr(root, "named_parameters"):
+            raise InputTypeError(f"root={root!r} is a module: draw what it gives, draw(model(inputs), params=model)")
+        if not named:
+            raise InputTypeError(
+                f"root={called} is a function: give its numbers by name, draw({called}, w=2.0, b=1.0), or draw what it returns"
+            )
+        return _called(root, name or ("" if called.startswith("<") else called), named)
+    if named:
+        word = next(iter(named))
+        raise InputTypeError(f"draw() has no option {word!r}; a function takes its numbers by name, draw(f, {word}=...)")
+    if isinstance(root, (list, tuple)) and root and all(hasattr(each, "_data") for each in root):
+        names = {each: _variable(each) for each in root if each.name is None}
+        return Subject(root[0], {each: found for each, found in names.items() if found}, tuple(root[1:]))
+    if root is None:
+        raise InputTypeError("draw() needs a Value, or a function and its numbers: draw(loss), draw(f, w=2.0, b=1.0)")
+    if not hasattr(root, "_data"):
+        raise InputTypeError(f"root={root!r} must be a Value: draw what a computation on Values gave")
+    if name is None and root.name is None:
+        name = _variable(root) or None
+    return Subject(root, {} if name is None else {root: name})
+
+
+def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
+    """A function called on named Values, its branches kept."""
+    leaves = {key: x if isinstance(x, Value) else Value(x, key) for key, x in numbers.items()}
+    branches = _Branches()
+    with context.tracing(branches):
+        root = f(**leaves)
+    if not hasattr(root, "_data"):
+        raise InputTypeError(
+            f"{name or 'the function'} returned {root!r}, which is no Value: it must compute with its arguments"
+        )
+    if root.op is None and root in leaves.values():
+        return Subject(root, {})
+    return Subject(root, {} if root.name else {root: name or RESULT}, (), tuple(branches.guards))
+
+
+def _variable(root: Any) -> str:
+    """The one variable of the caller that holds the root, by its name."""
+    found = {key for key, value in frames.variables().items() if value is root and key.isidentifier() and key[0] != "_"}
+    return found.pop() if len(found) == 1 else ""
+
+
+__all__ = ["RESULT", "Subject", "subject"]

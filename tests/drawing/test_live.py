@@ -1,0 +1,333 @@
+"""The live page in headless Chromium: every number it shows is the engine's, whatever the leaves are pulled to."""
+
+import json
+import math
+import random
+import sys
+
+import pytest
+
+from autograd_lite import Op, Value, dot, draw, exp, log, maximum, optim, relu, sigmoid, sin, tanh, where
+from autograd_lite.nn import MLP
+from tests.drawing import chromium
+
+if sys.platform == "win32":
+    pytest.skip("the browser is driven over pipes that Windows does not hand on", allow_module_level=True)
+if chromium.find() is None:
+    pytest.skip("no Chromium on PATH: apt-get install chromium", allow_module_level=True)
+
+
+def network(*numbers):
+    """A small network whose weights are the leaves."""
+    model = MLP(2, [3, 1], seed=3)
+    leaves = [p for _, p in model.named_parameters()]
+    for leaf, number in zip(leaves, numbers, strict=False):
+        leaf.data = number
+    return (model([0.5, -1.2]) - 1.0) ** 2, leaves
+
+
+def loop(a, z):
+    for _ in range(5):
+        z = 0.5 * (z + a / z)
+    return z
+
+
+FORMULAS = {
+    "squared_error": (lambda w, x, b, y: (w * x + b - y) ** 2, (2.0, 3.0, 1.0, 10.0)),
+    "reuse": (lambda x: x * x + x, (3.0,)),
+    "two_paths": (lambda x, y: x * y + sin(x), (1.2, 0.7)),
+    "kink": (lambda x, y: abs(x - 2.0) + relu(y) * maximum(x, y), (2.0, -1.0)),
+    "where": (lambda x, y: where(x - y, x * y, exp(x)), (1.0, 2.0)),
+    "dot": (lambda a, b, c: dot([a, b, c], [b, c, 0.5]) / (1.0 + a * a), (1.0, 2.0, -3.0)),
+    "logistic": (lambda w, x, b: log(sigmoid(w * x + b)), (0.5, 2.0, -1.0)),
+    "power": (lambda x, y: x**y + tanh(x / y), (2.0, 3.0)),
+    "loop": (loop, (2.0, 1.0)),
+}
+
+
+def built(name, numbers):
+    """The formula at these numbers, drawn, and its leaves."""
+    if name == "network":
+        root, leaves = network(*numbers)
+        return draw(root, params=dict(zip([f"p{i}" for i in range(len(leaves))], leaves, strict=True)), fold=True), leaves
+    f, start = FORMULAS[name]
+    leaves = [Value(x, "abcdefgh"[i]) for i, x in enumerate(numbers or start)]
+    return draw(f(*leaves), engine="builtin"), leaves
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium.Browser(chromium.find()) as it:
+        try:
+            it.call("Browser.getVersion")
+        except (TimeoutError, OSError) as error:
+            pytest.skip(f"Chromium does not start or cannot be driven here: {error}")
+        yield it
+
+
+@pytest.fixture
+def page(browser):
+    it = browser.page(1400, 900)
+    yield it
+    assert it.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+    it.close()
+
+
+def opened(page, tmp_path, drawing):
+    path = tmp_path / "page.html"
+    drawing.save(path)
+    page.go(path.as_uri())
+    return page
+
+
+NUMBERS = """(() => {
+  const svg = document.querySelector('#stage > div:not([hidden]) svg'), of = (g, kind) =>
+    [...(g?.children ?? [])].find(e => e.classList.contains('g-' + kind))?.textContent ?? null;
+  const all = [...svg.querySelectorAll('g[id]')].map(g => [g.id.slice(svg.id.length + 1), g]);
+  return Object.fromEntries(all.map(([id, g]) => [id, id[0] === 'l' ? g.querySelector('text').textContent
+    : [of(g, 'value'), of(g, 'grad')]]));
+})()"""
+
+
+def shown(page):
+    return page.js(NUMBERS)
+
+
+def agree(page, drawing):
+    """Every number on the page is the one of a fresh picture."""
+    numbers = shown(page)
+    for card in drawing.nodes:
+        adjoint = "0" if card.adjoint == "none" and numbers[f"n{card.index}"][1] == "0" else card.adjoint
+        assert numbers[f"n{card.index}"] == [card.value, adjoint], card.header
+        for k, row in enumerate(card.rows):
+            if row.leaf is not None:
+                assert numbers[f"n{card.index}-r{k}"] == [row.value, row.grad]
+    for edge in drawing.edges:
+        if "nan" in edge.label:
+            assert numbers[f"l{edge.index}"] == "× nan"
+        elif edge.label and edge.contribution is not None and f"l{edge.index}" in numbers:
+            assert numbers[f"l{edge.index}"].rpartition(" ")[2].strip("()") == edge.label.rpartition(" ")[2].strip("()")
+
+
+@pytest.mark.parametrize("name", [*FORMULAS, "network"])
+def test_every_number_is_the_engines_wherever_the_leaves_are_pulled(page, tmp_path, name):
+    start = FORMULAS[name][1] if name in FORMULAS else ()
+    drawing, leaves = built(name, start)
+    opened(page, tmp_path, drawing)
+    agree(page, drawing)
+    rng = random.Random(name)
+    for i in range(len(leaves)):
+        slider = f"document.querySelectorAll('.leaf input[type=range]')[{i}]"
+        page.js(f"(s => {{ s.value = {rng.uniform(-3.0, 5.0)}; s.dispatchEvent(new Event('input')); }})({slider})")
+        numbers = page.js("[...document.querySelectorAll('.leaf input[type=number]')].map(e => Number(e.value))")
+        if name == "network":  # fields show six digits, the weights have more until they are pulled
+            numbers = [n if k <= i else leaf.data for k, (n, leaf) in enumerate(zip(numbers, leaves, strict=True))]
+        agree(page, built(name, numbers)[0])
+
+
+@pytest.mark.parametrize("name", ["squared_error", "two_paths", "logistic"])
+def test_ten_steps_down_are_ten_steps_of_sgd(page, tmp_path, name):
+    drawing, leaves = built(name, None)
+    opened(page, tmp_path, drawing)
+    optimizer = optim.SGD(leaves, lr=0.01)
+    for _ in range(10):
+        page.click("#descend")
+        root = FORMULAS[name][0](*leaves)
+        optimizer.zero_grad()
+        root.backward()
+        optimizer.step()
+    agree(page, built(name, [leaf.data for leaf in leaves])[0])
+    assert page.js("document.getElementById('steps').textContent") == "step 10"
+
+
+def test_the_update_is_written_out(page, tmp_path):
+    opened(page, tmp_path, built("squared_error", None)[0])
+    assert page.js("document.querySelector('#updates li').textContent") == "a: 2 − 0.01·(−18) = 2.18"
+
+
+def test_secant_and_tangent(page, tmp_path):
+    x = Value(5.0, "x")
+    f = x * x
+    f.name = "f"
+    opened(page, tmp_path, draw(f))
+    said = "document.getElementById('secant').textContent"
+    page.js("(s => { s.value = -2; s.dispatchEvent(new Event('input')); })(document.getElementById('h'))")
+    assert page.js(said) == "(f(x + h) − f(x)) / h = 10.01 → 10"
+    page.js("(s => { s.value = -14; s.dispatchEvent(new Event('input')); })(document.getElementById('h'))")
+    h = 1e-14
+    assert page.js(said).split("= ")[1].split(" ")[0] == f"{((5.0 + h) * (5.0 + h) - 25.0) / h:.4g}"
+    assert "rounding" in page.js("document.getElementById('really').textContent")
+    page.js("(s => { s.value = -17; s.dispatchEvent(new Event('input')); })(document.getElementById('h'))")
+    assert "h is lost" in page.js("document.getElementById('really').textContent")
+
+
+def test_what_raising_a_leaf_does(page, tmp_path):
+    opened(page, tmp_path, built("squared_error", None)[0])
+    said = page.js("document.getElementById('really').textContent")
+    assert said.endswith("by about −1.8; really by −1.71.")
+    assert said.startswith("Raising a by 0.1 changes ")
+
+
+def test_a_kink_shows_both_sides(page, tmp_path):
+    x = Value(0.0, "x")
+    f = abs(x)
+    f.name = "f"
+    drawing = draw(f)
+    assert drawing.nodes[-1].kink == "kink: −1 | 1, taken 0"
+    opened(page, tmp_path, drawing)
+    said = "document.getElementById('really').textContent"
+    assert page.js(said) == "Kink: the slope is −1 from the left and 1 from the right; 0 is taken."
+    assert page.js("document.querySelectorAll('#curve .side').length") == 2
+    pill = "getComputedStyle(document.querySelector('#stage > div:not([hidden]) .g-kink')).display"
+    assert page.js(pill) != "none"
+    page.js("(s => { s.value = 1; s.dispatchEvent(new Event('input')); })(document.querySelector('.leaf input[type=number]'))")
+    assert page.js(pill) == "none"
+    assert page.js("document.querySelectorAll('#curve .side').length") == 0
+
+
+def test_a_rate_that_diverges_ends_in_a_sentence(page, tmp_path):
+    opened(page, tmp_path, built("squared_error", None)[0])
+    page.js("(s => { s.value = 5; s.dispatchEvent(new Event('input')); })(document.getElementById('ratefield'))")
+    page.js("document.getElementById('speed').max = 1000; document.getElementById('speed').value = 1000")
+    page.click("#run")
+    page.wait("document.getElementById('verdict').textContent.includes('overshoot')")
+    assert page.js("document.getElementById('run').textContent") == "Run"
+    assert not any("nan" in str(numbers) for numbers in shown(page).values())
+    page.click("#reset")
+    agree(page, built("squared_error", None)[0])
+
+
+def test_paths_of_a_card(page, tmp_path):
+    drawing, _ = built("reuse", (3.0,))
+    opened(page, tmp_path, drawing)
+    p = page.js("document.querySelector('#stage > div:not([hidden]) svg').id")
+    page.js(f"document.getElementById('{p}-n0').focus()")
+    page.key("Enter")
+    lines = page.js("[...document.querySelectorAll('#products li')].map(e => e.textContent.split(' ').slice(-5).join(' '))")
+    assert sorted(line.rpartition("= ")[2].split()[-1] for line in lines) == ["1", "3", "3"]
+    assert page.js("document.getElementById('sum').textContent").endswith("= 7")
+    assert page.js("document.querySelectorAll('#stage .on').length") > 0
+    page.key("Escape")
+    assert page.js("document.getElementById('paths').hidden")
+
+
+def test_everything_by_keyboard(page, tmp_path):
+    opened(page, tmp_path, built("squared_error", None)[0])
+    seen = {}
+    for _ in range(60):
+        page.key("Tab")
+        here = page.js(
+            "(e => [e.id || e.getAttribute('aria-label'), getComputedStyle(e).outlineStyle])(document.activeElement)"
+        )
+        if here[0] in seen:
+            break
+        seen[here[0]] = here[1]
+    for name in ("Slide a", "Value of a", "a moves in a descent", "h", "descend", "run", "reset", "rate", "speed", "stage"):
+        assert seen.get(name) == "solid", name
+    page.js("document.querySelector('.leaf input[type=range]').focus()")
+    page.key("ArrowRight")
+    assert shown(page)["n0"][0] != "2"
+    page.js("document.getElementById('descend').focus()")
+    page.key("Enter")
+    assert page.js("document.getElementById('steps').textContent") == "step 1"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(390, 800), (1400, 900)])
+def test_sizes_and_themes(page, tmp_path, size, scheme):
+    page.media(prefers_color_scheme=scheme)
+    page.resize(*size)
+    opened(page, tmp_path, built("squared_error", None)[0])
+    assert page.js("document.documentElement.scrollWidth") <= size[0]
+    svg = "document.querySelector('#stage > div:not([hidden]) svg')"
+    assert page.js(f"{svg}.getBoundingClientRect().width / {svg}.viewBox.baseVal.width") >= 0.98  # 11 pixels and more
+    page.screenshot(tmp_path / "page.png")
+    page.key("Home")
+    for _ in range(11):
+        page.key("ArrowRight")
+        inside = (
+            "((b, s) => b.left >= s.left - 1 && b.right <= s.right + 1 && b.top >= s.top - 1 && b.bottom <= s.bottom + 1)"
+            "(...['#stage .now', '#stage'].map(e => document.querySelector(e).getBoundingClientRect()))"
+        )
+        page.wait(inside)
+
+
+def test_the_page_of_the_squared_error_is_small():
+    w, x, b, y = Value(2.0, "w"), Value(3.0, "x"), Value(1.0, "b"), Value(10.0, "y")
+    loss = (w * x + b - y) ** 2
+    loss.name = "L"
+    assert len(draw(loss, params={"w": w, "b": b}, engine="builtin").html().encode()) <= 60_000
+
+
+HOSTILE = [
+    "</script><img src=x onerror=window.pwned=1>",
+    "__proto__",
+    "a\u202eb",
+    "'\"><svg onload=window.pwned=1>",
+    "constructor",
+]
+
+
+def test_hostile_names_stay_text(page, tmp_path):
+    leaves = [Value(0.5 + i, name) for i, name in enumerate(HOSTILE)]
+    root = sum((leaf * leaf for leaf in leaves), 0.0)
+    root.name = "</style><script>window.pwned=1</script>"
+    opened(page, tmp_path, draw(root))
+    for i in range(len(leaves)):
+        page.js(f"document.querySelectorAll('.leaf input[type=number]')[{i}].focus()")
+        page.click("#descend")
+    assert page.js("window.pwned") is None
+    assert page.js("document.querySelectorAll('img, iframe, #side script').length") == 0
+    assert json.dumps(page.js("document.getElementById('over').textContent")) != '""'
+    assert len(page.events("Network.requestWillBeSent")) <= 2
+
+
+def test_numbers_are_written_as_python_writes_them(page, tmp_path):
+    rng = random.Random(1)
+    numbers = [0.0, 1000.5, 1001.5, 0.00012345, 0.000012345, 99995.0, 1e300, 5e-324, 12345.0, 2.5, math.pi, 9.9995, 1e16]
+    numbers += [rng.choice((-1, 1)) * 10.0 ** rng.uniform(-12.0, 12.0) for _ in range(200)]
+    leaves = [Value(x, f"x{i}") for i, x in enumerate(numbers)]
+    drawing = draw(sum(leaf * 2.0 for leaf in leaves), fold=False, max_nodes=None, labels="none", engine="builtin")
+    opened(page, tmp_path, drawing)
+    page.js("(s => { s.value = 1; s.dispatchEvent(new Event('input')); })(document.querySelector('.leaf input[type=number]'))")
+    leaves[0].data = 1.0
+    texts = shown(page)
+    for card in drawing.nodes:
+        if card.kind != "interior" and card.node.name != "x0" and card.node.op is None:
+            assert texts[f"n{card.index}"][0] == card.value
+
+
+def branching(w, b):
+    if w > b:
+        return w * b
+    return w - b
+
+
+def test_a_branch_that_would_go_another_way_is_named(page, tmp_path):
+    opened(page, tmp_path, draw(branching, w=2.0, b=1.0))
+    note = "document.getElementById('note')"
+    assert page.js(f"{note}.hidden")
+    pull = "(s => {{ s.value = {}; s.dispatchEvent(new Event('input')); }})(document.querySelector('.leaf input[type=number]'))"
+    page.js(pull.format(0.5))
+    line = branching.__code__.co_firstlineno + 1
+    assert page.js(f"{note}.textContent") == (
+        f"At test_live.py:{line} the code would now go another way (w > b was true): the picture still shows the way it took."
+    )
+    page.js(pull.format(3))
+    assert page.js(f"{note}.hidden")
+
+
+def test_a_program_that_cannot_be_emitted_says_why(page, tmp_path):
+    own = Op("softsign", lambda x: x / (1 + abs(x)), lambda x, out: 1 / (1 + abs(x)) ** 2)
+    x = Value(3.0, "x")
+    drawing = draw(own(x) * 2.0, name="f", engine="builtin")
+    opened(page, tmp_path, drawing)
+    assert page.js("document.getElementById('note').textContent") == (
+        "The numbers of this page stay as they are: op softsign has no formula in JavaScript: build it from functions of the "
+        "library."
+    )
+    assert page.js("document.getElementById('side').hidden")
+    agree(page, drawing)
+    page.key("Home")
+    page.key("ArrowRight")
+    assert page.js("document.getElementById('line').textContent") == "v1 = softsign(x) = softsign(3) = 0.75"
