@@ -54,7 +54,7 @@ function put(element, name, value) {
   if (changed(element, name, value)) element.setAttribute(name, value);
 }
 
-// What is known after the first `now` steps, built anew whatever was shown before, so that any jump is exact.
+// What is known after the steps so far, built anew whatever was shown before, so that any jump is exact.
 function known() {
   const totals = new Map();
   const values = new Set();
