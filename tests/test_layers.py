@@ -20,7 +20,6 @@ ROOT = Path(autograd_lite.__file__).parent
 ROWS = [
     "errors frames",
     "tree context files tables",
-    "formula.parsing",
     "optim",
     "ops.row",
     "ops.words",
@@ -32,7 +31,9 @@ ROWS = [
     "ops.activations",
     "ops.reductions",
     "ops",
-    "graph program formula.vocabulary",
+    "graph program",
+    "formula.parsing",
+    "formula.vocabulary",
     "formula.expression",
     "formula truth",
     "value",

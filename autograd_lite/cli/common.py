@@ -116,9 +116,15 @@ def read_number(text: str, name: str) -> float:
     Raises InputValueError for a formula with names, ExpressionError for what is no formula.
     """
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         pass
+    else:
+        if number - number != 0.0 and any(c.isdigit() for c in text):
+            raise InputValueError(
+                f"{name}={text} is beyond the largest number there is, 1.8e308: write {name}=inf if it is meant"
+            )
+        return number
     if not text.strip():
         raise InputValueError(f"{name}= has no value: write {name}=1.5")
     formula = read_formula(text)

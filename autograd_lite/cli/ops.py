@@ -13,7 +13,7 @@ from .. import graph
 from ..errors import InputValueError
 from ..formula import notation
 from ..formula.expression import Function
-from ..formula.vocabulary import VOCABULARY, OfItems
+from ..formula.vocabulary import VOCABULARY
 from ..ops import REAL, Kink, Op
 from ..value import Value
 from .common import Json, as_json, print_table, shown
@@ -63,11 +63,10 @@ def ops(
 def _described(name: str) -> dict[str, Any]:
     """All that the op table has on a function, written with the letters that its row uses."""
     function = VOCABULARY.functions[name]
-    call: Any = function.call
-    row = call.row if isinstance(call, OfItems) else call
+    row: Any = function.call
     letters = _letters(row, function)
     leaves = [Value(0.5, letter) for letter in letters]
-    node: Any = call(*leaves)
+    node: Any = function(*leaves)
     op = node.op
     places = [next(i for i, a in enumerate(graph.operands(node)) if a is leaf) for leaf in leaves]  # they compare by value
     names = dict(zip(leaves, letters, strict=True))

@@ -3,16 +3,17 @@
 `parsing` has the language.  What functions and constants a text may mention is handed in as a `Vocabulary`; the library's
 own is `autograd_lite.formula.vocabulary.VOCABULARY`, imported where no other is given.  Nothing recurses: neither nesting nor
 length exhausts Python's stack.
-Imports `parsing` and `errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..errors import InputTypeError, InputValueError
-from .parsing import Call, Function, Parser, Step, Vocabulary, short
+from ..ops import Op
+from ..program import Program
+from .parsing import Function, Parser, Vocabulary, short
 
 __all__ = ["Expression", "Function", "Vocabulary", "parse"]
 
@@ -27,25 +28,41 @@ class Expression:
     >>> loss(w=0, x=3.5, b=0, y=18), grad(loss)({"w": 0, "x": 3.5, "b": 0, "y": 18})
     (324.0, {'w': -126.0, 'x': -0.0, 'b': -36.0, 'y': 36.0})
 
-    `text` is what was parsed, `names` its variables in the order they first appear, `steps` the same in postfix order.
-    Two expressions are equal if their texts are.  It pickles where the functions of its vocabulary do.
+    `text` is what was parsed, `names` its variables in the order they first appear, `program` the same as a straight line
+    whose inputs they are.  Two expressions are equal if their texts are.  It pickles where the rows of its program do.
+
+    A name in backquotes is any text: `names` has it bare.  A formula of a table may also say ``is(COLUMN, "text")``, 1 in the
+    rows where a column of text has that text, and ``a[COLUMN]``, one weight for each text of a column.  Both are variables
+    whose names are so spelled; what they mean is in `indicators` and `grouped`, for the caller to give them numbers.
+
+    >>> f = parse('a[site]*`Weight (kg)` + b*is(species, "Adelie")')
+    >>> f.names
+    ('a[site]', 'Weight (kg)', 'b', 'is(species, "Adelie")')
+    >>> f.grouped, f.indicators
+    ({'a[site]': ('a', 'site')}, {'is(species, "Adelie")': ('species', 'Adelie')})
+    >>> f({"a[site]": 2, "Weight (kg)": 70, "b": 5, 'is(species, "Adelie")': 1})
+    145.0
     """
 
-    __slots__ = ("constants", "names", "number", "steps", "text")
+    __slots__ = ("constants", "grouped", "indicators", "names", "number", "program", "text")
 
     def __init__(
         self,
         text: str,
         names: tuple[str, ...],
         constants: frozenset[str],
-        steps: tuple[Step, ...],
+        program: Program,
         number: Callable[[Any, str], float],
+        indicators: Mapping[str, tuple[str, str]],
+        grouped: Mapping[str, tuple[str, str]],
     ) -> None:
         self.text = text
         self.names = names
         self.constants = constants
-        self.steps = steps
+        self.program = program
         self.number = number
+        self.indicators = indicators
+        self.grouped = grouped
 
     def __call__(self, values: Mapping[str, Any] | None = None, /, *others: Any, **named: Any) -> Any:
         """The value, given one for every name.
@@ -58,7 +75,7 @@ class Expression:
         given one; and what the functions raise for what is no number.
         """
         if others or not (values is None or isinstance(values, Mapping)):
-            example = ", ".join(f"{name}=1.0" for name in self.names[:3])
+            example = self._example(self.names[:3])
             raise InputTypeError(
                 f"{short(self.text)!r} takes its numbers by name: give {example}, or a mapping of names to numbers"
             )
@@ -71,32 +88,25 @@ class Expression:
                 known[name] = value if ready else self.number(value, name)
         except KeyError:
             self._refuse_missing(given)
-        if self.constants and (taken := sorted(self.constants & given.keys())):
+        if self.constants and (taken := sorted((self.constants & given.keys()).difference(self.names))):
             raise InputValueError(f"{taken[0]}={given[taken[0]]!r} is a constant and takes no value: rename the variable")
         if named and not named.keys() <= known.keys():
             self._refuse_unknown(named)
-        stack: list[Any] = []
-        push, pop = stack.append, stack.pop
-        for step in self.steps:
-            if isinstance(step, Call):
-                function, arity = step
-                if arity == 2:
-                    right = pop()
-                    stack[-1] = function(stack[-1], right)
-                elif arity == 1:
-                    stack[-1] = function(stack[-1])
-                else:
-                    stack[-arity:] = [function(*stack[-arity:])]
-            else:
-                push(known[step] if isinstance(step, str) else step)
-        return pop()
+        (result,) = self.program.run(known.values(), _called)
+        return result
 
     def _refuse_missing(self, given: Mapping[str, Any]) -> NoReturn:
         missing = [name for name in self.names if name not in given]
         raise InputValueError(
             f"no value for {', '.join(missing)} of {short(self.text)!r}: give {'it' if len(missing) == 1 else 'each'} one, "
-            f"{missing[0]}=1.0"
+            f"{self._example(missing[:1])}"
         )
+
+    def _example(self, names: Sequence[str]) -> str:
+        """How names are given values: by keywords where Python can spell them."""
+        if all(name.isidentifier() for name in names):
+            return ", ".join(f"{name}=1.0" for name in names)
+        return "{" + ", ".join(f"{name!r}: 1.0" for name in names) + "}"
 
     def _refuse_unknown(self, named: Mapping[str, Any]) -> NoReturn:
         unknown = next(name for name in named if name not in self.names)
@@ -114,6 +124,11 @@ class Expression:
 
     def __hash__(self) -> int:
         return hash(self.text)
+
+
+def _called(op: Op, *args: Any) -> Any:
+    """A row of its operands one by one, as a call of it."""
+    return op(*args) if op.gather is None else op.apply(*args)
 
 
 def parse(
@@ -164,5 +179,7 @@ def parse(
         if given.__class__ is not int or given < 1:
             raise InputValueError(f"{limit}={given!r} must be a whole number, at least 1")
     parser = Parser(text, vocabulary, limits)
-    parser.run()
-    return Expression(text, tuple(parser.names), frozenset(parser.constants), tuple(parser.steps), vocabulary.number)
+    program = parser.run()
+    return Expression(
+        text, tuple(parser.names), frozenset(parser.constants), program, vocabulary.number, parser.indicators, parser.grouped
+    )

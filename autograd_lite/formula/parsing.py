@@ -1,4 +1,4 @@
-r"""The language of typed formulas, and its parser: text -> postfix steps.  Imports `errors`.
+r"""The language of typed formulas, and its parser: text -> `Program`.
 
 The language is Python's arithmetic and nothing else:
 
@@ -7,10 +7,12 @@ The language is Python's arithmetic and nothing else:
     product     *  /  //  %
     sign        -x  +x
     power       **                        to the right: 2**3**2 is 2**9; -2**2 is -4; 2**-1 is 0.5
-    operand     1  1.5  .5  1e-3  1_000   name   function(x, y)   (...)
+    operand     1  1.5  .5  1e-3  1_000   name   `any name`   function(x, y)   (...)   is(name, "text")   name[name]
 
 A name is ASCII letters, digits and ``_``, and begins with a letter.  Python's keywords are no names.  What functions and
-constants there are, and what each sign does, is handed in as a `Vocabulary`; such a name never is a variable.
+constants there are, and what each sign does, is handed in as a `Vocabulary`; such a name never is a variable.  In backquotes
+any line of text is the name of a variable.  ``is(species, "Adelie")`` and ``a[site]`` are variables too, named as they are
+written: what stands in a column of text, and one of many weights, is for the caller to say (`Parser.indicators`, `.grouped`).
 
 Nothing here recurses: neither nesting nor length can exhaust Python's stack.
 """
@@ -23,8 +25,10 @@ from keyword import iskeyword
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import ExpressionError
+from ..ops import Op, add, div, mul, neg, pow, sub
+from ..program import Builder, Program, Ref, placed
 
-__all__ = ["BINDING", "Call", "Function", "Parser", "Step", "Vocabulary", "short"]
+__all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted", "short"]
 
 SHOWN = 64  # characters of a text that a message shows around the place
 LONGEST = 40  # characters of a name that a message quotes
@@ -36,8 +40,13 @@ BINDING = dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARISON) | {
 }  # fmt: skip
 
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
+_NAME, _QUOTED, _BLANK = r"[A-Za-z_][A-Za-z0-9_]*", r"`[^`\x00-\x1f\x7f]+`", r"[ \t\r\n]*"
+_COLUMN = rf"(?:{_NAME}|{_QUOTED})"
 _TOKEN = re.compile(
-    rf"(?P<number>(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?)"
+    rf"(?P<indicator>is{_BLANK}\({_BLANK}(?P<column>{_COLUMN}){_BLANK},{_BLANK}"
+    rf"(?P<string>\"[^\"\x00-\x1f\x7f]*\"|'[^'\x00-\x1f\x7f]*'){_BLANK}\))"
+    rf"|(?P<grouped>(?P<variable>{_COLUMN}){_BLANK}\[{_BLANK}(?P<by>{_COLUMN}){_BLANK}\])|(?P<quoted>{_QUOTED})"
+    rf"|(?P<number>(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|//|[<>=!]=|[-+*/%<>])|(?P<mark>[(),])|(?P<space>[ \t\r\n]+)"
 )
 _REPAIRS = {
@@ -45,22 +54,32 @@ _REPAIRS = {
     "!": "use gamma(n + 1) for n!, and != to compare", ";": "give one formula at a time", "√": "use sqrt(x)", "π": "use pi",
     **dict.fromkeys("−‐‑–—", "use - for minus"), **dict.fromkeys("×·∙⋅∗✕", "use * for products"),
     **dict.fromkeys("÷∕⁄", "use / for quotients"), **dict.fromkeys("[]{}", "use ( and ) to group; there are no lists here"),
-    **dict.fromkeys("\"'`", "there is no text in a formula"), "≤": "use <=", "≥": "use >=", "≠": "use !=",
+    **dict.fromkeys("\"'", 'text stands in is(column, "text") only'), "`": "a name in backquotes ends with one: `any name`",
+    "≤": "use <=", "≥": "use >=", "≠": "use !=",
     **dict.fromkeys("²³¹⁰⁴⁵⁶⁷⁸⁹⁻", "use ** for powers"), "&": "use (a < b) * (c < d) for 'and'",
-    "|": "use maximum(a < b, c < d) for 'or'",
+    "|": "use abs(x) for |x|, and maximum(a < b, c < d) for 'or'",
 }  # fmt: skip
 _KEYWORDS = {
     "and": "use (a < b) * (c < d)", "or": "use maximum(a < b, c < d)", "not": "use 1 - (a < b)", "if": "use where(c, a, b)",
     "else": "use where(c, a, b)", "True": "use 1", "False": "use 0", "None": "leave it out",
+    "is": 'write is(column, "text"), which is 1 in the rows where the column has that text, else 0',
 }  # fmt: skip
 
 
 class Function(NamedTuple):
-    """A function of a vocabulary, and how many arguments it takes: at least `least`, at most `most` (None: any number)."""
+    """A function of a vocabulary, and how many arguments it takes: at least `least`, at most `most` (None: any number).
+
+    A row, or a function made of rows and arithmetic.
+    """
 
     call: Callable[..., Any]
     least: int
     most: int | None
+
+    def __call__(self, *args: Any) -> Any:
+        """The function of its arguments one by one, as a formula calls it."""
+        call: Any = self.call
+        return call(*args) if getattr(call, "gather", None) is None else call.apply(*args)
 
 
 class Vocabulary(NamedTuple):
@@ -73,14 +92,53 @@ class Vocabulary(NamedTuple):
     number: Callable[[Any, str], float]  # (value, what it is called) -> float, or an error
 
 
-class Call(NamedTuple):
-    """A step of an expression: a function applied to the `arity` latest results."""
+class _Operand:
+    """What is worked out so far, as a number that functions made of rows take: rows record their instructions on it."""
 
-    function: Callable[..., Any]
-    arity: int
+    __slots__ = ("parser", "ref")
 
+    def __init__(self, parser: Parser, ref: Ref) -> None:
+        self.parser = parser
+        self.ref = ref
 
-Step = float | str | Call  # a number, a variable's name, or a function of what came before
+    @staticmethod
+    def _record(op: Op, args: tuple[Any, ...]) -> _Operand:
+        parser: Parser = next(a.parser for a in args if isinstance(a, _Operand))
+        refs = [a.ref if isinstance(a, _Operand) else op.number(a, i) for i, a in enumerate(args)]
+        return _Operand(parser, parser.builder.add(op, *refs))
+
+    def __add__(self, other: Any) -> Any:
+        return add(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return sub(self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return sub(other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return mul(self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return mul(other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return div(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return div(other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return pow(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return pow(other, self)
+
+    def __neg__(self) -> Any:
+        return neg(self)
 
 
 class _Token(NamedTuple):
@@ -110,7 +168,9 @@ class _Open:
 
 
 class Parser:
-    """One left-to-right pass: operands go straight to the steps, signs and parentheses wait on a stack.
+    """One left-to-right pass: operands go to a stack, signs and parentheses wait on another, what is applied is an instruction.
+
+    Until the whole is read, an operand is -1 - k for the name k, or the number of an instruction.
 
     Args: the text, its vocabulary, and the limits by the names of the arguments of `expression.parse`.
     """
@@ -119,16 +179,20 @@ class Parser:
         self.text = text
         self.vocabulary = vocabulary
         self.limits = limits
-        self.steps: list[Step] = []
-        self.names: dict[str, None] = {}
+        self.builder = Builder(0)
+        self.operands: list[Ref] = []
+        self.names: dict[str, int] = {}
+        self.used_twice: set[str] = set()
+        self.indicators: dict[str, tuple[str, str]] = {}
+        self.grouped: dict[str, tuple[str, str]] = {}
         self.constants: set[str] = set()
         self.waiting: list[_Waiting | _Open] = []
         self.depth = 0
         self.last = _Token("start", "", 0)
         self.called: _Token | None = None  # the name of a function, whose parenthesis must follow
 
-    def run(self) -> None:
-        """Read the whole text; afterwards `steps`, `names` and `constants` are set."""
+    def run(self) -> Program:
+        """Read the whole text; afterwards `names`, `constants`, `indicators` and `grouped` are set."""
         most = self.limits["max_length"]
         if len(self.text) > most:
             self.fail(most, f"the text has {len(self.text)} characters, more than max_length={most}: shorten it or raise that")
@@ -145,6 +209,20 @@ class Parser:
         opened = self.reduce(0)
         if opened is not None:
             self.fail(opened.at, "this '(' is never closed: add a ')'")
+        inputs, builder = len(self.names), self.builder
+        place = {-1 - k: k for k in range(inputs)} | {k: k + inputs for k in range(len(builder.instructions))}
+        instructions = tuple(i._replace(args=placed(i.args, place)) for i in builder.instructions)
+        return Program(inputs, instructions, placed(self.operands, place))
+
+    def apply(self, function: Callable[..., Any], count: int) -> None:
+        """A function in place of its `count` operands, the latest."""
+        operands = self.operands[len(self.operands) - count :]
+        del self.operands[len(self.operands) - count :]
+        if isinstance(function, Op) and count == (function.arity or count):
+            self.operands.append(self.builder.add(function, *operands))
+            return
+        made = function(*[_Operand(self, ref) for ref in operands])
+        self.operands.append(made.ref if isinstance(made, _Operand) else float(made))
 
     def tokens(self) -> Iterator[_Token]:
         """The tokens of the text in order, within the limits on their number."""
@@ -167,10 +245,10 @@ class Parser:
         """Take a token; whether an operand must come next, still."""
         kind, text, at = token
         if kind == "number":
-            self.steps.append(float(text))
+            self.operands.append(float(text))
             return False
-        if kind == "name":
-            self.take_name(token)
+        if kind in ("name", "quoted", "indicator", "grouped"):
+            getattr(self, f"take_{kind}")(token)
             return False
         if text == "(":
             self.open(at, None)
@@ -203,12 +281,48 @@ class Parser:
             self.called = token
         elif name in vocabulary.constants:
             self.constants.add(name)
-            self.steps.append(float(vocabulary.constants[name]))
+            self.operands.append(float(vocabulary.constants[name]))
         else:
-            self.names[name] = None
-            if len(self.names) > (most := self.limits["max_names"]):
-                self.fail(token.at, f"more than max_names={most} different names: use fewer or raise that")
-            self.steps.append(name)
+            self.take_variable(name, token.at)
+
+    def take_variable(self, name: str, at: int) -> None:
+        """A variable, by the name that it is given a value by."""
+        if name in self.names:
+            self.used_twice.add(name)
+        number = self.names.setdefault(name, len(self.names))
+        if len(self.names) > (most := self.limits["max_names"]):
+            self.fail(at, f"more than max_names={most} different names: use fewer or raise that")
+        self.operands.append(-1 - number)
+
+    def take_quoted(self, token: _Token) -> None:
+        """A variable in backquotes."""
+        self.take_variable(token.text[1:-1], token.at)
+
+    def take_indicator(self, token: _Token) -> None:
+        """``is(column, "text")``: a variable of that name."""
+        found = _TOKEN.fullmatch(token.text)
+        assert found is not None
+        column, text = found["column"].strip("`"), found["string"][1:-1]
+        mark = "'" if '"' in text else '"'
+        spelled = f"is({self.spelled(column)}, {mark}{text}{mark})"
+        self.indicators[spelled] = column, text
+        self.take_variable(spelled, token.at)
+
+    def take_grouped(self, token: _Token) -> None:
+        """``name[column]``: a variable of that name."""
+        found = _TOKEN.fullmatch(token.text)
+        assert found is not None
+        name, column = found["variable"], found["by"]
+        if name[0] != "`" and (quoted(name, self.vocabulary) != name):
+            self.fail(token.at, f"{name} is no variable, of which {name}[...] could be one of many: give it another name")
+        name, column = name.strip("`"), column.strip("`")
+        spelled = f"{self.spelled(name)}[{self.spelled(column)}]"
+        self.grouped[spelled] = name, column
+        self.take_variable(spelled, token.at)
+
+    def spelled(self, name: str) -> str:
+        """The name of a variable as this vocabulary reads it again."""
+        return quoted(name, self.vocabulary)
 
     def open(self, at: int, call: _Token | None) -> None:
         """An opening parenthesis, of a call or of a group."""
@@ -240,8 +354,12 @@ class Parser:
             self.fail_keyword(token)
         if text == "(" and self.last.kind == "name":
             self.fail_unknown_function(self.last)
+        if self.last.kind == "number" and kind == "name" and at == self.last.at + len(self.last.text):
+            self.fail_number(token)
+        if text[0] == "`" or kind in ("indicator", "grouped"):
+            kind = "name"
         what = {"(": "'('"}.get(text, kind)
-        before = {")": "')'"}.get(self.last.text, self.last.kind)
+        before = {")": "')'"}.get(self.last.text, self.last.kind if self.last.kind in ("number", "name") else "name")
         sign = "a sign" if what == before == "number" else "'*'"
         self.fail(at, f"missing {sign} between {before} and {what}")
 
@@ -258,7 +376,7 @@ class Parser:
                 self.fail(sign.at, "comparisons do not chain: write a < b < c as (a < b) * (b < c)")
             waiting.pop()
             if top.call is not None:
-                self.steps.append(Call(top.call, top.arity))
+                self.apply(top.call, top.arity)
         return None
 
     def close(self, at: int, arguments: int) -> None:
@@ -274,7 +392,7 @@ class Parser:
             if count < function.least or (function.most is not None and count > function.most):
                 takes = _takes(function)
                 self.fail(opened.call.at, f"{opened.name}() takes {takes}, got {count}")
-            self.steps.append(Call(function.call, count))
+            self.apply(function.call, count)
 
     def comma(self, at: int) -> None:
         """A comma between the arguments of a call."""
@@ -306,6 +424,22 @@ class Parser:
         """A function's name stands alone."""
         self.fail(token.at, f"{token.text} is a function: write {token.text}(...), and give a variable another name")
 
+    def fail_number(self, token: _Token) -> None:
+        """Letters that directly follow a number, where they are the way that other languages write numbers."""
+        number, letters = self.last.text, token.text
+        if letters in ("j", "J", "i"):
+            self.fail(token.at, f"{number}{letters} is no real number, and formulas have no others: for a product write "
+                                f"{number}*{letters}")  # fmt: skip
+        if letters in ("e", "E"):
+            self.fail(token.at, f"digits are missing after {number}{letters}: write {number}e3 for {number}000, or "
+                                f"{number}*{letters} for a product")  # fmt: skip
+        if number == "0" and letters[0] in "xXbBoO" and len(letters) > 1:
+            try:
+                meant = str(int(number + letters, 0))
+            except ValueError:
+                return
+            self.fail(token.at, f"numbers are decimal: write {meant} for {short(number + letters)}")
+
     def fail_keyword(self, token: _Token) -> NoReturn:
         """A word that Python keeps for itself."""
         repair = _KEYWORDS.get(token.text, "give the variable another name")
@@ -317,7 +451,7 @@ class Parser:
 
         name, shown = token.text, short(token.text)
         product = f"for a product write {shown} * (...)"
-        if self.steps.count(name) > 1 or name in self.vocabulary.constants:  # used as a number before, or known as one
+        if name in self.used_twice or name in self.vocabulary.constants:  # used as a number before, or known as one
             self.fail(token.at, f"{shown!r} is no function: {product}")
         near = get_close_matches(name.lower(), self.vocabulary.functions, 1) if len(name) <= LONGEST else []
         self.fail(token.at, f"unknown function {shown!r}: " + (f"did you mean {near[0]}(...)?" if near else product))
@@ -327,6 +461,8 @@ class Parser:
         import unicodedata  # slow to import, and wanted only here
 
         c = self.text[at]
+        if c == "[" and self.last.kind in ("name", "quoted"):
+            self.fail(at, "unexpected '[': a[column] is one of many weights, with the name of a column inside, no number")
         plain = unicodedata.normalize("NFKC", c)
         if c in _REPAIRS or plain in _REPAIRS:
             repair = _REPAIRS.get(c) or _REPAIRS[plain]
@@ -339,6 +475,17 @@ class Parser:
         else:
             repair = "it has no meaning in a formula"
         self.fail(at, f"unexpected {c!r}: {repair}")
+
+
+def quoted(name: str, vocabulary: Vocabulary | None = None) -> str:
+    """A variable's name as formulas spell it: in backquotes unless it is plain.
+
+    >>> quoted("w_1"), quoted("Weight (kg)")
+    ('w_1', '`Weight (kg)`')
+    """
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is not None and not iskeyword(name)
+    meant = vocabulary is not None and (name in vocabulary.functions or name in vocabulary.constants)
+    return name if plain and not meant else f"`{name}`"
 
 
 def _takes(function: Function) -> str:
@@ -357,8 +504,9 @@ def short(text: str) -> str:
 
 
 def _pointed(text: str, at: int) -> str:
-    """The part of a text around a place, and a caret below it.  All that stands before the place is ASCII."""
+    """The part of a text around a place, and a caret below it."""
     start = max(0, min(at - SHOWN // 2, len(text) - SHOWN))
     shown = re.sub(r"\s", " ", text[start : start + SHOWN])
+    shown = "".join(c if c.isprintable() or i + start >= at else "\ufffd" for i, c in enumerate(shown))
     before, after = "…" if start else "", "…" if start + SHOWN < len(text) else ""
     return f"  {before}{shown}{after}\n  {' ' * (len(before) + at - start)}^"

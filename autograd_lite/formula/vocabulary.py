@@ -1,7 +1,7 @@
 """The op table as a vocabulary for text that people type: `expression.parse(text, VOCABULARY)`.
 
 Every public function of scalars under its own name, and ``abs max min pow round sum`` as Python spells them.  `pi` is the one
-constant; Euler's number is ``exp(1)``, so that `e` stays free for a variable.  Imports the rows, `parsing` and `tree`.
+constant; Euler's number is ``exp(1)``, so that `e` stays free for a variable.
 """
 
 from __future__ import annotations
@@ -20,23 +20,7 @@ __all__ = ["VOCABULARY"]
 SIGNS = (
     ops.add, ops.sub, ops.mul, ops.div, ops.floordiv, ops.mod, ops.pow, ops.lt, ops.le, ops.gt, ops.ge, ops.eq, ops.ne,
 )  # fmt: skip
-NOT_TYPED = {
-    ops.identity,
-    ops.stop_gradient,
-    ops.dot,
-    ops.modf,
-}  # nothing to see; of no use in a formula; of two lists; two results
-
-
-class OfItems:
-    """A row that takes a list, as a function of any number of arguments: ``sum(x, y, z)``."""
-
-    def __init__(self, row: Op) -> None:
-        self.row = row
-
-    def __call__(self, *items: Any) -> Any:
-        """The row of these items."""
-        return self.row(items)
+NOT_TYPED = {ops.identity, ops.stop_gradient, ops.dot, ops.modf}  # nothing to see; no use; of two lists; two results
 
 
 def largest(*items: Any) -> Any:
@@ -60,8 +44,7 @@ def smallest(*items: Any) -> Any:
 def _function(row: Op) -> Function:
     if row.arity is not None:
         return Function(row, row.arity - len(row.defaults), row.arity + row.optional)
-    call: Callable[..., Any] = row if row.gather is None else OfItems(row)
-    return Function(call, 1, None)
+    return Function(row, 1, None)
 
 
 def _compositions() -> Iterator[tuple[Callable[..., Any], int]]:

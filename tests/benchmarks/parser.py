@@ -64,7 +64,7 @@ for _method, _row in {
 
 
 def _on_numbers(name: str) -> Any:
-    return lambda *args: Number(VOCABULARY.functions[name].call(*[a.worth for a in args]))
+    return lambda *args: Number(VOCABULARY.functions[name](*[a.worth for a in args]))
 
 
 PYTHON = {"__builtins__": {}, "pi": math.pi, **{name: f for name, (_, f) in FUNCTIONS.items()}}

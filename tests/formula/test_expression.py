@@ -58,9 +58,25 @@ REFUSED = [
     (" \t\n", 1, "the text is empty: give a formula such as (w*x + b - y)**2"),
     ("2x", 2, "missing '*' between number and name"),
     ("2 sin(x)", 3, "missing '*' between number and name"),
-    ("1e", 2, "missing '*' between number and name"),
-    ("0x1F", 2, "missing '*' between number and name"),
-    ("1j", 2, "missing '*' between number and name"),
+    ("1e", 2, "digits are missing after 1e: write 1e3 for 1000, or 1*e for a product"),
+    ("0x1F", 2, "numbers are decimal: write 31 for 0x1F"),
+    ("0b11 + x", 2, "numbers are decimal: write 3 for 0b11"),
+    ("0xyz", 2, "missing '*' between number and name"),
+    ("1j", 2, "1j is no real number, and formulas have no others: for a product write 1*j"),
+    ("2 e", 3, "missing '*' between number and name"),
+    ("|x|", 1, "unexpected '|': use abs(x) for |x|, and maximum(a < b, c < d) for 'or'"),
+    ("2`a b`", 2, "missing '*' between number and name"),
+    ("`a b` x", 7, "missing '*' between name and name"),
+    ("`a b`(x)", 6, "missing '*' between name and '('"),
+    ("`a b", 1, "unexpected '`': a name in backquotes ends with one: `any name`"),
+    ("``", 1, "unexpected '`': a name in backquotes ends with one: `any name`"),
+    ("x[0] + 1", 2, "unexpected '[': a[column] is one of many weights, with the name of a column inside, no number"),
+    ("sin[x]", 1, "sin is no variable, of which sin[...] could be one of many: give it another name"),
+    ("pi[x]", 1, "pi is no variable, of which pi[...] could be one of many: give it another name"),
+    ("is(x, y)", 1, "'is' is a keyword of Python and no name: write is(column, \"text\"), which is 1 in the rows where the "
+                    "column has that text, else 0"),
+    ("is(x, \"a) + 1", 1, "'is' is a keyword of Python and no name: write is(column, \"text\"), which is 1 in the rows where "
+                         "the column has that text, else 0"),
     ("x y", 3, "missing '*' between name and name"),
     ("x 2", 3, "missing '*' between name and number"),
     ("1 2", 3, "missing a sign between number and number"),
@@ -112,8 +128,8 @@ REFUSED = [
     ("x^2", 2, "unexpected '^': use ** for powers"),
     ("y = x", 3, "unexpected '=': use == to compare, and of y = f(x) give f(x) only"),
     ("a.b", 2, "unexpected '.': there are no attributes here"),
-    ("x[0]", 2, "unexpected '[': use ( and ) to group; there are no lists here"),
-    ("'x'", 1, """unexpected "'": there is no text in a formula"""),
+    ("[x]", 1, "unexpected '[': use ( and ) to group; there are no lists here"),
+    ("'x'", 1, """unexpected "'": text stands in is(column, "text") only"""),
     ("x!", 2, "unexpected '!': use gamma(n + 1) for n!, and != to compare"),
     ("x − y", 3, "unexpected '−': use - for minus"),
     ("x × y", 3, "unexpected '×': use * for products"),
@@ -317,6 +333,62 @@ class TestVocabulary:
             functions={**VOCABULARY.functions, "twice": Function(lambda x: 2 * x, 1, 1)}, constants={"g": 9.81}
         )
         assert parse("twice(g) + pi", own)(pi=1.0) == 20.62
+
+
+# -- names of columns, indicators, one of many weights ------------------------------------------------------------------
+
+
+class TestColumns:
+    def test_a_name_in_backquotes_is_any_text(self):
+        f = parse("`Weight (kg)`*a + `学 (%)` + `sin` + `pi`*pi", VOCABULARY)
+        assert f.names == ("Weight (kg)", "a", "学 (%)", "sin", "pi")
+        assert f({"Weight (kg)": 2.0, "a": 3.0, "学 (%)": 1.0, "sin": 4.0, "pi": 0.0}) == 11.0
+        assert pickle.loads(pickle.dumps(f)).names == f.names
+        assert str(f) == f.text
+
+    @pytest.mark.parametrize("name", ["Weight (kg)", "x", "_x", "sin", "pi", "is", "2", "a[b]", " ", "x'\"y", "größe"])
+    def test_a_quoted_name_reads_back(self, name):
+        assert parse(f"2*{parsing.quoted(name, VOCABULARY)}", VOCABULARY).names == (name,)
+
+    @pytest.mark.parametrize(
+        ("text", "name", "meant"),
+        [
+            ('is(species, "Adelie")', 'is(species, "Adelie")', ("species", "Adelie")),
+            ('is ( `the, "kind` ,\'a "b" (c)\' )', 'is(`the, "kind`, \'a "b" (c)\')', ('the, "kind', 'a "b" (c)')),
+            ('is(x, "")', 'is(x, "")', ("x", "")),
+            ('is(x, "), `q")', 'is(x, "), `q")', ("x", "), `q")),
+        ],
+    )
+    def test_an_indicator_is_a_variable_of_its_spelling(self, text, name, meant):
+        f = parse(f"b*{text} + c", VOCABULARY)
+        assert f.names == ("b", name, "c")
+        assert f.indicators == {name: meant}
+        assert f({"b": 2.0, name: 1.0, "c": 3.0}) == 5.0
+        assert parse(name, VOCABULARY).indicators == f.indicators
+
+    @pytest.mark.parametrize(
+        ("text", "name", "meant"),
+        [
+            ("a[site]", "a[site]", ("a", "site")), ("a [ `of [x]` ]", "a[`of [x]`]", ("a", "of [x]")),
+            ("`a b`[site]", "`a b`[site]", ("a b", "site")), ("`sin`[x]", "`sin`[x]", ("sin", "x")),
+        ],
+    )  # fmt: skip
+    def test_one_of_many_weights_is_a_variable_of_its_spelling(self, text, name, meant):
+        f = parse(f"{text}*x + {text}", VOCABULARY)
+        assert f.names == (name, "x")
+        assert f.grouped == {name: meant}
+        assert f({name: 2.0, "x": 3.0}) == 8.0
+        assert parse(name, VOCABULARY).grouped == f.grouped
+
+    def test_without_numbers_for_them_the_message_names_them(self):
+        with pytest.raises(InputValueError, match=r"no value for a\[site\] of 'a\[site\]': give it one, \{'a\[site\]': 1.0\}"):
+            parse("a[site]", VOCABULARY)()
+
+    def test_a_caret_below_what_is_not_ascii(self):
+        with pytest.raises(ExpressionError) as caught:
+            parse("`a\u202eb` + 1 1", VOCABULARY)
+        assert str(caught.value).split("\n")[1:] == ["  `a\ufffdb` + 1 1", "            ^"]
+        assert caught.value.column == 11
 
 
 # -- against Python, and against garbage ------------------------------------------------------------------------------
