@@ -205,6 +205,11 @@ def _logsumexp(*items: float) -> float:
     return items[top] + math.log1p(_plus(map(math.exp, below)))
 
 
+def _place(index: float, items: Sequence[float]) -> int:
+    """An index where compiled code calls back with one that varies, which no call has looked at."""
+    return int(INDEX.checked(index, "a softmax", len(items)))
+
+
 def _weights(items: Sequence[float]) -> list[float]:
     if any(x != x for x in items):
         return [nan] * len(items)
@@ -216,10 +221,11 @@ def _weights(items: Sequence[float]) -> list[float]:
 def _log_weight(index: float, *items: float) -> float:
     if any(x != x for x in items):
         return nan
-    own = items[int(index)]
+    i = _place(index, items)
+    own = items[i]
     top, below = _shifted(items)
     if own == items[top]:
-        top = int(index)
+        top = i
     del below[top]
     return difference.forward(own, items[top]) - math.log1p(_plus(map(math.exp, below)))
 
@@ -228,7 +234,8 @@ def _rest(index: float, *items: float) -> Any:
     if any(x != x for x in items):
         return nan
     e = [math.exp(d) for d in _shifted(items)[1]]
-    return _plus(e[: int(index)] + e[int(index) + 1 :]) / _plus(e)
+    i = _place(index, items)
+    return _plus(e[:i] + e[i + 1 :]) / _plus(e)
 
 
 def _weight_slopes(args: Sequence[Any], own: Any, others: Callable[[Any], Any]) -> list[Any]:
@@ -248,7 +255,7 @@ softmax_rest = helper(
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 softmax_weight: Op = helper(
-    "softmax_weight", lambda index, *items: _weights(items)[int(index)], core=_weight_core, settings={0: INDEX},
+    "softmax_weight", lambda index, *items: _weights(items)[_place(index, items)], core=_weight_core, settings={0: INDEX},
     partials=lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
     text="softmax({rest})[{0}]",
     latex=r"\operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "{out}·(1 - {out})", "-{out}·{w}"),

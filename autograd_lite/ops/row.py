@@ -21,7 +21,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from .. import context
-from ..errors import InputTypeError
+from ..errors import InputTypeError, InputValueError
 from ..tree import as_float
 
 Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
@@ -70,14 +70,29 @@ class Kink(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """What an argument is that selects a function rather than being a variable, and what it is tried with."""
+    """What an argument is that selects a function rather than being a variable, and what it is tried with.
+
+    It is a whole number: an order is not negative, an index is of the items after it, from their end if it is negative.
+    """
 
     what: str
     examples: tuple[float, ...]
 
+    def checked(self, number: float, where: str, items: int) -> float:
+        """The number as the row takes it; InputValueError where it is none that selects."""
+        if number % 1.0 != 0.0:  # nan and infinities too
+            raise InputValueError(f"{self.what}={number!r} of {where} must be a whole number")
+        if self is ORDER and number < 0.0:
+            raise InputValueError(f"order={number:g} of {where} must be 0 or more: it counts derivatives")
+        if self is not INDEX:
+            return number
+        if not -items <= number < items:
+            raise InputValueError(f"index={number:g} of {where} with {items} items: give 0 to {items - 1}, or -{items} to -1")
+        return number + items if number < 0.0 else number
+
 
 ORDER = Setting("order", (0.0, 1.0, 2.0, 3.0))
-INDEX = Setting("index", (0.0, 1.0, 2.0))  # of the items after it
+INDEX = Setting("index", (0.0, 1.0, 2.0))
 DIGITS = Setting("digits", (0.0, 1.0, 3.0, -1.0))
 
 
@@ -197,6 +212,8 @@ class Op:
             args = self.gather(*args)
         elif len(args) != self.arity and not self.variadic:
             args = self._complete(args)
+        if self.settings:
+            args = self._settled(args)
         for arg in args:
             if arg.__class__ is not float:
                 return self._dispatch(args)
@@ -208,6 +225,17 @@ class Op:
             if arg.__class__ is not float:
                 return self._dispatch(args)
         return self.forward(*args) if not context.active else self._watched(args)
+
+    def _settled(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments with settings checked; of a node, which may vary later, the number it is worth now."""
+        settled = list(args)
+        for i, setting in self.settings.items():
+            node = hasattr(args[i].__class__, "_record")
+            if not node:
+                settled[i] = setting.checked(self.number(args[i], i), f"{self.name}()", len(args) - i - 1)
+            elif hasattr(args[i], "_data"):
+                setting.checked(args[i]._data, f"{self.name}()", len(args) - i - 1)
+        return tuple(settled)
 
     def _dispatch(self, args: tuple[Any, ...]) -> Any:
         """Some argument is no float: a node records the call, other numbers become floats."""

@@ -156,21 +156,18 @@ def another(d: Any) -> Any:
 
 
 def size(op: Op) -> int:
-    indexed = op.name in ("softmax_weight", "softmax_rest", "log_softmax_weight")
-    return op.arity if op.arity is not None else 4 if indexed or op.name == "dot" else 3
+    return op.arity if op.arity is not None else 4 if op.settings or op.name == "dot" else 3
 
 
-SELECTORS = {
-    "pow_derivative": {2: (0.0, 1.0, 2.0), 3: (0.0, 1.0, 2.0)}, "polygamma": {0: (0.0, 1.0, 2.0)},
-    "sinc_derivative": {0: (0.0, 1.0, 2.0)}, "round": {1: (0.0, 1.0)}, "where": {0: (0.0, 1.0)},
-    **{name: {0: (0.0, 1.0, 2.0)} for name in ("softmax_weight", "softmax_rest", "log_softmax_weight")},
-}  # fmt: skip
+def selectors_of(op: Op) -> dict[int, tuple[float, ...]]:
+    """The arguments that select a function, and what they are tried with."""
+    return {0: (0.0, 1.0)} if op.name == "where" else {i: s.examples[:3] for i, s in op.settings.items()}
 
 
 def probes(op: Op) -> list[tuple[float, ...]]:
     """Points at which a mutation may show: special ones in every argument, and the row's own pins."""
     draw = random.Random(0)
-    selectors = SELECTORS.get(op.name, {})
+    selectors = selectors_of(op)
 
     def point(usual: Callable[[], float]) -> tuple[float, ...]:
         return tuple(draw.choice(selectors[i]) if i in selectors else usual() for i in range(size(op)))

@@ -28,13 +28,7 @@ FEWER = (0.0, 1.0, -2.5, inf, -inf, nan)
 # The rows of any number of items, by how many arguments they are tried with
 COUNTS = {"hypot": (1, 2, 3), "unit": (1, 2, 3), "dot": (2, 4, 6)}
 # Arguments that select a function: the constants they are tried with
-SELECTORS: dict[str, dict[int, tuple[float, ...]]] = {
-    "round": {1: (0.0, 1.0, 3.0, -1.0)},
-    "pow_derivative": {2: (0.0, 1.0, 2.0, 3.0), 3: (0.0, 1.0, 2.0)},
-    "polygamma": {0: (0.0, 1.0, 2.0, 3.0)},
-    "sinc_derivative": {0: (0.0, 1.0, 2.0)},
-    **{name: {0: (0.0, 1.0, 2.0)} for name in ("softmax_weight", "softmax_rest", "log_softmax_weight")},
-}
+SELECTORS = {op.name: {i: setting.examples for i, setting in op.settings.items()} for op in TABLE.values() if op.settings}
 # The exponents and the like that a lowering takes in Python, where they are constants
 CONSTANTS: dict[str, tuple[int, tuple[float, ...]]] = {
     "pow": (1, (0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -2.0, -3.0, -4.0, 0.5, -0.5, 1.5, 5.0, -0.0, 1 / 3, inf, nan)),

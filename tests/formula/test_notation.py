@@ -214,7 +214,8 @@ def test_edges_with_negative_constants(op: Op, constant: int) -> None:
     moving = 1 - constant
     if (op.name, moving) in IN_WORDS:
         pytest.skip("in words")
-    for x, c in itertools.product((0.7, 1.5), (-2.0, -0.5, 3.0)):
+    constants = op.settings[constant].examples if constant in op.settings else (-2.0, -0.5, 3.0)
+    for x, c in itertools.product((0.7, 1.5), constants):
         at = (c, x) if constant == 0 else (x, c)
         node, names = recorded(op, at, (constant,))
         truth = op.partial(moving, at, node.data)

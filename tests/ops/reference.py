@@ -10,32 +10,23 @@ from typing import Any
 from mpmath import mp, mpf
 
 from autograd_lite.gradcheck.replay import high_precision_form
-from autograd_lite.ops import Op
+from autograd_lite.ops import TABLE, Op
 from autograd_lite.ops.row import Interval
 
 STEP = 50  # differences are taken over 1e-50 of the argument
 DIGITS = 350  # and worked out with so many digits that slopes of 1e-200 come out right
 
 
-# Arguments that select a function rather than being one of its variables: the whole values they are drawn from.
-SELECTORS: dict[str, dict[int, tuple[float, ...]]] = {
-    "pow_derivative": {2: (0.0, 1.0, 2.0), 3: (0.0, 1.0, 2.0)},
-    "polygamma": {0: (0.0, 1.0, 2.0, 3.0, 5.0)},
-    "sinc_derivative": {0: (0.0, 1.0, 2.0, 3.0)},
-    "round": {1: (0.0, 1.0, 2.0)},
-    "where": {0: (0.0, 1.0)},
-    "softmax_weight": {0: (0.0, 1.0, 2.0)},
-    "log_softmax_weight": {0: (0.0, 1.0, 2.0)},
-}
-SELECTORS["softmax_rest"] = SELECTORS["softmax_weight"]
+# Arguments that select a function rather than being one of its variables: the values they are drawn from.
+SELECTORS = {op.name: {i: setting.examples[:3] for i, setting in op.settings.items()} for op in TABLE.values()}
+SELECTORS["where"] = {0: (0.0, 1.0)}
 # Functions of the differences of their arguments: what counts is an ulp of 1 in an argument, not of its own size.
 OF_DIFFERENCES = {"softmax_weight", "softmax_rest", "log_softmax_weight"}
-VARIADIC_SIZE = {"softmax_rest": 4, "dot": 4, "softmax_weight": 4, "log_softmax_weight": 4}  # the others: 3
 
 
 def size(op: Op) -> int:
     """How many arguments the tests give to a row."""
-    return op.arity if op.arity is not None else VARIADIC_SIZE.get(op.name, 3)
+    return op.arity if op.arity is not None else 4 if SELECTORS.get(op.name) or op.name == "dot" else 3
 
 
 def intervals(op: Op) -> tuple[Interval, ...]:

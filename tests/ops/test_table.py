@@ -176,37 +176,25 @@ def test_rules_neither_branch_nor_raise_on_zero(op: Op) -> None:
 
 @pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
 def test_no_input_raises_and_nothing_turns_complex(op: Op) -> None:
-    for at in itertools.product(EXTREME, repeat=min(sizes(op), 2)):
-        args = (*at, *(1.0,) * (sizes(op) - len(at)))
-        if op.name in ("softmax_weight", "softmax_rest", "log_softmax_weight"):
-            args = (0.0, *at)
-        if op.name == "pow_derivative":
-            args = (*at, 1.0, 2.0)
-        if op.name == "round":
-            args = (at[0], 2.0)
+    count = sizes(op) + (op.arity is None and bool(op.settings))
+    variables = [i for i in range(count) if i not in op.settings]
+    for at in itertools.product(EXTREME, repeat=min(len(variables), 2)):
+        given = iter((*at, *(1.0,) * count))
+        args = tuple(op.settings[i].examples[1] if i in op.settings else next(given) for i in range(count))
         value = op.forward(*args)
         assert value.__class__ is float, (args, value)
-        variables = [i for i in range(len(args)) if not (op.name in NEEDS_INDEX and i in NEEDS_INDEX[op.name])]
         for gradient in grad(lambda *xs, args=args: Value._record(op, xs), tuple(variables))(*args):
             assert gradient.__class__ is float
 
 
-NEEDS_INDEX = {
-    "softmax_weight": (0,), "softmax_rest": (0,), "log_softmax_weight": (0,), "pow_derivative": (2, 3), "round": (1,),
-    "polygamma": (0,), "sinc_derivative": (0,),
-}  # fmt: skip
-
-NAN_FIRST = {
-    "round": (nan, 1.0), "softmax_weight": (0.0, nan, 1.0), "softmax_rest": (0.0, nan, 1.0), "heaviside": (nan, 0.5),
-    "log_softmax_weight": (0.0, nan, 1.0), "polygamma": (1.0, nan), "sinc_derivative": (1.0, nan),
-    "pow_derivative": (nan, 2.0, 1.0, 1.0),
-}  # fmt: skip
 PROPAGATE = [op for op in TABLE.values() if op.name not in ("where", "lt", "le", "gt", "ge", "eq", "ne", "hypot", "pow")]
 
 
 @pytest.mark.parametrize("op", PROPAGATE, ids=lambda op: op.name)
 def test_nan_in_gives_nan_out(op: Op) -> None:
-    args = NAN_FIRST.get(op.name, (nan,) + (1.0,) * (sizes(op) - 1))
+    count = op.arity or 3
+    args = [1.0] * count
+    args[next(i for i in range(count) if i not in op.settings)] = nan
     assert math.isnan(op.forward(*args))
 
 
@@ -262,3 +250,48 @@ def test_asking_for_kinks_never_raises(op: Op) -> None:
             args = (x, y, *(1.0,) * max(0, sizes(op) - 2))[: sizes(op)]
             for kink in op.kinks:
                 assert kink.holds(*args) in (True, False)
+
+
+SETTINGS = [(op, i, setting) for op in TABLE.values() for i, setting in op.settings.items()]
+
+
+def settled(op: Op, i: int, number: float, wrap: Any = float) -> Any:
+    """The row of numbers of which one is a setting."""
+    at = [1.0 if j in op.settings else wrap(x) for j, x in enumerate((0.3, 0.7, 0.2, 0.5)[: op.arity or 4])]
+    return op(*at[:i], number, *at[i + 1 :])
+
+
+@pytest.mark.parametrize(("op", "i", "setting"), SETTINGS, ids=[f"{op.name}-{i}" for op, i, _ in SETTINGS])
+@pytest.mark.parametrize("wrap", [float, Value])
+def test_settings_are_whole_numbers_in_every_route(op: Op, i: int, setting: Any, wrap: Any) -> None:
+    for number in (1.7, nan, inf):
+        with pytest.raises(errors.InputValueError, match=rf"{setting.what}={number!r} of {op.name}\(\) must be a whole number"):
+            settled(op, i, number, wrap)
+    if setting.what == "order":
+        with pytest.raises(errors.InputValueError, match=r"order=-1 of \w+\(\) must be 0 or more: it counts derivatives"):
+            settled(op, i, -1, wrap)
+    if setting.what == "index":
+        for number in (5, 3, -4):
+            with pytest.raises(
+                errors.InputValueError, match=rf"index={number} of \w+\(\) with 3 items: give 0 to 2, or -3 to -1"
+            ):
+                settled(op, i, number, wrap)
+    if wrap is float:
+        assert settled(op, i, True) == settled(op, i, 1.0)
+
+
+@pytest.mark.parametrize("backend", [None, "python", "llvm"])
+def test_a_negative_index_counts_from_the_end_in_value_and_slopes(backend: str | None) -> None:
+    def f(i: int) -> Any:
+        return autograd_lite.value_and_grad(lambda v: autograd_lite.log_softmax(v, i))
+
+    at = [0.3, 0.7, 0.2]
+    if backend == "llvm":
+        pytest.importorskip("llvmlite")
+    for i in (-1, -2, -3):
+        g = f(i) if backend is None else autograd_lite.jit(f(i), backend=backend)
+        assert g(at) == f(i + 3)(at)
+    for i in (5, 1.7):
+        g = f(i) if backend is None else autograd_lite.jit(f(i), backend=backend)
+        with pytest.raises(errors.InputValueError, match=f"index={i}"):
+            g(at)
