@@ -1,4 +1,32 @@
-"""autograd_lite: exact gradients of ordinary Python arithmetic, one scalar at a time."""
+"""autograd_lite: exact gradients of ordinary Python arithmetic, one scalar at a time.
+
+                your function, plain Python on numbers
+                          |  run on Values
+                          v
+          a graph of Values, each made by one row of the op table
+            |             |              |                 |
+        backward       forward      draw, explain        jit: a straight-line program
+        (reverse)     (tangents)    (SVG, page, text)     Python, NumPy, machine code, JAX, JavaScript
+
+There is one table of rows (`ops`) and nothing restates it: a row is the public function, and holds its derivatives, how it is
+computed in other rows, its domain and kinks, and how it is written.  There is one graph: the engine's tape, the picture's
+content, the compiler's input.  There is one straight-line program (`program`): what jit compiles, what a typed formula is, what
+strategies draw and the checker repeats in high precision.
+
+The rooms, from low to high; a module imports from lower rows only, which `tests/test_layers.py` holds:
+
+    errors  frames  tree  context  files  tables      what everybody may use: messages, containers, watches, files of numbers
+    optim                                             optimizers and schedules, which know nothing of derivatives
+    ops                                               the op table, by family; `ops/row.py` says what a row holds
+    graph  program                                    walks over a graph; straight lines
+    formula                                           text to program and program to text, the steps of a backward pass
+    truth  value                                      `Value`, and what its comparisons give
+    functional  nn                                    grad, jacobian, ...; networks and losses
+    numerical  compiler                               derivatives by differences; jit, with `compiler/llvm` for machine code
+    explanation  drawing  gradcheck                   passes in words, pictures and pages, proofs
+    strategies  plot  fit                             random formulas, curves, weights from tables
+    cli                                               the command
+"""
 
 from typing import TYPE_CHECKING, Any
 
