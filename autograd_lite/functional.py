@@ -1,7 +1,8 @@
 """Transforms of functions: `grad`, `value_and_grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`.
 
-They take numbers or nested containers and give back the same structure.  Given Values, or a function that reads Values from
-its surroundings, they build graph, so they nest in any order and depth.  They touch no ``.grad`` and no global state.
+They take numbers or nested containers and give back the same structure.  Plain numbers in, plain numbers out, at any nesting
+and depth; given Values, or a function that reads Values which lived before the call, they build graph.  They touch no ``.grad``
+and no global state.
 Imports `value`, `graph` and `tree`.
 
 How: each number of a differentiated argument becomes an input node of its own, the function runs once on those, and a
@@ -11,7 +12,8 @@ sweep from the result stops at them.  A second derivative needs no more than the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from operator import index
 from typing import Any, ParamSpec, TypeVar
 
@@ -19,7 +21,7 @@ from . import context, frames, graph, ops
 from .errors import GradientWarning, InputTypeError, InputValueError
 from .ops.piecewise import Masked
 from .tree import Spec, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
-from .value import Value
+from .value import Value, clock
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -38,6 +40,7 @@ class _Inputs:
         self.nodes: list[Value] = []
         self.specs: list[Spec] = []
         self.in_graph = False  # whether some argument is a Value, whose graph the result must join
+        self.since = clock()  # leaves made from here on are the function's own
         self.args = list(args)
         try:
             numbers = (index(argnums),) if self.single else tuple(map(index, argnums))  # type: ignore[arg-type]
@@ -118,19 +121,19 @@ class _Inputs:
         stop = frozenset(self.nodes)
         in_graph = self.in_graph or any(isinstance(g, Value) for g in seeds.values())
         if not in_graph and context.trace() is not None:  # a branch not taken now may be taken by what is traced
-            in_graph = graph.has_leaves(seeds, stop)
-        found = graph.reverse(seeds, in_graph, stop).inputs
-        if not in_graph and not stop.issuperset(found):  # f read Values from its surroundings: the answer depends on them
-            in_graph = True
+            in_graph = graph.has_leaves(seeds, stop, self.since)
+        found, _, _, unreached = graph.reverse(seeds, in_graph, stop)
+        if not in_graph and any(x._y < self.since for x in chain(found, unreached) if x not in stop):
+            in_graph = True  # f read Values from its surroundings: the answer depends on them
             found = graph.reverse(seeds, True, stop).inputs
         result = [found.get(node, 0.0) for node in self.nodes]
-        return ([_node(g) for g in result] if in_graph else result), in_graph
+        return (_nodes(result) if in_graph else result), in_graph
 
     def linear_form(self, outs: list[Any]) -> tuple[graph.LinearForm, bool]:
         """The graph between the inputs and the results as a linear map, and whether its entries are nodes."""
         roots = [out for out in outs if isinstance(out, Value)]
         stop = frozenset(self.nodes)
-        in_graph = self.in_graph or graph.has_leaves(roots, stop)
+        in_graph = self.in_graph or graph.has_leaves(roots, stop, self.since)
         return graph.linear_form(roots, in_graph, stop), in_graph
 
 
@@ -141,6 +144,15 @@ def _node(x: Any) -> Value:
     if isinstance(x, Value) and x.op is not None:
         return x
     return Value._record(ops.identity, (x if isinstance(x, Value) else as_float(x),))  # never a leaf of the user's itself
+
+
+def _nodes(results: Iterable[Any]) -> list[Value]:
+    """Results as nodes, each of its own: a place tells them apart, and to a module one node is one parameter."""
+    nodes: dict[Value, None] = {}
+    for x in results:
+        node = _node(x)
+        nodes[Value._record(ops.identity, (node,)) if node in nodes else node] = None
+    return list(nodes)
 
 
 def _block(spec: Spec, rows: list[list[Any]], shape: tuple[int, ...], places: Iterator[int]) -> Any:
@@ -168,7 +180,7 @@ def _plain(x: Any) -> Any:
 
 
 def _result(spec: Spec, outs: Sequence[Any], in_graph: bool) -> Any:
-    return unflatten(spec, [_node(out) if in_graph else as_float(_plain(out)) for out in outs])
+    return unflatten(spec, _nodes(outs) if in_graph else [as_float(_plain(out)) for out in outs])
 
 
 def value_and_grad(f: Callable[P, R], argnums: int | Sequence[int] = 0) -> Callable[P, tuple[R, Any]]:
@@ -242,18 +254,24 @@ def vjp(f: Callable[..., R], *primals: Any) -> tuple[R, Callable[[Any], Any]]:
     """
     inputs = _Inputs("vjp", f, primals, tuple(range(len(primals))))
     outs, spec = inputs.results(f(*inputs.args))
-    in_graph = inputs.in_graph or graph.has_leaves([o for o in outs if isinstance(o, Value)], frozenset(inputs.nodes))
+    roots = [out for out in outs if isinstance(out, Value)]
+    inputs.in_graph = in_graph = inputs.in_graph or graph.has_leaves(roots, frozenset(inputs.nodes), inputs.since)
 
     def pullback(cotangents: Any) -> Any:
         seeds: dict[Value, Any] = {}
         given = flatten_like(spec, cotangents, "cotangents", f"the result of {inputs.f_name}")
         for out, g in zip(outs, given, strict=True):
-            if isinstance(out, Value):
-                g = g if isinstance(g, Value) else as_float(g, "cotangent")
+            g = g if isinstance(g, Value) else as_float(g, "cotangent")
+            if isinstance(out, Value) and not _is_nothing(g):
                 seeds[out] = seeds[out] + g if out in seeds else g
         return inputs.restore(inputs.adjoints(seeds)[0])
 
     return _result(spec, outs, in_graph), pullback
+
+
+def _is_nothing(weight: Any) -> bool:
+    """Whether a tangent or cotangent is a plain 0, which has no influence: it is not multiplied."""
+    return weight.__class__ is float and weight == 0.0
 
 
 def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
@@ -279,7 +297,7 @@ def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) ->
     inputs.in_graph |= any(isinstance(t, Value) for t in given)
     form, in_graph = inputs.linear_form(outs)
     rates = {x: t if isinstance(t, Value) else as_float(t, "tangent") for x, t in zip(inputs.nodes, given, strict=True)}
-    moved = graph.push(form, rates)
+    moved = graph.push(form, {x: t for x, t in rates.items() if not _is_nothing(t)})
     tangent_outs = [moved.get(out, 0.0) if isinstance(out, Value) else 0.0 for out in outs]
     return _result(out_spec, outs, in_graph), _result(out_spec, tangent_outs, in_graph)
 
@@ -312,7 +330,8 @@ def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[
                 adjoint = graph.pull(form, out) if isinstance(out, Value) else {}
                 rows.append([adjoint.get(x, 0.0) for x in inputs.nodes])
         if in_graph:
-            rows = [list(map(_node, row)) for row in rows]
+            flat = iter(_nodes(chain.from_iterable(rows)))
+            rows = [[next(flat) for _ in row] for row in rows]
         return _jacobian_tree(spec, iter(rows), inputs)
 
     transformed.__name__ = f"jacobian_{getattr(f, '__name__', 'f')}"

@@ -1,5 +1,8 @@
 """Walks over a graph of Values: order, reverse sweep, forward sweep, linear form.  Always with an explicit stack.
 
+All sweeps multiply by the same edges (`ops.row.times`), in both directions: where nothing flows nothing is added, which is
+not the same as adding 0.
+
 A node is anything with ``op``, the operands ``_a`` and ``_b`` (one tuple in ``_a`` where there are more than two), what
 they were worth when the node was made, ``_x`` and ``_y``, and the result ``_data``.  An operand that is not a node is
 exactly a float, so ``.__class__ is not float`` finds the nodes.  Nothing here writes to a node, and nothing imports Value.
@@ -9,6 +12,7 @@ exactly a float, so ``.__class__ is not float`` finds the nodes.  Nothing here w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -16,7 +20,7 @@ from typing import Any, NamedTuple
 from . import context
 from .errors import AnomalyError
 from .ops.piecewise import Masked
-from .ops.row import ANY_NUMBER, BINARY, GENERAL
+from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, times
 
 Node = Any
 NOTHING: frozenset[Node] = frozenset()
@@ -114,11 +118,11 @@ def order(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> list[Node]
     return result
 
 
-def has_leaves(roots: Iterable[Node], stop: Collection[Node]) -> bool:
-    """Whether the roots depend on any leaf that is not behind `stop`."""
+def has_leaves(roots: Iterable[Node], stop: Collection[Node], since: float = math.inf) -> bool:
+    """Whether the roots depend on any leaf that is not behind `stop` and was made before the clock said `since`."""
     roots = list(roots)
-    return any(r.op is None for r in roots) or any(
-        a.__class__ is not float and a.op is None for node in order(roots, stop) for a in operands(node)
+    return any(r.op is None and r._y < since for r in roots) or any(
+        a.__class__ is not float and a.op is None and a._y < since for node in order(roots, stop) for a in operands(node)
     )
 
 
@@ -128,6 +132,7 @@ class Adjoints(NamedTuple):
     inputs: dict[Node, Any]
     nodes: list[Node]
     grads: list[Any]
+    unreached: list[Node]  # leaves that the seeded nodes depend on, to which nothing flows
 
 
 def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Node] = NOTHING) -> Adjoints:
@@ -169,8 +174,8 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
                 push((a, None if cell[1] is UNREACHED else cell[1]))
         elif a.op is not None:
             push((a, d))
-        elif d is not None:
-            cells[a] = [-1, d]
+        else:
+            cells[a] = [-1, UNREACHED if d is None else d]
 
     for root, seed in seeds.items():
         give(root, seed)
@@ -201,6 +206,10 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
                                 else:
                                     push((a, g * d))
                         continue
+                    if kind == PRODUCT and not graph:
+                        if args[0].__class__ is not float:
+                            give(args[0], op.products[0](g, node._x, node._data))
+                        continue
                     flows = contributions(node, g, graph)
                 for a, d in zip(args, flows, strict=True):
                     if a.__class__ is not float:
@@ -218,7 +227,7 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
                 if d.__class__ is not float:
                     d = g * (d(x, y, node._data) if kind == BINARY else d(x, node._data))
                 else:
-                    d = g * d if d else 0.0
+                    d = g * d
                 cell = cell_of(a)
                 if cell is not None:
                     cell[1] += d
@@ -235,7 +244,7 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
                 if d.__class__ is not float:
                     d = g * d(x, y, node._data)
                 else:
-                    d = g * d if d else 0.0
+                    d = g * d
                 cell = cell_of(a)
                 if cell is not None:
                     cell[1] += d
@@ -249,30 +258,34 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
     except Exception as error:
         error.add_note(f"in the derivative rules of op {op.name}")
         raise
-    inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0 and cell[1] is not UNREACHED}
-    return Adjoints(inputs, nodes, grads)
+    inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0}
+    unreached = [node for node, g in inputs.items() if g is UNREACHED]
+    for node in unreached:
+        del inputs[node]
+    return Adjoints(inputs, nodes, grads, unreached)
 
 
 def contributions(node: Node, g: Any, graph: bool = False) -> list[Any]:
     """What `node`, with adjoint `g`, adds to each operand's adjoint; None where nothing flows."""
+    return [None if edge is None else _flow(g, edge) for edge in _edges(node, graph)]
+
+
+def _edges(node: Node, graph: bool) -> list[Any]:
+    """What `node` multiplies by at each operand; None at one that is a constant, or to which nothing flows."""
     op = node.op
     args = operands(node)
     inputs, out = (as_they_were(node), node) if graph else (values(node), node._data)
-    if g.__class__ is Masked:
-        # by the number, under the mask: also where a partial is 0 whatever g is, as 0 must not meet an infinity further on
-        flows = _contributions(op, args, g.g, inputs, out)
-        return [None if d is None else Masked(g.c, g.wanted, d) for d in flows]
-    return _contributions(op, args, g, inputs, out)
-
-
-def _contributions(op: Any, args: tuple[Any, ...], g: Any, inputs: tuple[Any, ...], out: Any) -> list[Any]:
     if op.rule is not None:
-        one = g.__class__ is float and g == 1.0
-        return [
-            None if a.__class__ is float else d if one else g if d.__class__ is float and d == 1.0 else g * d
-            for a, d in zip(args, op.rule(inputs, out), strict=True)
-        ]
-    return [None if a.__class__ is float else op.product(i, g, inputs, out) for i, a in enumerate(args)]
+        return [None if a.__class__ is float else d for a, d in zip(args, op.rule(inputs, out), strict=True)]
+    return [None if a.__class__ is float else op.edge(i, inputs, out) for i, a in enumerate(args)]
+
+
+def _flow(g: Any, edge: Any) -> Any:
+    """`times`, also for an adjoint or tangent that is masked: the rules see the number, and what they give is masked."""
+    if g.__class__ is Masked:
+        d = times(g.g, edge)
+        return None if d is None else g.over(d)
+    return times(g, edge)
 
 
 LinearForm = list[tuple[Node, list[tuple[Node, Any]]]]
@@ -293,11 +306,7 @@ def _name_nan(seeds: Mapping[Node, Any], stop: Collection[Node]) -> None:
                     continue
                 title = a.name or (f"the result of {a.op.name}" if a.op is not None else f"a Value of {a._data!r}")
                 if d != d and a._data == a._data:
-                    partial = node.op.partial(i, values(node), node._data)
-                    raise AnomalyError(
-                        f"the gradient of {title} is nan: {g:g} (from {origin.get(node, 'the seed')}) x "
-                        f"{partial:g} ({name}' at {where})"
-                    )
+                    raise _made_nan("gradient", title, g, origin.get(node, "the seed"), node, i)
                 total = adjoint[a] + d if a in adjoint else d
                 if total != total and d == d and adjoint[a] == adjoint[a]:
                     raise AnomalyError(
@@ -307,49 +316,82 @@ def _name_nan(seeds: Mapping[Node, Any], stop: Collection[Node]) -> None:
                 origin[a] = f"{name} at {where}"
 
 
-def linear_form(roots: Iterable[Node], graph: bool = False, stop: Collection[Node] = NOTHING) -> LinearForm:
-    """The graph as a linear map: each computed node, results first, with its (operand, partial) edges.
+def _made_nan(what: str, title: str, g: float, origin: str, node: Node, i: int) -> AnomalyError:
+    """The error for a product with the partial of operand `i` that is nan."""
+    partial = node.op.partial(i, values(node), node._data)
+    where = getattr(node, "where", "unknown line")
+    return AnomalyError(f"the {what} of {title} is nan: {g:g} (from {origin}) x {partial:g} ({node.op.name}' at {where})")
 
-    For many sweeps over one graph: the partials are worked out once.  Edges along which nothing flows are left out.
+
+def linear_form(roots: Iterable[Node], graph: bool = False, stop: Collection[Node] = NOTHING) -> LinearForm:
+    """The graph as a linear map: each computed node, results first, with its (operand, edge) pairs.
+
+    For many sweeps over one graph: the partials are worked out once, and product rules kept as rules.  Edges along which
+    nothing flows are left out.
     """
-    return [
-        (node, [(a, d) for a, d in zip(operands(node), contributions(node, 1.0, graph), strict=True) if d is not None])
-        for node in order(roots, stop)
-    ]
+    with context.unchecked():
+        return [
+            (node, [(a, e) for a, e in zip(operands(node), _edges(node, graph), strict=True) if e is not None])
+            for node in order(roots, stop)
+        ]
 
 
 def pull(form: LinearForm, root: Node, seed: Any = 1.0) -> dict[Node, Any]:
     """Adjoints of one root through a linear form: one row of a Jacobian."""
     adjoint = {root: seed}
-    for node, edges in form:
-        g = adjoint.get(node)
-        if g is None:
-            continue
-        for a, d in edges:
-            d = _times(g, d)
-            adjoint[a] = adjoint[a] + d if a in adjoint else d
+    with context.unchecked():
+        for node, edges in form:
+            g = adjoint.get(node)
+            if g is None:
+                continue
+            for a, edge in edges:
+                d = _flow(g, edge)
+                if d is not None:
+                    adjoint[a] = adjoint[a] + d if a in adjoint else d
+    if context.current().anomaly:
+        _name_nan({root: seed}, frozenset(a for _, edges in form for a, _ in edges).difference(node for node, _ in form))
     return adjoint
 
 
 def push(form: LinearForm, tangent: Mapping[Node, Any]) -> dict[Node, Any]:
     """Tangents of all nodes from those of the inputs: one column of a Jacobian.  Missing means none."""
     tangents = dict(tangent)
-    for node, edges in reversed(form):
-        total = None
-        for a, d in edges:
-            t = tangents.get(a)
-            if t is not None:
-                t = _times(t, d)
-                total = t if total is None else total + t
-        if total is not None:
-            tangents[node] = total
+    with context.unchecked():
+        for node, edges in reversed(form):
+            total = None
+            for a, edge in edges:
+                t = tangents.get(a)
+                if t is not None:
+                    t = _flow(t, edge)
+                    if t is not None:
+                        total = t if total is None else total + t
+            if total is not None:
+                tangents[node] = total
+    if context.current().anomaly:
+        _name_nan_forward(form, tangents)
     return tangents
 
 
-def _times(g: Any, d: Any) -> Any:
-    """``g * d``, recording no multiplication by a plain 1."""
-    if d.__class__ is float and d == 1.0:
-        return g
-    if g.__class__ is float and g == 1.0:
-        return d
-    return g * d
+def _name_nan_forward(form: LinearForm, tangents: Mapping[Node, Any]) -> None:
+    """Raise AnomalyError for the first product or sum of a forward sweep that is nan though its parts are not."""
+    for node, edges in reversed(form):
+        total = getattr(tangents.get(node), "_data", tangents.get(node))
+        if total is None or total == total or node._data != node._data:
+            continue
+        title = node.name or f"the result of {node.op.name}"
+        parts = []
+        with context.unchecked():
+            for i, a in enumerate(operands(node)):
+                t = getattr(tangents.get(a), "_data", tangents.get(a))
+                if t is None or not any(a is b for b, _ in edges):
+                    continue
+                if t != t:
+                    return
+                origin = a.name or (f"the result of {a.op.name}" if a.op is not None else f"a Value of {a._data!r}")
+                d = contributions(node, t)[i]
+                if d is not None and d != d:
+                    raise _made_nan("tangent", title, t, origin, node, i)
+                parts.append(d)
+        name, where = node.op.name, getattr(node, "where", "unknown line")
+        terms = " + ".join(f"{d:g}" for d in parts if d is not None)
+        raise AnomalyError(f"the tangent of {title} is nan: {terms} ({name} at {where})")

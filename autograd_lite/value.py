@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from itertools import chain
+from itertools import chain, count
 from typing import Any, NoReturn, TypeVar
 
 from . import context, frames, graph, ops
@@ -22,6 +22,7 @@ from .truth import FALSE, TRUE
 __all__ = ["Value"]
 
 _new = object.__new__
+clock = count(1).__next__  # one count for each leaf made: what is older than a call has the smaller one
 _commit = threading.RLock()  # one that a signal handler may take again
 if hasattr(os, "register_at_fork"):  # whoever forks waits until nobody hands gradients over
     os.register_at_fork(before=_commit.acquire, after_in_parent=_commit.release, after_in_child=_commit.release)
@@ -177,7 +178,7 @@ class Value:
     _a: Any  # first operand, a Value or a float; a tuple of all where there are more than two
     _b: Any  # second operand; the float 0.0 where there is none
     _x: Any  # what _a was worth when this node was made, so that a leaf changed later cannot mix old and new
-    _y: Any  # what _b was worth
+    _y: Any  # what _b was worth; of a leaf, when it was made
     _data: float
     grad: float | Any  # a float; with create_graph a Value
     name: str | None
@@ -190,7 +191,8 @@ class Value:
         self.grad = 0.0
         self.name = name
         self.op = None
-        self._a = self._b = self._x = self._y = 0.0
+        self._a = self._b = self._x = 0.0
+        self._y = clock()
         if context.active and (trace := context.trace()) is not None:
             trace.made(self)
 
@@ -350,7 +352,7 @@ class Value:
             _looked_at(self, ".backward()")
         if not isinstance(gradient, Value):
             gradient = as_float(gradient, "gradient")
-        inputs, nodes, grads = graph.reverse({self: gradient}, create_graph or isinstance(gradient, Value))
+        inputs, nodes, grads, _ = graph.reverse({self: gradient}, create_graph or isinstance(gradient, Value))
         if create_graph:
             grads = [g if isinstance(g, Value) else Value(g) for g in grads]
         with _commit:

@@ -134,7 +134,7 @@ def test_no_gradient_is_not_gradient_zero() -> None:
     deep = al.sqrt(a) * 3.0  # an infinite slope that nothing must multiply
     found = graph.reverse({al.where(b > 1, b, deep) + al.where(b < 1, al.log(a), b): 1.0}).inputs
     assert found == {b: 2.0}
-    assert graph.reverse({al.floor(b): 1.0}).inputs == {b: 0.0}
+    assert graph.reverse({al.floor(b): 1.0}).inputs == {}
 
 
 def test_old_leaf_values_come_back_as_nodes() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
@@ -56,6 +57,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
+# rows that are finite where their operands are, up to overflow in a sum or product
+TAME = frozenset(map(ops.TABLE.__getitem__, (
+    "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
+    "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "square", "sum", "prod",
+    "mean", "dot", "relu", "leaky_relu", "tanh", "sech2", "sigmoid", "sigmoid_derivative", "softplus", "log_sigmoid", "sin",
+    "cos", "atan", "atan_derivative", "erf", "erfc", "gaussian", "gelu", "gelu_derivative", "silu", "co_square", "unit",
+    "hypot", "logsumexp", "logaddexp", "softmax_weight", "softmax_rest", "log_softmax_weight",
+)))  # fmt: skip
+
+
 class Traced(NamedTuple):
     """What a trace found: the program, the live Values it reads after the arguments, and how the results are put together."""
 
@@ -80,6 +91,7 @@ class Trace:
         self.inputs: list[Value] = []
         self.guards: list[tuple[Value, bool, str]] = []
         self.constant: set[int] = set()  # ids of what depends on no input: leaves made inside, and nodes of such
+        self.wild: set[int] = set()  # ids of what may be infinite or nan for finite inputs
         self.kept: list[Value] = []  # so that no id is used twice
 
     def input(self, number: float) -> Value:
@@ -94,14 +106,23 @@ class Trace:
     def made(self, leaf: Value) -> None:
         """A leaf was made by the function itself: a constant of the program."""
         self.constant.add(id(leaf))
+        if not isfinite(leaf._data):
+            self.wild.add(id(leaf))
         self.kept.append(leaf)
 
     def recorded(self, node: Value) -> None:
         """A node was made."""
         self.nodes.append(node)
         constant = self.constant
-        if all(a.__class__ is float or id(a) in constant for a in graph.operands(node)):
+        args = graph.operands(node)
+        if all(a.__class__ is float or id(a) in constant for a in args):
             constant.add(id(node))
+        if node.op not in TAME or not all(map(self.is_tame, args)):
+            self.wild.add(id(node))
+
+    def is_tame(self, x: Any) -> bool:
+        """Whether a number is finite where the inputs are and no sum or product on the way overflows."""
+        return isfinite(x) if x.__class__ is float else isinstance(x, Value) and id(x) not in self.wild
 
     def compared(self, relation: Op, a: Value, b: Any, outcome: bool) -> Any:
         """Two were compared: the program is guarded by the outcome, or in a batch the comparison is a node."""

@@ -6,7 +6,7 @@ import math
 from math import inf, nan
 from typing import Any
 
-from .piecewise import AT_ZERO, abs, eq, ge, gt, heaviside, le, lt, where
+from .piecewise import AT_ZERO, _chosen, abs, eq, ge, gt, heaviside, le, lt, where
 from .powers import _expm1, exp, expm1, inverse, log, log1p, square
 from .row import Interval, Kink, Op, helper, publish, row
 from .special import erfc, gaussian
@@ -96,9 +96,17 @@ logit = row(
     pins=[((0.5,), 0.0, (4.0,)), ((0.0,), -inf, (inf,)), ((1.0,), inf, (inf,)), ((-0.5,), nan, (nan,)), ((2.0,), nan, (nan,))],
     doc="log(p / (1 - p)), the inverse of sigmoid, without the cancellation near 1/2.\n\n>>> logit(0.5)\n0.0",
 )  # fmt: skip
+
+
+def _relu_product(g: Any, x: Any, z: Any) -> Any:
+    if x.__class__ is float:  # what `_chosen` comes to, in half the time: every neuron passes here
+        return g if x > 0.0 else None if x <= 0.0 else x
+    return _chosen(g, heaviside(x, 0.0))
+
+
 relu = row(
     "relu", lambda x: 0.0 if x <= 0.0 else x, core=lambda x: where(le(x, 0.0), 0.0, x),
-    partials=lambda x, z: heaviside(x, 0.0), symbol="ReLU", kinks=AT_ZERO,
+    partials=lambda x, z: heaviside(x, 0.0), products=(_relu_product,), symbol="ReLU", kinks=AT_ZERO,
     latex=r"\operatorname{{relu}} {0}", edges="[{0} > 0]", pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     exact=lambda mp, at, x: x if at[0] > 0 else 0 * x,
     doc="max(x, 0); slope 0 at the kink.\n\n>>> relu(-2.0), relu(3.0)\n(0.0, 3.0)",

@@ -7,7 +7,7 @@ import operator
 from math import inf, nan
 from typing import Any
 
-from .piecewise import abs, copysign, eq, gt, lt, ne, round_, where, zero
+from .piecewise import _choice, abs, copysign, eq, gt, lt, ne, round_, where, zero
 from .row import Kink, Op, helper, publish, row
 from .words import both, c_floor, constant, either, negate
 
@@ -121,9 +121,9 @@ def _floordiv_core(x: Any, y: Any) -> Any:
 
 
 AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or _fmod(x, y) == 0.0),)
-floordiv = row(
+floordiv = _choice(
     "floordiv", _floordiv, core=_floordiv_core, partials=(lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
-    products=(lambda g, x, y, z: zero(z), lambda g, x, y, z: zero(z)), symbol="//", text="{0} // {1}",
+    symbol="//", text="{0} // {1}",
     latex=r"\left\lfloor {0} / {1} \right\rfloor", kinks=AT_MULTIPLE, edges=("0", "0"),
     pins=[((7.0, 2.0), 3.0, (0.0, 0.0)), ((1.0, 0.0), inf, (0.0, 0.0))],
     exact=lambda mp, at, x, y: mp.floor(mp.mpf(at[0]) / at[1]),

@@ -1,6 +1,7 @@
 """Rows made of pieces: comparisons and choice, signs and rounding, maximum and clamp, and the two that only pass on.
 
-Imports `words`.  Where a function is flat its gradient is 0, but nan where the argument is nan (the row `zero`).
+Imports `words`.  A choice (`_choice`) gives the operand that it does not take no gradient at all, and so does a flat
+function, save that the gradient of nan is nan (the row `zero`).
 """
 
 from __future__ import annotations
@@ -38,11 +39,28 @@ zero: Op = helper(
 )  # fmt: skip
 
 
-def _flat(name: str, forward: Any, arity: int = 1, **columns: Any) -> Op:
-    """A row whose partials are 0 wherever its value is a number."""
-    rule = {1: lambda x, z: zero(z), 2: lambda x, y, z: zero(z)}[arity]
-    product = {1: lambda g, x, z: zero(z), 2: lambda g, x, y, z: zero(z)}[arity]
-    return row(name, forward, (rule,) * arity, products=(product,) * arity, edges=("0",) * arity, **columns)
+def _chosen(g: Any, share: Any) -> Any:
+    """`g` times the share of a choice that an operand has; where that is 0 nothing flows, whatever `g` is.
+
+    >>> _chosen(5.0, 1.0), _chosen(5.0, 0.5), _chosen(inf, 0.0)
+    (5.0, 2.5, None)
+    """
+    if share.__class__ is float:
+        return g * share if share and share != 1.0 else g if share else None
+    if context.active and (trace := context.trace()) is not None:  # it may come out either way
+        return Masked(share, True, g * share, loose=trace.is_tame(g))
+    return g * share if share._data and share._data != 1.0 else g if share._data else None
+
+
+def _choice(name: str, forward: Any, *, partials: tuple[Any, ...], **columns: Any) -> Op:
+    """A row whose partials are an operand's share of a choice: 0 where it is not taken, or has no influence."""
+    products = [(lambda g, *args, rule=rule: _chosen(g, rule(*args))) if callable(rule) else None for rule in partials]
+    return row(name, forward, partials, products=products, **columns)
+
+
+def _flat(name: str, forward: Any, **columns: Any) -> Op:
+    """A row of one argument whose slope is 0 wherever its value is a number."""
+    return _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", **columns)
 
 
 # -- comparisons: 1.0 or 0.0 ------------------------------------------------------------------------------------------
@@ -91,53 +109,49 @@ def _taken(g: Any, c: Any, wanted: bool) -> Any:
 class Masked:
     """An adjoint or tangent that flows only where condition `c` is as `wanted`, and elsewhere is not there at all.
 
-    It stands for a number in sweeps while a program is traced, where the condition may come out either way: products and
-    negatives keep the mask, sums choose.  A mask of 0 times inf would be nan; nothing is multiplied here, only chosen.
+    It stands for a number in sweeps while a program is traced, where the condition may come out either way: what an edge makes
+    of the number keeps the mask (`over`), sums choose.  A mask of 0 times inf would be nan; nothing is multiplied here, only
+    chosen.  Where the number is 0 anyway when nothing flows (`loose`), and was multiplied by finite numbers only, the mask
+    costs nothing: only a partial that may be infinite needs it.
     """
 
-    __slots__ = ("c", "g", "wanted")
+    __slots__ = ("c", "g", "loose", "wanted")
 
     c: Any
     wanted: bool
     g: Any
+    loose: bool
 
-    def __init__(self, c: Any, wanted: bool, g: Any) -> None:
+    def __init__(self, c: Any, wanted: bool, g: Any, loose: bool = False) -> None:
         if isinstance(g, Masked):  # both must hold
-            c, wanted, g = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g
-        self.c, self.wanted, self.g = c, wanted, g
+            c, wanted, g, loose = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g, loose and g.loose
+        self.c, self.wanted, self.g, self.loose = c, wanted, g, loose
+
+    def over(self, d: Any) -> Masked:
+        """What an edge made of the number, under the same mask."""
+        trace = context.trace()
+        loose = self.loose and (isinstance(d, Masked) or (trace is not None and trace.is_tame(d)))
+        return Masked(self.c, self.wanted, d, loose)
 
     def chosen(self, otherwise: Any) -> Any:
         """The number where it flows, `otherwise` elsewhere."""
+        if self.loose and otherwise == 0.0:
+            return self.g
         return where(self.c, self.g, otherwise) if self.wanted else where(self.c, otherwise, self.g)
 
     def resolved(self) -> Any:
         """The gradient it stands for in the end: 0 where nothing flows."""
         return self.chosen(0.0)
 
-    @staticmethod
-    def _record(op: Op, args: tuple[Any, ...]) -> Any:
-        """A product rule on an adjoint that is masked: the op on the number, under the same mask."""
-        (mask,) = [a for a in args if isinstance(a, Masked)]
-        return Masked(mask.c, mask.wanted, op(*[a.g if a is mask else a for a in args]))
-
-    def __mul__(self, d: Any) -> Any:
-        return Masked(self.c, self.wanted, self.g * d)
-
-    def __rmul__(self, d: Any) -> Any:
-        return Masked(self.c, self.wanted, d * self.g)
-
-    def __neg__(self) -> Any:
-        return Masked(self.c, self.wanted, -self.g)
-
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, Masked):
             return self.chosen(-0.0) + other  # -0.0 + x is x to the bit
         if self.c is other.c:
             if self.wanted is other.wanted:
-                return Masked(self.c, self.wanted, self.g + other.g)
+                return Masked(self.c, self.wanted, self.g + other.g, self.loose and other.loose)
             return where(self.c, self.g, other.g) if self.wanted else where(self.c, other.g, self.g)
         either = where(_truth(self.c, self.wanted), 1.0, _truth(other.c, other.wanted))
-        return Masked(either, True, self.chosen(-0.0) + other.chosen(-0.0))
+        return Masked(either, True, self.chosen(-0.0) + other.chosen(-0.0), self.loose and other.loose)
 
     def __radd__(self, other: Any) -> Any:
         return other + self.chosen(-0.0)
@@ -185,9 +199,9 @@ def _heaviside_core(x: Any, at_zero: Any) -> Any:
     return where(gt(x, 0.0), 1.0, where(lt(x, 0.0), 0.0, where(eq(x, 0.0), at_zero, nan)))
 
 
-heaviside = row(
+heaviside = _choice(
     "heaviside", _heaviside, core=_heaviside_core, partials= (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
-    products=(lambda g, x, h, z: zero(x), None), kinks=AT_ZERO, edges=("0", "[{0} = 0]"),
+    kinks=AT_ZERO, edges=("0", "[{0} = 0]"),
     pins=[((0.0, 0.5), 0.5, (0.0, 1.0)), ((nan, 0.5), nan, (nan, 0.0))],
     exact=lambda mp, at, x, h: mp.mpf(at[0] > 0) if at[0] else h,
     doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n"
@@ -249,8 +263,8 @@ def _round(x: float, digits: float) -> float:
         return _copysign(inf, x)
 
 
-round_ = row(
-    "round", _round, (lambda x, n, z: zero(z), 0.0), products=(lambda g, x, n, z: zero(z), None), defaults=(0.0,),
+round_ = _choice(
+    "round", _round, partials=(lambda x, n, z: zero(z), 0.0), defaults=(0.0,),
     settings={1: DIGITS}, core=lambda x, n: rint(x) if constant(n) and -1.0 < n < 1.0 else NotImplemented,
     kinks=(Kink("x is half way", lambda x, n: abs(n) < 300.0 and abs((x * 10.0**n) % 1.0 - 0.5) < 1e-9),), edges=("0", "0"),
     pins=[((0.5, 0.0), 0.0, (0.0, 0.0)), ((nan, 0.0), nan, (nan, 0.0))],
@@ -291,7 +305,7 @@ def _extreme(beyond: Op, at_least: Op, x: Any, y: Any) -> Any:
     return where(beyond(x, y), x, where(at_least(y, x), y, nan))
 
 
-maximum = row(
+maximum = _choice(
     "maximum", _maximum, core=lambda x, y: _extreme(gt, ge, x, y), partials=
     (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
     symbol="max", kinks=AT_TIE, text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
@@ -301,7 +315,7 @@ maximum = row(
     exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] > at[1] else y,
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
 )  # fmt: skip
-minimum = row(
+minimum = _choice(
     "minimum", _minimum, core=lambda x, y: _extreme(lt, le, x, y), partials=
     (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
     symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
@@ -326,7 +340,7 @@ def _clamp_core(x: Any, low: Any, high: Any) -> Any:
     return where(numbers, where(either(above, gt(low, high)), high, inside), nan)
 
 
-clamp = row(
+clamp = _choice(
     "clamp", _clamp, core=_clamp_core, partials=
     (lambda x, low, high, z: zero(z) + ge(x, low) * le(x, high),
      lambda x, low, high, z: zero(z) + lt(x, low) * le(low, high),

@@ -26,7 +26,7 @@ from ..tree import as_float
 
 Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
 
-ANY_NUMBER, GENERAL, UNARY, BINARY = -1, 0, 1, 2  # how the reverse sweep takes a row
+PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY = -2, -1, 0, 1, 2  # how the reverse sweep takes a row
 
 TABLE: dict[str, Op] = {}  # every built-in row by name; a user's rows stay the user's
 HELPERS: set[Op] = set()  # those that are no public functions
@@ -103,7 +103,7 @@ class Op:
         name: how it is called, ``"tanh"``.
         forward: floats to float; follows IEEE (returns inf or nan rather than raising).
         partials: for each argument a rule ``(arguments..., out) -> partial``, or a float where the partial is constant
-            (a constant 0.0 is "no influence": it is never multiplied).  One bare rule serves a single argument.
+            (a constant 0.0 is "no influence": nothing flows there).  One bare rule serves a single argument.
         variadic: any number of arguments; then `partials` is one rule ``(args, out) -> sequence of partials``.
         products: per argument, None or a rule ``(g, arguments..., out) -> g * partial``, for when forming the partial first
             would overflow or lose the point; a product that returns None gives the argument nothing at all.
@@ -172,8 +172,9 @@ class Op:
             self.partials = tuple(rules)
         self.arity = None if variadic else len(self.partials)
         self.products = tuple(products) if products else None
-        plain = not variadic and not products and len(self.partials) <= 2
-        self.kind = ANY_NUMBER if variadic else len(self.partials) if plain else GENERAL
+        plain = not variadic and not products and len(self.partials) <= 2 and 0.0 not in self.partials
+        alone = len(self.partials) == 1 and self.products is not None and self.products[0] is not None
+        self.kind = ANY_NUMBER if variadic else len(self.partials) if plain else PRODUCT if alone else GENERAL
         self.first = self.partials[0] if plain else None
         self.second = self.partials[-1] if plain else None
         self.settings = settings or {}
@@ -280,14 +281,14 @@ class Op:
         rule = self.partials[index]
         return rule(*args, out) if callable(rule) else rule
 
-    def product(self, index: int, g: Any, args: Sequence[Any], out: Any) -> Any:
-        """`g` times that partial, by the row's product rule where it has one; None where nothing flows."""
+    def edge(self, index: int, args: Sequence[Any], out: Any) -> Any:
+        """What an adjoint or a tangent is multiplied by at argument `index`: the partial, or the row's `Product` rule at this
+        point; None where nothing flows.  See `times`.
+        """
         if self.products is not None and (rule := self.products[index]) is not None:
-            return rule(g, *args, out)
-        if self.rule is None and (constant := self.partials[index]).__class__ is float:
-            return times_constant(g, constant)
+            return Product(rule, (*args, out))
         d = self.partial(index, args, out)
-        return d if g.__class__ is float and g == 1.0 else g * d
+        return None if d.__class__ is float and d == 0.0 and self.partials[index].__class__ is float else d
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -347,10 +348,26 @@ def publish(family: dict[str, Any]) -> None:
     family["__all__"] = [name for name in PUBLIC if name in family]
 
 
-def times_constant(g: Any, constant: Any) -> Any:
-    """``g`` times a partial that is the same everywhere, recording no multiplication by 1, -1 or "no influence"."""
-    if constant == 1.0:
-        return g
-    if constant == -1.0:
-        return -g
-    return g * constant if constant else 0.0
+class Product:
+    """A product rule at one point: ``times(g, product)`` is ``rule(g, *args)``."""
+
+    __slots__ = ("args", "rule")
+
+    def __init__(self, rule: Rule, args: tuple[Any, ...]) -> None:
+        self.rule, self.args = rule, args
+
+
+def times(g: Any, edge: Any) -> Any:
+    """``g`` times what an edge multiplies by, recording no multiplication by 1 or -1; None where nothing flows.
+
+    >>> times(3.0, 2.0), times(3.0, Product(lambda g, x: g / x, (2.0,)))
+    (6.0, 1.5)
+    """
+    if edge.__class__ is Product:
+        return edge.rule(g, *edge.args)
+    if edge.__class__ is float:
+        if edge == 1.0:
+            return g
+        if edge == -1.0:
+            return -g
+    return edge if g.__class__ is float and g == 1.0 else g * edge

@@ -18,7 +18,7 @@ import autograd_lite
 from autograd_lite import Op, Value, errors
 from autograd_lite.functional import grad
 from autograd_lite.ops import TABLE
-from autograd_lite.ops.row import ANY_NUMBER, BINARY, GENERAL, UNARY
+from autograd_lite.ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, UNARY
 from tests import same as numbers
 
 same = partial(numbers.same, rel=4e-16)
@@ -135,7 +135,7 @@ def test_rows_are_whole(op: Op) -> None:
     words = {"out": "z", "all": "a, b", "rest": "b", "squares": "a^2", "i": "a", "n": "2", "other": "b", "w": "w"}
     for template in (op.text, op.latex, *op.edges):
         assert "{" not in template.format(*names, **words).replace("{a", "").replace("{b", "") or template is op.latex
-    assert op.kind in (ANY_NUMBER, GENERAL, UNARY, BINARY)
+    assert op.kind in (PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY)
     for pin in op.pins:
         assert len(pin.at) == len(pin.partials)
 
