@@ -87,7 +87,7 @@ class _Builder:
                 given[root] = RESULT
         self.full = notation.names_of(self.roots, given)
         self.names = {node: escape.clean(name) for node, name in self.full.items()}
-        self.steps = steps_of(root, self.names, self.digits)
+        self.steps = steps_of(root, self.names, self.digits, worded=False)
         self.adjoints = adjoints_of(root, self.steps)
         self.uses_of: dict[Node, list[Step]] = {}
         for step in self.steps:
@@ -312,7 +312,7 @@ class _Builder:
             edge.symbol, edge.label = "", "no flow"
             edge.tooltip = f"{where}: nothing flows here to {over}"
             return edge
-        edge.symbol, edge.partial, edge.contribution = self.symbol(step.symbol), step.partial, step.product
+        edge.symbol, edge.partial, edge.contribution = escape.clean(self.symbol(step), 4 * LABEL), step.partial, step.product
         number = self.factor(edge.partial)
         if math.isnan(edge.partial):
             edge.label = f"× nan{self.outside(owner)}"
@@ -339,9 +339,9 @@ class _Builder:
     def place(self, node: Node, argument: int) -> str:
         return notation.place(node, argument)
 
-    @staticmethod
-    def symbol(text: str) -> str:
-        return escape.clean(text, 4 * LABEL)
+    def symbol(self, step: Step) -> str:
+        """A step's partial as written."""
+        return notation.partial(step.node, step.argument, self.names, self.digits)
 
     def label(self, picture: Picture) -> None:
         """Keep the labels that there is room for, and the thickness of lines."""
@@ -415,7 +415,7 @@ class _Builder:
     def line(self, step: Step, node: Node, so_far: list[Step]) -> tuple[Text, Text]:
         """What a step adds to what, and how that came about: ``dy/dx: 1 (through +) + 3 (first factor) = 4``."""
         over = self.derivative(step.operand)
-        symbol = self.symbol(step.symbol)
+        symbol = escape.clean(self.symbol(step), 4 * LABEL)
         plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
         product: Text = (
             Number("total", step.node), " × ", Number("factor", step.node, step.argument, "factor"),

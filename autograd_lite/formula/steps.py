@@ -24,13 +24,15 @@ class Step(NamedTuple):
     after: float
 
 
-def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 4) -> list[Step]:
+def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 4, worded: bool = True) -> list[Step]:
     """The steps of ``root.backward()`` in an order that works, results before operands; it changes nothing.
 
     >>> from autograd_lite import Value
     >>> x = Value(3.0, "x")
     >>> [(s.symbol, s.product, s.after) for s in steps_of(x * x)]
     [('x', 3.0, 3.0), ('x', 3.0, 6.0)]
+
+    Not `worded`, they leave out the symbols, which take longest: a picture needs few of them.
     """
     names = names or notation.names_of([root])
     adjoint: dict[Node, float] = {root: 1.0}
@@ -48,7 +50,7 @@ def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 
                 before = adjoint.get(a)
                 after = product if before is None else before + product
                 adjoint[a] = after
-                symbol = notation.partial(node, i, names, digits)
+                symbol = notation.partial(node, i, names, digits) if worded else ""
                 partial = node.op.partial(i, values, node._data) if partials is None else partials[i]
                 steps.append(Step(node, a, i, g, symbol, partial, product, before, after))
     return steps
