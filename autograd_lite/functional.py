@@ -365,5 +365,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
     Returns the structure of the argument, a tuple where there are several.
     """
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
+        raise InputTypeError("primals and tangents of hvp must be tuples of arguments: hvp(f, (x,), (1.0,))")
     argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
     return jvp(_grad("hvp", f, argnums), primals, tangents)[1]

@@ -5,7 +5,9 @@ Imports `ops`, `graph`, `tree` and `errors`.  Every operator and method is one l
 
 from __future__ import annotations
 
+import math
 import numbers
+import operator
 import os
 import threading
 from collections import deque
@@ -455,6 +457,35 @@ class Value:
         }
         return _new, (type(self),), (getattr(self, "__dict__", None), {**slots, "grad": 0.0})
 
+    # -- NumPy ----------------------------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's function of a Value and numbers is ours of that name; with an array, item by item.
+
+        Of arrays alone it is NumPy's own, which looks for the methods below on each item.
+        """
+        ours = _UFUNCS.get(ufunc.__name__)
+        if ours is not None and method == "__call__":
+            if not options and all(getattr(x, "shape", ()) == () for x in inputs):
+                return ours(*inputs)
+            if not options and ufunc.types[0][-1] != "?":  # comparisons of arrays are arrays of bool
+                import numpy as np
+
+                ufunc = np.frompyfunc(ours, ufunc.nin, 1)
+        return getattr(ufunc, method)(*[_boxed(x) if isinstance(x, Value) else x for x in inputs], **options)
+
+    @property
+    def dtype(self) -> NoReturn:
+        """Absent: what NumPy functions ask for that work on arrays of numbers only."""
+        raise AttributeError(
+            "a Value has no dtype: this function of NumPy takes arrays of numbers only; write it with operators and with "
+            "functions of autograd_lite, as sum([abs(x) ** 3 for x in v]) ** (1 / 3) for np.linalg.norm(v, 3)"
+        )
+
+    def conjugate(self) -> Value:
+        """Itself: it is real."""
+        return self
+
     # -- functions, under the names NumPy's ufuncs look for -----------------------------------------------------------
 
     exp = _unary(ops.exp)
@@ -584,6 +615,43 @@ def _given_name(data: Any, name: Any, op: Any, label: Any) -> Any:
 def _plain(grad: Any) -> Any:
     return grad._data if isinstance(grad, Value) else grad
 
+
+def _boxed(value: Value) -> Any:
+    """A Value as an array of no axes, which NumPy takes as it is."""
+    import numpy as np
+
+    box = np.empty((), object)
+    box[()] = value
+    return box
+
+
+def _sought(test: Callable[[float], bool]) -> Callable[[Any], bool]:
+    """A question about a number, asked of a Value."""
+    return lambda x: test(float(x.data) if isinstance(x, Value) else float(x))
+
+
+def _ordered(relation: Callable[[Any, Any], Any], turned: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A comparison asked of the Value among the two: NumPy's numbers would ask us again."""
+    return lambda x, y: relation(x, y) if isinstance(x, Value) else turned(y, x)
+
+
+# NumPy's names of what we have under another, and of what it does for no objects at all
+_NO_METHODS: dict[str, Callable[..., Any]] = {
+    "isnan": _sought(math.isnan), "isfinite": _sought(math.isfinite), "isinf": _sought(math.isinf),
+    "signbit": _sought(lambda x: math.copysign(1.0, x) < 0.0), "logaddexp": ops.logaddexp, "copysign": ops.copysign,
+    "heaviside": ops.heaviside,
+}  # fmt: skip
+_UFUNCS: dict[str, Callable[..., Any]] = {
+    **{name: operation for name, operation in ops.TABLE.items() if name not in ("mod", "round", "pow", "sum", "gamma")},
+    **_NO_METHODS, "subtract": ops.sub, "multiply": ops.mul, "divide": ops.div, "floor_divide": ops.floordiv,
+    "remainder": ops.mod, "power": ops.pow, "float_power": ops.pow, "negative": ops.neg, "absolute": ops.abs, "fabs": ops.abs,
+    "arcsin": ops.asin, "arccos": ops.acos, "arctan": ops.atan, "arctan2": ops.atan2, "arcsinh": ops.asinh,
+    "arccosh": ops.acosh, "arctanh": ops.atanh, "fmax": ops.maximum, "fmin": ops.minimum,
+    "rad2deg": ops.degrees, "deg2rad": ops.radians,
+    "less": _ordered(operator.lt, operator.gt), "less_equal": _ordered(operator.le, operator.ge),
+    "greater": _ordered(operator.gt, operator.lt), "greater_equal": _ordered(operator.ge, operator.le),
+    "equal": _ordered(operator.eq, operator.eq), "not_equal": _ordered(operator.ne, operator.ne),
+}  # fmt: skip
 
 _set_grad = vars(Value)["grad"].__set__
 

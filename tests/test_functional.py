@@ -470,3 +470,12 @@ def test_errors_name_the_transform_that_was_called():
     for transform in (al.hessian, al.grad):
         with pytest.raises(errors.InputTypeError, match=rf"^{transform.__name__} needs"):
             transform(lambda x: [x, x])(1.0)
+
+
+@pytest.mark.parametrize("arguments", [(2.0, 1.0), ((2.0,), 1.0), (2.0, (1.0,))])
+@pytest.mark.parametrize(("name", "transform"), [("hvp", hvp), ("jvp", jvp)])
+def test_products_take_tuples_of_arguments(name, transform, arguments):
+    with pytest.raises(
+        InputTypeError, match=rf"primals and tangents of {name} must be tuples of arguments: {name}\(f, \(x,\), "
+    ):
+        transform(lambda x: x**3, *arguments)

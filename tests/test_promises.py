@@ -520,7 +520,7 @@ def test_arrays_on_either_side(array):
 
 
 SELECT = {"maximum", "minimum", "fmax", "fmin"}  # NumPy compares objects and picks one
-UNSUPPORTED = {"copysign", "logaddexp"}  # NumPy has no loop over objects for these: it raises TypeError
+UNSUPPORTED = {"copysign", "logaddexp"}  # NumPy has no loop over objects for these: over arrays of them it raises TypeError
 UFUNCS = sorted(n for n in dir(np) if isinstance(getattr(np, n), np.ufunc) and hasattr(Value, n))
 OTHERS = ["add", "subtract", "multiply", "divide", "true_divide", "power", "negative", "positive", "absolute", "remainder"]
 
@@ -548,7 +548,66 @@ def test_numpy_functions_on_values(name):
 @pytest.mark.parametrize("name", sorted(UNSUPPORTED))
 def test_numpy_functions_without_a_loop_over_objects_raise(name):
     with pytest.raises(TypeError, match=name):
-        getattr(np, name)(Value(0.5), Value(0.5))
+        getattr(np, name)(np.array([Value(0.5)]), np.array([Value(0.5)]))
+
+
+TWO = [
+    "arctan2",
+    "hypot",
+    "fmod",
+    "copysign",
+    "logaddexp",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "heaviside",
+    "add",
+    "subtract",
+]
+
+
+@pytest.mark.parametrize("name", [*TWO, "subtract", "multiply", "divide", "power", "floor_divide", "remainder"])
+def test_numpy_functions_of_a_value_and_a_number_are_ours(name):
+    ufunc = getattr(np, name)
+    for x, y in [(0.4, 1.25), (1.25, 0.4), (np.float64(2.0), 3), (2, np.float32(0.5))]:
+        for out in (ufunc(Value(x), y), ufunc(x, Value(y)), ufunc(Value(x), Value(y))):
+            assert isinstance(out, Value)
+            assert out.data == pytest.approx(float(ufunc(float(x), float(y))), rel=1e-15)
+    x = Value(2.0)
+    y = Value(2.0)
+    if name in ("maximum", "minimum"):  # a tie is shared, as ours do
+        ufunc(x, y).backward()
+        assert (x.grad, y.grad) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("x", [1.5, -0.0, math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("name", ["isnan", "isfinite", "isinf", "signbit"])
+def test_questions_of_numpy_about_a_value(name, x):
+    assert getattr(np, name)(Value(x)) is bool(getattr(np, name)(x))
+
+
+def test_numpy_functions_of_values_among_arrays():
+    v = Value(2.0)
+    assert [[w.data for w in np.arctan2(np.array([0.0, 1.0]), v)], [w.data for w in np.multiply(v, np.ones(2))]] == [
+        [0.0, math.atan2(1.0, 2.0)], [2.0, 2.0],
+    ]  # fmt: skip
+    assert [w.data for w in np.logaddexp(np.zeros(2), Value(0.0))] == [math.log(2.0)] * 2
+    assert (np.array([1.0, 3.0]) < v).dtype == bool
+    assert (v > np.array([1.0, 3.0])).tolist() == [True, False]
+    assert (np.float64(1.0) < v, np.float64(3.0) < v, v == np.float64(2.0)) == (True, False, True)
+
+
+def test_statistics_of_values():
+    a = np.array([Value(0.5), Value(2.0), Value(-1.0)])
+    numbers = np.array([0.5, 2.0, -1.0])
+    for f in (np.var, np.std, np.mean, np.median, lambda x: np.vdot(x, x), np.linalg.norm):
+        out = f(a)
+        assert out.data == pytest.approx(float(f(numbers)), rel=1e-15)
+    spread = al.grad(lambda x: np.var(x) + 0.0)(numbers)
+    assert spread == pytest.approx(2 * (numbers - 0.5) / 3, rel=1e-14)
+    with pytest.raises(AttributeError, match=r"a Value has no dtype: .* np\.linalg\.norm\(v, 3\)"):
+        np.linalg.norm(a, 3)
 
 
 @pytest.mark.parametrize(
