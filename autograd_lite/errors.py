@@ -89,10 +89,6 @@ class MissingPackageError(AutogradError, ImportError):
     """A package of an extra that is not installed; the message says which to install."""
 
 
-class MissingProgramError(AutogradError, OSError):
-    """A program of the system that is not installed, or that failed."""
-
-
 class TraceError(AutogradError, TypeError):
     """A function under ``jit`` looked at the number of a traced Value, which differs from call to call."""
 

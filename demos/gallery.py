@@ -19,11 +19,11 @@ ENGINE = "builtin"  # places the cards the same way everywhere, whether or not G
 
 
 def squared_error():
-    """The squared error of the line w*x + b at one point."""
-    w, x, b, y = Value(2.0, "w"), Value(3.0, "x"), Value(1.0, "b"), Value(10.0, "y")
+    """The squared error of the line w*x + b at one point, as in the README."""
+    w, b = Value(2.0, "w"), Value(1.0, "b")
+    x, y = 3.0, 10.0
     loss = (w * x + b - y) ** 2
-    loss.name = "L"
-    return draw(loss, params={"w": w, "b": b}, engine=ENGINE)
+    return draw(loss, engine=ENGINE)
 
 
 def neuron():

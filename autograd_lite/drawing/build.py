@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -90,6 +91,7 @@ class _Builder:
         self.steps = steps_of(root, self.names, self.digits, worded=False)
         self.adjoints = adjoints_of(root, self.steps)
         self.uses_of: dict[Node, list[Step]] = {}
+        self.places: dict[Node, Counter[str]] = {}  # how often each place of a node is taken
         for step in self.steps:
             self.uses_of.setdefault(step.operand, []).append(step)
         self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
@@ -101,7 +103,8 @@ class _Builder:
         fold = options.fold
         if fold not in (True, False, "auto"):
             raise InputValueError(f"fold={fold!r} must be True, False or 'auto'")
-        wanted = len(self.names) > FOLD if fold == "auto" else bool(fold)
+        module = hasattr(options.params, "named_parameters")
+        wanted = module or len(self.names) > FOLD if fold == "auto" else bool(fold)
         keep = {*self.roots, *(node for values in self.chosen for node in values or ())}
         self.folding: Folding = folding(root, self.order, wanted, keep, self.given or {})
         self.numbers = self._shown()
@@ -450,8 +453,9 @@ class _Builder:
     def where(self, step: Step) -> str:
         """The place of a use, with the node it is in where another use has the same place."""
         place = self.place(step.node, step.argument)
-        same = [s for s in self.uses_of[step.operand] if s is not step and self.place(s.node, s.argument) == place]
-        return f"{place} of {self.names[step.node]}" if same else place
+        if step.operand not in self.places:
+            self.places[step.operand] = Counter(self.place(s.node, s.argument) for s in self.uses_of[step.operand])
+        return f"{place} of {self.names[step.node]}" if self.places[step.operand][place] > 1 else place
 
     def card_text(self, node: Node) -> str:
         formula = self.header(node, self.folding.terms.get(node))

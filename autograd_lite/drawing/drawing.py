@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import shutil
-import subprocess
 import tempfile
 import warnings
 import webbrowser
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from .. import frames
-from ..errors import InputTypeError, InputValueError, MissingProgramError
+from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..files import write_atomically
-from . import dot, layout, svg
+from . import dot, escape, layout, style, svg
 from .animate import animation
 from .build import Options, Picture, build
 from .model import Card, Edge, Move
@@ -28,7 +28,6 @@ THEMES = ("auto", "light", "dark")
 MOST = 300  # cards up to which `dot` is asked
 PASSED = 100  # layers that all edges may pass, besides 4 an edge
 SAID = 12  # gradients in the description
-INSTALL = "apt-get install graphviz, brew install graphviz, or https://graphviz.org/download/"
 
 
 @dataclass
@@ -99,9 +98,9 @@ class Drawing:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file, complete or not at all.
 
-        Args: `path` ends in .svg, .html, .dot or .gv; or in .png or .pdf, which take Graphviz's program `dot`.
+        Args: `path` ends in .svg, .html, .dot or .gv; or in .png or .pdf, which take CairoSVG.
 
-        Raises InputValueError for another ending, MissingProgramError where that program is needed and missing.
+        Raises InputValueError for another ending, MissingPackageError where that package is needed and missing.
         """
         suffix = os.path.splitext(os.fspath(path))[1].lower()
         if suffix == ".svg":
@@ -111,7 +110,7 @@ class Drawing:
         elif suffix in (".dot", ".gv"):
             write_atomically(path, self.dot())
         elif suffix in (".png", ".pdf"):
-            write_atomically(path, _rendered(self.dot(), suffix[1:]))
+            write_atomically(path, _rendered(self, suffix[1:]))
         else:
             raise InputValueError(f"path={os.fspath(path)!r} must end in .svg, .html, .dot, .gv, .png or .pdf")
 
@@ -127,8 +126,12 @@ class Drawing:
         return f'{self!r}: .save("x.html") writes the page, .show() opens it'
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        picture = self.svg()
-        return {"text/html": picture, "image/svg+xml": picture, "text/plain": repr(self)}
+        return {"text/html": self._image(), "text/plain": repr(self)}
+
+    def _image(self) -> str:
+        """The picture as an image that holds its own data, which a notebook shows whether or not it trusts what it opens."""
+        data = base64.b64encode(self.svg().encode()).decode()
+        return f'<img alt="{escape.xml(self.title)}" src="data:image/svg+xml;base64,{data}">'
 
     def __repr__(self) -> str:
         def many(count: int, word: str) -> str:
@@ -147,7 +150,13 @@ class Stepper:
     def _repr_html_(self) -> str:
         from . import html
 
-        return html.iframe(self.drawing)
+        # the frame covers the image; a notebook that does not trust what it opens leaves the frame out
+        image, frame = self.drawing._image(), html.iframe(self.drawing)
+        over = 'style="grid-area:1/1;'
+        return (
+            f'<div style="display:grid">{image.replace("<img ", f"<img {over}" + chr(34) + " ", 1)}'
+            f"{frame.replace('<iframe ', f'<iframe {over}background:Canvas' + chr(34) + ' ', 1)}</div>"
+        )
 
 
 def make(
@@ -189,9 +198,7 @@ def _check(root: Any, rankdir: str, digits: Any) -> None:
 
 
 def _heading(title: str | None) -> str:
-    from .escape import clean
-
-    return clean(title, 200) if title else ""
+    return escape.clean(title, 200) if title else ""
 
 
 def placed(
@@ -229,15 +236,19 @@ def described(picture: Picture) -> str:
     return f"{len(cards)} nodes, {len(picture.edges)} edges; {root.name} = {root.value}.{said}"
 
 
-def _rendered(text: str, format: str) -> bytes:
-    if shutil.which("dot") is None:
-        raise MissingProgramError(f"a .{format} file takes Graphviz's program 'dot': {INSTALL}; .svg and .html need nothing")
-    done = subprocess.run(["dot", f"-T{format}"], input=text.encode(), capture_output=True, check=False)
-    if done.returncode:
-        raise MissingProgramError(
-            f"'dot' failed with status {done.returncode}: {done.stderr.decode('utf-8', 'replace').strip()}"
-        )
-    return done.stdout
+def _rendered(drawing: Drawing, format: str) -> bytes:
+    """The picture as PNG, twice as large for sharp text, or as PDF."""
+    try:
+        import cairosvg  # type: ignore[import-untyped,unused-ignore]
+    except (ImportError, OSError) as error:
+        raise MissingPackageError(
+            f"a .{format} file takes CairoSVG, which is not installed: pip install 'autograd-lite[draw]'; "
+            f".svg and .html need nothing"
+        ) from error
+    picture = replace(drawing, theme="light" if drawing.theme == "auto" else drawing.theme).svg()
+    text = picture.replace(style.FONTS, "monospace").encode()  # CairoSVG takes the first of several as the only one
+    made: bytes = cairosvg.svg2png(text, scale=2.0) if format == "png" else cairosvg.svg2pdf(text)
+    return made
 
 
 __all__ = ["Drawing", "Options", "content", "make"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,8 @@ def given_names(params: Any) -> dict[Node, str] | None:
     if params is None:
         return None
     pairs: Iterable[tuple[Any, Any]]
-    if hasattr(params, "named_parameters"):
+    module = hasattr(params, "named_parameters")
+    if module:
         pairs = params.named_parameters()
     elif isinstance(params, Mapping):
         pairs = params.items()
@@ -25,8 +27,18 @@ def given_names(params: Any) -> dict[Node, str] | None:
     for name, value in pairs:
         if not hasattr(value, "_data"):
             raise InputTypeError(f"params[{name!r}]={value!r} must be a Value")
-        given.setdefault(value, str(name))
+        given.setdefault(value, _short(str(name)) if module else str(name))
     return given
+
+
+def _short(path: str) -> str:
+    """A module's path as it is written in Python, the neuron an index of its weights.
+
+    >>> _short("layers.0.neurons.3.w.1"), _short("neurons.2.b"), _short("w.0")
+    ('layers[0].w[3][1]', 'b[2]', 'w[0]')
+    """
+    path = re.sub(r"\bneurons\.(\d+)\.(\w+)", r"\2.\1", path)
+    return re.sub(r"\.(\d+)(?=\.|$)", r"[\1]", path)
 
 
 def common_prefix(names: Collection[str]) -> str:

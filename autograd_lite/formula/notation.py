@@ -229,8 +229,10 @@ def place(node: Node, index: int) -> str:
     if op.name in _PLACES:
         return _PLACES[op.name][index]
     sign = op.symbol.replace("-", MINUS)
-    if len(args) == 1 or (op.name in ("add", "sub", "sum", "mean", "prod") and sum(a is args[index] for a in args) == 1):
+    if len(args) == 1 or (op.name in ("add", "sub") and args[0] is not args[1]):
         return f"through {sign}"
+    if op.name in ("sum", "mean", "prod"):
+        return f"{'factor' if op.name == 'prod' else 'term'} {index + 1}"
     if op.name in ("add", "sub"):
         return ("first term", "second term")[index]
     if op.name == "dot":

@@ -21,7 +21,7 @@ def test_w_x_plus_b_is_one_dot_card():
         ("x", []),
         ("v2 = w × x + b", [("w × x", "3", f"{w.grad:.3g}"), ("b", "0.5", f"{b.grad:.3g}")]),
         ("v3 = sin(v2)", []),
-        ("v4 = v3 × x", []),
+        ("root = v3 × x", []),
     ]
 
 
@@ -31,7 +31,7 @@ def test_a_chain_of_additions_is_one_sum_card():
     for x in xs[1:]:
         total = total + sin(x)
     found = cards(total)
-    assert found[-1][0] == "v8 = Σ 5 terms"
+    assert found[-1][0] == "root = Σ 5 terms"
     assert [row[0] for row in found[-1][1]] == ["x1", "v1", "v3", "v5", "v7"]
 
 
@@ -49,9 +49,15 @@ def test_neurons_sum_and_bias_are_one_card_of_weights():
     model = nn.Neuron(3, "tanh", seed=3)
     x = [Value(1.0, "x0"), Value(-2.0, "x1"), Value(0.5, "x2")]
     drawing = draw(model(x), engine="builtin", fold=True, params=model)
-    assert [c.header for c in drawing.nodes] == ["x0", "x1", "x2", "v2 = w.0 × x0 + w.1 × x1 + w.2 × x2 + b", "v3 = tanh(v2)"]
+    assert [c.header for c in drawing.nodes] == [
+        "x0",
+        "x1",
+        "x2",
+        "v2 = w[0] × x0 + w[1] × x1 + w[2] × x2 + b",
+        "result = tanh(v2)",
+    ]
     rows = drawing.nodes[3].rows
-    assert [r.name for r in rows] == ["w.0", "w.1", "w.2", "b"]
+    assert [r.name for r in rows] == ["w[0]", "w[1]", "w[2]", "b"]
     assert [e.row for e in drawing.edges] == [0, 1, 2, None]
     model(x).backward()
     assert [float(r.tooltip.rpartition("= ")[2]) for r in rows] == [p.grad for p in model.parameters()]
