@@ -1,4 +1,4 @@
-"""The backward pass as readable steps, as text and as LaTeX.  Imports `notation`, `steps` and `value`.
+"""The backward pass as readable steps, as text and as LaTeX.  
 
 What is printed is data first: `Explanation` has the steps, the paths to one leaf and the kinks on the way.
 """
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from . import context, graph
 from .errors import InputTypeError, InputValueError
-from .formula import notation, texmath
+from .formula import notation, printer, texmath
 from .formula.notation import number
 from .formula.steps import Step, steps_of
 from .graph import Node
@@ -289,7 +289,7 @@ def _text_lines(e: Explanation) -> list[str]:
     sizes = f"{_plural(len(e.nodes), 'operation')}, {_plural(len(e.leaves), 'leaf', 'leaves')}"
     lines = [f"{top} = {number(e.root._data, digits)}: {sizes}"]
     forward = [
-        [names[n], f" = {notation.formula(n, names, digits)}", f" = {number(n._data, digits)}"] for n in e.nodes[: e.max_steps]
+        [names[n], f" = {printer.formula(n, names, digits)}", f" = {number(n._data, digits)}"] for n in e.nodes[: e.max_steps]
     ]
     lines += _section("forward", _aligned(forward), len(e.nodes), "operation")
     if e.of is None:
@@ -390,7 +390,7 @@ def _path_cells(path: Path, e: Explanation) -> list[str]:
 
 def _kink_line(k: KinkAt, e: Explanation) -> str:
     digits, node = e.digits, k.node
-    parts = [f"{e.names[node]} = {notation.formula(node, e.names, digits)} = {number(node._data, digits)}"]
+    parts = [f"{e.names[node]} = {printer.formula(node, e.names, digits)} = {number(node._data, digits)}"]
     parts.append(f"{node.op.name} has no derivative where {k.text}")
     for s in k.slopes:
         operand = f"∂{e.names[node]}/∂{e.names[s.operand]}"
@@ -451,7 +451,7 @@ def _latex_lines(e: Explanation) -> list[str]:
 
     def kink_rows(k: KinkAt) -> Iterable[str]:
         where = f" ({k.where})" if k.where is not None else ""
-        formula = notation.latex(k.node, tex, num)
+        formula = printer.latex(k.node, tex, num)
         yield rf"&\text{{kink{texmath.text(where)}: }} {tex[k.node]} = {formula} = {num(k.node._data)}"
         for s in k.slopes:
             left, right = (r"\text{none}" if x != x else num(x) for x in (s.left, s.right))
@@ -461,7 +461,7 @@ def _latex_lines(e: Explanation) -> list[str]:
                 rf"{right}\text{{ on the right, }}{used}"
             )
 
-    rows = [rf"{tex[n]} &= {notation.latex(n, tex, num)} = {num(n._data)}" for n in e.nodes[: e.max_steps]]
+    rows = [rf"{tex[n]} &= {printer.latex(n, tex, num)} = {num(n._data)}" for n in e.nodes[: e.max_steps]]
     rows += more(len(e.nodes), e.max_steps, "operations")
     if e.of is None:
         rows += [step_row(s) for s in e.steps[: e.max_steps]] + more(len(e.steps), e.max_steps, "steps")

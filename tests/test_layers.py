@@ -39,6 +39,7 @@ ROWS = [
     "value",
     "functional nn formula.notation",
     "formula.steps formula.texmath",
+    "formula.printer",
     "numerical compiler",
     "explanation drawing",
     "gradcheck",

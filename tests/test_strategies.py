@@ -190,7 +190,7 @@ def test_printing():
     def text(*steps):
         return str(Expression(("x", "y"), [Step(op, tuple(operands)) for op, operands in steps], point))
 
-    assert text((ops.add, (x, y)), (ops.mul, (first, 2.0)), (ops.sub, (x, second))) == "x - ((x + y) * 2.0)"
+    assert text((ops.add, (x, y)), (ops.mul, (first, 2.0)), (ops.sub, (x, second))) == "x - (x + y) * 2.0"
     assert text((ops.neg, (x,)), (ops.pow, (first, -1.0)), (ops.sin, (second,))) == "sin((-x) ** (-1.0))"
     assert text((ops.sin, (x,)), (ops.mul, (first, first))) == "(v1 := sin(x)) * v1"
     assert text((ops.dot, (x, y, 1.0, -1.0)), (ops.sum, (first, x, -3.0))) == "sum([dot([x, y], [1.0, -1.0]), x, -3.0])"

@@ -12,7 +12,7 @@ import typer
 
 from .. import functional
 from ..errors import GradientWarning, InputValueError
-from ..formula import notation, texmath
+from ..formula import notation, printer, texmath
 from ..formula.expression import Expression
 from ..value import Value
 from .common import (
@@ -30,7 +30,6 @@ from .common import (
     values_for,
     width,
 )
-from .latex import formula as latex_of
 
 HIGHEST = 8  # order of derivatives; each makes the graph some times larger
 MOST = 500  # derivatives that are worked out
@@ -218,7 +217,7 @@ def _latex(found: Found, seconds: dict[str, dict[str, float]] | None, higher: Se
     if seconds is not None:
         derivatives |= {(a, b): seconds[a][b] for a, b in combinations_with_replacement(seconds, 2)}
     derivatives |= {d.by: d.value for d in higher or ()}
-    rows = [f"{top} &= {latex_of(found.expression)} = {number(found.root.data)}"]
+    rows = [f"{top} &= {_formula(found.expression)} = {number(found.root.data)}"]
     for by, x in derivatives.items():
         power = f"^{{{len(by)}}}" if len(by) > 1 else ""
         below = " ".join(
@@ -227,6 +226,10 @@ def _latex(found: Found, seconds: dict[str, dict[str, float]] | None, higher: Se
         )
         rows.append(rf"\frac{{\partial{power} {top}}}{{{below}}} &= {number(x)}")
     return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]
+
+
+def _formula(expression: Expression) -> str:
+    return printer.LATEX.program(expression.program, [texmath.name(name) for name in expression.names])
 
 
 def _print_json(
@@ -247,7 +250,7 @@ def _print_json(
     if explained is not None:
         data["explanation"] = str(explained.explain())
     if latex:
-        data["latex"] = latex_of(found.expression)
+        data["latex"] = _formula(found.expression)
     if pictures:
         data["picture"] = pictures[0] if len(pictures) == 1 else pictures
     typer.echo(as_json(data))

@@ -11,7 +11,7 @@ import typer
 
 from .. import graph
 from ..errors import InputValueError
-from ..formula import notation
+from ..formula import notation, printer
 from ..formula.expression import Function
 from ..formula.vocabulary import VOCABULARY
 from ..ops import REAL, Kink, Op
@@ -70,7 +70,7 @@ def _described(name: str) -> dict[str, Any]:
     op = node.op
     places = [next(i for i, a in enumerate(graph.operands(node)) if a is leaf) for leaf in leaves]  # they compare by value
     names = dict(zip(leaves, letters, strict=True))
-    formula = notation.formula(node, names)
+    formula = printer.formula(node, names)
     names[node] = f"({formula})" if " " in formula and not formula.endswith(")") else formula
     data = {
         "name": name,

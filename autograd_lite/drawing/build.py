@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .. import context, frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
-from ..formula import notation
+from ..formula import notation, printer
 from ..formula.steps import Step, adjoints_of, steps_of
 from . import cut, escape
 from .fold import Factor, Folding, Term, folding
@@ -246,7 +246,7 @@ class _Builder:
         if terms is not None and (node.op.name in ("add", "sum", "dot")):
             text = " + ".join(self.term(t) for t in terms[:4]) if len(terms) <= 4 else ""
             return text if text and len(text) <= HEADER else f"Σ {len(terms)} terms"
-        return escape.clean(notation.formula(node, self.names, self.digits), HEADER)
+        return escape.clean(printer.formula(node, self.names, self.digits), HEADER)
 
     def term(self, term: Term, prefix: str = "") -> str:
         texts = []
@@ -443,7 +443,7 @@ class _Builder:
         parts: list[str | Number] = [f"{card.header} = "]
         if terms is None:
             marks = {a: f"\x01{i}\x02" for i, a in enumerate(graph.operands(node)) if a.__class__ is not float}
-            pieces = re.split("\x01(\\d+)\x02", notation.formula(node, marks, self.digits))
+            pieces = re.split("\x01(\\d+)\x02", printer.formula(node, marks, self.digits))
             for before, i, after in zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False):
                 style = "" if before.endswith("(") and after.startswith((")", ",")) else "factor"
                 parts += [before, Number("value", graph.operands(node)[int(i)], 0, style)]

@@ -19,7 +19,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LoweringError
-from ..formula import notation
+from ..formula import printer
 from . import escape, live, svg
 from .measure import label_width, measure
 from .model import Edge, Number, Text
@@ -268,7 +268,7 @@ def _data(drawing: Drawing, found: live.Live, stepping: bool, searching: bool) -
         "end": _end(found, builder),
         "guards": [
             {"o": found.at("guard", node, k), "wanted": wanted, "line": escape.clean(line, 200),
-             "text": escape.clean(notation.formula(node, builder.names, builder.digits), 200)}
+             "text": escape.clean(printer.formula(node, builder.names, builder.digits), 200)}
             for k, (node, wanted, line) in enumerate(builder.guards)
         ],
         "names": [

@@ -1,4 +1,4 @@
-"""How nodes, numbers and partials are written for people: what pictures and explanations share.  Imports `graph`.
+"""How nodes, numbers and partials are written for people: what pictures and explanations share.
 
 Symbols come from the op table; nothing here knows an op but the power, whose whole exponents are written small.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from string import Formatter
 
@@ -92,12 +92,10 @@ def _words(operands: Sequence[str], count: int, out: str) -> dict[str, str]:
     """What a template of a row with any number of arguments may mention besides {0}, {1}, ..."""
     short = [*operands[:ROUND], "..."] if count > ROUND else operands
     rest = [*operands[1 : ROUND + 1], "..."] if count > ROUND + 1 else operands[1:]
-    squares = [*(f"{name}^2" for name in operands[:ROUND]), *(["..."] if count > ROUND else [])]
     return {
         "out": out,
         "all": ", ".join(short),
         "rest": ", ".join(rest),
-        "squares": " + ".join(squares),
         "n": str(count),
     }
 
@@ -135,49 +133,6 @@ def _whole_exponent(node: Node) -> int | None:
 def _small(n: int) -> str:
     """A whole number as a superscript; nothing for 1."""
     return "" if n == 1 else str(n).translate(SUPERSCRIPT)
-
-
-def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
-    """How a node is computed from its operands, by name: ``w × x``; empty for a leaf.
-
-    >>> from autograd_lite import Value
-    >>> w = Value(3.0, "w")
-    >>> formula(w**2, names_of([w]))
-    'w²'
-    """
-    if node.op is None:
-        return ""
-    args = graph.operands(node)
-    n = _whole_exponent(node)
-    if n is not None:
-        return names[args[0]] + str(n).translate(SUPERSCRIPT)
-    if node.op.name == "dot":
-        half = len(args) // 2
-        shown = 3 if half > 4 else half
-        pairs = [[_operand(a, names, digits) for a in pair] for pair in zip(args[:shown], args[half:], strict=False)]
-        terms = [fill("{0} × {1}", pair, {}) for pair in pairs]
-        return " + ".join([*terms, "..."] if half > shown else terms)
-    operands = _operand_names(node, names, digits, None if node.op.arity is not None else ROUND + 2)
-    return fill(node.op.text.replace("-", MINUS), operands, _words(operands, len(args), ""))
-
-
-def latex(node: Node, names: Mapping[Node, str], number: Callable[[float], str]) -> str:
-    r"""The same as `formula` in LaTeX, given names and a way to write numbers that are LaTeX already; empty for a leaf.
-
-    >>> from autograd_lite import Value
-    >>> w = Value(3.0, "w")
-    >>> latex(w * 2, {w: "w"}, str)
-    'w \\cdot 2.0'
-    """
-    op = node.op
-    if op is None:
-        return ""
-    args = graph.operands(node)
-    most = None if op.arity is not None else ROUND + 2
-    operands = [number(a) if a.__class__ is float else names[a] for a in args[:most]]
-    words = {word: text.replace("...", r"\ldots") for word, text in _words(operands, len(args), "").items()}
-    own_name = op.name.replace("_", r"\_")  # a row without a template of its own is written by its name
-    return fill(op.latex.replace(f"operatorname{{{{{op.name}}}}}", f"operatorname{{{{{own_name}}}}}"), operands, words)
 
 
 def _edge(node: Node, index: int) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from .. import ops as rows
-from ..errors import AutogradError, InputTypeError
+from ..errors import InputTypeError
 from ..ops import TABLE, Interval, Op
 
 PUBLIC = {op: name for name, op in rows.PUBLIC.items() if isinstance(op, Op)}
@@ -48,23 +47,6 @@ def settings_of(op: Op, n: int) -> frozenset[int]:
     return frozenset(
         i for i, d in enumerate(op.partials) if d.__class__ is float and (d != d or (d == 0.0 and i >= first_default))
     )
-
-
-def grouped(op: Op, args: Sequence[Any]) -> tuple[Any, ...]:
-    """Flat arguments as the public call takes them: lists where the row gathers lists."""
-    if op.gather is None:
-        return tuple(args)
-    try:
-        op.gather(list(args))
-    except AutogradError:
-        half = len(args) // 2
-        return list(args[:half]), list(args[half:])
-    return (list(args),)
-
-
-def name_of(op: Op) -> str:
-    """What a row is called in Python."""
-    return PUBLIC.get(op, op.name)
 
 
 def usable(op: Op, at: Sequence[float]) -> bool:

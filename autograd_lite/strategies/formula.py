@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .. import ops as rows
 from ..errors import InputTypeError, InputValueError
+from ..formula.printer import PYTHON, grouped
 from ..ops import Op
-from .arguments import grouped, name_of
-
-INFIX = {rows.add: "+", rows.sub: "-", rows.mul: "*", rows.div: "/", rows.floordiv: "//", rows.mod: "%", rows.pow: "**"}
+from ..program import Instruction, Program
 
 
 class Step(NamedTuple):
@@ -97,53 +94,14 @@ class Expression:
 
     def __str__(self) -> str:
         """The formula; a result used again is named where it first stands, ``(v1 := sin(x)) * v1``."""
+        return PYTHON.program(self.program, self.names)
+
+    @property
+    def program(self) -> Program:
+        """The same as a straight line, whose inputs are the names."""
         n = len(self.names)
-        uses = [0] * (n + len(self.steps))
-        for _, operands in self.steps:
-            for a in operands:
-                if a.__class__ is int:
-                    uses[a] += 1
-        fresh = (v for v in (f"v{i}" for i in range(1, len(uses) + n + 2)) if v not in self.names)
-        named: dict[int, str] = dict(enumerate(self.names))
-        out: list[str] = []
-        todo: list[Any] = [(n + len(self.steps) - 1, True)]
-        while todo:
-            piece = todo.pop()
-            if isinstance(piece, str):
-                out.append(piece)
-                continue
-            a, bare = piece  # bare: where nothing binds to it from left or right
-            if a.__class__ is float:
-                out.append(repr(a) if bare or math.copysign(1.0, a) > 0 else f"({a!r})")
-            elif a in named:
-                out.append(named[a])
-            elif uses[a] > 1:
-                named[a] = next(fresh)
-                todo += reversed([f"({named[a]} := ", *_written(self.steps[a - n], True), ")"])
-            else:
-                todo += reversed(_written(self.steps[a - n], bare))
-        return "".join(out)
+        return Program(n, tuple(Instruction(*step) for step in self.steps), (n + len(self.steps) - 1,))
 
     def __repr__(self) -> str:
         point = ", ".join(f"{name}={self.point[name]!r}" for name in self.names)
         return f"(lambda {', '.join(self.names)}: {self})({point})"
-
-
-def _written(step: Step, bare: bool) -> list[Any]:
-    """The pieces of one op in Python: text, and operands as (operand, whether it may stand without parentheses)."""
-    op, operands = step
-    if op in INFIX or op is rows.neg:
-        left, right = [(a, False) for a in (*operands, 0.0)[:2]]
-        pieces = ["-", left] if op is rows.neg else [left, f" {INFIX[op]} ", right]
-        return pieces if bare else ["(", *pieces, ")"]
-    pieces = [f"{name_of(op)}("]
-    for i, group in enumerate(grouped(op, operands)):
-        pieces.append(", " if i else "")
-        if isinstance(group, list):
-            pieces.append("[")
-            for j, a in enumerate(group):
-                pieces += [", " if j else "", (a, True)]
-            pieces.append("]")
-        else:
-            pieces.append((group, True))
-    return [*pieces, ")"]

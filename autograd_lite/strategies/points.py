@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ..errors import InputTypeError
+from ..formula.printer import grouped, name_of
 from ..ops import Interval, Op
-from .arguments import NOT_DRAWN, PUBLIC, SETTINGS, domain_of, grouped, name_of, row_of, settings_of, size_of, usable
+from .arguments import NOT_DRAWN, PUBLIC, SETTINGS, domain_of, row_of, settings_of, size_of, usable
 
 WIDE = 40.0  # points of an unbounded domain lie within this of 0, or of its end
 ROUND = (2.0, 0.5, -0.5, -2.0, 3.0)

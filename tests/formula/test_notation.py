@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import autograd_lite as al
 from autograd_lite import Op, Value, ops
-from autograd_lite.formula import notation
+from autograd_lite.formula import notation, printer
 from autograd_lite.ops import TABLE
 from autograd_lite.ops.special import sinc_derivative
 
@@ -187,7 +187,7 @@ def test_the_evaluator_reads_arithmetic(text: str, value: float) -> None:
 def test_every_row_renders_without_leftovers(op: Op) -> None:
     for at in points(op):
         node, names = recorded(op, at)
-        written = [notation.formula(node, names), *(notation.partial(node, i, names) for i in range(len(at)))]
+        written = [printer.formula(node, names), *(notation.partial(node, i, names) for i in range(len(at)))]
         for text in written:
             assert text.strip() == text != ""
             assert not set("{}") & set(text), text
@@ -238,7 +238,7 @@ def test_edges_of_whole_powers(n: int) -> None:
 
 def written(node: Value) -> list[str]:
     names = notation.names_of([node])
-    return [notation.formula(node, names), *(notation.partial(node, i, names) for i in range(len(node.args)))]
+    return [printer.formula(node, names), *(notation.partial(node, i, names) for i in range(len(node.args)))]
 
 
 X, W = Value(3.0, "x"), Value(2.0, "w")
@@ -289,7 +289,7 @@ def test_a_dot_of_many_terms_is_cut() -> None:
 
 def written_quickly(node: Value) -> tuple[str, str, str]:
     names = notation.names_of([node])
-    return notation.formula(node, names), notation.partial(node, 0, names), notation.partial(node, 9999, names)
+    return printer.formula(node, names), notation.partial(node, 0, names), notation.partial(node, 9999, names)
 
 
 @pytest.mark.parametrize(
