@@ -1,4 +1,4 @@
-"""The backward pass as readable steps, as text and as LaTeX.  
+"""The backward pass as readable steps, as text and as LaTeX.
 
 What is printed is data first: `Explanation` has the steps, the paths to one leaf and the kinks on the way.
 """
