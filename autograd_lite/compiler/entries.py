@@ -1,7 +1,6 @@
 """The quickest way into machine code: for arguments of one structure, source that checks them and hands over addresses.
 
-Numbers go into buffers that are kept from call to call, each buffer used by one call at a time.  Imports `shapes`, `columns`,
-`to_python`, `tree`.
+Numbers go into buffers that are kept from call to call, each buffer used by one call at a time.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def address(array: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
 
-class Held:
+class Buffers:
     """Buffers of one call, with their addresses: inputs, outputs, and what else the code asks for."""
 
     frame: Any
@@ -37,8 +36,8 @@ class Held:
     table_at: int
     extra: Any
     extra_at: int
-    few: Any
-    n = -1  # how many rows `few` says there are
+    prepared: Any
+    n = -1  # how many rows `prepared` says there are
 
     def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
         import numpy as np
@@ -48,13 +47,13 @@ class Held:
         self.views = [self.inputs[first:last].reshape(shape) for first, last, shape in views]
 
 
-# a Held that no other call uses; `give` is for the next call
-TAKE = ["try: held = take()", "except IndexError: held = make()"]
+# buffers that no other call uses; `give` is for the next call
+TAKEN = ["try: held = take()", "except IndexError: held = make()"]
 
 
-def _pool(make: Callable[[], Held]) -> dict[str, Any]:
-    """The names that `TAKE` needs, and `give`."""
-    kept: deque[Held] = deque()
+def _pool(make: Callable[[], Buffers]) -> dict[str, Any]:
+    """The names that `TAKEN` needs, and `give`."""
+    kept: deque[Buffers] = deque()
     return {"take": kept.pop, "give": kept.append, "make": make, "IndexError": IndexError}
 
 
@@ -83,7 +82,7 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     call = Parameters(known.layout.positional)
     inputs = _Inputs(dict(enumerate(known.layout.specs)), path.live, call.leave)
     program, kernel = path.program, path.machine
-    lines = [call.first, *inputs.lines, *TAKE, "inputs = held.inputs", *inputs.stores]
+    lines = [call.first, *inputs.lines, *TAKEN, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
     expression, names = path.packing(items(len(program.outputs)), part)
     names |= call.names | inputs.names
@@ -92,8 +91,8 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
         names["left"] = owner.left(known)
     lines += ["out = held.out.copy()", "give(held)"]
 
-    def make() -> Held:
-        held = Held(program.inputs, len(program.outputs), inputs.views)
+    def make() -> Buffers:
+        held = Buffers(program.inputs, len(program.outputs), inputs.views)
         frame = ctypes.create_string_buffer(8 * kernel.frame + 8)
         held.frame, held.frame_at = frame, ctypes.addressof(frame)
         return held
@@ -137,8 +136,8 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
         f"held.ref{i}() is b{i} and held.now{i}.value == held.then{i} and b{i}.flags.c_contiguous" for i in rows
     )
     where = ", ".join(f"address(b{i})" for i in rows)
-    lines += [*TAKE, f"if not ({same}):", f"    try: at = ({where},)"]
-    lines += [f"    except ERRORS: give(held); {call.leave}", "    know(held, at)"]
+    lines += [*TAKEN, f"if not ({same}):", f"    try: at = ({where},)"]
+    lines += [f"    except ERRORS: give(held); {call.leave}", "    point(held, at)"]
     for k, i in enumerate(rows):
         lines.append(f"    held.now{i}, held.then{i}, held.ref{i} = pointer(id(b{i}) + {POINTER}), at[{k}], ref(b{i})")
     lines += ["inputs = held.inputs", *inputs.stores]
@@ -149,7 +148,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     run = f"run(held.at, held.table_at, n, {{}}, held.extra_at{shared_out})"
     if reduced:
         lines.append(f"if n > {CHUNK}: {run.format('held.out_at')}")
-        lines += ["elif n == held.n: quick(held.few)", "else: held.n = held.few.rows = n; quick(held.few)"]
+        lines += ["elif n == held.n: call(held.prepared)", "else: held.n = held.prepared.rows = n; call(held.prepared)"]
         lines.append("out = held.out.copy()")
     else:
         names["empty"] = np.empty
@@ -160,17 +159,17 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     lines.append("give(held)")
     expression = packing(path.traced.spec, reduced, names)
 
-    def make() -> Held:
-        held = Held(inputs.count + len(path.live), outputs, inputs.views)
+    def make() -> Buffers:
+        held = Buffers(inputs.count + len(path.live), outputs, inputs.views)
         held.table = np.zeros((max(len(path.cut.columns), 1), 2), dtype=np.int64)
         held.extra = np.zeros(max(kernel.extra, 1))
         for i in rows:
             setattr(held, f"ref{i}", lambda: None)
         held.table_at, held.extra_at = address(held.table), address(held.extra)
-        held.few = kernel.arguments(held.at, held.table_at, held.out_at, held.extra_at)
+        held.prepared = kernel.arguments(held.at, held.table_at, held.out_at, held.extra_at)
         return held
 
-    def know(held: Held, at: tuple[int, ...]) -> None:
+    def point(held: Buffers, at: tuple[int, ...]) -> None:
         """Where the columns are: for each its first number, and the bytes from one to the next."""
         table = [
             (start + 8 * j, 8 * max(width, 1))
@@ -182,8 +181,8 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     names |= _pool(make)
     names |= {
         "run": kernel.run,
-        "quick": kernel.quick,
-        "know": know,
+        "call": kernel.call,
+        "point": point,
         "ref": weakref.ref,
         "pointer": ctypes.c_ssize_t.from_address,
     }

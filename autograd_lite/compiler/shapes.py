@@ -1,6 +1,6 @@
 """Python source that takes arguments apart into v0, v1, ... and puts results together, for code that knows their structure.
 
-Imports `tree`.  What is not made of lists, tuples and dicts is put together by a call of `tree.rebuild`.
+What is not made of lists, tuples and dicts is put together by a call of `tree.rebuild`.
 """
 
 from __future__ import annotations

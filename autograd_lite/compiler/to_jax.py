@@ -1,6 +1,6 @@
 """The JAX backend: a program as a function of jax.numpy, to be jitted, mapped and run on what JAX runs on.
 
-Rows that JAX has no accurate function for are called back on the host.  Imports `lowering`, `program`, `errors`; jax, which
+Rows that JAX has no accurate function for are called back on the host.  JAX, which
 no extra installs, is imported when a function is asked for.
 """
 

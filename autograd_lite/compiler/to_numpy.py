@@ -1,7 +1,7 @@
 """The NumPy backend: a program as NumPy source that works out whole columns, a block of rows at a time.
 
 What depends on no column is computed once, by the rows' own functions on floats; all else by `lowering` in the words of
-`WORDS`, each value freed after its last use.  The emitted source is what runs.  Imports `lowering`, `program`, `errors`.
+`WORDS`, each value freed after its last use.  The emitted source is what runs.
 """
 
 from __future__ import annotations

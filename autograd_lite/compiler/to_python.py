@@ -1,6 +1,6 @@
 """The Python backend: a program as Python source, standard library only, the same bits as the rows' own functions.
 
-Imports `program`, `ops`.  The source holds no user text: values are v0, v1, ..., and what has a name from outside is bound to
+The source holds no user text: values are v0, v1, ..., and what has a name from outside is bound to
 one of ours.
 """
 
@@ -55,13 +55,6 @@ INLINE: dict[str, str] = {
 MATH = ("fabs", "sqrt", "exp", "log", "log1p", "sin", "cos", "tanh", "atan")
 RELATIONS = {ops.lt: "<", ops.le: "<=", ops.gt: ">", ops.ge: ">=", ops.eq: "==", ops.ne: "!="}
 TERMS = 40  # of a long sum in one line: the compiler's stack is finite
-
-# how each row of the table is lowered
-LOWERINGS: dict[str, str] = {name: INLINE.get(name, "{f}({all})") for name in ops.TABLE} | {
-    "sum": "a long sum, from left to right",
-    "mean": "a long sum, divided",
-    "dot": "a long sum of products, from left to right",
-}
 
 
 class Source:

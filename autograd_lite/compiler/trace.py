@@ -1,7 +1,6 @@
 """Tracing: a function is run once on Values while everything it computes, and every branch it takes, is written down.
 
 `value` tells the `Trace` of its thread of every leaf and node made, every comparison and every look at a number.
-Imports `program`, `value`, `graph`, `ops`, `watch`, `errors`, `tree`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,40 @@
-"""Machine code: a program as LLVM's intermediate language, one row at a time or in vectors of rows."""
+"""Machine code: a program as LLVM's intermediate language (IR), compiled while Python runs.  How to find your way in here.
+
+What comes in is a `Program`, a straight line of rows of the op table.  `kernel` makes of it a *kernel*: machine code with the
+memory that it works in.  A scalar kernel computes one call and has the bits of the rows' own functions; a batch kernel computes
+all rows of some arrays.  The rest of this page is about batches.
+
+The words:
+
+- A *lane* is one double of a vector, and holds one row.  A vector has 8 lanes with AVX-512, else 4.
+- A *block* is as many rows as there are lanes.  Each value of the program is one vector: the program is run once for a block.
+- A *chunk* is 1,024 rows or more, a number that depends on how many rows there are and on nothing else.  Threads take chunks,
+  and the sums of chunks are added up in their order.  So sums have the same bits for any number of threads.
+- The *uniform* program is what is the same for every row, computed once a call (`compiler.split` cuts it off); its outputs go
+  into memory called `extra`.
+- The *frame* is where values wait that a later function needs, as a long program is cut into functions of about 2,000 steps.
+- A *plan* says how sums are made: the factors that the program of a row keeps, and the *terms*, products of two of them or one
+  alone.  The gradients of a layer are products of a few factors with a few others, so that keeping these takes less memory.
+- A *tile* is a group of sums that stays in registers while the factors of some blocks are gone through.
+
+How a program becomes code, in this order:
+
+    prepare    relu by one instruction, values made where they are needed, calls next to each other; the plan of the sums
+    emit       each row written as lines of IR by `compiler.lowering`; cut into functions
+    schedule   list scheduling: lines that wait for each other are moved apart
+    sums       the layout of the memory, and functions that add up the terms tile by tile
+    chunk      gather (columns to a block), block (the program), chunk (gather, block and sums over its rows)
+    driver     run, some, total, finish: chunks in order, chunks by several threads, and what becomes of their sums
+    native     LLVM compiles the text; the C library, the vector library, and rows that are called back into Python
+    workers    the threads
+
+The life of a call: `compiler.entries` checks the arguments, writes the shared numbers into buffers and the columns' addresses
+into a table, and calls `call`.  That is `run`: the uniform program, then chunk by chunk.  In a chunk the rows that fill no
+block come first, their idle lanes counted as 0; then some blocks are gathered and run, which leaves their factors in memory;
+then the sums go over these.  At the end the lanes are added up, halves upon halves, and `finish` divides for a mean and adds
+what is the same for every row.  A batch that is not reduced has no sums: `block` stores straight into the results.
+
+A row without a formula, gamma or a user's own, is called back: the code hands its arguments over in memory, for all lanes, and
+a C function made by ctypes calls Python.  What it raises is kept for the thread and raised when the code has returned.  No
+memory is freed while a thread works on it, whatever interrupts the caller: see `workers`.
+"""

@@ -1,7 +1,4 @@
-"""The IR that works through a chunk of rows: their columns gathered block by block, the program run, what it gives added up.
-
-Imports `llvm.emit`, `llvm.sums`.
-"""
+"""The IR that works through a chunk of rows: their columns gathered block by block, the program run, what it gives added up."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The IR around the functions of a program: the module, the call of its parts, and the loops over blocks and chunks of rows.
-
-Imports `llvm.chunk`, `llvm.emit`, `llvm.sums`.
-"""
+"""The IR around the functions of a program: the module, the call of its parts, and the loops over blocks and chunks of rows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """LLVM IR text for a `Program`: the kernel object that `lowering` speaks to, and the cutting into functions of bounded size.
 
 One value is one double, or one vector of `width` rows.  Values are written in the program's order; where a function has grown
-long enough it is closed, and what later instructions still need goes through a frame in memory.  Imports `lowering`, `program`.
+long enough it is closed, and what later instructions still need goes through a frame in memory.
 """
 
 from __future__ import annotations

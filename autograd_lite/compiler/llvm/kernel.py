@@ -5,7 +5,7 @@ A batch is run in blocks of one vector of rows: each value of the program is a v
 out of one pass, and sums are kept for each lane in memory.  Rows are cut into chunks whose number and order depend on
 nothing but how many rows there are, so that sums have the same bits for any number of threads.
 
-Imports `program`, `errors` and the modules `llvm_*`.  Needs llvmlite when code is compiled.
+Needs llvmlite when code is compiled.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class Kernel:
         module = native.compile_text(self.source, machine, once.library | k.library, k.vectors, once.callbacks | k.callbacks)
         reached = native.collecting if once.callbacks or k.callbacks else lambda run: run
         call = module.function("call", ctypes.POINTER(Arguments))
-        self.quick = reached(call)
+        self.call = reached(call)
         self._run = reached(module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 2))
         self._uniform = reached(module.function("uniform", *[_pointer] * 3))
         self._some = reached(module.function("some", *[_pointer] * 3, _int, _int, *[_pointer] * 3))
@@ -207,7 +207,7 @@ class Kernel:
         self._pool: deque[tuple[Any, int]] = deque()
 
     def arguments(self, shared: int, table: int, out: int, extra: int) -> Arguments:
-        """The arguments of `quick`, addresses as for `run`, with memory to work in."""
+        """The arguments of `call`, addresses as for `run`, with memory to work in."""
         memory, scratch = self._taken()
         arguments = Arguments(shared, extra, table, 0, CHUNK, out, scratch)
         arguments.memory = memory

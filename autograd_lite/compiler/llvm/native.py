@@ -1,6 +1,6 @@
 """LLVM IR text made into machine code: what this machine has, the functions modules may call, and the compiler.
 
-Needs llvmlite, of the extra `jit`, which is imported when code is compiled.  Imports `llvm.emit`, `lowering`, `errors`.
+Needs llvmlite, of the extra `jit`, which is imported when code is compiled.
 """
 
 from __future__ import annotations

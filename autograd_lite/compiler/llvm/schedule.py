@@ -1,4 +1,4 @@
-"""The order of the lines in a function: steps that wait for each other are moved apart.  Imports nothing.
+"""The order of the lines in a function: steps that wait for each other are moved apart.
 
 A long sum is a chain in which each addition waits for the one before.  A processor looks ahead, but not far enough to fill
 the time with the next sum; a compiler could reorder, but LLVM does so for the registers only.

@@ -1,7 +1,4 @@
-"""The memory of a batch, and the functions that add up its rows from the factors that `prepare.plan` keeps.
-
-Imports `llvm.emit`, `llvm.prepare`.
-"""
+"""The memory of a batch, and the functions that add up its rows from the factors that `prepare.plan` keeps."""
 
 from __future__ import annotations
 
