@@ -295,6 +295,7 @@ KINKS: list[tuple[str, tuple[float, ...], str, list[tuple[float, float]]]] = [
     ("fmod", (6.0, 2.0), "x/y is whole", [(1.0, 1.0), (-3.0, -2.0)]),
     ("hypot", (0.0, 0.0, 0.0), "all are 0", [(-1.0, 1.0)] * 3),
     ("unit", (0.0, 0.0, 0.0), "all are 0", [(0.0, 0.0)] * 3),
+    ("over_square", (0.0, 0.0), "all are 0", [(-inf, -inf), (0.0, 0.0)]),
     ("atan2", (0.0, -1.0), "y = 0 and x <= 0", [(-1.0, -1.0), (0.0, 0.0)]),
     ("gamma", (-2.0,), "x = 0, -1, -2, ...", [(-inf, -inf)]),
     ("lgamma", (-2.0,), "x = 0, -1, -2, ...", [(inf, -inf)]),

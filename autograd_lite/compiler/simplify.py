@@ -175,6 +175,8 @@ def _pow_derivative(args: tuple[Ref, ...], made: Made) -> New:
         c = 1.0
         for i in range(int(n)):
             c = (y - i) * c + 0.0
+    if not math.isfinite(c):
+        return None
     return _new(ops.mul, c, _new(ops.pow, x, y - n)) if c else 0.0
 
 

@@ -49,7 +49,7 @@ INLINE: dict[str, str] = {
     "tanh": "tanh({0})",
     "atan": "atan({0})",
     "co_square": "(1.0 - {0}) * (1.0 + {0})",
-    "atan_derivative": "1.0 / (1.0 + {0} * {0})",
+    "atan_derivative": "1.0 / (1.0 + {0} * {0}) if -1e150 < {0} < 1e150 else {f}({0})",
     "leaky_relu": "{0} if {0} > 0.0 else {1} * {0}",
 }
 MATH = ("fabs", "sqrt", "exp", "log", "log1p", "sin", "cos", "tanh", "atan")

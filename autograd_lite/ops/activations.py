@@ -6,14 +6,17 @@ import math
 from math import inf, nan
 from typing import Any
 
+from .arithmetic import _halves
 from .piecewise import AT_ZERO, _chosen, abs, eq, ge, gt, heaviside, le, lt, where
 from .powers import _expm1, exp, expm1, inverse, log, log1p, square
 from .row import Interval, Kink, Op, helper, publish, row
-from .special import erfc, gaussian
+from .special import ERF_SLOPE, erfc, gaussian
 from .trigonometry import atanh, tanh
 from .words import both
 
 ROOT_2 = math.sqrt(2.0)
+ROOT_2_TAIL = -9.667293313452913e-17  # √2 - ROOT_2
+ROOT_2_HALVES = _halves(ROOT_2)
 PHI_0 = 1.0 / math.sqrt(2.0 * math.pi)  # the normal density at 0
 
 
@@ -141,22 +144,37 @@ elu = row(
 )  # fmt: skip
 
 
+def _lost(x: Any, t: Any) -> Any:
+    """What the rounding of -x/√2 to `t` lost, times the slope of erfc: 2/√π of the bell exp(-x²/2)."""
+    (a, b), (c, d) = _halves(t), ROOT_2_HALVES
+    product = t * ROOT_2
+    rest = (-x - product) - ((a * c - product) + a * d + b * c + b * d) - t * ROOT_2_TAIL
+    return rest * (ERF_SLOPE / ROOT_2)
+
+
+def _tail(x: float, bell: float) -> float:
+    """erfc(-x/√2) of the exact quotient: far out erfc multiplies its rounding by x² (gelu(-27) would lose 646 units)."""
+    t = -x / ROOT_2
+    return math.erfc(t) - (_lost(x, t) * bell if bell else 0.0)
+
+
 def _gelu(x: float) -> float:
-    return 0.0 if x == -inf else 0.5 * x * math.erfc(-x / ROOT_2)
+    return 0.0 if x == -inf else 0.5 * x * _tail(x, gaussian.forward(x, 0.5))
 
 
 def _gelu_derivative(x: float) -> float:
     bell = gaussian.forward(x, 0.5)
-    return 0.5 * math.erfc(-x / ROOT_2) + (x * bell * PHI_0 if bell else 0.0)
+    return 0.5 * _tail(x, bell) + (x * bell * PHI_0 if bell else 0.0)
 
 
-def _normal_tail(x: Any) -> Any:
-    return erfc(-x / ROOT_2)
+def _tail_core(x: Any, bell: Any) -> Any:
+    t = -x / ROOT_2
+    return erfc(t) - where(bell, _lost(x, t) * bell, 0.0)
 
 
 def _gelu_derivative_core(x: Any) -> Any:
     bell = gaussian(x, 0.5)
-    return 0.5 * _normal_tail(x) + where(bell, x * bell * PHI_0, 0.0)
+    return 0.5 * _tail_core(x, bell) + where(bell, x * bell * PHI_0, 0.0)
 
 
 gelu_derivative = helper(
@@ -168,7 +186,7 @@ gelu_derivative = helper(
     doc="The derivative of gelu: Φ(x) + x φ(x).\n\n>>> gelu_derivative(0.0)\n0.5",
 )  # fmt: skip
 gelu = row(
-    "gelu", _gelu, core=lambda x: where(eq(x, -inf), 0.0, 0.5 * x * _normal_tail(x)),
+    "gelu", _gelu, core=lambda x: where(eq(x, -inf), 0.0, 0.5 * x * _tail_core(x, gaussian(x, 0.5))),
     partials=lambda x, z: gelu_derivative(x), latex=r"\operatorname{{gelu}} {0}", edges="gelu'({0})",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
     exact=lambda mp, at, x: x * mp.ncdf(x),

@@ -10,7 +10,7 @@ from typing import Any
 from .arithmetic import div
 from .piecewise import abs, eq, ge, gt, lt, where
 from .row import ORDER, POSITIVE, Interval, Kink, Op, enter, helper, publish, row
-from .words import c_sqrt, constant, word
+from .words import both, c_sqrt, constant, either, word
 
 NONNEGATIVE = Interval(0.0, inf)
 LN_2 = math.log(2.0)
@@ -46,7 +46,8 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Any:
         if n == 1.0:
             return y * _pow(x, y - 1.0) if y else 0.0
         c: float = _log_terms(y, int(n), 0)[0]
-        return c * _pow(x, y - n) if c else 0.0
+        power = _pow(x, y - n)
+        return c * power if c and (power or -inf < c < inf) else 0.0  # a power that is 0 outweighs an infinite c
     if n == 0.0 and x == 0.0:
         return 0.0 if y >= 0.0 else nan  # the convention for 0**y, at every order in y
     if not x >= 0.0:
@@ -70,8 +71,12 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Any:
 def _pow_derivative_core(x: Any, y: Any, n: float, k: float) -> Any:
     terms, power = _log_terms(y, int(n), int(k)), y - n
     if k == 0.0:
-        c = y if n == 1.0 else terms[0]
-        return where(c, c * pow(x, power), 0.0)
+        if n == 1.0:
+            return where(y, y * pow(x, power), 0.0)
+        c, powered = terms[0], pow(x, power)
+        if constant(c) and -inf < c < inf:
+            return where(c, c * powered, 0.0)
+        return where(both(c, either(powered, lt(abs(c), inf))), c * powered, 0.0)
     logarithm, total = log(x), terms[-1]
     for c in terms[-2::-1]:
         total = total * logarithm + c

@@ -76,8 +76,18 @@ acos = row(
     exact="acos",
     doc="The angle in [0, π] whose cosine is x.\n\n>>> acos(1.0)\n0.0",
 )  # fmt: skip
+
+
+def _atan_derivative(x: float) -> float:
+    return 1.0 / (1.0 + x * x) if -1e150 < x < 1e150 else 1.0 / x / x
+
+
+def _atan_derivative_core(x: Any) -> Any:
+    return where(lt(abs(x), 1e150), 1.0 / (1.0 + x * x), 1.0 / x / x)
+
+
 atan_derivative = helper(
-    "atan_derivative", lambda x: 1.0 / (1.0 + x * x), core=lambda x: 1.0 / (1.0 + x * x),
+    "atan_derivative", _atan_derivative, core=_atan_derivative_core,
     partials=lambda x, z: -2.0 * z * (unit(x, 1.0) * unit(1.0, x)),
     text="1/(1 + {0}²)", latex=r"\frac{{1}}{{1 + {0}^2}}", edges="-2·{0}/(1 + {0}²)²", pins=[((inf,), 0.0, (0.0,))],
     exact=lambda mp, at, x: 1 / (1 + x * x),
@@ -110,8 +120,9 @@ def _others(args: Sequence[Any], i: int) -> list[Any]:
 def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
     h = hypot(*args)
     rest = [unit(*_others(args, i)) for i in range(1, len(args))]
-    squares = reduce(operator.add, [w * w for w in rest]) if rest else 0.0
-    return [div(squares, h), *[-div(out * w, h) for w in rest]]
+    slopes = [div(w, h) for w in rest]  # before the second factor, whose square may underflow
+    own = reduce(operator.add, map(operator.mul, slopes, rest)) if rest else 0.0
+    return [own, *[-(slope * out) for slope in slopes]]
 
 
 _FAR, _SCALE = 2.0**500, 2.0**600  # beyond 2^+-500 squares come near the ends of the range
@@ -162,9 +173,18 @@ hypot = row(
     exact=lambda mp, at, *args: mp.sqrt(mp.fsum(v * v for v in args)),
     doc="The length of a vector given by its coordinates, any number of them.\n\n>>> hypot(3.0, 4.0)\n5.0",
 )  # fmt: skip
+# x/(x^2 + y^2), the partial of atan2, whose own partials are products of two such: they overflow only where they must
+over_square: Op = helper(
+    "over_square", lambda x, y: div.forward(_unit(x, y), math.hypot(x, y)),
+    (lambda x, y, z: (over_square(y, x) - z) * (over_square(y, x) + z), lambda x, y, z: -2.0 * z * over_square(y, x)),
+    core=lambda x, y: div(unit(x, y), hypot(x, y)), exact=lambda mp, at, x, y: x / (x * x + y * y), kinks=AT_ORIGIN,
+    text="{0}/({0}² + {1}²)", latex=r"\frac{{{0}}}{{{0}^2 + {1}^2}}",
+    edges=("({1}² - {0}²)/({0}² + {1}²)²", "-2·{0}·{1}/({0}² + {1}²)²"), pins=[((1.0, inf), 0.0, (0.0, 0.0))],
+    doc="x / (x*x + y*y), the partial of atan2.\n\n>>> over_square(3.0, 4.0)\n0.12",
+)  # fmt: skip
 atan2 = row(
     "atan2", math.atan2,
-    (lambda y, x, z: div(unit(x, y), hypot(x, y)), lambda y, x, z: -div(unit(y, x), hypot(x, y))),
+    (lambda y, x, z: over_square(x, y), lambda y, x, z: -over_square(y, x)),
     latex=r"\operatorname{{atan2}}\left({0}, {1}\right)", edges=("{1}/({0}² + {1}²)", "-{0}/({0}² + {1}²)"),
     kinks=(Kink("y = 0 and x <= 0", lambda y, x: y == 0.0 and x <= 0.0),),
     pins=[((0.0, 0.0), 0.0, (nan, nan)), ((1e200, 1e200), math.pi / 4, (5e-201, -5e-201))],
@@ -268,7 +288,7 @@ asinh = row(
     doc="The inverse of sinh.\n\n>>> asinh(0.0)\n0.0",
 )  # fmt: skip
 acosh = row(
-    "acosh", _guarded(math.acosh), lambda x, z: div(1.0, sqrt(x - 1.0) * sqrt(x + 1.0)),
+    "acosh", _guarded(math.acosh), lambda x, z: div(div(1.0, sqrt(x - 1.0)), sqrt(x + 1.0)),
     latex=r"\operatorname{{arcosh}} {0}", domain=(Interval(1.0, inf),), kinks=(Kink("x = 1", lambda x: x == 1.0),),
     edges="1/√({0}² - 1)", pins=[((1.0,), 0.0, (inf,)), ((0.5,), nan, (nan,))],
     exact="acosh",

@@ -29,6 +29,7 @@ FEWER = (0.0, 1.0, -2.5, inf, -inf, nan)
 COUNTS = {"hypot": (1, 2, 3), "unit": (1, 2, 3), "dot": (2, 4, 6)}
 # Arguments that select a function: the constants they are tried with
 SELECTORS = {op.name: {i: setting.examples for i, setting in op.settings.items()} for op in TABLE.values() if op.settings}
+SELECTORS["pow_derivative"][3] = (0.0, 1.0, 2.0)  # each power of the logarithm costs a unit
 # The exponents and the like that a lowering takes in Python, where they are constants
 CONSTANTS: dict[str, tuple[int, tuple[float, ...]]] = {
     "pow": (1, (0.0, 1.0, 2.0, 3.0, 4.0, -1.0, -2.0, -3.0, -4.0, 0.5, -0.5, 1.5, 5.0, -0.0, 1 / 3, inf, nan)),

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from autograd_lite import Value, stop_gradient
+import autograd_lite
+from autograd_lite import Value, grad, hessian, jit, stop_gradient
 from autograd_lite.ops import TABLE, Op
 from tests import same as numbers
 
@@ -80,3 +81,29 @@ def test_what_selects_a_function_has_no_derivative_rather_than_0(name: str) -> N
 @pytest.mark.parametrize("x", [0.3, -7.0, 1e300, 5e-324, inf])
 def test_stop_gradient_keeps_the_value(x: float) -> None:
     assert stop_gradient(x) == stop_gradient(Value(x)).data == x
+
+
+def test_derivatives_over_the_whole_range() -> None:
+    """Right values by mpmath with 60 digits."""
+    assert grad(autograd_lite.atan)(1e155) == pytest.approx(1e-310, rel=1e-12)
+    assert grad(autograd_lite.atan)(1e300) == 0.0
+    (xx, xy), (yx, yy) = hessian(autograd_lite.hypot, (0, 1))(-1.58e-110, 3.9e-280)
+    assert xx == pytest.approx(3.8561858189717246e-230, rel=1e-14)
+    assert (xy, yy) == (pytest.approx(1.5622496394808526e-60, rel=1e-14), pytest.approx(6.329113924050633e109, rel=1e-14))
+    assert yx == xy
+    assert hessian(autograd_lite.atan2, (0, 1))(0.0, 1e-160) == ((0.0, -inf), (-inf, 0.0))
+    assert hessian(autograd_lite.atan2, (0, 1))(3e-100, 4e-100)[0][0] == pytest.approx(-3.84e198, rel=1e-14)
+    assert grad(grad(lambda x: x**1e200))(0.5) == 0.0
+    assert grad(grad(lambda x: x**1e200))(1.0) == inf
+    assert jit(grad(grad(lambda x: x**1e200)))(0.5) == 0.0
+    assert jit(grad(grad(lambda x, y: x**y)))(0.5, 1e200) == 0.0
+    assert grad(grad(autograd_lite.acosh))(1.0) == -inf
+
+
+@pytest.mark.parametrize("x", [-27.0, -37.0, -12.1, -5.3, -0.7, 3.0])
+def test_gelu_in_its_tail(x: float) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workdps(60):
+        exact = mpmath.mpf(x) * mpmath.ncdf(x), mpmath.ncdf(x) + x * mpmath.npdf(x)
+        for got, wanted in zip((autograd_lite.gelu(x), grad(autograd_lite.gelu)(x)), exact, strict=True):
+            assert abs(got - wanted) <= 4.0 * math.ulp(float(wanted))
