@@ -41,6 +41,33 @@ def generator() -> Any:
     return None if driver.partition(".")[0] in ("contextlib", "_pytest") else frame
 
 
+def operation() -> tuple[str, str]:
+    """What the caller's line is at: ("call", "exp") in a call of ``math.exp(x)``, ("operator", "%"); ("", "") where unknown."""
+    import dis  # slow to import, and wanted only where something is wrong
+
+    frame, _ = _caller()
+    if frame is None:
+        return "", ""
+    before: list[dis.Instruction] = []
+    for instruction in dis.get_instructions(frame.f_code):
+        if instruction.offset == frame.f_lasti:
+            break
+        before.append(instruction)
+    else:
+        return "", ""
+    if instruction.opname.startswith("BINARY"):
+        return "operator", "%" if "MODULO" in instruction.opname else instruction.argrepr.rstrip("=")
+    at = instruction.positions
+    if not instruction.opname.startswith("CALL") or at is None or at.lineno is None:
+        return "", ""
+    for earlier in reversed(before):  # the function called is what begins where the call does, last before its arguments
+        place = earlier.positions
+        same = place is not None and (place.lineno, place.col_offset) == (at.lineno, at.col_offset)
+        if same and earlier.opname.startswith("LOAD") and isinstance(earlier.argval, str):
+            return "call", earlier.argval
+    return "", ""
+
+
 def _caller() -> tuple[Any, int]:
     """The innermost frame outside the library, and how far it is above the function that asks for it through another."""
     frame: Any = sys._getframe(2)

@@ -421,6 +421,8 @@ class Value:
         return outcome
 
     def __float__(self) -> float:
+        if frames.operation() == ("operator", "%"):  # "%.4f" % v is text, as f"{v:.4f}" is
+            return self._data
         self._refuse("float")
 
     def __int__(self) -> int:
@@ -432,9 +434,16 @@ class Value:
     def _refuse(self, kind: str) -> NoReturn:
         if context.active:
             _looked_at(self, f"{kind}()")
+        what, called = frames.operation()
+        ours = {"fabs": "abs", "round": "round_"}.get(called, called) if what == "call" else ""
+        row = ops.PUBLIC.get(ours)
+        advice = "the library's own functions in place of those of math"
+        if row is not None:
+            method = f" or v.{ours}()" if hasattr(type(self), ours) else ""
+            advice = f"autograd_lite.{ours}(v){method} in place of {called}(v) of another library"
         raise InputTypeError(
-            f"{kind}() of {self._title()} would lose its gradient: use autograd_lite.sin(v) or v.sin() in place of "
-            f"math.sin(v), an object array in place of a float one, and v.data where only the number is wanted"
+            f"{kind}() of {self._title()} would lose its gradient: use {advice}, "
+            f"an object array in place of a float one, and v.data where only the number is wanted"
         )
 
     # -- copies and files ---------------------------------------------------------------------------------------------

@@ -262,7 +262,7 @@ def test_intervals(interval, text, inside, outside):
         (lambda: Value(1.0, 2), InputTypeError, r"name=2 must be a string: Value\(1\.0, name='w'\)"),
         (lambda: Value("x"), InputTypeError, r"data='x' is a str, not a real number: convert it with float"),
         (lambda: setattr(+Value(1.0), "data", 2.0), NotALeafError, r"data of a Value of 1\.0 cannot be set: .* identity; set"),
-        (lambda: float(Value(1.0)), InputTypeError, r"float\(\) of a Value of 1\.0 would lose its gradient: use autograd_lite"),
+        (lambda: float(Value(1.0)), InputTypeError, r"float\(\) of a Value of 1\.0 would lose its gradient: use the lib"),
         (lambda: int(Value(1.0, "v")), InputTypeError, r"int\(\) of Value 'v' would lose its gradient: .*v\.data where only"),
         (lambda: complex(Value(1.0)), InputTypeError, r"complex\(\) of a Value of 1\.0 would lose"),
         (lambda: copy.copy(+Value(1.0)), NotALeafError, r"a Value of 1\.0 is computed by identity and cannot.*detach"),
@@ -352,3 +352,32 @@ def test_a_gradient_cleared_with_none_counts_as_zero():
     v.grad = None
     (v * v).backward()
     assert v.grad == 4.0
+
+
+# -- functions of other libraries, and text ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "advised"),
+    [
+        (lambda v: math.exp(v * 1.0), r"use autograd_lite\.exp\(v\) or v\.exp\(\) in place of exp\(v\) of another library"),
+        (lambda v: 1.0 + math.sin(v) * 2.0, r"use autograd_lite\.sin\(v\) or v\.sin\(\) in place of sin\(v\)"),
+        (lambda v: math.lgamma(v * 1.0), r"use autograd_lite\.lgamma\(v\)"),
+        (lambda v: math.fabs(v * 1.0), r"use autograd_lite\.(fabs|abs)\(v\)"),
+        (lambda v: math.exp(math.cos(v)), r"use autograd_lite\.cos\(v\)"),
+        (lambda v: math.isnan(v * 1.0), "use the library's own functions in place of those of math"),
+        (lambda v: float(v * 1.0), "use the library's own functions in place of those of math"),
+    ],
+)
+def test_a_function_of_math_advises_ours_of_that_name_and_no_other(call, advised):
+    with pytest.raises(InputTypeError, match=advised):
+        call(Value(0.5))
+
+
+def test_text_is_the_same_by_percent_and_by_format():
+    v = Value(1.0) / 3.0
+    short, long, text = "%.4f", "%s %.2e", "%g"
+    assert short % v == f"{v:.4f}" == "0.3333"
+    assert long % ("at", v) == f"at {v:.2e}"
+    text %= v
+    assert text == f"{v:g}"
