@@ -54,7 +54,7 @@ def flows(drawing):
     """How far the contributions on the edges are from the gradients on the cards they lead to; the largest difference."""
     worst = 0.0
     for card in drawing.nodes:
-        given = [e.contribution for e in drawing.edges if e.source == card.index]
+        given = [e.contribution for e in drawing.edges if e.source == card.index and e.contribution is not None]
         if given:
             gradient = float(card.tooltip.rpartition("= ")[2])
             worst = max(worst, abs(sum(given) - gradient))

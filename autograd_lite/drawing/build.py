@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,22 +13,20 @@ from .. import context, frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
 from ..formula import notation, printer
 from ..formula.steps import Step, adjoints_of, steps_of
-from . import cut, escape
+from . import escape
+from . import fold as folds
 from .fold import Factor, Folding, Term, folding
 from .live import NEAR, TINY, may_kink
-from .measure import label_width, measure
-from .model import Card, Edge, Move, Number, Row, Text
-from .names import common_prefix, given_names
-from .shade import sign, strength
-from .subject import RESULT
+from .model import Card, Edge, Move, Row, label_width, measure, sign, strength
+from .moves import LABEL, Telling
+from .subject import RESULT, common_prefix, given_names
 
 Node = Any
 FULL, SHORT, FOLD = 40, 150, 60  # cards up to which labels are full, up to which short; nodes above which auto folds
 CROWD = 150  # edges above which lines are drawn half as thick
 HEADER = 44  # characters
-LABEL = 40
+
 ROWS = 24  # terms that a card lists
-SUMMED = 4  # contributions that a step lists
 
 
 @dataclass
@@ -74,7 +71,7 @@ def build(root: Node, options: Options) -> Picture:
     return _Builder(root, options).picture()
 
 
-class _Builder:
+class _Builder(Telling):
     def __init__(self, root: Node, options: Options) -> None:
         self.root, self.options, self.digits = root, options, options.digits
         self.guards = options.guards
@@ -97,8 +94,8 @@ class _Builder:
         self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
         self.order = graph.order(self.roots)
         self.chosen = [
-            cut.values_of("only_paths_to", options.only_paths_to, self.names),
-            cut.values_of("highlight", options.highlight, self.names),
+            folds.values_of("only_paths_to", options.only_paths_to, self.names),
+            folds.values_of("highlight", options.highlight, self.names),
         ]
         fold = options.fold
         if fold not in (True, False, "auto"):
@@ -157,8 +154,8 @@ class _Builder:
         inside = self.folding.head
         inputs = {node: self.uses(node) for node in self.names if node not in inside}
         operands = {node: [use.factor.operand for use in uses] for node, uses in inputs.items()}
-        only, bright = (None if values is None else cut.paths(operands, values) for values in self.chosen)
-        shown = cut.shown(self.roots, operands, only, options.max_depth, options.max_nodes)
+        only, bright = (None if values is None else folds.paths(operands, values) for values in self.chosen)
+        shown = folds.shown(self.roots, operands, only, options.max_depth, options.max_nodes)
         if shown.stubs:
             warnings.warn(
                 f"the graph has {len(operands)} nodes to draw and {len(shown.nodes)} are drawn: give max_nodes or max_depth "
@@ -362,124 +359,3 @@ class _Builder:
                 edge.label = ""
             elif level == "short" and edge.label:
                 edge.label = f"× {self.factor(edge.partial)}" if edge.contribution is not None else edge.label
-
-    # -- moves --------------------------------------------------------------------------------------------------------
-
-    def moves(self, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge]) -> list[Move]:
-        home, one = index[self.root], self.number(1.0)
-        seed: Text = (f"{self.derivative(self.root)} = 1",)
-        power = strength(1.0, self.strongest)
-        moves = [Move(None, home, None, home, self.text(seed), "", "", one, "pos", power, None, (seed, ()))]
-        inside = self.folding.head
-        rows = {row.leaf: (card.index, k) for card in cards for k, row in enumerate(card.rows) if row.leaf is not None}
-        gathered: dict[Node, list[Step]] = {}
-        for step in self.steps:
-            node = inside.get(step.node, step.node)
-            gathered.setdefault(step.operand, []).append(step)
-            if node not in index or (step.operand in inside and step.operand not in rows):
-                continue
-            edge = edge_at.get((step.node, step.argument))
-            row: int | None = None
-            if step.operand in rows:
-                card, row = rows[step.operand]
-                edge = self.beside(step, edge_at)
-            elif edge is not None:
-                card = index[step.operand]
-            else:
-                continue
-            texts = self.line(step, node, gathered[step.operand])
-            moves.append(
-                Move(
-                    None if edge is None else edge.index,
-                    card,
-                    row,
-                    index[node],
-                    self.text(texts[0]),
-                    self.text(texts[1]),
-                    "" if step.before is None else self.number(step.before),
-                    self.number(step.after),
-                    sign(step.after),
-                    strength(step.after, self.strongest),
-                    Number("part", step.node, step.argument),
-                    texts,
-                )
-            )
-        return moves
-
-    def beside(self, step: Step, edge_at: Mapping[tuple[Node, int], Edge]) -> Edge | None:
-        """The edge into the same term as a leaf folded into it: along x for w in w × x."""
-        count = len(graph.operands(step.node))
-        if step.node.op.name == "mul":
-            return edge_at.get((step.node, 1 - step.argument))
-        if step.node.op.name == "dot":
-            return edge_at.get((step.node, (step.argument + count // 2) % count))
-        return None
-
-    def line(self, step: Step, node: Node, so_far: list[Step]) -> tuple[Text, Text]:
-        """What a step adds to what, and how that came about: ``dy/dx: 1 (through +) + 3 (first factor) = 4``."""
-        over = self.derivative(step.operand)
-        symbol = escape.clean(self.symbol(step), 4 * LABEL)
-        plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
-        product: Text = (
-            Number("total", step.node), " × ", Number("factor", step.node, step.argument, "factor"),
-            " = ", Number("part", step.node, step.argument),
-        )  # fmt: skip
-        letters = f"{self.derivative(node)}{'' if plain else f' × {symbol}'} = "
-        if len(self.uses_of[step.operand]) < 2:
-            return (f"{over} = {letters}", *product), (self.card_text(node),)
-        added: list[str | Number] = [f"{over}: "]
-        for k, each in enumerate(so_far[-SUMMED:]):
-            style = "added" if k or len(so_far) > SUMMED else ""
-            added += [Number("part", each.node, each.argument, style), f" ({self.where(each)})"]
-        if len(so_far) > SUMMED:
-            added.insert(1, f"… {len(so_far) - SUMMED} more")
-        if len(so_far) > 1:
-            added += [" = ", Number("sum", step.operand, len(so_far))]
-        return tuple(added), (f"{self.where(step)}: {letters}", *product)
-
-    def computed(self, card: Card) -> Text:
-        """How the value of a card comes about, in numbers: ``v1 = w × x = 2 × 3 = 6``."""
-        node, terms = card.node, self.folding.terms.get(card.node)
-        parts: list[str | Number] = [f"{card.header} = "]
-        if terms is None:
-            marks = {a: f"\x01{i}\x02" for i, a in enumerate(graph.operands(node)) if a.__class__ is not float}
-            pieces = re.split("\x01(\\d+)\x02", printer.formula(node, marks, self.digits))
-            for before, i, after in zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False):
-                style = "" if before.endswith("(") and after.startswith((")", ",")) else "factor"
-                parts += [before, Number("value", graph.operands(node)[int(i)], 0, style)]
-            parts += [pieces[-1], " = "]
-        return tuple(part for part in (*parts, Number("value", node)) if part)
-
-    def where(self, step: Step) -> str:
-        """The place of a use, with the node it is in where another use has the same place."""
-        place = self.place(step.node, step.argument)
-        if step.operand not in self.places:
-            self.places[step.operand] = Counter(self.place(s.node, s.argument) for s in self.uses_of[step.operand])
-        return f"{place} of {self.names[step.node]}" if self.places[step.operand][place] > 1 else place
-
-    def card_text(self, node: Node) -> str:
-        formula = self.header(node, self.folding.terms.get(node))
-        return f"{self.names[node]} = {formula}"
-
-    def text(self, text: Text) -> str:
-        """A text with its numbers as they are."""
-        return "".join(part if isinstance(part, str) else self.written_number(part) for part in text)
-
-    def written_number(self, n: Number) -> str:
-        x = self.number_of(n)
-        if n.style == "factor":
-            return self.factor(x)
-        text = self.number(x)
-        if n.style != "added":
-            return text
-        return f" − {text[1:]}" if text.startswith("\u2212") else f" + {text}"
-
-    def number_of(self, n: Number) -> float:
-        if n.kind == "value":
-            return float(n.node._data)
-        if n.kind == "total":
-            return self.adjoints[n.node]
-        if n.kind == "sum":
-            return self.uses_of[n.node][n.argument - 1].after
-        step = self.step_at[n.node, n.argument]
-        return step.partial if n.kind == "factor" else step.product

@@ -12,7 +12,8 @@ import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import escape, layout, measure
+from . import escape, layout
+from . import model as measure
 from .model import Card, Edge, Point
 
 if TYPE_CHECKING:

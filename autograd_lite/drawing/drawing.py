@@ -17,7 +17,7 @@ from typing import Any
 from .. import frames
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..files import write_atomically
-from . import dot, escape, layout, style, svg
+from . import dot, escape, layout, svg
 from .animate import animation
 from .build import Options, Picture, build
 from .model import Card, Edge, Move
@@ -246,7 +246,7 @@ def _rendered(drawing: Drawing, format: str) -> bytes:
             f".svg and .html need nothing"
         ) from error
     picture = replace(drawing, theme="light" if drawing.theme == "auto" else drawing.theme).svg()
-    text = picture.replace(style.FONTS, "monospace").encode()  # CairoSVG takes the first of several as the only one
+    text = picture.replace(svg.FONTS, "monospace").encode()  # CairoSVG takes the first of several as the only one
     made: bytes = cairosvg.svg2png(text, scale=2.0) if format == "png" else cairosvg.svg2pdf(text)
     return made
 

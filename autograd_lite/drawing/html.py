@@ -13,16 +13,14 @@ import hashlib
 import html
 import math
 import re
-import string
 from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LoweringError
 from ..formula import printer
-from . import escape, live, svg
-from .measure import label_width, measure
-from .model import Edge, Number, Text
+from . import escape, live, shrink, svg
+from .model import Edge, Number, Text, label_width, measure
 
 if TYPE_CHECKING:
     from .build import _Builder
@@ -141,9 +139,9 @@ def page(drawing: Drawing, step: bool = True) -> str:
         data["numbers"] = [x if math.isfinite(x) else repr(x) for x in found.numbers()]
         data["note"] = f"The numbers of this page stay as they are: {reason}."
     wide, tall = _views(drawing, live=bool(functions))
-    css = _style(_file("page.css"))
-    pieces = [_small(_file(f"page/{piece}.js")) for piece in PIECES if searching or piece != "search"]
-    script = "\n".join(['"use strict";(()=>{', functions, _script("\n".join(pieces)), "})();"])
+    css = shrink.style(_file("page.css"))
+    pieces = [shrink.small(_file(f"page/{piece}.js")) for piece in PIECES if searching or piece != "search"]
+    script = "\n".join(['"use strict";(()=>{', functions, shrink.script("\n".join(pieces)), "})();"])
     styles = [
         css,
         *(html.unescape(s) for text in (wide, tall) for s in re.findall(r"<style[^>]*>(.*?)</style>", text, re.DOTALL)),
@@ -303,7 +301,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
 
 
 def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
-    flows = edge.owner is not None and edge.contribution is not None
+    flows = edge.owner is not None
     f, c = ((found.at(kind, edge.owner, edge.argument)) if flows else None for kind in ("factor", "part"))
     symbol = _before(edge) if edge.label and "= " in edge.label else ""
     return {"s": edge.source, "t": edge.target, "f": f, "c": c if f is not None else None} | (
@@ -354,50 +352,6 @@ def _end(found: live.Live, builder: _Builder) -> list[Any]:
 @functools.cache
 def _file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text("utf-8")
-
-
-# strings and regular expressions, and the blanks around signs; no line of the sources has "+ +" or "- -"
-_TOKENS = re.compile(r"""("(?:[^"\\\n]|\\.)*"|/(?:[^/\\\s*]|\\.)+/(?=[.)]))| ?([-=+*/<>!&|?:,;{}()\[\]]+) ?""")
-
-
-@functools.cache
-def _script(text: str) -> str:
-    """The script without what only readers of its source need."""
-    parts = re.split(_TOKENS, text)  # text, string, signs, text, ...
-    strings = " ".join(filter(None, parts[1::3]))
-    code = "".join(sign or " \0 " if quoted or sign else text for text, quoted, sign in _threes(parts))
-    made = re.findall(r"\b(?:const|let|function) (\w{4,})|\((\w{4,})\)=>", code)
-    given = re.findall(r"\bfunction \w+\(([\w,]*)|\(([\w,]*)\)=>", code)
-    found = [*map("".join, made), *(name for pair in given for name in "".join(pair).split(",") if len(name) > 3)]
-    short: dict[str, str] = {}
-    for name in sorted(dict.fromkeys(found), key=lambda name: -len(re.findall(rf"\b{name}\b", code))):
-        # but not what may be a property as well
-        if not re.search(rf"[.?]{name}\b|\b{name}:|[{{,]{name}[,}}]|\{{{name}=", code) and not re.search(
-            rf"\b{name}\b", strings
-        ):
-            short[name] = "$" + (string.ascii_letters[len(short)] if len(short) < 52 else str(len(short)))
-    names = re.compile(r"(?<![\w.$])(" + "|".join(short) + r")\b")
-    written = "".join(quoted or sign or names.sub(lambda m: short[m[1]], text) for text, quoted, sign in _threes(parts))
-    return re.sub(r"\bconst\b ?(?=[\w$\[{])", "let ", written)
-
-
-def _threes(parts: list[str]) -> Any:
-    """The pieces of a split by `_TOKENS`, each alone in its place."""
-    for i, part in enumerate(parts):
-        if part:
-            yield (part, "", "") if i % 3 == 0 else ("", part, "") if i % 3 == 1 else ("", "", part)
-
-
-@functools.cache
-def _style(text: str) -> str:
-    """The style likewise."""
-    text = re.sub(r"\s*([{};,>])\s*|(?<=:)\s+", r"\1", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
-    return text.replace(";}", "}").strip()
-
-
-def _small(text: str) -> str:
-    lines = (line.strip() for line in text.split("\n"))
-    return "\n".join(re.sub(r" // .*", "", line) for line in lines if line and not line.startswith("//"))
 
 
 def _hashes(texts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The built-in layered layout: gives cards, labels and edges their places.  Imports `model`, `measure`, `order` and `align`.
+"""The built-in layered layout: gives cards, labels and edges their places.  Imports `model` and `order`.
 
 Cards stand in layers by their longest path to the root; between two layers of cards there is one for labels where there are
 any, so that a label is a vertex with a size like a card and neither can lie on the other.  An edge over several layers runs
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from . import align, measure, order
+from . import model as measure
+from . import order
 from .model import Card, Edge, Point
 
 MARGIN = 16.0
@@ -59,7 +60,7 @@ def place(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str = "LR") -> 
         [[(u, p / (graph.breadth[u] + 1.0)) for u, p, _, _ in near] for near in before],
         [[(u, q / (graph.breadth[u] + 1.0)) for u, _, q, _ in near] for near in after],
     )
-    middle = align.align(
+    middle = order.align(
         layers,
         graph.breadth,
         graph.gap,

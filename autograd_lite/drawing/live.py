@@ -33,6 +33,10 @@ class _Branches:
 
     def recorded(self, node: Value) -> None: ...
 
+    def is_tame(self, x: Any) -> bool:
+        """Whether a number is known to be finite: masks are kept for all."""
+        return False
+
 
 @dataclass
 class Live:

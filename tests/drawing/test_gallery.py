@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autograd_lite.drawing.measure import LABEL
+from autograd_lite.drawing.model import LABEL
 
 DEMOS = Path(__file__).resolve().parents[2] / "demos"
 

@@ -14,6 +14,7 @@ import pytest
 from autograd_lite import Value, sin
 from autograd_lite.drawing import draw as draw_with
 from autograd_lite.drawing import html as page_module
+from autograd_lite.drawing import shrink
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz
 
@@ -145,7 +146,7 @@ def test_policy_names_the_script_and_the_styles_and_nothing_else():
 
 def test_script_and_style_are_files_of_the_package():
     outline = Outline(page_module.page(draw(two_paths())))
-    assert page_module._style(page_module._file("page.css")) in outline.text("style")
+    assert shrink.style(page_module._file("page.css")) in outline.text("style")
     pieces = [page_module._file(f"page/{name}.js") for name in page_module.PIECES]
     for source in pieces:
         assert "</" not in source

@@ -7,7 +7,7 @@ import pytest
 
 from autograd_lite import Value, dot, draw, exp, log, mean, nn, sin, sum, tanh
 from autograd_lite.drawing import layout
-from autograd_lite.drawing.measure import LABEL
+from autograd_lite.drawing.model import LABEL
 
 RANDOM = 200
 

@@ -5,8 +5,7 @@ import random
 
 import pytest
 
-from autograd_lite.drawing.align import align, isotonic
-from autograd_lite.drawing.order import arrange, crossings
+from autograd_lite.drawing.order import align, arrange, crossings, isotonic
 
 
 def bipartite(seed):
