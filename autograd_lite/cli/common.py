@@ -198,9 +198,9 @@ def evaluated(formula: Expression, values: Mapping[str, float], ieee: bool) -> t
 # -- what is printed --------------------------------------------------------------------------------------------------
 
 
-def say_saved(path: str) -> None:
-    """Tell where something was written."""
-    typer.echo(printable(f"saved {path}"))
+def say_saved(path: str, aside: bool = False) -> None:
+    """Tell where something was written; on stderr if stdout is for data."""
+    typer.echo(printable(f"saved {path}"), err=aside)
 
 
 def say_dropped(rows: int) -> None:

@@ -20,11 +20,14 @@ from ..errors import InputValueError, listed
 from ..files import check_writable
 from ..fit import Result, minimize
 from ..fit.bar import Bar
+from ..fit.ending import finite
 from ..fit.model import LOSSES, Model
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
 from ..tables.choice import SHOWN
+from ..tables.table import numpy
 from .common import read_formula, read_pairs, say_dropped, say_saved, shown
+from .methods import METHODS, Options, by_method, kept_rows, read_ranges
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad}
 TRIAL = 50  # steps that show whether a learning rate goes downhill
@@ -51,17 +54,33 @@ def fit(
             metavar="|".join(LOSSES), autocompletion=lambda: list(LOSSES), help="Averaged over rows; logistic is for 0 and 1."
         ),
     ] = "mse",
-    optimizer: Annotated[
+    method: Annotated[
         str,
-        typer.Option(metavar="|".join(OPTIMIZERS), autocompletion=lambda: list(OPTIMIZERS), help="How slopes become steps."),
-    ] = "sgd",
-    lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.01,
-    steps: Annotated[int, typer.Option(help="At most so many.")] = 1000,
+        typer.Option(
+            metavar="|".join(METHODS),
+            autocompletion=lambda: list(METHODS),
+            help="auto: lm for mse, newton for others; --optimizer, --lr or --steps alone choose descent.",
+        ),
+    ] = "auto",
+    optimizer: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(OPTIMIZERS), autocompletion=lambda: list(OPTIMIZERS), help="Descent: slopes to steps."),
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Descent: the learning rate, 0.01 unless given.")] = None,
+    steps: Annotated[int | None, typer.Option(help="At most so many; 1000 unless given.")] = None,
     batch_size: Annotated[int | None, typer.Option(metavar="N", help="Rows a step looks at; by default all.")] = None,
-    init: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Where weights start; by default 0.")] = None,
+    init: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Where weights start.")] = None,
+    bounds: Annotated[list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="A range: k=0: or p=0:1.")] = None,
+    fixed: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="Hold a weight.")] = None,
+    sigma: Annotated[str, typer.Option(metavar="COLUMN", help="Standard deviations of the target.", show_default=False)] = "",
+    absolute: Annotated[bool, typer.Option("--absolute/--relative", help="Whether sigma is in the target's units.")] = False,
+    weights: Annotated[str, typer.Option(metavar="COLUMN", help="Weights of the rows.", show_default=False)] = "",
+    where: Annotated[str, typer.Option(metavar="FORMULA", help="Keep rows where it is not 0.", show_default=False)] = "",
+    starts: Annotated[int | None, typer.Option(metavar="N", help="Starts to go on with, of those tried.", min=1)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object; nan and inf are null.")] = False,
     seed: Annotated[int, typer.Option(help="Decides the order of rows in batches, and which are held out.")] = 0,
     tol: Annotated[float | None, typer.Option(help="Stop where the loss changes less, relative to itself.")] = None,
-    every: Annotated[int, typer.Option(metavar="N", help="Print each N-th iteration.", min=1)] = 1,
+    every: Annotated[int | None, typer.Option(metavar="N", help="Print each N-th iteration.", min=1)] = None,
     digits: Annotated[int, typer.Option(help="Decimals in the table.", min=0, max=17)] = 2,
     holdout: Annotated[float | None, typer.Option(metavar="PART", help="Keep this part of the rows for a score.")] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the loss curve: .svg .png .pdf.")] = None,
@@ -82,10 +101,24 @@ def fit(
 
     autograd-lite fit passed.csv "w*hours + b" --target passed --loss logistic --optimizer adam --lr 0.1
     """
-    _among("optimizer", optimizer, OPTIMIZERS)
+    _among("method", method, METHODS)
     _among("loss", loss, LOSSES)
+    if optimizer is not None:
+        _among("optimizer", optimizer, OPTIMIZERS)
+    by_descent = (
+        (optimizer, lr, batch_size, tol) != (None,) * 4 or (steps is not None and method == "auto") or method in OPTIMIZERS
+    )
+    by_descent = by_descent or numpy() is None
+    if by_descent and method not in ("auto", *OPTIMIZERS):
+        raise InputValueError(f"--method {method} takes no --optimizer, --lr, --batch-size or --tol: leave them out")
+    if by_descent and (bounds or fixed or sigma or weights or where or json or starts):
+        raise InputValueError(
+            "descent takes no --bounds, --fix, --sigma, --weights, --where, --starts or --json: choose another --method"
+        )
     start = read_pairs([*(init or ()), *(pairs or ())])
-    names = read_formula(formula).names
+    read_formula(formula)
+    condition = read_formula(where) if where else None
+    held_at, ranges = read_pairs(fixed), read_ranges(bounds)
     if not target:
         raise InputValueError("no --target: name the column to predict, --target mpg")
     if plot is not None:  # what cannot be written is to be known before the work, not after
@@ -99,46 +132,78 @@ def fit(
 
     def needed(found: list[str]) -> list[str]:
         header[:] = found
-        Model(formula, target, found, loss, start)  # its errors before those of the cells
-        return [*(n for n in names if n in found), target]
+        model = Model(formula, target, found, loss, start, sigma, weights)  # its errors before those of the cells
+        others = [] if condition is None else list(condition.names)
+        return list(dict.fromkeys([*model.needed, *others]))
 
     with ExitStack() as stack:
         table = stack.enter_context(read_table(file, needed, drop_missing=drop_missing, memory=memory * MEGABYTE))
         say_dropped(table.dropped)
-        model = Model(formula, target, header, loss, start)
+        model = Model(formula, target, header, loss, start, sigma, weights)
         model.check(table)
         for note in _doubts(model, header, start):
             typer.echo(f"note: {note}", err=True)
+        if condition is not None:
+            table, left = kept_rows(table, condition, memory * MEGABYTE)
+            stack.enter_context(table)
+            typer.echo(f"{left} row{'s' * (left != 1)} left out by --where {where}", err=True)
         held = None
         if holdout is not None:
             table, held = map(stack.enter_context, table.split(holdout, seed=seed, memory=memory * MEGABYTE))
-        rule = OPTIMIZERS[optimizer]
-        run = partial(minimize, model.loss, data=table, batch_size=batch_size, seed=seed)
-        about = {"formula": formula, "target": target, "loss": loss}
-        bar = Bar(steps)
-        found = run(
-            model.weights, optimizer=partial(rule, lr=lr), steps=steps, tol=tol, checkpoint=checkpoint, about=about,
-            callback=_printer(list(model.weights), every, digits, bar),
-        )  # fmt: skip
-        bar.clear()
-        start_at = model.weights
-        trial = lambda rate, steps=TRIAL: run(start_at, optimizer=partial(rule, lr=rate), steps=steps)  # noqa: E731
-        if found.reason == "diverged":
-            if plot is not None:
-                plot_history(found, path=plot)
-            raise _diverged(model, table, found, lr, batch_size is not None, trial)
-        model.weights = found.params
-        _report(model, found, table, held)
-        if note := _climbed(found, lr, batch_size is not None, trial):
-            typer.echo(f"note: {note}", err=True)
+        found: Any
+        if by_descent:
+            rule = OPTIMIZERS[optimizer or (method if method in OPTIMIZERS else "sgd")]
+            rate, most = 0.01 if lr is None else lr, 1000 if steps is None else steps
+            found = _descend(model, table, held, rule, rate, most, batch_size, seed, tol, checkpoint, every or 1, digits, plot,
+                             {"formula": formula, "target": target, "loss": loss})  # fmt: skip
+            ending = None
+        else:
+            found = by_method(
+                model, table, start, Options(method, ranges, held_at, seed, starts, steps, absolute, checkpoint, every)
+            )
+            model.weights = found.params
+            ending = {**found.as_dict(), "covariance": finite(found.covariance)}
+            if json:
+                typer.echo(found.json())
+            else:
+                typer.echo(found.table())
+                if held is not None:
+                    typer.echo(scored(model, held, " on {} not seen"))
     if save is not None:
-        model.save(save)
-        say_saved(save)
+        model.save(save, ending)
+        say_saved(save, json)
     if plot is not None:
         plot_history(found, path=plot)
-        say_saved(plot)
+        say_saved(plot, json)
     if found.reason == "interrupted":
         raise typer.Exit(130)
+    if not by_descent and not found.converged:
+        raise typer.Exit(3)
+
+
+def _descend(
+    model: Model, table: Table, held: Table | None, rule: Any, lr: float, steps: int, batch_size: int | None, seed: int,
+    tol: float | None, checkpoint: str | None, every: int, digits: int, plot: str | None, about: dict[str, str],
+) -> Result:  # fmt: skip
+    """Gradient descent, with the table of the course notes."""
+    run = partial(minimize, model.loss, data=table, batch_size=batch_size, seed=seed)
+    bar = Bar(steps)
+    found: Result = run(
+        model.weights, optimizer=partial(rule, lr=lr), steps=steps, tol=tol, checkpoint=checkpoint, about=about,
+        callback=_printer(list(model.weights), every, digits, bar),
+    )  # fmt: skip
+    bar.clear()
+    start_at = model.weights
+    trial = lambda rate, steps=TRIAL: run(start_at, optimizer=partial(rule, lr=rate), steps=steps)  # noqa: E731
+    if found.reason == "diverged":
+        if plot is not None:
+            plot_history(found, path=plot)
+        raise _diverged(model, table, found, lr, batch_size is not None, trial)
+    model.weights = found.params
+    _report(model, found, table, held)
+    if note := _climbed(found, lr, batch_size is not None, trial):
+        typer.echo(f"note: {note}", err=True)
+    return found
 
 
 def _among(name: str, word: str, words: Any) -> None:

@@ -5,9 +5,19 @@ checkpoint  what a run needs to go on to the same bits, in a file
 bar         how far a run is, on a terminal
 descent     `minimize`
 bridge      `scipy_objective`
+solve       `fit`: a formula and a table in, weights with their errors out
+ending      `Fit`, its report and its JSON
+residuals   residuals over rows with exact derivatives, reduced to a triangle
+triangle    the QR of many rows, block by block in a fixed tree
+trust       least squares in a trust region
+newton      other losses, by exact Hessians
+starts      where to start
+statistics  standard errors, intervals, and how good a fit is
 """
 
 from .bridge import ScipyObjective, scipy_objective
 from .descent import Result, minimize
+from .ending import Fit
+from .solve import fit
 
-__all__ = ["Result", "ScipyObjective", "minimize", "scipy_objective"]
+__all__ = ["Fit", "Result", "ScipyObjective", "fit", "minimize", "scipy_objective"]

@@ -58,10 +58,19 @@ class Model:
     """
 
     def __init__(
-        self, formula: str, target: str, names: Sequence[str], kind: str = "mse", weights: Mapping[str, float] | None = None
-    ) -> None:
+        self, formula: str, target: str, names: Sequence[str], kind: str = "mse", weights: Mapping[str, float] | None = None,
+        sigma: str = "", weighting: str = "",
+    ) -> None:  # fmt: skip
         self.formula: Expression = parse(formula, VOCABULARY)
         self.target, self.kind, given = target, kind, dict(weights or {})
+        self.sigma, self.weighting = sigma, weighting
+        self.ending: dict[str, Any] | None = None  # of a saved fit: its covariance and what else it ended with
+        self.wanted: Expression | None = None  # the target, where that is a formula of columns
+        if target and target not in names and not target.isidentifier():
+            self.wanted = parse(target, VOCABULARY)
+            for name in self.wanted.names:
+                if name not in names:
+                    raise InputValueError(f"the target {target} has {name!r} in it, which is no column: name columns only")
         if kind not in LOSSES:
             raise InputValueError(f"loss={kind!r} must be one of {', '.join(LOSSES)}")
         for name in sorted(self.formula.constants.intersection(names)):
@@ -69,6 +78,12 @@ class Model:
                                   "rename the column, or write the number")  # fmt: skip
         self.columns = [n for n in self.formula.names if n in names]
         self.weights = {n: given.get(n, 0.0) for n in self.formula.names if n not in names}
+        self.measured = [target] if self.wanted is None else list(self.wanted.names)
+        for name in self.measured:
+            if self.wanted is not None and name in self.formula.names:
+                raise InputValueError(
+                    f"the formula {formula} has {name!r} in it, which the target {target} is made of: take it out"
+                )
         if target in self.formula.names:
             what = "which it is to predict" if target in names else "as a weight, since no column is called so"
             raise InputValueError(f"the formula {formula} has the target {target!r} in it, {what}: take it out, or rename it")
@@ -86,9 +101,37 @@ class Model:
         """The formula at one row."""
         return self.formula({**weights, **{n: row[n] for n in self.columns}})
 
+    @property
+    def needed(self) -> list[str]:
+        """The columns that a fit reads."""
+        others = [name for name in (self.sigma, self.weighting) if name]
+        return list(dict.fromkeys([*self.columns, *self.measured, *others]))
+
+    def truth(self, row: Mapping[str, Any]) -> Any:
+        """What is to be predicted of one row."""
+        return row[self.target] if self.wanted is None else self.wanted({n: row[n] for n in self.measured})
+
+    def truths(self, columns: Mapping[str, Any]) -> list[float]:
+        """What is to be predicted of each row of a block."""
+        if self.wanted is None:
+            return list(columns[self.target].tolist())
+        rows = zip(*(columns[n].tolist() for n in self.measured), strict=True)
+        return [float(self.wanted(dict(zip(self.measured, row, strict=True)))) for row in rows]
+
+    def factor(self, row: Mapping[str, Any]) -> Any:
+        """What the residual of one row is multiplied by."""
+        found = 1.0 / row[self.sigma] if self.sigma else 1.0
+        return found * ops.sqrt(row[self.weighting]) if self.weighting else found
+
+    def residual(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+        """The residual of one row, whose square least squares adds up."""
+        found = self.value(weights, row) - self.truth(row)
+        return found * self.factor(row) if self.sigma or self.weighting else found
+
     def loss(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
         """The loss of one row."""
-        return LOSSES[self.kind](self.value(weights, row), row[self.target])
+        found = LOSSES[self.kind](self.value(weights, row), self.truth(row))
+        return found * self.factor(row) ** 2 if self.sigma or self.weighting else found
 
     def prediction(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
         """What is predicted of one row: the formula, and for "logistic" the probability of a 1."""
@@ -117,7 +160,7 @@ class Model:
         """
         count, right, shift, sums = 0, 0, None, []
         for columns, predicted in self.predictions(table):
-            known = [(y, p) for y, p in zip(columns[self.target].tolist(), predicted, strict=True) if not math.isnan(y)]
+            known = [(y, p) for y, p in zip(self.truths(columns), predicted, strict=True) if not math.isnan(y)]
             if not known:
                 continue
             count += len(known)
@@ -164,11 +207,12 @@ class Model:
 
     # -- in a file ----------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write formula, target, loss and weights as JSON; the file is complete or not there at all."""
+    def save(self, path: str | os.PathLike[str], ending: Mapping[str, Any] | None = None) -> None:
+        """Write formula, target, loss and weights as JSON, and how the fit ended; complete or not there at all."""
         content = {
             "format": FORMAT, "version": VERSION, "formula": self.formula.text, "target": self.target, "loss": self.kind,
             "columns": self.columns, "weights": {n: json_number(x) for n, x in self.weights.items()},
+            **({"fit": dict(ending)} if ending else {}),
         }  # fmt: skip
         write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -182,10 +226,18 @@ class Model:
         content = read_json(path, FORMAT, VERSION, what)
         try:
             weights = {n: as_float(float(x) if x in ("nan", "inf", "-inf") else x, n) for n, x in content["weights"].items()}
-            names = [*map(str, content["columns"]), content["target"]]
+            target = str(content["target"])
+            more = [target] if target.isidentifier() or target in content["columns"] else []
+            if not more:
+                try:
+                    more = list(parse(target, VOCABULARY).names)
+                except InputValueError:
+                    more = [target]
+            names = [*map(str, content["columns"]), *more]
             model = cls(content["formula"], content["target"], names, content["loss"], weights)
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise InputValueError(f"{os.fspath(path)} is damaged ({error}): give {what}") from None
         if set(weights) != set(model.weights):
             raise InputValueError(f"{os.fspath(path)} is damaged (its weights are not those of its formula): give {what}")
+        model.ending = content.get("fit") if isinstance(content.get("fit"), dict) else None
         return model

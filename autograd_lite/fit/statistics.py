@@ -67,11 +67,14 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
     return front * found
 
 
-def inverse_products(jacobian: Any, use: Any) -> Any:
-    """(JᵀJ)⁻¹ out of the triangle of J, over the weights marked in `use`; the others' rows and columns are 0."""
+def inverse_products(jacobian: Any, use: Any, zero: float) -> tuple[Any, int]:
+    """(JᵀJ)⁻¹ out of the triangle of J, over the weights marked in `use`, the others' rows and columns 0; and the rank.
+
+    Directions whose singular value is below `zero` times the largest, with columns of length 1, are left out.
+    """
     np = numpy()
     count = jacobian.shape[1]
-    found = np.zeros((count, count))
+    found, rank = np.zeros((count, count)), 0
     places = np.flatnonzero(use)
     if len(places):
         part = jacobian[:, places]
@@ -79,10 +82,11 @@ def inverse_products(jacobian: Any, use: Any) -> Any:
         scale = top * np.sqrt(((part / np.where(top > 0, top, 1)) ** 2).sum(axis=0))
         scale = np.where(scale > 0, scale, 1.0)
         _, s, v = np.linalg.svd(part / scale, full_matrices=False)
-        kept = s > 0
+        kept = s > zero * s[0]
+        rank = int(kept.sum())
         half = (v[kept].T / s[kept]) / scale[:, None]
         found[np.ix_(places, places)] = half @ half.T
-    return found
+    return found, rank
 
 
 class Summary(NamedTuple):

@@ -200,7 +200,7 @@ def test_ctrl_c_prints_what_there_is(monkeypatch):
         return callback
 
     monkeypatch.setattr(command, "_printer", interrupted)
-    done = run(*LINE)
+    done = run(*LINE, "--lr", 0.01)
     assert done.exit_code == 130
     assert done.stdout.splitlines()[6:8] == ["interrupted after 4 steps", f"weight = {by_hand(4)[0]:.12g}"]
 
@@ -247,11 +247,11 @@ ERRORS = [
     ((*W, "--lr", 1), "--lr 1 is too large: the loss is 1.25e+60 at iteration 21, and was 303.7 at the first; --lr 0.0625"),
     ((*W, "--lr", 1, "--batch-size", 3), "goes downhill"),
     ((*W, "--optimizer", "rmsprop", "--lr", 1e300), "--lr 1e+300 is too large"),
-    (("cars.csv", "w*log(pounds - 3) + b", *W[2:]),
+    (("cars.csv", "w*log(pounds - 3) + b", *W[2:], "--lr", 0.01),
      "the weights at the start have no finite loss to go down from: the loss is nan in row 7, pounds=2.37, mpg=24.0;"),
     (("cars.csv", "w*log(pounds - 3) + b", *W[2:], "--batch-size", 1, "--seed", 3), "the loss is nan in row 7, pounds=2.37"),
-    (("cars.csv", "sqrt(w)*pounds + b", *W[2:]), "the slope by w is -inf in row 1, pounds=3.5, mpg=18.0; choose others"),
-    (("cars.csv", "1e200*w*pounds + b*1e200", *W[2:]),
+    (("cars.csv", "sqrt(w)*pounds + b", *W[2:], "--lr", 1), "the slope by w is -inf in row 1, pounds=3.5, mpg=18.0; choose others"),
+    (("cars.csv", "1e200*w*pounds + b*1e200", *W[2:], "--lr", 0.01),
      "no rate down to 8.67362e-21 goes downhill: bring the columns to a size near 1"),
 ]  # fmt: skip
 

@@ -1,0 +1,117 @@
+"""What `fit` does where it does not go down by descent: bounds and rows as typed, and the method's run with its checkpoint.
+
+Imports `fit`, `tables`, `files` and `errors`.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import compress
+from typing import Any
+
+import typer
+
+from ..errors import InputValueError
+from ..files import read_json, write_atomically
+from ..fit.ending import Fit
+from ..fit.model import Model
+from ..fit.rows import Rows
+from ..fit.solve import Solver
+from ..fit.trust import State
+from ..formula.expression import Expression
+from ..tables import Table
+from ..tables.table import CELLS
+from .common import read_number
+
+METHODS = ("auto", "lm", "newton", "sgd", "adam", "adamw", "rmsprop", "adagrad")
+FORMAT, VERSION = "autograd_lite.steps", 1
+
+
+@dataclass
+class Options:
+    """What the command line says of a method."""
+
+    method: str
+    bounds: dict[str, tuple[float, float]]
+    fixed: dict[str, float]
+    seed: int
+    starts: int | None
+    steps: int | None
+    absolute: bool
+    checkpoint: str | None
+    every: int | None
+
+
+def read_ranges(pairs: Sequence[str] | None) -> dict[str, tuple[float, float]]:
+    """Ranges as typed.
+
+    >>> read_ranges(["k=0:", "p=0:1", "q=:2.5"])
+    {'k': (0.0, inf), 'p': (0.0, 1.0), 'q': (-inf, 2.5)}
+
+    Raises InputValueError for anything else.
+    """
+    found = {}
+    for pair in pairs or ():
+        name, equals, text = pair.partition("=")
+        low, colon, high = text.partition(":")
+        if not equals or not colon or not name:
+            raise InputValueError(f"--bounds {pair!r} is no range: write NAME=LOW:HIGH, k=0: or p=0:1")
+        found[name] = (read_number(low or "-inf", name), read_number(high or "inf", name))
+    return found
+
+
+def kept_rows(table: Table, condition: Expression, memory: int) -> tuple[Table, int]:
+    """The rows in which a formula of columns is not 0, and how many others there were."""
+    for name in condition.names:
+        if name not in table.names:
+            raise InputValueError(f"--where names {name!r}, which is no column: name columns only")
+
+    def blocks() -> Iterator[list[Any]]:
+        for start in range(0, table.rows, CELLS):
+            block = table.read(start, min(start + CELLS, table.rows))
+            rows = zip(*(block[n].tolist() for n in condition.names), strict=True)
+            marks = [bool(condition(dict(zip(condition.names, row, strict=True)))) for row in rows]
+            yield [array("d", compress(column, marks)) for column in block.values()]
+
+    found = Table(table.names, blocks(), memory=memory)
+    if not found.rows:
+        raise InputValueError(f"--where {condition} keeps no row of {table.rows}: give a condition that some fulfil")
+    return found, table.rows - found.rows
+
+
+def by_method(model: Model, table: Table, given: Mapping[str, float], options: Options) -> Fit:
+    """The fit by least squares or Newton's method, going on from its checkpoint if there is one."""
+    if options.method == "lm" and model.kind != "mse":
+        raise InputValueError(f"--method lm is for sums of squares, --loss mse, and not for {model.kind}: try --method newton")
+    settings = {
+        "formula": model.formula.text, "target": model.target, "loss": model.kind, "start": dict(given), "fixed": options.fixed,
+        "bounds": {n: [repr(x) for x in b] for n, b in options.bounds.items()}, "seed": options.seed,
+        "data": Rows(table).fingerprint() if options.checkpoint else "",
+    }  # fmt: skip
+    state = None
+    if options.checkpoint and os.path.exists(options.checkpoint):
+        content = read_json(options.checkpoint, FORMAT, VERSION, "a checkpoint of such a fit")
+        if content.get("settings") != settings:
+            raise InputValueError(
+                f"checkpoint={options.checkpoint!r} belongs to another fit: go on as it was begun, or remove it to begin again"
+            )
+        state = State(**content["state"])
+
+    def watch(now: State) -> bool:
+        if options.every and len(now.losses) % options.every == 0:
+            typer.echo(f"step {len(now.losses)}: {', '.join(f'{x:.6g}' for x in now.x)}", err=True)
+        if options.checkpoint:
+            import json
+
+            content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": asdict(now)}
+            write_atomically(options.checkpoint, json.dumps(content, allow_nan=False) + "\n")
+        return False
+
+    solver = Solver(
+        model, table, given=given, bounds=options.bounds, fixed=options.fixed, seed=options.seed, starts=options.starts,
+        limit=1000 if options.steps is None else options.steps, known=options.absolute, watch=watch, state=state,
+    )  # fmt: skip
+    return solver.run()

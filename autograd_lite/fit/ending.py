@@ -1,0 +1,163 @@
+"""How a fit ended, in numbers and in words: `Fit`, its table and its JSON.  Imports `statistics` beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+from .statistics import RELATED, Summary
+
+Interval = tuple[float, float]
+
+
+@dataclass
+class Fit:
+    """The weights of a formula with their errors, and whether they can be trusted.
+
+    Attributes:
+        params: the weights by name.
+        stderr: their standard errors; nan for a weight that is held, at a bound, or not determined.
+        low, high: the ends of the 95 % intervals.
+        covariance: of the weights, in the order of `params`; None where the loss has none.
+        converged: whether no step is left to go that a digit would show.
+        reason: what ended it, and what to do where that is not convergence.
+        method: "lm", "newton", "lbfgs".
+        loss: the mean loss over the rows.
+        summary: sums over the rows, of a least-squares fit.
+        steps: how many were made.
+        correlation: of each two weights.
+        notes: what else there is to say, in sentences.
+        model: what predicts.
+        history: pairs (step, loss).
+    """
+
+    params: dict[str, float]
+    stderr: dict[str, float]
+    low: dict[str, float]
+    high: dict[str, float]
+    covariance: list[list[float]] | None
+    converged: bool
+    reason: str
+    method: str
+    loss: float
+    summary: Summary | None
+    steps: int
+    correlation: dict[str, dict[str, float]]
+    notes: list[str] = field(default_factory=list)
+    model: Any = None
+    history: list[tuple[int, float]] = field(default_factory=list, repr=False)
+
+    def table(self) -> str:
+        """The report as text: weights with their errors, and how good the fit is."""
+        rows = [("weight", "value", "std. error", "95 % interval")]
+        for name, value in self.params.items():
+            error = self.stderr[name]
+            if math.isfinite(error):
+                place = decimals(error)
+                spread = f"{rounded(self.low[name], place)} to {rounded(self.high[name], place)}"
+                rows.append((name, rounded(value, place), f"{error:.3g}", spread))
+            else:
+                rows.append((name, f"{value:.10g}", "", ""))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = ["  ".join([f"{a:<{widths[0]}}", f"{b:>{widths[1]}}", f"{c:>{widths[2]}}", d]).rstrip() for a, b, c, d in rows]
+        return "\n".join([*lines, "", *self.measures(), *(f"note: {note}" for note in self.notes), "", self.ended()])
+
+    def measures(self) -> list[str]:
+        """How good the fit is, line by line."""
+        s = self.summary
+        if s is None:
+            return [f"loss {self.loss:.8g}"]
+        r2 = "R² is not defined, as the target is the same in every row"
+        if math.isfinite(s.r2):
+            r2 = f"R² {_share(s.r2)} (adjusted {_share(s.adjusted)})" if s.dof > 0 else f"R² {_share(s.r2)}"
+        first = [f"{s.n} rows, {s.dof} degrees of freedom", f"residual standard deviation {s.sd:.6g}"]
+        return [", ".join(first), f"{r2}, AIC {s.aic:.6g}, BIC {s.bic:.6g}, loss {s.loss:.8g}"]
+
+    def ended(self) -> str:
+        """Whether it converged, in how many steps, or why not and what to do."""
+        count = f"{self.steps} step{'s' * (self.steps != 1)}"
+        if self.converged:
+            return f"converged after {count} ({self.method}): {self.reason}"
+        return f"not converged after {count} ({self.method}): {self.reason}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints: nan and inf are None."""
+        params = {
+            n: {"value": x, "stderr": self.stderr[n], "low": self.low[n], "high": self.high[n]} for n, x in self.params.items()
+        }
+        s = self.summary
+        more: dict[str, Any] = {}
+        if s is not None:
+            more = {
+                "rss": s.rss, "n": s.n, "dof": s.dof, "sd": s.sd, "r2": s.r2, "r2_adjusted": s.adjusted, "aic": s.aic,
+                "bic": s.bic,
+            }  # fmt: skip
+        found: dict[str, Any] = finite({
+            "converged": self.converged, "reason": self.reason, "method": self.method, "params": params, "loss": self.loss,
+            **more, "correlation": self.correlation, "steps": self.steps, "notes": self.notes,
+        })  # fmt: skip
+        return found
+
+    def json(self) -> str:
+        """`as_dict` as text."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False)
+
+    def predict(self, data: Any) -> list[float]:
+        """The prediction for each row of a table or a dict of columns."""
+        return [x for _, found in self.model.predictions(data) for x in found]
+
+    def _repr_html_(self) -> str:
+        """The report in a notebook."""
+        return f"<pre>{escape(self.table())}</pre>"
+
+
+def related(names: Sequence[str], correlation: dict[str, dict[str, float]]) -> list[tuple[str, str, float]]:
+    """The pairs of weights whose correlation is above 0.9, the closest first."""
+    pairs = [(a, b, correlation[a][b]) for i, a in enumerate(names) for b in names[i + 1 :] if b in correlation.get(a, {})]
+    return sorted((pair for pair in pairs if abs(pair[2]) > RELATED), key=lambda pair: -abs(pair[2]))
+
+
+def decimals(error: float) -> int:
+    """Decimals of a number that mean something beside its standard error: down to its third digit.
+
+    >>> decimals(0.0123), decimals(271.0)
+    (4, 0)
+    """
+    return 2 - math.floor(math.log10(error)) if error > 0 else 15
+
+
+def rounded(x: float, place: int) -> str:
+    """A number to so many decimals, by powers of ten where it is very small or large.
+
+    >>> rounded(238.94213, 2), rounded(5.5015643e-4, 8), rounded(1.5e-12, 16)
+    ('238.94', '0.00055016', '1.5000e-12')
+    """
+    if not math.isfinite(x):
+        return str(x)
+    digits = 1 if x == 0 else max(1, min(15, place + math.floor(math.log10(abs(x))) + 1))
+    if x == 0 or 1e-4 <= abs(x) < 1e9:
+        return f"{x:.{max(0, min(place, digits + 5))}f}"
+    return f"{x:.{digits - 1}e}"
+
+
+def _share(r2: float) -> str:
+    """R² with digits enough to tell it from 1.
+
+    >>> _share(0.98123456), _share(0.99999987654)
+    ('0.981235', '0.999999877')
+    """
+    left = abs(1 - r2)
+    return f"{r2:.{6 if left > 1e-4 or not left else min(15, 2 - math.floor(math.log10(left)))}f}"
+
+
+def finite(data: Any) -> Any:
+    """Data in which numbers that JSON has not are None."""
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {key: finite(item) for key, item in data.items()}
+    return [finite(item) for item in data] if isinstance(data, (list, tuple)) else data
