@@ -29,6 +29,12 @@ def stacklevel() -> int:
     return _caller()[1]
 
 
+def is_ours(frame: Any) -> bool:
+    """Whether it runs code of this library."""
+    module: str = frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] == __package__
+
+
 def generator() -> Any:
     """The frame of the generator in which a ``with`` of ours stands; None where it stands in none.
 

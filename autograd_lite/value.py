@@ -70,7 +70,10 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
     """The method that applies a row to a Value and another Value or number, in this order."""
     forward = op.forward
 
-    def method(self: Value, other: Any) -> Any:
+    def method(self: Value, other: Any, modulus: None = None) -> Any:
+        if modulus is not None:
+            repair = f"write v ** {other!r} % {modulus!r}" if op is ops.pow else f"{op.name} takes one other operand"
+            raise InputTypeError(f"{op.name}(v, {other!r}, {modulus!r}) is not there: {repair}")
         if other.__class__ is Value:
             y = other._data
         elif other.__class__ is float:
@@ -272,7 +275,11 @@ class Value:
         return f"Value(data={self._data}, grad={grad}{name})"
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec) if spec else str(self)
+        if not spec:
+            return repr(self)
+        if context.active:
+            _looked_at(self, "format()")  # a number again as soon as float() reads it
+        return format(self._data, spec)
 
     def detach(self) -> Value:
         """A new leaf of the same value and name, which no gradient passes.
@@ -422,6 +429,8 @@ class Value:
 
     def __float__(self) -> float:
         if frames.operation() == ("operator", "%"):  # "%.4f" % v is text, as f"{v:.4f}" is
+            if context.active:
+                _looked_at(self, "format()")
             return self._data
         self._refuse("float")
 

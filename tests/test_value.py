@@ -381,3 +381,11 @@ def test_text_is_the_same_by_percent_and_by_format():
     assert long % ("at", v) == f"at {v:.2e}"
     text %= v
     assert text == f"{v:g}"
+
+
+def test_powers_modulo_say_what_to_write():
+    with pytest.raises(InputTypeError, match=r"pow\(v, 2, 3\) is not there: write v \*\* 2 % 3"):
+        pow(Value(2.0), 2, 3)
+    with pytest.raises(InputTypeError, match=r"maximum\(v, 2, 3\) is not there: maximum takes one other operand"):
+        Value(2.0).maximum(2, 3)
+    assert (Value(2.5) ** 2 % 3).data == 0.25

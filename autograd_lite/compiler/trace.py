@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -232,6 +233,19 @@ class Condition(Value):
     def __index__(self) -> int:
         bool(self)  # an error that names the line
         return 0
+
+    def __str__(self) -> str:
+        bool(self)
+        return repr(self)
+
+    def __format__(self, spec: str) -> str:
+        bool(self)
+        return repr(self)
+
+    def __hash__(self) -> int:
+        if not frames.is_ours(sys._getframe(1)):
+            bool(self)  # a key of the user's, True or False
+        return object.__hash__(self)
 
     __rand__ = __and__
     __ror__ = __or__
