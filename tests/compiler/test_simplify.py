@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Op, grad, jit, ops
+import autograd_lite as al
+from autograd_lite import Op, grad, jit, ops, value_and_grad
 from autograd_lite.compiler import Guard, Instruction, Program
 from autograd_lite.compiler.simplify import (
     dead_code,
@@ -21,6 +22,7 @@ from autograd_lite.compiler.simplify import (
     simplify,
 )
 from autograd_lite.ops import TABLE
+from autograd_lite.tree import flatten
 from tests.compiler import programs as p
 from tests.same import same_bits
 
@@ -384,3 +386,24 @@ def test_each_instruction_is_asked_about_a_bounded_number_of_times(rule):
     made = long_program(1000)
     rewrite(made, counting)
     assert 1000 <= asked <= 4000
+
+
+# -- what several weights share ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["python", "llvm"])
+@pytest.mark.parametrize("at", [[0.3, -2.0, 5.0, 5.0, 700.0, -inf], [-0.0, 0.0, 1.0], [inf, 1.0, inf], [nan, 1.0, 2.0], [3.0]])
+def test_weights_of_one_softmax_share_their_work_and_keep_their_bits(at, backend):
+    if backend == "llvm":
+        pytest.importorskip("llvmlite")
+    for f in (al.logsumexp, lambda v: al.softmax(v)[-1], lambda v: al.log_softmax(v, 0)):
+        for transform in (al.value_and_grad, al.hessian):
+            wanted = flatten(transform(f)(at))[0]
+            assert all(map(same_bits, flatten(jit(transform(f), backend=backend)(at))[0], wanted))
+
+
+def test_programs_of_softmax_losses_grow_with_their_items():
+    for f in (al.logsumexp, lambda v: al.softmax(v)[0], lambda v: -al.log_softmax(v, 0)):
+        small, large = (jit(value_and_grad(f)).program([0.1 * i for i in range(n)]) for n in (40, 80))
+        size = [sum(1 + len(args) for _, args in p.instructions) for p in (small, large)]
+        assert size[1] < 2.2 * size[0]
