@@ -96,7 +96,8 @@ def explain(
 ) -> Explanation:
     """The backward pass of a Value, one use of the chain rule at a time; it changes no gradient.
 
-    ``dL/da += dL/dz * dz/da`` for every operand a of every result z; for one leaf, the sum over all paths to it.
+    ``dL/da += dL/dz * ∂z/∂a`` for every operand a of every result z; for one leaf, the sum over all paths to it.  A d is the
+    whole derivative of the root, a ∂ a factor: that of one op by one of its operands, in one place.
 
     >>> x, y = Value(3.0, "x"), Value(5.0, "y")
     >>> product = x * y
@@ -108,12 +109,12 @@ def explain(
       L = x × y = 15
     <BLANKLINE>
     backward
-      ∂L/∂x += ∂L/∂L·∂L/∂x = 1 × 5 → 5   ∂L/∂x = y
-      ∂L/∂y += ∂L/∂L·∂L/∂y = 1 × 3 → 3   ∂L/∂y = x
+      dL/dx += dL/dL·∂L/∂x = 1 × 5 → 5   ∂L/∂x = y
+      dL/dy += dL/dL·∂L/∂y = 1 × 3 → 3   ∂L/∂y = x
     <BLANKLINE>
     gradients
-      x = 3   ∂L/∂x = 5
-      y = 5   ∂L/∂y = 3
+      x = 3   dL/dx = 5
+      y = 5   dL/dy = 3
     >>> explain(product, of="x").paths[0].value
     5.0
 
@@ -303,7 +304,7 @@ def _text_lines(e: Explanation) -> list[str]:
         lines += ["  " + line for line in _aligned([_path_cells(p, e) for p in e.paths])]
         if e.path_count > len(e.paths):
             lines.append(f"  … {_count(e.path_count - len(e.paths))} more path{'s' * (e.path_count - len(e.paths) > 1)}")
-        lines.append(f"  ∂{top}/∂{leaf} = {'no gradient' if e.total is None else number(e.total, digits)}")
+        lines.append(f"  d{top}/d{leaf} = {'no gradient' if e.total is None else number(e.total, digits)}")
     if e.kinks:
         lines += _section("kinks", [_kink_line(k, e) for k in e.kinks[: e.max_steps]], len(e.kinks), "kink")
         if not any(k.where for k in e.kinks):
@@ -349,22 +350,29 @@ def _plus(a: float, b: float, digits: int) -> str:
 def _step_cells(s: Step, e: Explanation) -> list[str]:
     names, digits, top = e.names, e.digits, e.names[e.root]
     local = f"∂{names[s.node]}/∂{names[s.operand]}"
+    place = _place(s)
     total = number(s.after, digits)
     written = number(s.partial, digits)
     return [
-        f"∂{top}/∂{names[s.operand]}",
-        f" += ∂{top}/∂{names[s.node]}·{local}",
+        f"d{top}/d{names[s.operand]}",
+        f" += d{top}/d{names[s.node]}·{local}{place and f' ({place})'}",
         f" = {number(s.adjoint, digits)} × {_factor(s.partial, digits)}",
         f" → {total}" if s.before is None else f" → {_plus(s.before, s.product, digits)} = {total}",
         f"   {local} = {s.symbol}" if s.symbol != written else "",
     ]
 
 
+def _place(s: Step) -> str:
+    """What tells a step from others between the same two nodes: where the operand stands; nothing where there is one."""
+    uses = sum(a is s.operand for a in graph.operands(s.node))
+    return notation.place(s.node, s.argument) if uses > 1 else ""
+
+
 def _leaf_cells(leaf: Node, e: Explanation) -> list[str]:
     gradient = e.gradients.get(leaf)
     name, top = e.names[leaf], e.names[e.root]
     slope = "not reached" if gradient is None else number(gradient, e.digits)
-    return [name, f" = {number(leaf._data, e.digits)}", f"   ∂{top}/∂{name}", f" = {slope}"]
+    return [name, f" = {number(leaf._data, e.digits)}", f"   d{top}/d{name}", f" = {slope}"]
 
 
 def _ends(steps: Sequence[Step]) -> list[Step | None]:
@@ -376,13 +384,15 @@ def _ends(steps: Sequence[Step]) -> list[Step | None]:
 def _path_cells(path: Path, e: Explanation) -> list[str]:
     names, digits = e.names, e.digits
     shown = _ends(path.steps)
-    partials = ["…" if s is None else f"∂{names[s.node]}/∂{names[s.operand]}" for s in shown]
+    partials = [
+        "…" if s is None else f"∂{names[s.node]}/∂{names[s.operand]}{(place := _place(s)) and f' ({place})'}" for s in shown
+    ]
     numbers = [
         "…" if s is None else _factor(s.partial, digits) if i else number(s.partial, digits) for i, s in enumerate(shown)
     ]
     top = names[e.root]
     return [
-        "·".join(partials) or f"∂{top}/∂{top}",
+        "·".join(partials) or f"d{top}/d{top}",
         f" = {' × '.join(numbers) or '1'}",
         f" = {number(path.value, digits)}",
     ]
@@ -424,6 +434,13 @@ def _latex_lines(e: Explanation) -> list[str]:
     def d(a: str, b: str) -> str:
         return rf"\frac{{\partial {a}}}{{\partial {b}}}"
 
+    def total(a: str, b: str) -> str:
+        return rf"\frac{{d {a}}}{{d {b}}}"
+
+    def local(s: Step) -> str:
+        partial, place = d(tex[s.node], tex[s.operand]), _place(s)
+        return rf"\left({partial}\right)_{{\text{{{texmath.text(place)}}}}}" if place else partial
+
     def factor(x: float) -> str:
         return rf"\left({num(x)}\right)" if num(x).startswith("-") else num(x)
 
@@ -433,7 +450,7 @@ def _latex_lines(e: Explanation) -> list[str]:
     def step_row(s: Step) -> str:
         partial = texmath.symbol(lambda names: notation.partial(s.node, s.argument, names, e.digits), s.node, tex)
         g = num(s.adjoint)
-        row = rf"{d(top, tex[s.operand])} &\mathrel{{+}}= {d(top, tex[s.node])} \cdot {d(tex[s.node], tex[s.operand])}"
+        row = rf"{total(top, tex[s.operand])} &\mathrel{{+}}= {total(top, tex[s.node])} \cdot {local(s)}"
         if partial != num(s.partial):
             row += rf" = {g} \cdot {texmath.factor(partial)}"
         row += rf" = {g} \cdot {factor(s.partial)} = {num(s.product)}"
@@ -444,7 +461,7 @@ def _latex_lines(e: Explanation) -> list[str]:
 
     def path_row(p: Path) -> str:
         shown = _ends(p.steps)
-        partials = [r"\cdots" if s is None else d(tex[s.node], tex[s.operand]) for s in shown] or [d(top, top)]
+        partials = [r"\cdots" if s is None else local(s) for s in shown] or [total(top, top)]
         numbers = [r"\cdots" if s is None else factor(s.partial) for s in shown] or ["1"]
         times = r" \cdot "
         return rf"&{times.join(partials)} = {times.join(numbers)} = {num(p.value)}"
@@ -469,8 +486,8 @@ def _latex_lines(e: Explanation) -> list[str]:
         rows += [path_row(p) for p in e.paths]
         if e.path_count > len(e.paths):
             rows.append(rf"&\ldots\text{{ {texmath.text(_count(e.path_count - len(e.paths)))} more paths}}")
-        total = r"\text{no gradient}" if e.total is None else num(e.total)
-        rows.append(rf"{d(top, tex[e.of])} &= {total}")
+        gradient = r"\text{no gradient}" if e.total is None else num(e.total)
+        rows.append(rf"{total(top, tex[e.of])} &= {gradient}")
     rows += [row for k in e.kinks[: e.max_steps] for row in kink_rows(k)] + more(len(e.kinks), e.max_steps, "kinks")
     rows = rows or [rf"{top} &= {num(e.root._data)}"]
     return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]

@@ -42,19 +42,19 @@ forward
   L  = v3²    = 9
 
 backward
-  ∂L/∂v3 += ∂L/∂L·∂L/∂v3   = 1 × (−6)  → −6    ∂L/∂v3 = 2·v3
-  ∂L/∂v2 += ∂L/∂v3·∂v3/∂v2 = −6 × 1    → −6
-  ∂L/∂y  += ∂L/∂v3·∂v3/∂y  = −6 × (−1) → 6
-  ∂L/∂v1 += ∂L/∂v2·∂v2/∂v1 = −6 × 1    → −6
-  ∂L/∂b  += ∂L/∂v2·∂v2/∂b  = −6 × 1    → −6
-  ∂L/∂w  += ∂L/∂v1·∂v1/∂w  = −6 × 3    → −18   ∂v1/∂w = x
-  ∂L/∂x  += ∂L/∂v1·∂v1/∂x  = −6 × 2    → −12   ∂v1/∂x = w
+  dL/dv3 += dL/dL·∂L/∂v3   = 1 × (−6)  → −6    ∂L/∂v3 = 2·v3
+  dL/dv2 += dL/dv3·∂v3/∂v2 = −6 × 1    → −6
+  dL/dy  += dL/dv3·∂v3/∂y  = −6 × (−1) → 6
+  dL/dv1 += dL/dv2·∂v2/∂v1 = −6 × 1    → −6
+  dL/db  += dL/dv2·∂v2/∂b  = −6 × 1    → −6
+  dL/dw  += dL/dv1·∂v1/∂w  = −6 × 3    → −18   ∂v1/∂w = x
+  dL/dx  += dL/dv1·∂v1/∂x  = −6 × 2    → −12   ∂v1/∂x = w
 
 gradients
-  w = 2    ∂L/∂w = −18
-  x = 3    ∂L/∂x = −12
-  b = 1    ∂L/∂b = −6
-  y = 10   ∂L/∂y = 6"""
+  w = 2    dL/dw = −18
+  x = 3    dL/dx = −12
+  b = 1    dL/db = −6
+  y = 10   dL/dy = 6"""
 
 
 def test_the_square_of_a_line() -> None:
@@ -71,11 +71,11 @@ forward
   v1 = x × x = 9
 
 backward
-  ∂v1/∂x += ∂v1/∂v1·∂v1/∂x = 1 × 3 → 3           ∂v1/∂x = x
-  ∂v1/∂x += ∂v1/∂v1·∂v1/∂x = 1 × 3 → 3 + 3 = 6   ∂v1/∂x = x
+  dv1/dx += dv1/dv1·∂v1/∂x (first factor)  = 1 × 3 → 3           ∂v1/∂x = x
+  dv1/dx += dv1/dv1·∂v1/∂x (second factor) = 1 × 3 → 3 + 3 = 6   ∂v1/∂x = x
 
 gradients
-  x = 3   ∂v1/∂x = 6"""
+  x = 3   dv1/dx = 6"""
 
 
 def test_an_operand_used_twice_takes_two_steps_and_a_running_sum() -> None:
@@ -101,10 +101,10 @@ forward
   f = a × b = 40
 
 paths from f to x: 3
-  ∂f/∂a·∂a/∂x = 10 × 2 = 20
-  ∂f/∂a·∂a/∂x = 10 × 2 = 20
-  ∂f/∂b·∂b/∂x = 4 × 5  = 20
-  ∂f/∂x = 60"""
+  ∂f/∂a·∂a/∂x (first factor)  = 10 × 2 = 20
+  ∂f/∂a·∂a/∂x (second factor) = 10 × 2 = 20
+  ∂f/∂b·∂b/∂x                 = 4 × 5  = 20
+  df/dx = 60"""
 
 
 def test_paths_to_one_leaf() -> None:
@@ -124,14 +124,14 @@ def test_running_sums_that_go_down() -> None:
 def test_where_takes_one_operand_only() -> None:
     c, a, b = Value(1.0, "c"), Value(2.0, "a"), Value(3.0, "b")
     text = str(explain(al.where(c, a, b)))
-    assert "∂v1/∂a += ∂v1/∂v1·∂v1/∂a = 1 × 1 → 1   ∂v1/∂a = [c ≠ 0]" in text
-    assert "∂v1/∂b +=" not in text
-    assert re.search(r"b = 3 +∂v1/∂b = not reached", text)
+    assert "dv1/da += dv1/dv1·∂v1/∂a = 1 × 1 → 1   ∂v1/∂a = [c ≠ 0]" in text
+    assert "dv1/db +=" not in text
+    assert re.search(r"b = 3 +dv1/db = not reached", text)
 
 
 def test_a_leaf_explains_itself() -> None:
     x = Value(3.0, "x")
-    assert str(explain(x)) == "x = 3: 0 operations, 1 leaf\n\ngradients\n  x = 3   ∂x/∂x = 1"
+    assert str(explain(x)) == "x = 3: 0 operations, 1 leaf\n\ngradients\n  x = 3   dx/dx = 1"
     assert [p.value for p in explain(x, of=x).paths] == [1.0]
     assert "= 1 = 1" in str(explain(x, of=x))
     check_latex(str(explain(x, format="latex")))
@@ -198,7 +198,7 @@ def test_paths_to_an_inner_node_and_to_one_no_gradient_reaches() -> None:
     chosen = al.where(Value(1.0, "c"), x, Value(5.0, "other"))
     explained = chosen.explain(of="other")
     assert (explained.path_count, explained.paths, explained.total) == (0, [], None)
-    assert "∂v1/∂other = no gradient" in str(explained)
+    assert "dv1/dother = no gradient" in str(explained)
     check_latex(str(chosen.explain(of="other", format="latex")))
 
 
@@ -479,10 +479,10 @@ def test_the_checker_of_latex_notices(bad: str) -> None:
 IN_LATEX = r"""\begin{align*}
   v_{1} &= x \cdot w_{1} = -6 \\
   L &= v_{1} + x = -3 \\
-  D{L}{v_{1}} += D{L}{L} \cdot D{L}{v_{1}} = 1 \cdot 1 = 1 \\
-  D{L}{x} += D{L}{L} \cdot D{L}{x} = 1 \cdot 1 = 1 \\
-  D{L}{x} += D{L}{v_{1}} \cdot D{v_{1}}{x} = 1 \cdot w_{1} = 1 \cdot \left(-2\right) = -2,\quad 1 - 2 = -1 \\
-  D{L}{w_{1}} += D{L}{v_{1}} \cdot D{v_{1}}{w_{1}} = 1 \cdot x = 1 \cdot 3 = 3
+  T{L}{v_{1}} += T{L}{L} \cdot D{L}{v_{1}} = 1 \cdot 1 = 1 \\
+  T{L}{x} += T{L}{L} \cdot D{L}{x} = 1 \cdot 1 = 1 \\
+  T{L}{x} += T{L}{v_{1}} \cdot D{v_{1}}{x} = 1 \cdot w_{1} = 1 \cdot \left(-2\right) = -2,\quad 1 - 2 = -1 \\
+  T{L}{w_{1}} += T{L}{v_{1}} \cdot D{v_{1}}{w_{1}} = 1 \cdot x = 1 \cdot 3 = 3
 \end{align*}"""
 
 
@@ -491,7 +491,17 @@ def test_latex_by_hand() -> None:
     loss = x * w1 + x
     loss.name = "L"
     latex = str(explain(loss, format="latex")).replace(r"&\mathrel{+}=", "+=")
+    latex = re.sub(r"\\frac\{d ([^ ]+)\}\{d ([^ ]+)\}(?= |$)", r"T{\1}{\2}", latex)
     assert re.sub(r"\\frac\{\\partial ([^ ]+)\}\{\\partial ([^ ]+)\}(?= |$)", r"D{\1}{\2}", latex) == IN_LATEX
+
+
+def test_factors_of_one_operand_in_two_places_are_told_apart() -> None:
+    a = Value(3.0, "a")
+    b = a * a
+    c = b * b
+    for form in ("text", "latex"):
+        lines = [line for line in str(explain(c, of=a, format=form)).splitlines() if "27" in line]
+        assert len(lines) == len(set(lines)) == 4
 
 
 SIZES = {"softmax_weight": (0.0, 1.0, 2.0, 3.0),

@@ -94,7 +94,7 @@ def test_json_has_every_digit_and_no_bare_nan():
 def test_explanation_names_the_values():
     shown = run("w*x + 3", "w=2", "x=5", "--explain")
     assert "f = 13: 2 operations, 2 leaves" in shown
-    assert "∂f/∂w" in shown
+    assert "df/dw" in shown
     assert "v1 = w × x  = 10" in shown
     data = json.loads(run("w*x + 3", "w=2", "x=5", "--explain", "--json"))
     assert data["explanation"].startswith("f = 13: 2 operations")
