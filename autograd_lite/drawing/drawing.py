@@ -28,6 +28,10 @@ THEMES = ("auto", "light", "dark")
 MOST = 300  # cards up to which `dot` is asked
 PASSED = 100  # layers that all edges may pass, besides 4 an edge
 SAID = 12  # gradients in the description
+LEGEND = (
+    "Cards are values with the total derivative of the result below; arrows carry factors, which multiply along a path. "
+    "Orange is positive, blue negative, red nan or infinite; stronger and wider is larger."
+)
 
 
 @dataclass
@@ -233,7 +237,7 @@ def described(picture: Picture) -> str:
     gradients += [f"{r.name}: {r.grad}" for c in cards for r in c.rows if r.grad]
     more = f"; {len(gradients) - SAID} more" if len(gradients) > SAID else ""
     said = f" {'; '.join(gradients[:SAID])}{more}." if gradients else ""
-    return f"{len(cards)} nodes, {len(picture.edges)} edges; {root.name} = {root.value}.{said}"
+    return f"{len(cards)} nodes, {len(picture.edges)} edges; {root.name} = {root.value}.{said} {LEGEND}"
 
 
 def _rendered(drawing: Drawing, format: str) -> bytes:

@@ -8,6 +8,7 @@ scripts the finished picture is what is seen.  What the script writes, it writes
 from __future__ import annotations
 
 import base64
+import copy
 import functools
 import hashlib
 import html
@@ -19,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LoweringError
 from ..formula import printer
+from ..formula.steps import Step
 from . import escape, live, shrink, svg
-from .model import Edge, Number, Text, label_width, measure
+from .model import Edge, Move, Number, Text, label_width, measure
 
 if TYPE_CHECKING:
     from .build import _Builder
@@ -317,7 +319,7 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
          "line": _text(builder, found, builder.computed(card))}
         for card in drawing.nodes if card.node is not None and card.node.op is not None
     ]  # fmt: skip
-    for move in drawing.steps:
+    for move in _moves(drawing, found):
         line, rule = move.texts
         steps.append({
             "card": move.card, "row": move.row, "source": move.source, "edge": move.edge,
@@ -325,6 +327,22 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
             "line": _text(builder, found, line), "rule": _text(builder, found, rule),
         })  # fmt: skip
     return steps
+
+
+def _moves(drawing: Drawing, found: live.Live) -> list[Move]:
+    """The moves along everything that may flow for some leaves, not only for those that were drawn."""
+    builder: _Builder = copy.copy(drawing.builder)
+    known = builder.step_at
+    builder.steps = [
+        known.get((node, i)) or Step(node, a, i, 0.0, "", 0.0, 0.0, 0.0, 0.0) for node, i, a in found.uses
+    ]  # fmt: skip
+    builder.step_at = {(step.node, step.argument): step for step in builder.steps}
+    builder.uses_of, builder.places = {}, {}
+    for step in builder.steps:
+        builder.uses_of.setdefault(step.operand, []).append(step)
+    builder.adjoints = {node: builder.adjoints.get(node, 0.0) for node in builder.names}
+    index = {card.node: card.index for card in drawing.nodes if card.node is not None}
+    return builder.moves(drawing.nodes, index, {(edge.owner, edge.argument): edge for edge in drawing.edges})
 
 
 def _text(builder: _Builder, found: live.Live, text: Text) -> list[Any]:

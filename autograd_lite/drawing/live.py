@@ -47,6 +47,7 @@ class Live:
     outputs: list[Any] = field(default_factory=list)
     copies: dict[Node, Any] = field(default_factory=dict)
     parts: dict[Node, list[Any]] = field(default_factory=dict)  # what was added to each node's total, in order
+    uses: list[tuple[Node, int, Node]] = field(default_factory=list)  # along which something may flow: node, argument, operand
     used: dict[int, int] = field(default_factory=dict)  # outputs that were asked for, in order
     root: Node = None
 
@@ -129,6 +130,7 @@ def _sweep(found: Live, root: Node) -> None:
                 continue
             found.add("factor", node, i, copy.op.partial(i, args, copy) if partials is None else partials[i])
             found.add("part", node, i, part)
+            found.uses.append((node, i, a))
             _kink(found, node, i)
             before = adjoint.get(a)
             adjoint[a] = part if before is None else before + part

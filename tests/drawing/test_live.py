@@ -332,3 +332,17 @@ def test_a_program_that_cannot_be_emitted_says_why(page, tmp_path):
     page.key("Home")
     page.key("ArrowRight")
     assert page.js("document.getElementById('line').textContent") == "v1 = softsign(x) = softsign(3) = 0.75"
+
+
+def test_steps_of_what_was_not_taken_when_it_was_drawn(page, tmp_path):
+    x = Value(-1.0, "x")
+    f = relu(x) + x * 2.0
+    f.name = "f"
+    opened(page, tmp_path, draw(f, engine="builtin"))
+    page.js("(s => { s.value = 3; s.dispatchEvent(new Event('input')); })(document.querySelector('.leaf input[type=number]'))")
+    page.js("document.getElementById('stage').focus()")
+    page.key("End")
+    page.key("ArrowLeft")
+    assert page.js("document.getElementById('line').textContent").endswith(" = 3")
+    assert page.js("document.getElementById('line').textContent").startswith("df/dx: ")
+    assert shown(page)["n0"] == ["3", "3"]
