@@ -43,7 +43,8 @@ ROWS = [
     "numerical compiler",
     "explanation drawing",
     "gradcheck",
-    "strategies plot fit",
+    "strategies plot",
+    "fit",
     "cli",
     "__main__",
 ]

@@ -17,6 +17,7 @@ import typer
 from ..errors import InputValueError
 from ..files import read_json, write_atomically
 from ..fit.ending import Fit
+from ..fit.interrupt import deferred_interrupt
 from ..fit.model import Model
 from ..fit.rows import Rows
 from ..fit.solve import Solver
@@ -96,9 +97,11 @@ def by_method(model: Model, table: Table, given: Mapping[str, float], options: O
         content = read_json(options.checkpoint, FORMAT, VERSION, "a checkpoint of such a fit")
         if content.get("settings") != settings:
             raise InputValueError(
-                f"checkpoint={options.checkpoint!r} belongs to another fit: go on as it was begun, or remove it to begin again"
+                f"checkpoint={options.checkpoint!r} belongs to another fit: go on as it was begun, or remove the file"
             )
         state = State(**content["state"])
+
+    interrupted = False
 
     def watch(now: State) -> bool:
         if options.every and len(now.losses) % options.every == 0:
@@ -110,8 +113,20 @@ def by_method(model: Model, table: Table, given: Mapping[str, float], options: O
             write_atomically(options.checkpoint, json.dumps(content, allow_nan=False) + "\n")
         return False
 
+    def step(now: State) -> bool:
+        nonlocal interrupted
+        try:
+            pause()
+        except KeyboardInterrupt:
+            interrupted = True
+        return watch(now) or interrupted
+
     solver = Solver(
         model, table, given=given, bounds=options.bounds, fixed=options.fixed, seed=options.seed, starts=options.starts,
-        limit=1000 if options.steps is None else options.steps, known=options.absolute, watch=watch, state=state,
+        limit=1000 if options.steps is None else options.steps, known=options.absolute, watch=step, state=state,
     )  # fmt: skip
-    return solver.run()
+    with deferred_interrupt() as pause:
+        found = solver.run()
+    if interrupted:
+        found.converged, found.reason = False, "interrupted"
+    return found

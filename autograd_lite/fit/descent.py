@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -24,6 +21,7 @@ from ..tables.table import numpy
 from ..tree import an, as_float, describe, flatten, is_node, unflatten
 from . import checkpoint as checkpoints
 from .bar import Bar
+from .interrupt import deferred_interrupt, no_pause
 from .rows import Objective, Rows
 
 ARRAY_FROM = 10  # weights from which an optimizer moves them as one array, rather than one by one
@@ -126,14 +124,14 @@ def minimize(
         raise InputValueError(f"batch_size={batch_size} without data: give the rows as data")
     run = _Run(Objective(loss, spec, rows, batch_size), leaves, spec, optimizer, batch_size, seed, dict(about or {}))
     bar = Bar(steps) if progress else None
-    with _polite() as pause:
+    with deferred_interrupt() as pause:
         if checkpoint is not None:
             run.resume(checkpoint, steps, pause)
         reason = run.descend(steps, tol, callback, bar, (checkpoint, every), pause)
         if checkpoint is not None:
             checkpoints.save(checkpoint, run.settings, run.state())
     history = list(enumerate(run.losses))
-    value = run.seen[0] if run.seen else run.objective.whole(run.leaves(), _nothing)[0]
+    value = run.seen[0] if run.seen else run.objective.whole(run.leaves(), no_pause)[0]
     if reason in ("steps", "converged") and (not math.isfinite(value) or run.rose(value)):
         reason = "diverged"
     return Result(run.tree(), value, [*history, (len(history), value)], len(history), reason)
@@ -258,7 +256,7 @@ class _Run:
         if not self.losses:
             return False
         # what the first step saw was one mini-batch, which may have been an easy one
-        first = self.losses[0] if self.batch_size is None else self.objective.whole(self.start, _nothing)[0]
+        first = self.losses[0] if self.batch_size is None else self.objective.whole(self.start, no_pause)[0]
         ran_away = max(*self.losses, value) > RISEN * (abs(first) + TINY)
         return ran_away and value - first > ABOVE * abs(first) + TINY
 
@@ -336,35 +334,3 @@ def _whole(name: str, number: Any, least: int) -> int:
     if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
         raise InputValueError(f"{name}={number!r} must be a whole number from {least} up")
     return int(number)
-
-
-def _nothing() -> None:
-    pass
-
-
-@contextmanager
-def _polite() -> Iterator[Callable[[], None]]:
-    """While inside, Ctrl-C waits for the function given out, which raises KeyboardInterrupt; a second one does not wait."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) != signal.default_int_handler
-    ):
-        yield _nothing
-        return
-    asked = False
-
-    def remember(number: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-
-    def pause() -> None:
-        if asked:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield pause
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,7 +20,7 @@ from .newton import newton
 from .residuals import Residuals
 from .rows import Rows, entries
 from .starts import ROWS, Search, linear_weights, plan
-from .statistics import Summary, correlations, inverse_products, students_t, summary
+from .statistics import Summary, correlations, inverse_factor, students_t, summary
 from .trust import RANK, Ending, State, least_squares, norm
 
 LEVEL = 0.95
@@ -99,12 +99,12 @@ class Solver:
         usable = end.free & ~end.lost
         spread, logs = self.spread()
         with np.errstate(all="ignore"):
-            products, rank = inverse_products(triangle[:, :m], end.free, RANK * m)
+            factor, rank = inverse_factor(triangle[:, :m], end.free, RANK * m)
             total = summary(norm(triangle[:, m]), residuals.size, rank, spread, logs, self.known)
-            scale = 1.0 if self.known else total.sd**2
-            half = np.sqrt(np.diag(products)) * (1.0 if self.known else total.sd)
-            covariance = products * scale
-            correlation = correlations(products, self.names)
+            factor = factor * (1.0 if self.known else total.sd)
+            half = [norm(row) for row in factor]
+            covariance = factor @ factor.T
+            correlation = correlations(factor, self.names)
         errors = {n: float(half[i]) if usable[i] else math.nan for i, n in enumerate(self.names)}
         found = self.fit(end.x.tolist(), errors, students_t((1 + LEVEL) / 2, total.dof), covariance.tolist())
         found.correlation, found.summary, found.loss, found.steps = correlation, total, total.loss, end.steps
@@ -230,7 +230,7 @@ class Solver:
         found.loss, found.steps, found.method = end.value / rows.count, end.steps, "newton"
         found.history = list(enumerate(x / rows.count for x in state.losses))
         if covariance is not None:
-            found.correlation = correlations(covariance, names)
+            found.correlation = correlations(np.linalg.cholesky(covariance), names)
         self.model.weights = found.params
         found.converged, found.reason = end.converged, {
             "orthogonal": "the gradient is zero to rounding", "settled": "the gradient is zero to rounding",
@@ -337,7 +337,7 @@ def fit(
     >>> cars = {"pounds": [3.50, 3.69, 3.44, 3.43, 4.34, 4.42, 2.37], "mpg": [18, 15, 18, 16, 15, 14, 24]}
     >>> found = fit("w*pounds + b", cars, target="mpg")
     >>> found.converged, round(found.params["w"], 4), round(found.stderr["w"], 4)
-    (True, -4.5691, 0.8427)
+    (True, -4.5691, 0.8564)
 
     Args:
         formula: columns are data, other names are weights.

@@ -67,26 +67,25 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
     return front * found
 
 
-def inverse_products(jacobian: Any, use: Any, zero: float) -> tuple[Any, int]:
-    """(JᵀJ)⁻¹ out of the triangle of J, over the weights marked in `use`, the others' rows and columns 0; and the rank.
+def inverse_factor(jacobian: Any, use: Any, zero: float) -> tuple[Any, int]:
+    """H with H Hᵀ = (JᵀJ)⁻¹ out of the triangle of J, over the weights marked in `use`, the others' rows 0; and the rank.
 
-    Directions whose singular value is below `zero` times the largest, with columns of length 1, are left out.
+    Directions whose singular value is below `zero` times the largest, with columns of length 1, are left out.  The rows of H
+    have the standard errors for lengths, also where their squares are beyond the range of doubles.
     """
     np = numpy()
-    count = jacobian.shape[1]
-    found, rank = np.zeros((count, count)), 0
     places = np.flatnonzero(use)
-    if len(places):
-        part = jacobian[:, places]
-        top = abs(part).max(axis=0)
-        scale = top * np.sqrt(((part / np.where(top > 0, top, 1)) ** 2).sum(axis=0))
-        scale = np.where(scale > 0, scale, 1.0)
-        _, s, v = np.linalg.svd(part / scale, full_matrices=False)
-        kept = s > zero * s[0]
-        rank = int(kept.sum())
-        half = (v[kept].T / s[kept]) / scale[:, None]
-        found[np.ix_(places, places)] = half @ half.T
-    return found, rank
+    if not len(places):
+        return np.zeros((jacobian.shape[1], 1)), 0
+    part = jacobian[:, places]
+    top = abs(part).max(axis=0)
+    scale = top * np.sqrt(((part / np.where(top > 0, top, 1)) ** 2).sum(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    _, s, v = np.linalg.svd(part / scale, full_matrices=False)
+    kept = s > zero * s[0]
+    found = np.zeros((jacobian.shape[1], int(kept.sum())))
+    found[places] = (v[kept].T / s[kept]) / scale[:, None]
+    return found, int(kept.sum())
 
 
 class Summary(NamedTuple):
@@ -132,14 +131,15 @@ def summary(length: float, n: int, free: int, spread: float, log_factors: float 
     return Summary(n, dof, rss, rss / n, sd, r2, adjusted, 2 * free - 2 * likelihood, free * math.log(n) - 2 * likelihood)
 
 
-def correlations(covariance: Any, names: list[str]) -> dict[str, dict[str, float]]:
-    """The correlation of each two weights, for those that have a standard error."""
+def correlations(factor: Any, names: list[str]) -> dict[str, dict[str, float]]:
+    """The correlation of each two weights, for those that have a standard error, out of H with H Hᵀ their covariance."""
     np = numpy()
-    spread = np.sqrt(np.diag(covariance))
-    with np.errstate(all="ignore"):
-        table = covariance / spread[:, None] / spread[None, :]
+    top = abs(factor).max(axis=1, initial=0.0)
+    rows = factor / np.where(top > 0, top, 1.0)[:, None]
+    rows = rows / np.where(top > 0, np.sqrt((rows**2).sum(axis=1)), 1.0)[:, None]
+    table = rows @ rows.T
     return {
-        a: {b: float(table[i, j]) for j, b in enumerate(names) if i != j and math.isfinite(table[i, j])}
+        a: {b: float(table[i, j]) for j, b in enumerate(names) if i != j and top[j] > 0}
         for i, a in enumerate(names)
-        if spread[i] > 0
+        if top[i] > 0
     }

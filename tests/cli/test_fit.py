@@ -247,10 +247,11 @@ ERRORS = [
     ((*W, "--lr", 1), "--lr 1 is too large: the loss is 1.25e+60 at iteration 21, and was 303.7 at the first; --lr 0.0625"),
     ((*W, "--lr", 1, "--batch-size", 3), "goes downhill"),
     ((*W, "--optimizer", "rmsprop", "--lr", 1e300), "--lr 1e+300 is too large"),
+    (("cars.csv", "w*log(pounds - 3) + b", *W[2:]), "the residual is nan in row 7, pounds=2.37, mpg=24.0, at w=0, b=0: choose"),
     (("cars.csv", "w*log(pounds - 3) + b", *W[2:], "--lr", 0.01),
      "the weights at the start have no finite loss to go down from: the loss is nan in row 7, pounds=2.37, mpg=24.0;"),
     (("cars.csv", "w*log(pounds - 3) + b", *W[2:], "--batch-size", 1, "--seed", 3), "the loss is nan in row 7, pounds=2.37"),
-    (("cars.csv", "sqrt(w)*pounds + b", *W[2:], "--lr", 1), "the slope by w is -inf in row 1, pounds=3.5, mpg=18.0"),
+    (("cars.csv", "sqrt(w)*pounds + b", *W[2:], "--lr", 0.01), "the slope by w is -inf in row 1, pounds=3.5"),
     (("cars.csv", "1e200*w*pounds + b*1e200", *W[2:], "--lr", 0.01),
      "no rate down to 8.67362e-21 goes downhill: bring the columns to a size near 1"),
 ]  # fmt: skip
@@ -427,3 +428,27 @@ def test_a_run_that_ends_above_where_it_began_is_told_a_rate(folder):
         told = f"note: the loss ends at {loss} and was 4 at the first iteration: --lr (\\S+) goes downhill\n"
         rate = re.fullmatch(told, done.stderr)[1]
         assert run(*given, *more, "--lr", rate).stderr == ""
+
+
+def test_ctrl_c_in_least_squares_prints_what_there_is(monkeypatch):
+    from autograd_lite.fit import trust
+
+    step = trust.Shape.step
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return step(*arguments)
+
+    monkeypatch.setattr(trust.Shape, "step", interrupted)
+    done = run("cars.csv", "a*exp(k*pounds)", "--target", "mpg", "--init", "a=30", "--init", "k=-0.1")
+    assert done.exit_code == 130
+    assert done.stdout.rstrip().endswith("not converged after 1 step (lm): interrupted")
+
+
+def test_weights_of_any_size_have_errors():
+    plain = json.loads(run(*W, "--json").stdout)["params"]
+    for scale, text in ((1e-200, "1e200"), (1e200, "1e-200")):
+        scaled = json.loads(run("cars.csv", f"{text}*w*pounds + b*{text}", *W[2:], "--json").stdout)["params"]
+        for name in "wb":
+            for key in ("value", "stderr", "low", "high"):
+                assert scaled[name][key] == pytest.approx(plain[name][key] * scale, rel=1e-9)
