@@ -92,7 +92,8 @@ def _plus(args: Sequence[Any], directions: Sequence[Any], h: float) -> tuple[Any
 
 
 def _agree(what: str, exact: Any, numeric: Any) -> None:
-    exact, numeric = float(exact), float(numeric)
+    assert isinstance(exact, float), f"{what}: plain numbers in, and {exact!r} out"
+    numeric = float(numeric)
     close = abs(exact - numeric) <= TOLERANCE or abs(exact - numeric) <= TOLERANCE * abs(exact + numeric)
     assert close, f"{what}: {exact} by the rules, {numeric} by differences"
 

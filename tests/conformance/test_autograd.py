@@ -98,6 +98,36 @@ def test_autograd_is_not_what_is_tested(theirs):
     assert module.np.sin(autograd_lite.Value(0.5)).op is autograd_lite.sin
 
 
+SECOND = ["abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cos", "cosh", "exp", "exp2", "expm1", "log",
+          "log10", "log1p", "log2", "negative", "reciprocal", "sign", "sin", "sinc", "sinh", "sqrt", "tan", "tanh"]  # fmt: skip
+TWO = ["add", "subtract", "multiply", "divide", "power", "mod"]
+
+
+@pytest.mark.skipif(shim is None, reason="the shim is written with NumPy, which is not installed")
+@pytest.mark.parametrize("name", SECOND + TWO)
+def test_a_plain_float_of_every_second_derivative(name):
+    """`float()` as users write it around each: what comes of plain numbers is plain."""
+    import numpy as np
+
+    from autograd_lite import grad, hessian, hvp, jacobian, jvp
+
+    f = shim.OURS.get(name) or getattr(np, name)
+    if name in SECOND:
+        x = 1.4 if name == "arccosh" else 0.4
+        found = [grad(grad(f))(x), hessian(f)(x), hvp(f, (x,), (1.0,)), jacobian(grad(f))(x), jvp(grad(f), (x,), (1.0,))[1]]
+        assert [float(d) for d in found] == pytest.approx([float(found[0])] * 5, rel=1e-14)
+        middle = (float(grad(f)(x + 1e-5)) - float(grad(f)(x - 1e-5))) / 2e-5
+        assert float(found[0]) == pytest.approx(middle, rel=1e-6, abs=1e-6)
+        return
+    table = hessian(f, (0, 1))(1.3, 0.6)
+    for i in (0, 1):
+        for j in (0, 1):
+            second = float(grad(grad(f, i), j)(1.3, 0.6))
+            assert second == pytest.approx(float(table[i][j]), rel=1e-14)
+            near = [float(grad(f, i)(1.3 + h * (j == 0), 0.6 + h * (j == 1))) for h in (1e-5, -1e-5)]
+            assert second == pytest.approx((near[0] - near[1]) / 2e-5, rel=1e-6, abs=1e-6)
+
+
 # -- the checker checked ----------------------------------------------------------------------------------------------
 
 
