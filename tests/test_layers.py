@@ -65,11 +65,22 @@ def path(module):
     return file if file.exists() else ROOT / module.replace(".", "/") / "__init__.py"
 
 
+def run(node):
+    """The nodes of a text but what is for type checkers alone."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from run(child)
+        else:
+            for other in child.orelse:
+                yield from run(other)
+
+
 def imports(module):
     """The modules of this package that a module imports, anywhere in its text."""
     is_package = path(module).name == "__init__.py"
     here = ["autograd_lite", *module.split(".")][: None if is_package else -1]
-    for node in ast.walk(ast.parse(path(module).read_text(encoding="utf-8"))):
+    for node in run(ast.parse(path(module).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.split(".")[0] == "autograd_lite")
         elif isinstance(node, ast.ImportFrom):

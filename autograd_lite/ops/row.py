@@ -11,18 +11,24 @@ A user's own primitive is a row too, made with this same constructor:
 
 Rules contain no Python ``if`` and call other rows, so that the same text runs on floats, on nodes (higher orders) and in the
 compiler.  They may use ``+ - *`` freely, but write ``div`` for ``/`` and ``pow`` for ``**``: those two raise on floats.
-Imports `errors` and `tree`.  To add an op: one row in the family file it belongs to; the tests walk the table.
+A row's core, what compiled code does in its place, is written in the same words; without one it is called back.
+
+To add an op: one row in the family file it belongs to.  It is public under the name it is bound to, and everything else, the
+tests included, reads the table (``tests/add_an_op.py`` shows it).  Imports `context`, `errors` and `tree`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from .. import context
 from ..errors import InputTypeError, InputValueError
 from ..tree import as_float
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
 
@@ -208,7 +214,14 @@ class Op:
 
         return counted
 
+    @overload
+    def __call__(self, *args: float) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *args: float | Value) -> Value: ...
+    @overload
+    def __call__(self, *args: Any) -> Any: ...
     def __call__(self, *args: Any) -> Any:
+        """Floats give a float, and where one is a Value the result is one; lists are for the rows that gather them."""
         if self.gather is not None:
             args = self.gather(*args)
         elif len(args) != self.arity and not self.variadic:

@@ -2,7 +2,7 @@
 
 from typing import reveal_type
 
-from autograd_lite import Value, grad, hessian, jacobian, jvp, nn, value_and_grad, vjp
+from autograd_lite import Value, grad, hessian, jacobian, jvp, log, lt, maximum, nn, ops, sin, value_and_grad, vjp
 
 
 def f(x: float, y: float = 2.0) -> float:
@@ -18,6 +18,14 @@ reveal_type(v.data)  # float
 reveal_type(v.grad)  # float | Any
 reveal_type(v < w)  # bool
 reveal_type(v.detach())  # Value
+
+reveal_type(sin(1.0))  # float
+reveal_type(sin(v))  # Value
+reveal_type(maximum(2, v))  # Value
+reveal_type(lt(1, 2.0))  # float
+reveal_type(lt(v, w))  # Value
+reveal_type(log(8.0, 2.0))  # float
+reveal_type(ops.sum([v, 2.0]))  # Any
 
 reveal_type(grad(f))  # (x: float, y: float = 2.0) -> Any
 reveal_type(value_and_grad(f)(1.0, y=3.0))  # tuple[float, Any]
