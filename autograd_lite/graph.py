@@ -207,8 +207,13 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
                                     push((a, g * d))
                         continue
                     if kind == PRODUCT and not graph:
-                        if args[0].__class__ is not float:
-                            give(args[0], op.products[0](g, node._x, node._data))
+                        if op.arity == 1:
+                            if args[0].__class__ is not float:
+                                give(args[0], op.products[0](g, node._x, node._data))
+                            continue
+                        for a, product in zip(args, op.products, strict=True):
+                            if a.__class__ is not float:
+                                give(a, product(g, node._x, node._y, node._data))
                         continue
                     flows = contributions(node, g, graph)
                 for a, d in zip(args, flows, strict=True):

@@ -545,9 +545,17 @@ class Value:
     trunc = _unary(ops.trunc)
     fmod = _binary(ops.fmod)
     copysign = _binary(ops.copysign)
-    maximum = fmax = _binary(ops.maximum)
-    minimum = fmin = _binary(ops.minimum)
     logaddexp = _binary(ops.logaddexp)
+
+    def maximum(self, other: Any) -> Any:
+        """The larger of two; a tie shares the slope."""
+        return ops.maximum(self, other if isinstance(other, Value) else as_float(other, "operand of maximum()"))
+
+    def minimum(self, other: Any) -> Any:
+        """The smaller of two; a tie shares the slope."""
+        return ops.minimum(self, other if isinstance(other, Value) else as_float(other, "operand of minimum()"))
+
+    fmax, fmin = maximum, minimum
 
     def hypot(self, *others: Any) -> Any:
         """The length of the vector of this and the others."""

@@ -199,7 +199,8 @@ class Trace:
         for number, node in enumerate(computed, first):
             assert node.op is not None
             args = tuple(map(ref, graph.operands(node), graph.values(node)))
-            instructions.append(Instruction(node.op, args))
+            plain = node.op.plain  # the slopes have been taken, and are in the program
+            instructions.append(Instruction(node.op, args) if plain is None else Instruction(plain, args[: plain.arity]))
             place[id(node)] = number
         results = tuple(ref(out, out._data) if isinstance(out, Value) else as_float(out) for out in outputs)
         guards = tuple(Guard(place[id(n)], yes, line, place[id(n)] - first) for n, yes, line in self.guards)  # type: ignore

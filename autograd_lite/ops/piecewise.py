@@ -14,7 +14,7 @@ from typing import Any
 from .. import context
 from ..errors import InputTypeError
 from ..tree import is_node
-from .row import DIGITS, Kink, Op, enter, helper, publish, row
+from .row import DIGITS, TABLE, Kink, Op, enter, helper, publish, row
 from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
@@ -52,15 +52,16 @@ def _chosen(g: Any, share: Any) -> Any:
     return g * share if share._data and share._data != 1.0 else g if share._data else None
 
 
-def _choice(name: str, forward: Any, *, partials: tuple[Any, ...], **columns: Any) -> Op:
+def _choice(name: str, forward: Any, *, partials: tuple[Any, ...], made: Any = row, **columns: Any) -> Any:
     """A row whose partials are an operand's share of a choice: 0 where it is not taken, or has no influence."""
     products = [(lambda g, *args, rule=rule: _chosen(g, rule(*args))) if callable(rule) else None for rule in partials]
-    return row(name, forward, partials, products=products, **columns)
+    return made(name, forward, partials, products=products, **columns)
 
 
 def _flat(name: str, forward: Any, **columns: Any) -> Op:
     """A row of one argument whose slope is 0 wherever its value is a number."""
-    return _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", **columns)
+    op: Op = _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", **columns)
+    return op
 
 
 # -- comparisons: 1.0 or 0.0 ------------------------------------------------------------------------------------------
@@ -305,8 +306,50 @@ def _extreme(beyond: Op, at_least: Op, x: Any, y: Any) -> Any:
     return where(beyond(x, y), x, where(at_least(y, x), y, nan))
 
 
-maximum = _choice(
-    "maximum", _maximum, core=lambda x, y: _extreme(gt, ge, x, y), partials=
+class _Extreme(Op):
+    """`maximum` and `minimum`, which know how many items tie in an operand that is one of them already: all share equally."""
+
+    tied: Op
+
+    def __call__(self, *args: Any) -> Any:
+        if len(args) == 2:
+            traced = context.trace() is not None
+            m, n = self._items(args[0], traced), self._items(args[1], traced)
+            if m.__class__ is not float or n.__class__ is not float or m + n > 2.0:
+                return self.tied(*args, m, n)
+        return super().__call__(*args)
+
+    def _items(self, a: Any, traced: bool) -> Any:
+        """How many items tie in an operand; a node while a program is traced, where they may or may not."""
+        op = getattr(a, "op", None)
+        if op is self:
+            return 1.0 + (eq(a._a, a._b) if traced else eq.forward(a._x, a._y))
+        if op is not self.tied:
+            return 1.0
+        x, y, m, n = a._a if traced else a._x
+        first, second = (heaviside(d, 1.0) for d in (difference(x, y), difference(y, x)))
+        return m * first + n * second if self is maximum else m * second + n * first
+
+
+def _tied(extreme: Any, sign: float) -> Op:
+    """The row of an extreme of two that stand for m and n items which tie: at a tie each item has the same share."""
+
+    def share(x: Any, y: Any, m: Any, n: Any) -> Any:
+        return heaviside(sign * difference(x, y), TABLE["div"](m, m + n))  # `arithmetic` comes after this module
+
+    tied: Op = _choice(
+        extreme.name, lambda x, y, m, n: extreme.forward(x, y),
+        partials=(lambda x, y, m, n, z: share(x, y, m, n), lambda x, y, m, n, z: share(y, x, n, m), 0.0, 0.0),
+        made=Op, symbol=extreme.symbol, text=extreme.text, latex=extreme.latex, edges=(*extreme.edges, "none", "none"),
+        kinks=(Kink("x = y", lambda x, y, m, n: x == y),),
+        exact=lambda mp, at, x, y, m, n: (m * x + n * y) / (m + n) if at[0] == at[1] else extreme.exact(mp, at[:2], x, y),
+    )  # fmt: skip
+    tied.plain = extreme
+    return tied
+
+
+maximum: Any = enter(_choice(
+    "maximum", _maximum, made=_Extreme, core=lambda x, y: _extreme(gt, ge, x, y), partials=
     (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
     symbol="max", kinks=AT_TIE, text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
     edges=("[{0} > {1}] + [{0} = {1}]/2", "[{0} < {1}] + [{0} = {1}]/2"),
@@ -314,16 +357,17 @@ maximum = _choice(
           ((1.0, nan), nan, (nan, nan))],
     exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] > at[1] else y,
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
-)  # fmt: skip
-minimum = _choice(
-    "minimum", _minimum, core=lambda x, y: _extreme(lt, le, x, y), partials=
+))  # fmt: skip
+minimum: Any = enter(_choice(
+    "minimum", _minimum, made=_Extreme, core=lambda x, y: _extreme(lt, le, x, y), partials=
     (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
     symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
     edges=("[{0} < {1}] + [{0} = {1}]/2", "[{0} > {1}] + [{0} = {1}]/2"),
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)), ((1.0, nan), nan, (nan, nan))],
     exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] < at[1] else y,
     doc="The smaller of two; a tie shares the slope, 1/2 each.\n\n>>> minimum(1.0, 2.0)\n1.0",
-)  # fmt: skip
+))  # fmt: skip
+maximum.tied, minimum.tied = _tied(maximum, 1.0), _tied(minimum, -1.0)
 
 
 def _clamp(x: float, low: float, high: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import Any
 
+from .. import context
 from .arithmetic import div
 from .piecewise import abs, eq, ge, gt, lt, where
 from .row import ORDER, POSITIVE, Interval, Kink, Op, enter, helper, publish, row
@@ -158,9 +159,19 @@ _SHORT: dict[float, Callable[[Any], Any]] = {
     0.5: lambda x: where(eq(x, -inf), inf, sqrt(x)),
     -0.5: lambda x: where(eq(x, -inf), 0.0, 1.0 / sqrt(x)),
 }
+
+
+def _base_product(g: Any, x: Any, y: Any, z: Any) -> Any:
+    if y.__class__ is float and y == 0.0:
+        return None  # x**0 is 1, whatever x is
+    d = pow_derivative(x, y, 1.0, 0.0)
+    return d if g.__class__ is float and g == 1.0 else g * d
+
+
 pow = row(
     "pow", _pow, core=_pow_core, fast=_pow_fast,
     partials=(lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
+    products=(_base_product, lambda g, x, y, z: g * pow_derivative(x, y, 0.0, 1.0)),
     symbol="**", text="{0} ** {1}", latex="{0}^{{{1}}}", domain=(POSITIVE, Interval()),
     kinks=(Kink("x = 0 and y is not 0, 1, 2, ...", lambda x, y: x == 0.0 and not (y >= 0.0 and y % 1.0 == 0.0)),),
     edges=("{1}·{0}^({1} - 1)", "{out}·log({0})"),
@@ -199,14 +210,16 @@ def _sqrt_core(x: Any) -> Any:
 
 
 sqrt: Op = row(
-    "sqrt", _sqrt, lambda x, z: div(0.5, z), core=_sqrt_core, text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
+    "sqrt", _sqrt, lambda x, z: div(0.5, z), products=(lambda g, x, z: div(0.5 * g, z),),
+    core=_sqrt_core, text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(2·{out})",
     pins=[((0.0,), 0.0, (inf,)), ((-0.0,), 0.0, (inf,)), ((-1.0,), nan, (nan,)), ((inf,), inf, (0.0,))],
     exact="sqrt",
     doc="The square root; nan below 0.\n\n>>> sqrt(9.0)\n3.0",
 )  # fmt: skip
 cbrt = row(
-    "cbrt", math.cbrt, lambda x, z: div(1.0, 3.0 * (z * z)), text="∛{0}", latex=r"\sqrt[3]{{{0}}}",
+    "cbrt", math.cbrt, lambda x, z: div(1.0, 3.0 * (z * z)), products=(lambda g, x, z: div(g, 3.0 * (z * z)),),
+    text="∛{0}", latex=r"\sqrt[3]{{{0}}}",
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3·{out}²)",
     pins=[((0.0,), 0.0, (inf,)), ((-8.0,), -2.0, (1 / 12,))],
     exact=lambda mp, at, x: mp.sign(x) * mp.cbrt(mp.fabs(x)),
@@ -264,12 +277,20 @@ def _inverse(x: float) -> float:
 
 # 1/x where x >= 0: the derivative of a logarithm, which has none where the logarithm itself is nan
 inverse = helper(
-    "inverse", _inverse, lambda x, z: -(z * z), core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/{0}",
+    "inverse", _inverse, lambda x, z: -(z * z), products=(lambda g, x, z: -(g * z * z),),
+    core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/{0}",
     latex=r"\frac{{1}}{{{0}}}", domain=(POSITIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/{0}²", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
     exact=lambda mp, at, x: 1 / x,
     doc="1/x for x >= 0, nan below.\n\n>>> inverse(4.0)\n0.25",
 )  # fmt: skip
+
+
+def _over(g: Any, x: Any) -> Any:
+    """``g * inverse(x)``, in one step where x > 0: at 1e-200 x log x has a second derivative, 1/x none that is a double."""
+    if context.trace() is not None:
+        return where(gt(x, 0.0), div(g, x), g * inverse(x))
+    return div(g, x) if (x if x.__class__ is float else x._data) > 0.0 else g * inverse(x)
 
 
 def _logarithm(log: Any, zero_at: float = 0.0) -> Any:
@@ -294,7 +315,8 @@ class _Log(Op):
 
 
 log = enter(_Log(
-    "log", _logarithm(math.log), lambda x, z: inverse(x), domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
+    "log", _logarithm(math.log), lambda x, z: inverse(x), products=(lambda g, x, z: _over(g, x),),
+    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
     edges="1/{0}", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)),
           ((5e-324,), -744.4400719213812, (inf,))],
     exact="log",
@@ -302,19 +324,25 @@ log = enter(_Log(
     ">>> log(1.0), log(8.0, 2.0)\n(0.0, 3.0)",
 ))  # fmt: skip
 log2 = row(
-    "log2", _logarithm(math.log2), lambda x, z: inverse(x) * LOG2_E, domain=(POSITIVE,), kinks=AT_ZERO,
-    latex=r"\log_2 {0}", edges="1/({0}·log(2))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
+    "log2", _logarithm(math.log2), lambda x, z: inverse(x) * LOG2_E,
+    products=(lambda g, x, z: _over(g, x) * LOG2_E,),
+    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_2 {0}", edges="1/({0}·log(2))",
+    pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact=lambda mp, at, x: mp.log(x, 2),
     doc="The logarithm to base 2.\n\n>>> log2(8.0)\n3.0",
 )  # fmt: skip
 log10 = row(
-    "log10", _logarithm(math.log10), lambda x, z: inverse(x) * LOG10_E, domain=(POSITIVE,), kinks=AT_ZERO,
-    latex=r"\log_{{10}} {0}", edges="1/({0}·log(10))", pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
+    "log10", _logarithm(math.log10), lambda x, z: inverse(x) * LOG10_E,
+    products=(lambda g, x, z: _over(g, x) * LOG10_E,),
+    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_{{10}} {0}", edges="1/({0}·log(10))",
+    pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact="log10",
     doc="The logarithm to base 10.\n\n>>> log10(100.0)\n2.0",
 )  # fmt: skip
 log1p = row(
-    "log1p", _logarithm(math.log1p, -1.0), lambda x, z: inverse(1.0 + x), domain=(Interval(-1.0, inf, open=True),),
+    "log1p", _logarithm(math.log1p, -1.0), lambda x, z: inverse(1.0 + x),
+    products=(lambda g, x, z: _over(g, 1.0 + x),),
+    domain=(Interval(-1.0, inf, open=True),),
     kinks=(Kink("x = -1", lambda x: x == -1.0),), latex=r"\ln\left(1 + {0}\right)", edges="1/(1 + {0})",
     pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
     exact="log1p",

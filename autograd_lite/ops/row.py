@@ -132,6 +132,8 @@ class Op:
 
     optional = 0  # how many more arguments a subclass takes
 
+    plain: Op | None = None  # the row of the first arguments that has the same value, where the others are for slopes only
+
     def __init__(
         self,
         name: str,
@@ -179,8 +181,8 @@ class Op:
         self.arity = None if variadic else len(self.partials)
         self.products = tuple(products) if products else None
         plain = not variadic and not products and len(self.partials) <= 2 and 0.0 not in self.partials
-        alone = len(self.partials) == 1 and self.products is not None and self.products[0] is not None
-        self.kind = ANY_NUMBER if variadic else len(self.partials) if plain else PRODUCT if alone else GENERAL
+        ruled = len(self.partials) <= 2 and self.products is not None and None not in self.products
+        self.kind = ANY_NUMBER if variadic else len(self.partials) if plain else PRODUCT if ruled else GENERAL
         self.first = self.partials[0] if plain else None
         self.second = self.partials[-1] if plain else None
         self.settings = settings or {}
@@ -301,7 +303,12 @@ class Op:
         if self.products is not None and (rule := self.products[index]) is not None:
             return Product(rule, (*args, out))
         d = self.partial(index, args, out)
-        return None if d.__class__ is float and d == 0.0 and self.partials[index].__class__ is float else d
+        return None if self.rule is None and self.partials[index] is d and d == 0.0 else d
+
+    def product(self, index: int, g: Any, args: Sequence[Any], out: Any) -> Any:
+        """`g` times that edge; None where nothing flows."""
+        edge = self.edge(index, args, out)
+        return None if edge is None else times(g, edge)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -282,7 +282,11 @@ def of_row(op: Op) -> Iterator[Mutation]:
 
 
 def relu_one() -> None:
-    break_partial(TABLE["relu"], 0, lambda d, args: 1.0 if same_point(args, (0.0,)) else d)
+    op = TABLE["relu"]
+    break_partial(op, 0, lambda d, args: 1.0 if same_point(args, (0.0,)) else d)
+    assert op.products is not None
+    (sound,) = op.products
+    op.products = (lambda g, x, z: g if x == 0.0 else sound(g, x, z),)  # type: ignore[misc]
 
 
 # -- breaking the engine ----------------------------------------------------------------------------------------------

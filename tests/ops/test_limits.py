@@ -60,7 +60,7 @@ def test_limits(name: str, at: tuple[float, ...], value: float, partials: tuple[
     assert all(same(op.partial(i, at, out), wanted) for i, wanted in enumerate(partials))
     for i, wanted in enumerate(partials):
         product = op.product(i, 2.0, at, out)
-        assert same(product, 2.0 * wanted), i
+        assert same(0.0 if product is None else product, 2.0 * wanted), i  # None: nothing flows
 
 
 SELECTORS = {

@@ -1,0 +1,263 @@
+"""The contract of the transforms: plain in, plain out, at any nesting; one meaning of an edge in every sweep and route.
+
+Right values are written out by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import Value, nn
+
+Function = Callable[..., Any]
+
+# -- plain in, plain out ----------------------------------------------------------------------------------------------
+
+# each transform as one of functions of one number, and how many derivatives it takes
+TRANSFORMS: dict[str, tuple[Callable[[Function], Function], int]] = {
+    "grad": (al.grad, 1),
+    "value_and_grad": (lambda f: lambda x: al.value_and_grad(f)(x)[1], 1),
+    "jacobian": (al.jacobian, 1),
+    "hessian": (al.hessian, 2),
+    "vjp": (lambda f: lambda x: al.vjp(f, x)[1](1.0)[0], 1),
+    "jvp": (lambda f: lambda x: al.jvp(f, (x,), (1.0,))[1], 1),
+    "hvp": (lambda f: lambda x: al.hvp(f, (x,), (1.0,)), 2),
+    "jit": (al.jit, 0),
+}
+X = 1.5
+
+
+@pytest.mark.parametrize("names", list(product(TRANSFORMS, repeat=3)), ids="-".join)
+def test_three_transforms_of_a_power(names: tuple[str, ...]) -> None:
+    f: Function = lambda x: x**7 * Value(2.0)  # noqa: E731
+    order = 0
+    for name in names:
+        transform, taken = TRANSFORMS[name]
+        f, order = transform(f), order + taken
+    result = f(X)
+    assert result.__class__ is float
+    assert math.isclose(result, 2.0 * math.perm(7, order) * X ** (7 - order), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize("inner", TRANSFORMS)
+@pytest.mark.parametrize("outer", TRANSFORMS)
+def test_an_inner_transform_that_reads_the_outer_argument(outer: str, inner: str) -> None:
+    below, n = TRANSFORMS[inner]
+    above, m = TRANSFORMS[outer]
+    result = above(lambda x: below(lambda y: x**4 * y**3)(3.0))(2.0)
+    assert result.__class__ is float
+    assert math.isclose(result, math.perm(4, m) * 2.0 ** (4 - m) * math.perm(3, n) * 3.0 ** (3 - n), rel_tol=1e-12)
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+ARGUMENTS = [
+    (2, 12.0),
+    (True, 3.0),
+    (2.0, 12.0),
+    (np.float64(2.0), 12.0),
+    (np.array(2.0), 12.0),
+    ([1.0, 2], [3.0, 12.0]),
+    ((1.0, (2.0,)), (3.0, (12.0,))),
+    ({"b": 1.0, "a": [2.0]}, {"b": 3.0, "a": [12.0]}),
+    (Pair(1.0, 2.0), Pair(3.0, 12.0)),
+    (OrderedDict(a=1.0, b=2.0), OrderedDict(a=3.0, b=12.0)),
+]
+
+
+def cubes(tree: Any) -> Any:
+    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else None
+    return tree**3 if items is None else sum(map(cubes, items))
+
+
+@pytest.mark.parametrize(("argument", "due"), ARGUMENTS, ids=lambda x: type(x).__name__)
+def test_structures_keep_their_types(argument: Any, due: Any) -> None:
+    for transform in (al.grad, lambda f: lambda x: al.value_and_grad(f)(x)[1], lambda f: lambda x: al.vjp(f, x)[1](1.0)[0]):
+        for f in (cubes, lambda x: al.grad(lambda y: y * cubes(x))(3.0), lambda x: cubes(x) + 0.0 * Value(1.0)):
+            result = transform(f)(argument)
+            assert result == due
+            assert type(result) is type(due)
+            json.dumps(result)
+
+
+def test_arrays_are_arrays_of_floats() -> None:
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for f in (al.grad(lambda x: (x**3).sum()), al.grad(lambda x: al.grad(lambda y: y * (x**3).sum())(1.0))):
+        assert f(x).dtype == np.float64
+        assert (f(x) == 3.0 * x**2).all()
+
+
+def test_several_arguments_of_nested_transforms() -> None:
+    assert al.grad(al.grad(lambda x, y: al.sin(x) * y, 0), 1)(1.0, 2.0) == math.cos(1.0)
+    assert al.grad(al.grad(lambda x, y: x**2 * y**3, 0), (0, 1))(2.0, 3.0) == (54.0, 108.0)
+    assert al.jacobian(al.grad(lambda x, y: x**2 * y**3, (0, 1)), (0, 1))(2.0, 3.0) == ((54.0, 108.0), (108.0, 72.0))
+
+
+def test_values_that_lived_before_the_call_make_graph() -> None:
+    w = Value(3.0)
+    for f in (lambda x: w * x, lambda x: al.floor(w) * x, lambda x: al.grad(lambda y: w * y)(1.0) * x):
+        assert isinstance(al.grad(f)(2.0), Value)
+        assert isinstance(al.jacobian(f)(2.0), Value)
+    assert isinstance(al.grad(lambda x: x * x)(w), Value)
+    assert al.grad(lambda x: x * x.detach())(3.0).__class__ is float
+
+
+def test_a_descent_builds_no_graph() -> None:
+    x = 5.0
+    for _ in range(100):
+        x = x - 0.1 * al.grad(lambda x: al.grad(lambda y: x * x * y)(1.0))(x)
+    assert x.__class__ is float
+    assert abs(x) < 1e-8
+
+
+# -- results are told apart by place ----------------------------------------------------------------------------------
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        self.w, self.b = Value(1.0), Value(2.0)
+
+
+def slopes_squared(m: Any) -> Any:
+    return al.sum([p * p for p in al.grad(lambda m: (m.w + m.b) ** 2)(m).parameters()])
+
+
+def test_two_slopes_of_one_value_are_two_parameters() -> None:
+    value, slope = al.value_and_grad(slopes_squared)(Two())
+    assert value == 72.0
+    assert (slope.w.data, slope.b.data) == (48.0, 48.0)
+    assert al.jit(slopes_squared)(Two()) == 72.0
+    v = al.hvp(lambda m: (m.w * 1.0 + m.b) ** 2, (Two(),), (Two(),))
+    assert (v.w.data, v.b.data) == (6.0, 6.0)
+
+
+# -- nothing flows where nothing flows --------------------------------------------------------------------------------
+
+ROUTES: dict[str, Callable[[Function], Function]] = {
+    "grad": al.grad,
+    "jacobian": al.jacobian,
+    "jvp": TRANSFORMS["jvp"][0],
+    "vjp": TRANSFORMS["vjp"][0],
+    "jit": lambda f: al.jit(al.grad(f)),
+    "jit jacobian": lambda f: al.jit(al.jacobian(f)),
+    "jit llvm": lambda f: al.jit(al.grad(f), backend="llvm"),
+    "batch": lambda f: lambda x: float(al.jit(al.grad(f), batch=0)(np.array([x]))[0]),
+}
+
+
+def backward(f: Function, create_graph: bool = False) -> Function:
+    def slope(x: float) -> float:
+        leaf = Value(x)
+        f(leaf).backward(create_graph=create_graph)
+        return float(getattr(leaf.grad, "data", leaf.grad))
+
+    return slope
+
+
+ROUTES |= {"backward": backward, "create_graph": lambda f: backward(f, True)}
+
+FLAT: dict[str, tuple[Function, float, float]] = {  # the function, a point behind which a slope is infinite, the slope due
+    "stop_gradient": (lambda x: al.stop_gradient(al.sqrt(x)) + x, 0.0, 1.0),
+    "lt": (lambda x: al.lt(al.sqrt(x), 1.0) + x, 0.0, 1.0),
+    "eq": (lambda x: al.eq(al.sqrt(x), 0.0) + x, 0.0, 1.0),
+    "sign": (lambda x: al.sign(al.sqrt(x)) + x, 0.0, 1.0),
+    "floor": (lambda x: al.floor(al.sqrt(x)) + x, 0.0, 1.0),
+    "ceil": (lambda x: al.ceil(al.sqrt(x)) + x, 0.0, 1.0),
+    "trunc": (lambda x: al.trunc(al.sqrt(x)) + x, 0.0, 1.0),
+    "round": (lambda x: al.round_(al.sqrt(x)) + x, 0.0, 1.0),
+    "heaviside": (lambda x: al.heaviside(al.sqrt(x), 0.5) + x, 0.0, 1.0),
+    "heaviside of 1": (lambda x: al.heaviside(1.0, al.sqrt(x)) + x, 0.0, 1.0),
+    "copysign": (lambda x: al.copysign(2.0, al.sqrt(x)) + x, 0.0, 1.0),
+    "floordiv": (lambda x: al.sqrt(x) // 2.0 + x, 0.0, 1.0),
+    "floordiv below": (lambda x: 2.0 // (al.sqrt(x) + 1.0) + x, 0.0, 1.0),
+    "x**0": (lambda x: al.sqrt(x) ** 0 + x, 0.0, 1.0),
+    "maximum": (lambda x: al.maximum(al.sqrt(x), 1e-10) + x, 0.0, 1.0),
+    "minimum": (lambda x: al.minimum(-1.0, al.sqrt(x)) + x, 0.0, 1.0),
+    "clamp": (lambda x: al.clamp(al.exp(x), 0.0, 1.0) + x, 800.0, 1.0),
+    "clamp's bound": (lambda x: al.clamp(0.5, al.sqrt(x), 1.0) + x, 0.0, 1.0),
+    "relu": (lambda x: al.relu(al.sqrt(x) - 1.0) + x, 0.0, 1.0),
+    "where": (lambda x: al.where(x < 1.0, x, al.sqrt(x)), 0.0, 1.0),
+    "a flat one upstream": (lambda x: al.sqrt(al.round_(x)) + x, 0.3, 1.0),
+    "x log x": (al.grad(lambda x: x * al.log(x)), 1e-200, 1e200),
+    "x sqrt x": (al.grad(lambda x: x * al.sqrt(x)), 1e-220, 0.75e110),
+    "x ** sign x": (al.grad(lambda x: x ** al.sign(x)), -0.8, -3.90625),
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("name", FLAT)
+def test_slopes_where_something_has_no_influence(name: str, route: str) -> None:
+    f, x, due = FLAT[name]
+    assert math.isclose(ROUTES[route](f)(x), due, rel_tol=1e-14)
+
+
+@pytest.mark.parametrize("name", [name for name in FLAT if name not in ("x log x", "x sqrt x", "x ** sign x")])
+def test_second_derivatives_where_something_has_no_influence(name: str) -> None:
+    f, x, _ = FLAT[name]
+    for g in (al.hessian(f), al.grad(al.grad(f)), lambda x: al.hvp(f, (x,), (1.0,)), al.jit(al.hessian(f))):
+        assert g(x) == 0.0
+
+
+def test_nan_stays() -> None:
+    for f in (al.floor, al.sign, al.relu, lambda x: al.maximum(x, 1.0), lambda x: al.clamp(x, 0.0, 1.0), al.round_):
+        for route in ROUTES.values():
+            assert math.isnan(route(f)(math.nan))
+
+
+def test_zeros_among_tangents_and_cotangents_have_no_influence() -> None:
+    assert al.jvp(lambda x, y: x**y, (-2.0, 3.0), (1.0, 0.0))[1] == 12.0
+    assert al.vjp(lambda x: [al.sqrt(x), 2 * x], 0.0)[1]([0.0, 1.0]) == (2.0,)
+    assert al.grad(lambda t: al.jvp(lambda x: x**3, (2.0,), (t,))[1])(0.0) == 12.0
+
+
+def test_forward_sweeps_are_watched_as_the_reverse_sweep_is() -> None:
+    f = lambda x: al.sqrt(x) * 0.0 + x  # noqa: E731
+    for transform in (al.grad, al.jacobian, TRANSFORMS["jvp"][0]):
+        with al.detect_anomaly(), pytest.raises(al.errors.AnomalyError, match=r"is nan: .*inf"):
+            transform(lambda x: f(x) * f(x))(0.0)
+        with al.errstate(invalid="raise", divide="raise", overflow="raise"):
+            assert transform(al.sqrt)(0.0) == math.inf
+
+
+# -- ties of more than two --------------------------------------------------------------------------------------------
+
+TIES: dict[str, tuple[Function, tuple[float, ...], tuple[float, ...]]] = {
+    "nested left": (lambda x, y, z: al.maximum(al.maximum(x, y), z), (1.0, 1.0, 1.0), (1 / 3, 1 / 3, 1 / 3)),
+    "nested right": (lambda x, y, z: al.minimum(x, al.minimum(y, z)), (1.0, 1.0, 1.0), (1 / 3, 1 / 3, 1 / 3)),
+    "two of three": (lambda x, y, z: al.maximum(al.maximum(x, y), z), (1.0, 0.0, 1.0), (0.5, 0.0, 0.5)),
+    "none": (lambda x, y, z: al.maximum(al.maximum(x, y), z), (1.0, 2.0, 1.0), (0.0, 1.0, 0.0)),
+    "inner pair": (lambda x, y, z: al.maximum(al.maximum(x, y), z), (1.0, 1.0, 0.0), (0.5, 0.5, 0.0)),
+    "methods": (lambda x, y, z: x.minimum(y).minimum(z), (1.0, 1.0, 1.0), (1 / 3, 1 / 3, 1 / 3)),
+    "one twice": (lambda x, y, z: al.maximum(al.maximum(x, y), x) + z, (1.0, 1.0, 0.0), (2 / 3, 1 / 3, 1.0)),
+    "pairs": (lambda x, y, z: al.maximum(al.maximum(x, y), al.maximum(z, 1.0)), (1.0, 1.0, 1.0), (0.25, 0.25, 0.25)),
+}
+
+
+@pytest.mark.parametrize("name", TIES)
+def test_all_that_tie_share_equally(name: str) -> None:
+    f, at, due = TIES[name]
+    every = (0, 1, 2)
+    leaves = [Value(x) for x in at]
+    f(*leaves).backward()
+    rows = np.array([at])
+    found = [
+        al.grad(f, every)(*at), al.jacobian(f, every)(*at), al.jit(al.grad(f, every))(*at),
+        tuple(al.jvp(f, at, tuple(map(float, unit)))[1] for unit in np.eye(3)),
+        tuple(x.grad for x in leaves),
+        tuple(float(g[0]) for g in al.jit(al.grad(f, every), batch=every)(*rows.T)),
+    ]  # fmt: skip
+    for slopes in found:
+        assert slopes == pytest.approx(due, rel=1e-15)
+    assert all(x == 0.0 for row in al.hessian(f, every)(*at) for x in row)
