@@ -69,6 +69,8 @@ class _Inputs:
         else:
             leaf = Value(as_float(leaf, f"argument {number} of {self.f_name}"))
         node: Value = ops.identity(leaf)
+        if (trace := context.trace()) is not None:
+            trace.lifted(node)
         node.name = leaf.name or f"argument {number} of {self.f_name}"
         return node
 
@@ -119,7 +121,7 @@ class _Inputs:
     def adjoints(self, seeds: dict[Value, Any]) -> tuple[list[Any], bool]:
         """Each input's adjoint, and whether they are nodes of a graph."""
         stop = frozenset(self.nodes)
-        in_graph = self.in_graph or any(isinstance(g, Value) for g in seeds.values())
+        in_graph = self.in_graph or any(isinstance(g, (Value, Masked)) for g in seeds.values())
         if not in_graph and context.trace() is not None:  # a branch not taken now may be taken by what is traced
             in_graph = graph.has_leaves(seeds, stop, self.since)
         found, _, _, unreached = graph.reverse(seeds, in_graph, stop)
@@ -261,17 +263,20 @@ def vjp(f: Callable[..., R], *primals: Any) -> tuple[R, Callable[[Any], Any]]:
         seeds: dict[Value, Any] = {}
         given = flatten_like(spec, cotangents, "cotangents", f"the result of {inputs.f_name}")
         for out, g in zip(outs, given, strict=True):
-            g = g if isinstance(g, Value) else as_float(g, "cotangent")
-            if isinstance(out, Value) and not _is_nothing(g):
+            g = _weight(g, "cotangent")
+            if isinstance(out, Value) and g is not None:
                 seeds[out] = seeds[out] + g if out in seeds else g
         return inputs.restore(inputs.adjoints(seeds)[0])
 
     return _result(spec, outs, in_graph), pullback
 
 
-def _is_nothing(weight: Any) -> bool:
-    """Whether a tangent or cotangent is a plain 0, which has no influence: it is not multiplied."""
-    return weight.__class__ is float and weight == 0.0
+def _weight(given: Any, what: str) -> Any:
+    """A tangent or cotangent; None of a plain 0, which has no influence, also where only a call of the program tells."""
+    if not isinstance(given, Value):
+        return as_float(given, what) or None
+    trace = context.trace()
+    return Masked(given, True, given, loose=True) if trace is not None and trace.is_plain(given) else given
 
 
 def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
@@ -296,8 +301,8 @@ def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) ->
     outs, out_spec = inputs.results(f(*inputs.args))
     inputs.in_graph |= any(isinstance(t, Value) for t in given)
     form, in_graph = inputs.linear_form(outs)
-    rates = {x: t if isinstance(t, Value) else as_float(t, "tangent") for x, t in zip(inputs.nodes, given, strict=True)}
-    moved = graph.push(form, {x: t for x, t in rates.items() if not _is_nothing(t)})
+    rates = {x: _weight(t, "tangent") for x, t in zip(inputs.nodes, given, strict=True)}
+    moved = graph.push(form, {x: t for x, t in rates.items() if t is not None})
     tangent_outs = [moved.get(out, 0.0) if isinstance(out, Value) else 0.0 for out in outs]
     return _result(out_spec, outs, in_graph), _result(out_spec, tangent_outs, in_graph)
 

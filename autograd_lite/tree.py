@@ -1,7 +1,7 @@
 """Numbers, and nested containers of them: what counts as a scalar, and containers <-> flat lists.
 
-A *tree* is a list, tuple, dict (or what was made of them: a named tuple, an OrderedDict, a class of the user's), NumPy array or
-module of trees, down to scalars; ``None`` is an empty tree.
+A *tree* is a list, tuple, dict (or what was made of them: a named tuple, an OrderedDict, a class of the user's), dataclass,
+NumPy array or module of trees, down to scalars; ``None`` is an empty tree.
 Anything else can join by having ``tree_flatten() -> (children, spec)`` and a class method ``tree_unflatten(spec, children)``;
 that is how ``nn.Module`` does it.  Imports `errors` only, and NumPy never: an array can only be met if NumPy is there.
 """
@@ -12,6 +12,7 @@ import math
 import numbers
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from .errors import InputOverflowError, InputTypeError, StructureError
@@ -203,6 +204,9 @@ def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
         children, detail, steps = tree, kind_of(tree)[1], (f"[{i}]" for i in range(len(tree)))
     elif isinstance(tree, dict):
         children, detail, steps = [tree[k] for k in tree], kind_of(tree)[1], (f"[{k!r}]" for k in tree)
+    elif hasattr(cls, "__dataclass_fields__") and not isinstance(tree, type):
+        detail = tuple(field.name for field in fields(tree))
+        children, steps = [getattr(tree, name) for name in detail], (f".{name}" for name in detail)
     elif hasattr(tree, "shape") and hasattr(tree, "ravel"):
         _require_plain(tree, where)
         children, detail = tree.ravel().tolist(), tuple(tree.shape)
@@ -285,6 +289,11 @@ def rebuild(spec: Spec, children: list[Any]) -> Any:
         new = cls.__new__(cls)
         list.extend(new, children)
         return detail.give(new)
+    if hasattr(cls, "__dataclass_fields__"):
+        new = object.__new__(cls)
+        for name, child in zip(detail, children, strict=True):
+            object.__setattr__(new, name, child)  # frozen ones too
+        return new
     return array_of(children, detail)
 
 

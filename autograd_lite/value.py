@@ -98,6 +98,16 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
     return _described(method, op)
 
 
+def _extreme(op: Op) -> Callable[[Value, Any], Value]:
+    """The method for `maximum` and `minimum`, by the row itself, which knows what ties in an operand."""
+    binary: Callable[..., Any] = _binary(op)
+
+    def method(self: Value, other: Any, *more: Any) -> Any:
+        return binary(self, other, *more) if more or not isinstance(other, (Value, numbers.Real)) else op(self, other)
+
+    return _described(method, op)
+
+
 def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     """The method for a number on the left of the operator: ``2.0 - v``."""
     forward = op.forward
@@ -546,16 +556,8 @@ class Value:
     fmod = _binary(ops.fmod)
     copysign = _binary(ops.copysign)
     logaddexp = _binary(ops.logaddexp)
-
-    def maximum(self, other: Any) -> Any:
-        """The larger of two; a tie shares the slope."""
-        return ops.maximum(self, other if isinstance(other, Value) else as_float(other, "operand of maximum()"))
-
-    def minimum(self, other: Any) -> Any:
-        """The smaller of two; a tie shares the slope."""
-        return ops.minimum(self, other if isinstance(other, Value) else as_float(other, "operand of minimum()"))
-
-    fmax, fmin = maximum, minimum
+    maximum = fmax = _extreme(ops.maximum)
+    minimum = fmin = _extreme(ops.minimum)
 
     def hypot(self, *others: Any) -> Any:
         """The length of the vector of this and the others."""

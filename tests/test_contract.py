@@ -9,7 +9,9 @@ import json
 import math
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +65,12 @@ class Pair(NamedTuple):
     b: Any
 
 
+@dataclass(frozen=True)
+class Record:
+    a: Any
+    b: Any
+
+
 ARGUMENTS = [
     (2, 12.0),
     (True, 3.0),
@@ -73,11 +81,13 @@ ARGUMENTS = [
     ((1.0, (2.0,)), (3.0, (12.0,))),
     ({"b": 1.0, "a": [2.0]}, {"b": 3.0, "a": [12.0]}),
     (Pair(1.0, 2.0), Pair(3.0, 12.0)),
+    (Record(1.0, [2]), Record(3.0, [12.0])),
     (OrderedDict(a=1.0, b=2.0), OrderedDict(a=3.0, b=12.0)),
 ]
 
 
 def cubes(tree: Any) -> Any:
+    tree = vars(tree) if isinstance(tree, Record) else tree
     items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else None
     return tree**3 if items is None else sum(map(cubes, items))
 
@@ -89,7 +99,13 @@ def test_structures_keep_their_types(argument: Any, due: Any) -> None:
             result = transform(f)(argument)
             assert result == due
             assert type(result) is type(due)
-            json.dumps(result)
+            json.dumps(vars(result) if isinstance(result, Record) else result)
+
+
+def test_dataclasses_pass_through_compiled_code() -> None:
+    slopes = al.jit(al.grad(lambda r: r.a * r.b[0]))
+    for a in (2.0, 3.0):
+        assert slopes(Record(a, [5.0])) == Record(5.0, [a])
 
 
 def test_arrays_are_arrays_of_floats() -> None:
@@ -141,6 +157,21 @@ def test_two_slopes_of_one_value_are_two_parameters() -> None:
     assert al.jit(slopes_squared)(Two()) == 72.0
     v = al.hvp(lambda m: (m.w * 1.0 + m.b) ** 2, (Two(),), (Two(),))
     assert (v.w.data, v.b.data) == (6.0, 6.0)
+
+
+def test_two_parameters_never_have_one_path(tmp_path: Path) -> None:
+    class Odd(nn.Module):
+        def __init__(self, *numbers: float) -> None:
+            one, two, three, four = map(Value, numbers)
+            self.d = {1: one, "1": two}
+            self.e = {"a.b": three, "a": {"b": four}}
+
+    Odd(1.0, 2.0, 3.0, 4.0).save(tmp_path / "odd.json")
+    other = Odd(0.0, 0.0, 0.0, 0.0)
+    other.load(tmp_path / "odd.json")
+    assert [(name, p.data) for name, p in other.named_parameters()] == [
+        ("d[1]", 1.0), ("d['1']", 2.0), ("e['a.b']", 3.0), ("e.a.b", 4.0)
+    ]  # fmt: skip
 
 
 # -- nothing flows where nothing flows --------------------------------------------------------------------------------
@@ -220,6 +251,18 @@ def test_zeros_among_tangents_and_cotangents_have_no_influence() -> None:
     assert al.jvp(lambda x, y: x**y, (-2.0, 3.0), (1.0, 0.0))[1] == 12.0
     assert al.vjp(lambda x: [al.sqrt(x), 2 * x], 0.0)[1]([0.0, 1.0]) == (2.0,)
     assert al.grad(lambda t: al.jvp(lambda x: x**3, (2.0,), (t,))[1])(0.0) == 12.0
+
+
+def test_zeros_that_only_a_call_tells_have_no_influence() -> None:
+    forward = al.jit(lambda x, y, s, t: al.jvp(lambda x, y: x**y, (x, y), (s, t))[1])
+    assert forward(-2.0, 3.0, 1.0, 0.0) == 12.0
+    assert math.isnan(forward(-2.0, 3.0, 1.0, 1.0))
+    assert forward(2.0, 3.0, 0.0, 1.0) == pytest.approx(8.0 * math.log(2.0), rel=1e-15)
+    reverse = al.jit(lambda x, u, v: al.vjp(lambda x: [al.sqrt(x), 2 * x], x)[1]([u, v])[0])
+    assert (reverse(0.0, 0.0, 1.0), reverse(4.0, 1.0, 1.0)) == (2.0, 2.25)
+    power = lambda x, n: al.sqrt(x) ** n + x  # noqa: E731
+    assert al.grad(power)(0.0, 0.0) == al.jit(al.grad(power))(0.0, 0.0) == 1.0
+    assert al.jit(al.grad(lambda t: al.jvp(lambda x: x**3, (2.0,), (t,))[1]))(0.0) == 12.0
 
 
 def test_forward_sweeps_are_watched_as_the_reverse_sweep_is() -> None:

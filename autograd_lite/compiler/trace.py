@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from math import isfinite
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -92,6 +93,7 @@ class Trace:
         self.guards: list[tuple[Value, bool, str]] = []
         self.constant: set[int] = set()  # ids of what depends on no input: leaves made inside, and nodes of such
         self.wild: set[int] = set()  # ids of what may be infinite or nan for finite inputs
+        self.plain: set[int] = set()  # ids of what would be a plain number without jit: it depends on arguments alone
         self.kept: list[Value] = []  # so that no id is used twice
 
     def input(self, number: float) -> Value:
@@ -99,6 +101,7 @@ class Trace:
         node: Value = ops.identity(Value(number))
         self.inputs.append(node)
         self.constant.discard(id(node))
+        self.plain.add(id(node))
         return node
 
     # -- what `value` tells -------------------------------------------------------------------------------------------
@@ -117,8 +120,18 @@ class Trace:
         args = graph.operands(node)
         if all(a.__class__ is float or id(a) in constant for a in args):
             constant.add(id(node))
+        if all(a.__class__ is float or id(a) in self.plain for a in args):
+            self.plain.add(id(node))
         if node.op not in TAME or not all(map(self.is_tame, args)):
             self.wild.add(id(node))
+
+    def lifted(self, node: Value) -> None:
+        """A transform made a node its input."""
+        self.plain.discard(id(node))
+
+    def is_plain(self, x: Any) -> bool:
+        """Whether it would be a plain number if the function were called without jit, so that a 0 has no influence."""
+        return id(x) in self.plain
 
     def is_tame(self, x: Any) -> bool:
         """Whether a number is finite where the inputs are and no sum or product on the way overflows."""
@@ -293,6 +306,8 @@ def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:
         tree = tree.tree_flatten()[0]
     elif isinstance(tree, dict):
         tree = [tree[key] for key in tree]
+    elif hasattr(type(tree), "__dataclass_fields__"):
+        tree = [getattr(tree, field.name) for field in fields(tree)]
     elif not isinstance(tree, (list, tuple)):
         if not tree.dtype.hasobject and tree.size:
             found[first] = tree

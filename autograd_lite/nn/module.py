@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass
 from numbers import Real
@@ -161,8 +161,12 @@ def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple
         if any(thing is outer for outer in inside):
             return
         inside = (*inside, thing)
-    for key, inner in (_items(thing) or {}).items():
-        yield from _walk(inner, f"{path}.{key}" if path else str(key), inside)
+    items = _items(thing) or {}
+    texts = Counter(map(str, items))
+    for key, inner in items.items():
+        clear = texts[str(key)] == 1 and "." not in str(key)  # else the key as Python writes it: no two have one path
+        step = f".{key}" if clear else f"[{key!r}]"
+        yield from _walk(inner, f"{path}{step}" if path else step.removeprefix("."), inside)
 
 
 def _holds_objects(thing: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import context
 from .arithmetic import div
-from .piecewise import abs, eq, ge, gt, lt, where
+from .piecewise import Masked, abs, eq, ge, gt, lt, where
 from .row import ORDER, POSITIVE, Interval, Kink, Op, enter, helper, publish, row
 from .words import both, c_sqrt, constant, either, word
 
@@ -164,8 +164,9 @@ _SHORT: dict[float, Callable[[Any], Any]] = {
 def _base_product(g: Any, x: Any, y: Any, z: Any) -> Any:
     if y.__class__ is float and y == 0.0:
         return None  # x**0 is 1, whatever x is
-    d = pow_derivative(x, y, 1.0, 0.0)
-    return d if g.__class__ is float and g == 1.0 else g * d
+    d = g * pow_derivative(x, y, 1.0, 0.0)
+    trace = context.trace()
+    return Masked(y, True, d, loose=trace.is_tame(g)) if trace is not None and trace.is_plain(y) else d
 
 
 pow = row(
