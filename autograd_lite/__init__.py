@@ -50,6 +50,7 @@ from .functional import vjp as vjp
 from .gradcheck import check_derivative as check_derivative
 from .gradcheck import check_grads as check_grads
 from .ops import *
+from .uncertainty import propagate as propagate
 from .value import Value as Value
 
 __version__ = "0.1.0"
@@ -69,5 +70,6 @@ else:  # a type checker would take every name for one that this function gives
 # abs, pow and sum are here as autograd_lite.sum; a star import leaves the builtins of those names alone
 globals()["__all__"] = sorted({
     *ops.PUBLIC, "Drawing", "Op", "Value", "check_derivative", "check_grads", "detect_anomaly", "draw", "draw_dot", "errors",
-    "errstate", "explain", "grad", "hessian", "hvp", "jacobian", "jit", "jvp", "nn", "ops", "optim", "value_and_grad", "vjp",
+    "errstate", "explain", "grad", "hessian", "hvp", "jacobian", "jit", "jvp", "nn", "ops", "optim", "propagate",
+    "value_and_grad", "vjp",
 } - {"abs", "pow", "sum"})  # fmt: skip

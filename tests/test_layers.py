@@ -40,7 +40,7 @@ ROWS = [
     "functional nn formula.notation",
     "formula.steps formula.texmath",
     "formula.printer",
-    "numerical compiler",
+    "numerical compiler uncertainty",
     "explanation drawing",
     "gradcheck",
     "strategies plot",
