@@ -6,6 +6,7 @@ Imports typer and rich, `expression`, the vocabulary of `ops`, `value`, `files`,
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 import sys
@@ -29,6 +30,7 @@ from ..formula.vocabulary import VOCABULARY
 from ..value import Value
 
 DIGITS = 12  # of a number in a table; JSON has them all
+PLUS_MINUS = re.compile(r"\+/-|\+-|±")  # between a number and its standard error
 RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
 
 # -- the application --------------------------------------------------------------------------------------------------
@@ -134,13 +136,16 @@ def read_number(text: str, name: str) -> float:
         return float(formula())
 
 
-def read_pairs(pairs: Sequence[str] | None) -> dict[str, float]:
+def read_pairs(pairs: Sequence[str] | None, errors: dict[str, float] | None = None) -> dict[str, float]:
     """Names and numbers from what was typed as ``name=value``.
 
     >>> read_pairs(["x=3.5", "y=1/4"])
     {'x': 3.5, 'y': 0.25}
+    >>> errors = {}
+    >>> read_pairs(["x=3.5+-0.1"], errors), errors
+    ({'x': 3.5}, {'x': 0.1})
 
-    Raises InputValueError for anything else, and for a name given twice.
+    Raises InputValueError for anything else, for a name given twice, and for a standard error where no `errors` take it.
     """
     found: dict[str, float] = {}
     for pair in pairs or ():
@@ -151,16 +156,41 @@ def read_pairs(pairs: Sequence[str] | None) -> dict[str, float]:
             raise InputValueError(f"{pair!r} is no pair NAME=VALUE: write x=1.5, and put quotes around a formula")
         if name in found:
             raise InputValueError(f"{name} is given twice, as {found[name]!r} and {text}: give it once")
-        found[name] = read_number(text, name)
+        number, sign, error = _parted(text)
+        if sign and errors is None:
+            raise InputValueError(
+                f"{pair} has a standard error after {sign}, which only grad takes: write {name}={number}, "
+                f"or put a blank into {number}+ -{error} if a difference is meant"
+            )
+        found[name] = read_number(number, name)
+        if sign and errors is not None:
+            errors[name] = _read_error(error, name, sign)
     return found
 
 
-def values_for(formula: Expression, pairs: Sequence[str] | None, command: str) -> dict[str, float]:
+def _parted(text: str) -> tuple[str, str, str]:
+    """A number as typed, the sign ± where there is one, and the standard error after it."""
+    sign = PLUS_MINUS.search(text)
+    return (text, "", "") if sign is None or not text[: sign.start()].strip() else (
+        text[: sign.start()], sign[0], text[sign.end() :]
+    )  # fmt: skip
+
+
+def _read_error(text: str, name: str, sign: str) -> float:
+    error = read_number(text, f"the error of {name}") if text.strip() else math.nan
+    if not 0.0 <= error < math.inf:
+        raise InputValueError(f"{name} has {text or 'nothing'} after {sign}: a standard error is finite and not negative")
+    return error
+
+
+def values_for(
+    formula: Expression, pairs: Sequence[str] | None, command: str, errors: dict[str, float] | None = None
+) -> dict[str, float]:
     """A number for each name of a formula, in its order.
 
     Raises InputValueError naming what is missing, with the command line that has it, or what the formula does not name.
     """
-    given = read_pairs(pairs)
+    given = read_pairs(pairs, errors)
     missing = [name for name in formula.names if name not in given]
     if missing:
         line = shlex.join(["autograd-lite", command, formula.text, *(pairs or ()), *(f"{name}=1" for name in missing)])

@@ -1,4 +1,4 @@
-"""`autograd-lite grad`: a formula's value and derivatives at a point.  Imports `common`, `latex`, `functional`, `notation`."""
+"""`autograd-lite grad`: a formula's value and derivatives at a point."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from .. import functional
+from .. import context, functional
 from ..errors import GradientWarning, InputValueError
 from ..formula import notation, printer, texmath
 from ..formula.expression import Expression
+from ..uncertainty import Propagated, percent, propagate
 from ..value import Value
 from .common import (
     DIGITS,
+    RAISING,
     Formula,
     Ieee,
     Json,
-    Pairs,
     as_json,
     evaluated,
     print_table,
@@ -37,10 +38,21 @@ MOST = 500  # derivatives that are worked out
 
 def grad(
     formula: Formula,
-    values: Pairs = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=VALUE",
+            help="A number for each name: x=3.5 y=pi/2; with its standard error: v=3+-0.1, or v=3±0.1.",
+            show_default=False,
+        ),
+    ] = None,
     hessian: Annotated[bool, typer.Option("--hessian", help="All second derivatives too.")] = False,
     order: Annotated[
-        int | None, typer.Option(help=f"All derivatives up to this order, at most {HIGHEST}.", show_default=False)
+        int | None,
+        typer.Option(
+            help=f"All derivatives up to this order, at most {HIGHEST}; from 2 on, standard errors by second derivatives too.",
+            show_default=False,
+        ),
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="The chain rule step by step.")] = False,
     draw: Annotated[
@@ -65,27 +77,33 @@ def grad(
 
     autograd-lite grad "x**2*y" x=2 y=3 --hessian --json
 
+    autograd-lite grad "v*t" v=3+-0.1 t=2+-0.05
+
     autograd-lite grad "sigmoid(w*x + b)" w=2 x=1 b=-1 --explain --draw chain.html
     """
     expression = read_formula(formula)
-    point = values_for(expression, values, "grad")
+    errors: dict[str, float] = {}
+    point = values_for(expression, values, "grad", errors)
     _check_order(order, len(point))
     root, leaves = evaluated(expression, point, ieee)
     root.backward()
     found = Found(expression, point, root, {name: leaf.grad for name, leaf in leaves.items()})
     seconds = _hessian(expression, point) if hessian else None
     higher = list(_derivatives(expression, point, order)) if order is not None else None
+    spread = _propagated(expression, point, errors, 1 if order is None else min(order, 2), ieee) if errors else None
     if draw:
         picture = root.draw(title=expression.text)
         for path in draw:
             picture.save(path)
     if json:
-        _print_json(found, seconds, higher, root if explain else None, latex, draw or [])
+        _print_json(found, seconds, higher, root if explain else None, latex, draw or [], spread)
         return
     if latex:
-        typer.echo("\n".join(_latex(found, seconds, higher)))
+        typer.echo("\n".join(_latex(found, seconds, higher, spread)))
     else:
         _print_tables(found, seconds, higher)
+        if spread is not None:
+            _print_spread(expression, spread)
     if explain:
         typer.echo(f"\n{root.explain(format='latex' if latex else 'text')}")
     if draw:
@@ -161,6 +179,15 @@ def _by(f: Any, name: str) -> Any:
     return derivative
 
 
+def _propagated(
+    expression: Expression, point: Mapping[str, float], errors: Mapping[str, float], order: int, ieee: bool
+) -> Propagated:
+    """The errors carried through; what has none is exact."""
+    with warnings.catch_warnings(), context.errstate(**({} if ieee else RAISING)):
+        warnings.simplefilter("ignore", GradientWarning)
+        return propagate(expression, dict(point), {name: errors.get(name, 0.0) for name in point}, order)
+
+
 # -- as text ----------------------------------------------------------------------------------------------------------
 
 
@@ -203,10 +230,23 @@ def _small(n: int) -> str:
     return "" if n == 1 else str(n).translate(notation.SUPERSCRIPT)
 
 
+def _print_spread(expression: Expression, spread: Propagated) -> None:
+    """The value with its standard error, and each input's share."""
+    first, *rest = spread.summary()
+    typer.echo("\n".join(["", f"{expression} = {first}", *rest, ""]))
+    rows = [(row.name, shown(row.value), shown(row.stderr), percent(row.share)) for row in spread.inputs]
+    print_table(("name", "value", "error", "share"), rows, numbers=(1, 2, 3))
+
+
 # -- as LaTeX and JSON ------------------------------------------------------------------------------------------------
 
 
-def _latex(found: Found, seconds: dict[str, dict[str, float]] | None, higher: Sequence[Derivative] | None) -> list[str]:
+def _latex(
+    found: Found,
+    seconds: dict[str, dict[str, float]] | None,
+    higher: Sequence[Derivative] | None,
+    spread: Propagated | None = None,
+) -> list[str]:
     """An ``align*`` of the formula, its value and its derivatives."""
 
     def number(x: float) -> str:
@@ -218,6 +258,8 @@ def _latex(found: Found, seconds: dict[str, dict[str, float]] | None, higher: Se
         derivatives |= {(a, b): seconds[a][b] for a, b in combinations_with_replacement(seconds, 2)}
     derivatives |= {d.by: d.value for d in higher or ()}
     rows = [f"{top} &= {_formula(found.expression)} = {number(found.root.data)}"]
+    if spread is not None:
+        rows.append(rf"\sigma_{{{top}}} &= {number(spread.stderr)}")
     for by, x in derivatives.items():
         power = f"^{{{len(by)}}}" if len(by) > 1 else ""
         below = " ".join(
@@ -239,6 +281,7 @@ def _print_json(
     explained: Value | None,
     latex: bool,
     pictures: Sequence[str],
+    spread: Propagated | None = None,
 ) -> None:
     data: dict[str, Any] = {
         "formula": found.expression.text, "value": found.root.data, "at": found.point, "gradient": found.gradient,
@@ -247,6 +290,11 @@ def _print_json(
         data["hessian"] = seconds
     if higher is not None:
         data["derivatives"] = [{"by": list(d.by), "value": d.value} for d in higher]
+    if spread is not None:
+        data["propagated"] = {
+            "order": spread.order, "stderr": spread.stderr, "mean": spread.mean, "shares": spread.shares,
+            "errors": {row.name: row.stderr for row in spread.inputs}, "notes": list(spread.notes),
+        }  # fmt: skip
     if explained is not None:
         data["explanation"] = str(explained.explain())
     if latex:

@@ -171,6 +171,72 @@ def test_ieee_lets_pass(formula, value):
     assert json.loads(run(formula, "x=-1", "--ieee", "--json"))["value"] == value
 
 
+# -- standard errors --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", ["+-", "±", "+/-", " +- "])
+def test_standard_errors_are_carried_through(sign):
+    assert run("v*t", f"v=3{sign}0.1", f"t=2{sign}0.05") == (
+        "v*t = 6\n\n"
+        "name  value  derivative\n"
+        "v         3           2\n"
+        "t         2           3\n\n"
+        "v*t = 6.00 ± 0.25\n\n"
+        "name  value  error   share\n"
+        "v         3    0.1  64.0 %\n"
+        "t         2   0.05  36.0 %\n"
+    )
+
+
+def test_order_2_adds_the_curvature_to_standard_errors():
+    shown = run("x**2 + y", "x=0+-0.1", "y=1", "--order", "2")
+    assert "d²/dx²" in shown
+    assert "x**2 + y = 1.000 ± 0.014\nmean 1.01: the curvature adds 0.01" in shown
+    assert "share\nx         0    0.1  100.0 %\ny         1      0    0.0 %\n" in shown
+    first = run("x**2", "x=0+-0.1")
+    assert "x**2 = 0 ± 0\nnote: the derivatives are 0 here, which does not make it exact: order 2 adds the curvature" in first
+    data = json.loads(run("x**2", "x=0+-0.1", "--order", "3", "--json"))
+    assert len(data["derivatives"]) == 3
+    assert data["propagated"]["order"] == 2
+    assert data["propagated"]["stderr"] == pytest.approx(math.sqrt(2) * 0.01, rel=1e-14)
+    assert data["propagated"]["mean"] == pytest.approx(0.01, rel=1e-14)
+
+
+def test_standard_errors_in_json_and_latex():
+    data = json.loads(run("v*t + a", "v=3±0.1", "t=2±0.05", "a=0", "--json"))
+    assert data["at"] == {"v": 3.0, "t": 2.0, "a": 0.0}
+    found = data["propagated"]
+    assert (found["order"], found["mean"], found["notes"]) == (1, None, [])
+    assert found["errors"] == {"v": 0.1, "t": 0.05, "a": 0.0}
+    assert found["stderr"] == pytest.approx(0.25, rel=1e-14)
+    assert found["shares"] == pytest.approx({"v": 0.64, "t": 0.36, "a": 0.0}, rel=1e-14)
+    assert "propagated" not in json.loads(run("v*t", "v=3", "t=2", "--order", "2", "--json"))
+    assert r"\sigma_{f} &= 0.25" in run("v*t", "v=3±0.1", "t=2±0.05", "--latex")
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("x=3+--0.1", "error: x has -0.1 after +-: a standard error is finite and not negative\n"),
+        ("x=3±inf", "error: x has inf after ±: a standard error is finite and not negative\n"),
+        ("x=3±nan", "error: x has nan after ±: a standard error is finite and not negative\n"),
+        ("x=3±", "error: x has nothing after ±: a standard error is finite and not negative\n"),
+        ("x=3±y", "error: the error of x=y is no number, as it names y: write the error of x=1.5\n"),
+        ("x=3±0.1±0.2", "error: unexpected '±': it has no meaning in a formula, at column 4:\n  0.1±0.2\n     ^\n"),
+        ("x=3+-0.1+-0.2", "error: x has 0.1+-0.2 after +-: a standard error is finite and not negative\n"),
+    ],
+)
+def test_wrong_standard_errors(pair, said):
+    assert run("x", pair, status=2) == said
+
+
+def test_a_command_without_standard_errors_refuses_them():
+    said = command.printed("check", "x**2", "x=3+-0.1", status=2)
+    assert said.startswith("error: x=3+-0.1 has a standard error after +-, which only grad takes: write x=3, or put a blank")
+    assert command.printed("check", "x**2", "x=3+ -0.1").startswith("x**2 at x=2.9: 2 pass")
+    assert run("x", "x=+-3").startswith("x = -3\n")
+
+
 # -- LaTeX ------------------------------------------------------------------------------------------------------------
 
 
