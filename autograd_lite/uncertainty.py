@@ -96,7 +96,7 @@ def plus_minus(value: float, error: float) -> str:
     if not (math.isfinite(value) and math.isfinite(error) and error > 0.0):
         return f"{value + 0.0:.12g} ± {error:.12g}"
     last = int(f"{error:.1e}".partition("e")[2]) - 1  # the power of ten of the error's second digit
-    first = max(last + 1, int(f"{value:.16e}".partition("e")[2]))
+    first = max(last + 1, int(f"{value:.9e}".partition("e")[2]))
     if first - last > 16:
         return f"{value:.17g} ± {error:.2g}"
     if -8 <= last <= 0:
