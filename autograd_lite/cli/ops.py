@@ -65,7 +65,8 @@ def _described(name: str) -> dict[str, Any]:
     function = VOCABULARY.functions[name]
     row: Any = function.call
     letters = _letters(row, function)
-    leaves = [Value(0.5, letter) for letter in letters]
+    settings = getattr(row, "settings", {})
+    leaves = [Value(settings[i].examples[0] if i in settings else 0.5, letter) for i, letter in enumerate(letters)]
     node: Any = function(*leaves)
     op = node.op
     places = [next(i for i, a in enumerate(graph.operands(node)) if a is leaf) for leaf in leaves]  # they compare by value
