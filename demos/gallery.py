@@ -2,9 +2,10 @@
 
     python demos/gallery.py [folder]
 
-writes five files that need nothing else to be looked at: the squared error of a line (the picture in the README), a neuron,
-a function in which one input acts along two paths, a 2-16-16-1 network with its weights folded into the cards of its
-neurons, and the page that steps through the backward pass of the squared error.
+writes files that need nothing else to be looked at: the squared error of a line (the picture in the README), a neuron, a
+function in which one input acts along two paths, a 2-16-16-1 network with its weights folded into the cards of its neurons;
+and live pages, in which numbers can be pulled and steps taken: the slope of x², the loss of one car by its weights, a valley
+with two minima to descend into, and the squared error.
 """
 
 import sys
@@ -50,6 +51,29 @@ def network():
     return draw(loss, params=model, engine=ENGINE)
 
 
+def parabola(x):
+    """x², whose slope is the limit of its secants: pull h towards 0."""
+    return x * x
+
+
+def one_car(w, b):
+    """How far the line w * pounds + b is from the 18 miles per gallon of a car of 3,504 pounds, squared."""
+    model = w * 3.504 + b
+    return (model - 18.0) ** 2
+
+
+def valley(x):
+    """Two minima, of which a descent finds the nearer one."""
+    return 0.1 * x**4 - x**2 + 0.5 * x + 3.0
+
+
+LIVE = {
+    "slope.html": lambda: draw(parabola, x=5.0, engine=ENGINE),
+    "weights.html": lambda: draw(one_car, w=0.0, b=0.0, engine=ENGINE),
+    "valley.html": lambda: draw(valley, x=0.5, engine=ENGINE),
+}
+
+
 def flows(drawing):
     """How far the contributions on the edges are from the gradients on the cards they lead to; the largest difference."""
     worst = 0.0
@@ -79,6 +103,10 @@ def main(folder=None):
     drawings["squared_error"].save(path)
     print(f"{path}  {len(drawings['squared_error'].steps)} steps")
 
+    for name, live in LIVE.items():
+        live().save(folder / name)
+        print(f"{folder / name}  {len(live().steps)} steps")
+
     for name, drawing in drawings.items():
         check(f"elements of the picture {name}", ET.parse(folder / f"{name}.svg").getroot().tag.partition("}")[2], "svg")
         check(f"what flows in the picture {name}", flows(drawing), 0.0, within=1e-12)
@@ -87,6 +115,8 @@ def main(folder=None):
     check("the gradient along two paths", drawings["two_paths"].nodes[0].adjoint, "1.062")
     weights = sum(row.parameter for card in drawings["network"].nodes for row in card.rows)
     check("the parameters in the network's rows", weights, 337)
+    slopes = [[card.adjoint for card in LIVE[name]().nodes if card.kind == "parameter"] for name in LIVE]
+    check("the slopes on the live pages", slopes, [["10"], ["−126.1", "−36"], ["−0.45"]])
     check("the end of the stepper", path.read_text("utf-8").rstrip().endswith("</html>"), True)
     print("Checked: what flows along the edges of each picture is the gradient on the card it flows to.")
 

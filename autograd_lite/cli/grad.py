@@ -59,7 +59,7 @@ def grad(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="Save a picture of the chain rule: .svg .html .dot, with Graphviz .png .pdf; may be given again.",
+            help="Save a picture of the chain rule: .html is live; .svg .dot, with CairoSVG .png .pdf; may be given again.",
             show_default=False,
         ),
     ] = None,

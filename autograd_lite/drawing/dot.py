@@ -1,6 +1,6 @@
 """Graphviz: asked for coordinates (`place`), and DOT text to keep or to hand to it (`source`, `digraph`).
 
-Imports `escape`, `layout`, `measure` and `model`.  For coordinates Graphviz sees sizes only: boxes called n0, n1, ... and, for
+Imports `escape`, `layout` and `model`.  For coordinates Graphviz sees sizes only: boxes called n0, n1, ... and, for
 the labels of edges, l0, l1, ...; boxes never overlap, so no label lies on a card.
 """
 

@@ -20,10 +20,13 @@ def test_the_picture_in_the_readme_is_the_one_the_gallery_draws():
     assert gallery().squared_error().svg() == kept, "run: python demos/gallery.py FOLDER && cp FOLDER/squared_error.svg demos/"
 
 
-def test_it_writes_five_files(tmp_path, capsys):
+def test_it_writes_its_files(tmp_path, capsys):
     gallery().main(tmp_path / "new")
-    names = ["network.svg", "neuron.svg", "squared_error.svg", "stepper.html", "two_paths.svg"]
+    names = ["network.svg", "neuron.svg", "slope.html", "squared_error.svg", "stepper.html", "two_paths.svg"]
+    names += ["valley.html", "weights.html"]
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == names
+    for name, live in gallery().LIVE.items():
+        assert (tmp_path / "new" / name).read_text("utf-8") == live().html()
     printed = capsys.readouterr().out
     assert [name for name in names if str(tmp_path / "new" / name) not in printed] == []
     for name in names:
