@@ -6,8 +6,9 @@ import errno
 import math
 import os
 import stat
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from .errors import InputValueError
@@ -16,14 +17,20 @@ __all__ = ["check_writable", "json_number", "read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write to a temporary file beside `path`, flush it to the disk and rename it into place.
+    """Write to a temporary file beside `path`, flush it to the disk, rename it into place, and flush the folder.
 
-    Whatever interrupts it, `path` holds its old content or all of the new one.  A file that was there keeps its permissions,
-    a link goes on pointing to it; a device or pipe is written to as it is.  Raises OSError as `open` does, with the name that
-    was given.
+    Whatever interrupts it, `path` holds its old content or all of the new one; a temporary file that a killed process has left
+    goes at the next write.  A file that was there keeps its permissions (its set-user-ID bits not), a link goes on pointing to
+    it.  One that is read-only or another user's is not replaced.  A device or pipe, and the file that is this process's own
+    output, are written to as they are.  Raises OSError as `open` does, with the name that was given.
     """
     path = os.fspath(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
+    if (own := _own_output(path)) is not None:
+        own.flush()
+        with open(os.dup(own.fileno()), "wb") as file:
+            file.write(data)
+        return
     if _is_special(path):
         with open(path, "wb") as file:
             file.write(data)
@@ -33,15 +40,17 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, stat.S_IMODE(os.stat(real).st_mode) if os.path.exists(real) else 0o666 & ~_umask())
+        os.chmod(temporary, os.stat(real).st_mode & 0o777 if os.path.exists(real) else 0o666 & ~_umask())
         os.replace(temporary, real)
+        _flush_folder(os.path.dirname(real))
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Raise the OSError that `write_atomically` would, while there is nothing to write yet; `path` stays as it is."""
-    if _is_special(os.fspath(path)):
+    path = os.fspath(path)
+    if _is_special(path) or _own_output(path) is not None:
         return
-    with _temporary(os.fspath(path)) as (handle, temporary, _):
+    with _temporary(path) as (handle, temporary, _):
         os.close(handle)
         os.unlink(temporary)
 
@@ -49,6 +58,39 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 def _is_special(path: str) -> bool:
     """Whether something stands at `path` that a file must not take the place of: a device or a pipe."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def _own_output(path: str) -> Any:
+    """The output of this process that `path` is another name of, as /dev/stdout is where it goes to a file; else None."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        with suppress(OSError, ValueError, AttributeError):
+            if stream is not None and os.path.samestat(os.stat(path), os.fstat(stream.fileno())):
+                return stream
+    return None
+
+
+def _flush_folder(folder: str) -> None:
+    """Make the rename last; where folders cannot be opened, the system does it in its own time."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _not_ours(real: str) -> int:
+    """The error number of a file that must not be replaced; 0 where it may."""
+    if os.path.islink(real):  # resolved, and still a link
+        return errno.ELOOP
+    if os.path.isdir(real):
+        return errno.EISDIR
+    if not os.path.exists(real):
+        return 0
+    found = os.stat(real)
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        return errno.EPERM
+    return 0 if found.st_mode & stat.S_IWUSR and os.access(real, os.W_OK) else errno.EACCES
 
 
 @contextmanager
@@ -63,10 +105,12 @@ def _temporary(path: str) -> Iterator[tuple[int, str, str]]:
     folder, name = os.path.split(real)
     temporary = None
     try:
-        wrong = errno.EISDIR if os.path.isdir(path) else 0 if path else errno.ENOENT
+        wrong = _not_ours(real) if path else errno.ENOENT
         if wrong:
             raise OSError(wrong, os.strerror(wrong))
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+        mark = f".{_digest(name)}."
+        _sweep(folder, mark)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{mark}{os.getpid()}.", suffix=".tmp")
         yield handle, temporary, real
     except BaseException as error:
         if temporary is not None and os.path.exists(temporary):
@@ -74,6 +118,34 @@ def _temporary(path: str) -> Iterator[tuple[int, str, str]]:
         if isinstance(error, OSError) and error.errno is not None:
             raise OSError(error.errno, error.strerror, path) from error
         raise
+
+
+def _digest(name: str) -> str:
+    """A short name that stands for one of any length."""
+    from hashlib import blake2b
+
+    return blake2b(os.fsencode(name), digest_size=8).hexdigest()
+
+
+def _sweep(folder: str, mark: str) -> None:
+    """Take away the temporary files of processes that are no more; another that writes the same file keeps its own."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            owner = name.removeprefix(mark).partition(".")[0]
+            if name.startswith(mark) and name.endswith(".tmp") and owner.isdigit() and not _runs(int(owner)):
+                os.unlink(os.path.join(folder, name))
+
+
+def _runs(process: int) -> bool:
+    if os.name == "nt":  # where asking would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _umask() -> int:

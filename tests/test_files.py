@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -53,3 +55,82 @@ def test_json_says_what_it_is_instead(tmp_path):
     path.write_text('{"format": "other"}', encoding="utf-8")
     with pytest.raises(InputValueError, match=r"a\.json does not hold one\.kind: give a file of that kind$"):
         read_json(path, "one.kind", 1, "a file of that kind")
+
+
+unix = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs users and permissions as of Unix")
+
+
+@unix
+def test_a_read_only_or_another_users_file_is_not_replaced(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    path.chmod(0o444)
+    for attempt in (check_writable, lambda p: write_atomically(p, "new")):
+        with pytest.raises(PermissionError, match=r"Permission denied: '.*a\.json'"):
+            attempt(path)
+    path.chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(path).st_uid + 1)
+    for attempt in (check_writable, lambda p: write_atomically(p, "new")):
+        with pytest.raises(PermissionError, match=r"not permitted: '.*a\.json'"):
+            attempt(path)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+@unix
+def test_set_user_id_is_not_carried_over(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    path.chmod(0o6750)
+    write_atomically(path, "new")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o750
+
+
+@unix
+def test_a_loop_of_links_is_said_and_stays(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    with pytest.raises(OSError, match=r"symbolic links: '.*one'"):
+        write_atomically(one, "new")
+    assert one.is_symlink()
+    assert other.is_symlink()
+
+
+def test_names_of_any_length_that_a_folder_takes(tmp_path):
+    for name in ("n" * 255, "\u00e4" * 127):
+        write_atomically(tmp_path / name, "new")
+        assert (tmp_path / name).read_text() == "new"
+    with pytest.raises(OSError, match="name too long"):
+        write_atomically(tmp_path / ("n" * 256), "new")
+
+
+@unix
+def test_what_a_killed_process_left_goes_at_the_next_write(tmp_path):
+    program = (
+        "import os, sys; from autograd_lite import files\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), 9)\n"
+        "files.write_atomically(sys.argv[1], 'new')"
+    )
+    path = tmp_path / "a.json"
+    done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    assert done.returncode == -9
+    (left,) = os.listdir(tmp_path)
+    write_atomically(tmp_path / "other.json", "new")
+    assert left in os.listdir(tmp_path)  # another file's
+    mine = tmp_path / left.replace(left.split(".")[2], str(os.getpid()))
+    mine.write_text("of a process that still writes")
+    write_atomically(path, "new")
+    assert sorted(os.listdir(tmp_path)) == sorted(["a.json", "other.json", mine.name])
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no /dev/stdout")
+def test_the_own_output_is_written_to_and_not_replaced(tmp_path):
+    write = "files.write_atomically('/dev/stdout', 'in between\\n')"
+    program = f"from autograd_lite import files; print('before'); {write}; print('after')"
+    path = tmp_path / "out.txt"
+    with path.open("wb") as out:
+        out.write(b"first\n")
+        out.flush()
+        subprocess.run([sys.executable, "-c", program], stdout=out, check=True)
+    assert path.read_text() == "first\nbefore\nin between\nafter\n"
