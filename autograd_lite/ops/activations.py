@@ -93,7 +93,8 @@ def _logit_core(p: Any) -> Any:
 
 
 logit = row(
-    "logit", _logit, lambda p, z: inverse(p * (1.0 - p)), core=_logit_core, exact=lambda mp, at, p: mp.log(p) - mp.log1p(-p),
+    "logit", _logit, lambda p, z: inverse(p) + inverse(1.0 - p), core=_logit_core,
+    exact=lambda mp, at, p: mp.log(p) - mp.log1p(-p),
     domain=(Interval(0.0, 1.0, open=True),), kinks=(Kink("x = 0", lambda p: p == 0.0), Kink("x = 1", lambda p: p == 1.0)),
     latex=r"\operatorname{{logit}} {0}", edges="1/({0}·(1 - {0}))",
     pins=[((0.5,), 0.0, (4.0,)), ((0.0,), -inf, (inf,)), ((1.0,), inf, (inf,)), ((-0.5,), nan, (nan,)), ((2.0,), nan, (nan,))],

@@ -173,10 +173,16 @@ hypot = row(
     exact=lambda mp, at, *args: mp.sqrt(mp.fsum(v * v for v in args)),
     doc="The length of a vector given by its coordinates, any number of them.\n\n>>> hypot(3.0, 4.0)\n5.0",
 )  # fmt: skip
+# as `co_square`: the slopes would be lost in the difference of the two factors' slopes
+square_difference = helper(
+    "square_difference", lambda x, y: (x - y) * (x + y), (lambda x, y, z: 2.0 * x, lambda x, y, z: -2.0 * y),
+    core=lambda x, y: (x - y) * (x + y), text="({0}² - {1}²)", latex="({0}^2 - {1}^2)", edges=("2·{0}", "-2·{1}"),
+    exact=lambda mp, at, x, y: x * x - y * y, doc="x*x - y*y, exact near x = y.\n\n>>> square_difference(3.0, 2.0)\n5.0",
+)  # fmt: skip
 # x/(x^2 + y^2), the partial of atan2, whose own partials are products of two such: they overflow only where they must
 over_square: Op = helper(
     "over_square", lambda x, y: div.forward(_unit(x, y), math.hypot(x, y)),
-    (lambda x, y, z: (over_square(y, x) - z) * (over_square(y, x) + z), lambda x, y, z: -2.0 * z * over_square(y, x)),
+    (lambda x, y, z: square_difference(over_square(y, x), z), lambda x, y, z: -2.0 * z * over_square(y, x)),
     core=lambda x, y: div(unit(x, y), hypot(x, y)), exact=lambda mp, at, x, y: x / (x * x + y * y), kinks=AT_ORIGIN,
     text="{0}/({0}² + {1}²)", latex=r"\frac{{{0}}}{{{0}^2 + {1}^2}}",
     edges=("({1}² - {0}²)/({0}² + {1}²)²", "-2·{0}·{1}/({0}² + {1}²)²"), pins=[((1.0, inf), 0.0, (0.0, 0.0))],

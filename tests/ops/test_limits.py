@@ -98,6 +98,9 @@ def test_derivatives_over_the_whole_range() -> None:
     assert jit(grad(grad(lambda x: x**1e200)))(0.5) == 0.0
     assert jit(grad(grad(lambda x, y: x**y)))(0.5, 1e200) == 0.0
     assert grad(grad(autograd_lite.acosh))(1.0) == -inf
+    assert grad(grad(autograd_lite.logit))(1e-200) == -inf
+    third = grad(grad(grad(autograd_lite.atan2, 0), 1), 1)
+    assert third(1e20, -1e-155) == pytest.approx(6e-235, rel=1e-14)  # 2x (x² - 3y²) / h⁶ of x = -1e-155
 
 
 @pytest.mark.parametrize("x", [-27.0, -37.0, -12.1, -5.3, -0.7, 3.0])
