@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Value, dot, log, nn, where
+from autograd_lite import Value, dot, exp, log, nn, where
 from autograd_lite.errors import InputTypeError, InputValueError, JitWarning, MissingPackageError, StructureError
 from autograd_lite.fit import bar, minimize, rows, scipy_objective
 from autograd_lite.optim import SGD, Adagrad, Adam, AdamW, RMSprop
@@ -716,6 +716,58 @@ def test_scipy_minimises_it(method):
     found = optimize.minimize(o.fun, o.x0, jac=True, method=method, tol=1e-9, **second)
     params = o.params(found.x)
     assert [params["a"], *params["rest"]] == pytest.approx([1.0, 1.0], abs=1e-5)
+
+
+DECAY = ([0.0, 1.0, 2.0, 3.0], [5.1, 2.9, 1.9, 1.0])
+
+
+def decayed(p, x, y):
+    return p["a"] * exp(-p["k"] * x) - y
+
+
+@pytest.mark.parametrize("times", [1, 100])  # few rows, and as many as are compiled
+def test_scipy_objective_over_rows(times):
+    x, y = (np.array(column * times) for column in DECAY)
+    o = scipy_objective(residual=decayed, x0={"a": 4.0, "k": 0.3}, data=(x, y))
+    e = np.exp(-0.3 * x)
+    r, jacobian = 4 * e - y, np.stack([e, -4 * x * e], axis=1)
+    assert o.residuals(o.x0) == pytest.approx(r, rel=1e-13)
+    assert o.jacobian(o.x0) == pytest.approx(jacobian, rel=1e-13)
+    value, slopes = o.fun(o.x0)
+    assert value == pytest.approx(np.mean(r**2), rel=1e-13)
+    assert slopes == pytest.approx(2 * jacobian.T @ r / len(x), rel=1e-12)
+    across, twice = np.mean(r * -x * e), np.mean(r * 4 * x * x * e)
+    second = 2 * (jacobian.T @ jacobian / len(x) + np.array([[0.0, across], [across, twice]]))
+    assert o.hess(o.x0) == pytest.approx(second, rel=1e-12)
+    assert o.hessp(o.x0, np.array([1.0, -2.0])) == pytest.approx(second @ [1.0, -2.0], rel=1e-12)
+    loss = scipy_objective(lambda p, row: decayed(p, row["x"], row["y"]) ** 2, {"a": 4.0, "k": 0.3}, {"x": x, "y": y})
+    assert loss.fun(o.x0)[0] == pytest.approx(value, rel=1e-13)
+    assert loss.hess(o.x0) == pytest.approx(second, rel=1e-12)
+    with pytest.raises(InputTypeError, match=re.escape("residuals come from residual= and data: scipy_objective(residual=r")):
+        loss.residuals(o.x0)
+
+
+def test_scipy_fits_by_residuals():
+    optimize = pytest.importorskip("scipy.optimize", reason="SciPy is only in the extra that compares with it")
+    o = scipy_objective(residual=decayed, x0={"a": 4.0, "k": 0.3}, data=DECAY)
+    found = optimize.least_squares(o.residuals, o.x0, jac=o.jacobian, xtol=1e-14, ftol=1e-14, gtol=1e-14)
+    x, y = map(np.array, DECAY)
+    expected, _ = optimize.curve_fit(lambda x, a, k: a * np.exp(-k * x), x, y, p0=[4.0, 0.3], xtol=1e-14, ftol=1e-14)
+    assert found.x == pytest.approx(expected, rel=1e-7)
+    two = scipy_objective(residual=lambda p, x, y: [p[0] * x - y, p[1] - y], x0=[1.0, 2.0], data=([1.0, 3.0], [5.0, 7.0]))
+    assert two.residuals(two.x0).tolist() == [-4.0, -3.0, -4.0, -5.0]
+    assert two.jacobian(two.x0).tolist() == [[1.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 1.0]]
+    assert two.fun(two.x0)[0] == 33.0
+
+
+def test_scipy_objective_takes_a_loss_or_residuals_with_data():
+    said = re.escape("residual= takes the place of f and needs data: scipy_objective(residual=r, x0=x0, data=(x, y))")
+    with pytest.raises(InputTypeError, match=said):
+        scipy_objective(rosenbrock, [1.0], ([1.0],), residual=decayed)
+    with pytest.raises(InputTypeError, match=said):
+        scipy_objective(residual=decayed, x0=[1.0])
+    with pytest.raises(InputTypeError, match="residuals come from residual= and data"):
+        scipy_objective(rosenbrock, [1.0]).jacobian(np.array([1.0]))
 
 
 def test_scipy_objective_of_what_is_no_function_or_no_number():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..functional import hessian, hvp, value_and_grad
-from ..tree import as_float, flatten, unflatten
+from ..tree import as_float, called, flatten, unflatten
+from .residuals import ByRows, Residuals
+from .rows import Objective, Rows
+
+NO_RESIDUALS = "residuals come from residual= and data: scipy_objective(residual=r, x0=x0, data=(x, y))"
 
 
 class ScipyObjective:
     """What `scipy_objective` gives: ``fun``, ``x0``, ``hess`` and ``hessp`` for SciPy, and ``params`` for the way back."""
 
-    def __init__(self, f: Callable[..., Any], x0: Any) -> None:
+    def __init__(self, f: Callable[..., Any] | None, x0: Any) -> None:
         try:
             import numpy
         except ImportError as error:
@@ -25,7 +29,7 @@ class ScipyObjective:
         if not leaves:
             raise InputValueError(f"x0={x0!r} holds no number: give at least one to move")
         self.x0 = numpy.array([as_float(leaf, "x0") for leaf in leaves])
-        self._f = f
+        self._f: Callable[..., Any] = f
 
     def params(self, x: Any) -> Any:
         """A flat vector in the structure of x0."""
@@ -48,19 +52,98 @@ class ScipyObjective:
         """The matrix of second derivatives at `x` times `p`, without the matrix."""
         return self._np.array(hvp(self._flat, (x.tolist(),), (p.tolist(),)))
 
+    def residuals(self, x: Any) -> Any:
+        """The residuals of all rows at `x`, for ``scipy.optimize.least_squares``."""
+        raise InputTypeError(NO_RESIDUALS)
 
-def scipy_objective(f: Callable[..., Any], x0: Any) -> ScipyObjective:
-    """A function of any structure of numbers, for ``scipy.optimize.minimize``, with exact gradient and Hessian.
+    def jacobian(self, x: Any) -> Any:
+        """The matrix of their derivatives at `x`, a row for each residual."""
+        raise InputTypeError(NO_RESIDUALS)
+
+
+class _OverRows(ScipyObjective):
+    """The mean over rows, compiled; of residuals also what each of them is."""
+
+    def __init__(self, f: Callable[..., Any] | None, x0: Any, rows: Rows, squares: bool = False) -> None:
+        super().__init__(f, x0)
+        given, spec = self._f, self._spec
+
+        def loss(params: Any, *row: Any) -> Any:
+            found = given(params, *row)
+            return sum(r * r for r in flatten(found, f"result of {called(given)}")[0]) if squares else found
+
+        def flat(leaves: Sequence[Any], *row: Any) -> Any:
+            return loss(unflatten(spec, list(leaves)), *row)
+
+        def second(leaves: Sequence[Any], *row: Any) -> Any:
+            return hessian(flat)(list(leaves), *row)
+
+        def product(both: Sequence[Any], *row: Any) -> Any:
+            at, along = list(both[:n]), list(both[n:])
+            return hvp(lambda p: flat(p, *row), (at,), (along,))
+
+        n = len(self.x0)
+        loss.__name__ = called(given)
+        self._rows = rows
+        self._mean = Objective(loss, spec, rows)
+        self._second, self._product = ByRows(second, rows), ByRows(product, rows)
+        self._each = Residuals(given, spec, n, rows) if squares else None
+
+    def fun(self, x: Any) -> tuple[float, Any]:
+        """The mean loss and its gradient at `x`."""
+        value, slopes = self._mean.whole(x.tolist(), lambda: None)
+        return value, self._np.array(slopes)
+
+    def hess(self, x: Any) -> Any:
+        """The matrix of second derivatives of the mean at `x`."""
+        return self._averaged(self._second, x.tolist()).reshape(len(x), len(x))
+
+    def hessp(self, x: Any, p: Any) -> Any:
+        """The matrix of second derivatives of the mean at `x` times `p`, without the matrix."""
+        return self._averaged(self._product, [*x.tolist(), *p.tolist()])
+
+    def _averaged(self, by_rows: ByRows, leaves: list[float]) -> Any:
+        blocks = (by_rows(leaves, columns) for columns in self._rows.blocks())
+        return sum(self._np.array([column.sum() for column in block]) for block in blocks) / self._rows.count
+
+    def residuals(self, x: Any) -> Any:
+        """The residuals of all rows at `x`, those of a row beside each other."""
+        if self._each is None:
+            return super().residuals(x)
+        return self._np.concatenate([block.ravel() for block in self._each.values(x.tolist())])
+
+    def jacobian(self, x: Any) -> Any:
+        """The matrix of their derivatives at `x`, a row for each residual."""
+        if self._each is None:
+            return super().jacobian(x)
+        return self._np.concatenate([block[:, :-1] for block in self._each.matrices(x.tolist())])
+
+
+def scipy_objective(
+    f: Callable[..., Any] | None = None, x0: Any = None, data: Any = None, residual: Callable[..., Any] | None = None
+) -> ScipyObjective:
+    """A function of any structure of numbers, for ``scipy.optimize``, with exact gradient and Hessian.
 
         o = scipy_objective(lambda p: (p["a"] - 1) ** 4 + (p["b"] - p["a"]) ** 2, {"a": 3.0, "b": 0.0})
         found = scipy.optimize.minimize(o.fun, o.x0, jac=True, hess=o.hess, method="trust-exact")
         o.params(found.x)
 
+        o = scipy_objective(residual=lambda p, x, y: y - exp(p["k"] * x), x0={"k": 1.0}, data=(xs, ys))
+        found = scipy.optimize.least_squares(o.residuals, o.x0, jac=o.jacobian)
+
     Args:
-        f: a function that returns one scalar.
+        f: a function that returns one scalar; with data the loss of one row, ``f(params, *row)``, whose mean is minimised.
         x0: where to start, in the structure that f takes.
+        data: a tuple of columns, a dict of them or a Table, as `minimize` takes; what is done for each row is compiled.
+        residual: in place of f, a number or several for each row; the loss of a row is the sum of their squares.
 
     Methods such as Newton-CG and trust-ncg take ``hessp=o.hessp`` instead.  Raises MissingPackageError without NumPy, and
     as `grad`.
     """
-    return ScipyObjective(f, x0)
+    if residual is None:
+        if data is None:
+            return ScipyObjective(f, x0)
+        return _OverRows(f, x0, Rows(data))
+    if f is not None or data is None:
+        raise InputTypeError("residual= takes the place of f and needs data: scipy_objective(residual=r, x0=x0, data=(x, y))")
+    return _OverRows(residual, x0, Rows(data), squares=True)
