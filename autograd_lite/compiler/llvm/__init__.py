@@ -23,8 +23,8 @@ How a program becomes code, in this order:
     emit       each row written as lines of IR by `compiler.lowering`; cut into functions
     schedule   list scheduling: lines that wait for each other are moved apart
     sums       the layout of the memory, and functions that add up the terms tile by tile
-    chunk      gather (columns to a block), block (the program), chunk (gather, block and sums over its rows)
-    driver     run, some, total, finish: chunks in order, chunks by several threads, and what becomes of their sums
+    driver     the functions around them, which call each other in this order: gather (columns to a block), block (the program),
+               chunk (both for its rows, and their sums), finish, run, some and total (chunks by several threads)
     native     LLVM compiles the text; the C library, the vector library, and rows that are called back into Python
     workers    the threads
 

@@ -1,15 +1,15 @@
-"""The IR around the functions of a program: the module, the call of its parts, and the loops over blocks and chunks of rows."""
+"""The code around the functions of a program: a scalar call's parts; the loops over blocks and chunks of rows of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from .chunk import Chunks, function
 from .emit import Parts
 from .sums import Layout
 
-__all__ = ["ROW", "batch", "module", "scalar"]
+__all__ = ["ROW", "Finish", "batch", "module", "scalar"]
 
 ROW = "ptr noalias %shared, ptr noalias %extra, ptr noalias %columns, ptr noalias %out, i64 %step"
 
@@ -22,24 +22,6 @@ def module(declared: Mapping[str, str], functions: Sequence[str], width: int) ->
     return "\n\n".join([*functions, *declared.values(), ATTRIBUTES.format(64 * width if width > 1 else 64)]) + "\n"
 
 
-def scalar(parts: Parts) -> str:
-    """``run(in, out, frame)``: the parts one after the other, until a guard does not hold."""
-    lines = []
-    for i, name in enumerate(parts.names):
-        if parts.guarded:
-            lines += [
-                f"  %g{i} = call i64 @{name}(ptr %in, ptr %out, ptr %frame)",
-                f"  %f{i} = icmp sge i64 %g{i}, 0",
-                f"  br i1 %f{i}, label %leave{i}, label %go{i}",
-                f"leave{i}:",
-                f"  ret i64 %g{i}",
-                f"go{i}:",
-            ]
-        else:
-            lines.append(f"  call void @{name}(ptr %in, ptr %out, ptr %frame)")
-    return function("i64 @run(ptr %in, ptr %out, ptr %frame)", ["entry:", *lines, "  ret i64 -1"])
-
-
 class Finish(NamedTuple):
     """What becomes of the sums: whether they are divided by the rows, and where `extra` holds what each row has besides."""
 
@@ -47,166 +29,322 @@ class Finish(NamedTuple):
     addends: int | None = None
 
 
+def scalar(parts: Parts) -> str:
+    """``run(in, out, frame)``: the parts one after the other, until a guard does not hold."""
+    f = Functions(1)
+
+    def run(b: Any, *given: Any) -> Any:
+        for name in parts.names:
+            guard = b.call(f.outside(name, f.int if parts.guarded else f.void, given), given)
+            if parts.guarded:
+                with b.if_then(b.icmp_signed(">=", guard, f.number(0))):
+                    b.ret(guard)
+        return f.number(-1)
+
+    f.function("run", f.int, ("in", "out", "frame"), run)
+    return f.text()
+
+
 def batch(layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str], finish: Finish) -> str:
-    """The functions around those of `uniform`, `row` and `sums`; see their heads.  Without sums the rows are kept."""
-    fill = _Fill(layout, uniform, row, sums)
-    functions = [fill.uniform(), fill.row(), fill.gather(), fill.chunk(), fill.finish(finish), fill.run(), fill.call()]
-    return "\n\n".join([*functions, fill.some(), fill.total()])
+    """The functions of a batch around those of `uniform`, `row` and `sums`.  Without sums the rows are kept."""
+    return _Batch(layout, uniform, row, sums, finish).text()
 
 
-class _Fill(Chunks):
-    """The functions that go through the chunks, in one thread or in several; see their heads."""
+class Functions:
+    """Functions written by llvmlite's builder, with vectors of `width` doubles."""
 
-    def finish(self, how: Finish) -> str:
-        """The sums made means, and what is the same for every row added to them: by vectors, and one by one at the end."""
-        w, outputs = self.w, self.at.outputs
+    def __init__(self, width: int) -> None:
+        from llvmlite import ir  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+        self.ir, self.width, self.align = ir, width, 8 * width
+        self.double, self.int, self.bit, self.byte = ir.DoubleType(), ir.IntType(64), ir.IntType(1), ir.IntType(8)
+        self.pointer, self.void = ir.PointerType(), ir.VoidType()
+        self.vector = ir.VectorType(self.double, width)
+        self.module = ir.Module()
+        self.made: list[Any] = []
+
+    def text(self) -> str:
+        """All of them."""
+        return "\n".join(str(made).replace(")\n{", ") #0\n{", 1) for made in self.made)
+
+    def number(self, x: int) -> Any:
+        """An int64."""
+        return self.ir.Constant(self.int, x)
+
+    def function(self, name: str, result: Any, names: Sequence[str], body: Callable[..., Any], apart: str = "") -> Any:
+        """A function whose parameters are int64 where `INTS` has their names, else pointers; those in `apart` share no memory.
+
+        `body` takes a builder and the arguments; what it gives is returned.
+        """
+        types = [self.int if n in INTS else self.pointer for n in names]
+        made = self.ir.Function(self.module, self.ir.FunctionType(result, types), name)
+        for argument, n in zip(made.args, names, strict=True):
+            argument.name = n
+            if n in apart.split():
+                argument.add_attribute("noalias")
+        if result is self.void:
+            made.linkage = "internal"
+        b = self.ir.IRBuilder(made.append_basic_block("entry"))
+        found = body(b, *made.args)
+        if not b.block.is_terminated:
+            b.ret_void() if result is self.void else b.ret(found if found is not None else self.number(0))
+        self.made.append(made)
+        return made
+
+    def outside(self, name: str, result: Any, given: Sequence[Any]) -> Any:
+        """A function of the module that is written elsewhere, taking such arguments."""
+        known = self.module.globals.get(name)
+        types = [x.type for x in given]
+        return known if known is not None else self.ir.Function(self.module, self.ir.FunctionType(result, types), name)
+
+    @contextmanager
+    def loop(self, b: Any, start: Any, end: Any, step: Any = 1) -> Iterator[Any]:
+        """``for i in range(start, end, step)``: gives i."""
+        start, end, step = [self.number(x) if isinstance(x, int) else x for x in (start, end, step)]
+        before = b.block
+        test, body, done = [b.append_basic_block() for _ in range(3)]
+        b.branch(test)
+        b.position_at_end(test)
+        i = b.phi(self.int)
+        i.add_incoming(start, before)
+        b.cbranch(b.icmp_signed("<", i, end), body, done)
+        b.position_at_end(body)
+        yield i
+        i.add_incoming(b.add(i, step), b.block)
+        b.branch(test)
+        b.position_at_end(done)
+
+    def at(self, b: Any, pointer: Any, index: Any, kind: Any = None) -> Any:
+        """The address of item `index` of an array of doubles, or of another type."""
+        index = self.number(index) if isinstance(index, int) else index
+        return b.gep(pointer, [index], source_etype=kind or self.double)
+
+    def load(self, b: Any, pointer: Any, kind: Any = None, align: int = 8) -> Any:
+        """The double at an address, or what is of another type."""
+        return b.load(pointer, typ=kind or self.double, align=align)
+
+    def splat(self, b: Any, x: Any) -> Any:
+        """A vector of one number in all lanes."""
+        kind = self.ir.VectorType(x.type, self.width)
+        one = b.insert_element(self.ir.Constant(kind, self.ir.Undefined), x, self.number(0))
+        return self.shuffled(b, one, one, [0] * self.width)
+
+    def shuffled(self, b: Any, x: Any, y: Any, lanes: Sequence[int]) -> Any:
+        """The vector of some lanes of two."""
+        return b.shuffle_vector(x, y, self.ir.Constant(self.ir.VectorType(self.ir.IntType(32), len(lanes)), list(lanes)))
+
+
+INTS = frozenset({"first", "end", "n", "size", "low", "high", "step", "chunks"})
+CALL = ("shared", "extra", "table", "n", "size", "out", "block")
+
+
+class _Batch(Functions):
+    """The functions of a batch, in the order in which one calls those before."""
+
+    def __init__(self, layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str], finish: Finish) -> None:
+        super().__init__(layout.width)
+        self.layout, self.sums, self.reduce, self.how = layout, sums, bool(sums), finish
+        given = ("shared", "extra", "columns", "out", "step", "frame")
+        self.uniform = self.function("uniform", self.int, ("shared", "extra", "frame"), self._calls(uniform.names))
+        self.block = self.function("block", self.void, given, self._calls(row.names))
+        self.gather = self.function("gather", self.void, ("table", "block", "first", "end"), self._gather, "table block")
+        chunk = ("shared", "extra", "table", "n", "low", "high", "out", "block")
+        self.chunk = self.function("chunk", self.void, chunk, self._chunk)
+        self.finish = self.function("finish", self.int, ("out", "extra", "n"), self._finish, "out extra")
+        self.run = self.function("run", self.int, CALL, self._run)
+        self.function("call", self.int, ("arguments",), self._call)
+        self.function("some", self.int, (*CALL, "counter"), self._some)
+        self.function("total", self.int, ("sums", "chunks", "out"), self._total)
+
+    def _calls(self, names: Sequence[str]) -> Callable[..., None]:
+        """The parts of a program, one after the other."""
+
+        def body(b: Any, *given: Any) -> None:
+            for name in names:
+                b.call(self.outside(name, self.void, given), given)
+
+        return body
+
+    def _gather(self, b: Any, table: Any, block: Any, first: Any, end: Any) -> None:
+        """Rows `first` and after of each column into a block; where they end before a whole block, the last one again."""
+        w = self.width
+        left = b.sub(end, first)
+        with self.loop(b, 0, self.layout.columns) as j:
+            entry = b.shl(j, self.number(1))
+            base = self.load(b, self.at(b, table, entry, self.int), self.pointer)
+            stride = self.load(b, self.at(b, table, b.add(entry, self.number(1)), self.int), self.int)
+            source = self.at(b, base, b.mul(first, stride), self.byte)
+            target = self.at(b, block, b.mul(j, self.number(w)))
+            with b.if_else(b.icmp_signed(">=", left, self.number(w))) as (whole, part):
+                with whole, b.if_else(b.icmp_signed("==", stride, self.number(8))) as (together, apart):
+                    with together:
+                        b.store(self.load(b, source, self.vector, 1), target, align=self.align)
+                    with apart:
+                        rows = self.ir.Constant(self.vector, self.ir.Undefined)
+                        for lane in range(w):
+                            place = self.at(b, source, b.mul(stride, self.number(lane)), self.byte)
+                            rows = b.insert_element(rows, self.load(b, place, align=1), self.number(lane))
+                        b.store(rows, target, align=self.align)
+                with part, self.loop(b, 0, w) as lane:
+                    row = b.select(b.icmp_signed("<", lane, left), lane, b.sub(left, self.number(1)))
+                    one = self.load(b, self.at(b, source, b.mul(row, stride), self.byte), align=1)
+                    b.store(one, self.at(b, target, lane), align=8)
+
+    def _chunk(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, low: Any, high: Any, out: Any, block: Any) -> None:
+        """Rows `low` to `high`: first what is left over after whole blocks, whose idle lanes count as 0; then the blocks."""
+        w, layout = self.width, self.layout
+        sums, kept, frame = [self.at(b, block, place) for place in (layout.sums, layout.kept, layout.frames)]
+        rows = b.sub(high, low)
+        over = b.and_(rows, self.number(w - 1))
+        even = b.sub(high, over)
+        some = b.icmp_signed("!=", over, self.number(0))
+
+        def run(first: Any, target: Any, step: Any) -> None:
+            b.call(self.gather, [table, block, first, high])
+            b.call(self.block, [shared, extra, block, target, step, frame])
+
+        if not self.reduce:
+            with b.if_then(some):
+                run(even, sums, self.number(self.align))
+                with self.loop(b, 0, layout.outputs) as k:
+                    target = self.at(b, out, b.add(b.mul(k, n), even))
+                    with self.loop(b, 0, over) as lane:
+                        one = self.load(b, self.at(b, sums, b.add(b.mul(k, self.number(w)), lane)))
+                        b.store(one, self.at(b, target, lane), align=8)
+            with self.loop(b, low, even, w) as i:
+                run(i, self.at(b, out, i), b.shl(n, self.number(3)))
+            return
+
+        # what is left over stands before the first blocks, and is added up with them
+        with b.if_then(some):
+            run(even, kept, self.number(self.align))
+            numbers = self.ir.Constant(self.ir.VectorType(self.int, w), list(range(w)))
+            used = b.icmp_signed("<", numbers, self.splat(b, over))
+            with self.loop(b, 0, layout.factors) as m:
+                place = self.at(b, kept, m, self.vector)
+                found = self.load(b, place, self.vector, self.align)
+                b.store(b.select(used, found, self.ir.Constant(self.vector, None)), place, align=self.align)
+        before = b.select(some, self.number(w), self.number(0))
+        least = b.add(low, before)
+        stop = b.select(b.icmp_signed(">", even, least), even, least)
+        most = self.number(w * layout.most)
+        together = b.select(b.icmp_signed("<=", rows, most), most, self.number(w * layout.together))
+        with self.loop(b, low, stop, together) as i:
+            last = b.add(i, together)
+            end = b.select(b.icmp_signed("<", last, even), last, even)
+            later = b.icmp_signed("!=", i, low)
+            given = b.select(later, self.number(0), before)
+            with self.loop(b, i, end, w) as g:
+                place = b.mul(b.add(b.sub(g, i), given), self.number(layout.factors))
+                run(g, self.at(b, kept, place), self.number(self.align))
+            count = b.udiv(b.add(b.sub(end, i), given), self.number(w))
+            for name in self.sums:
+                arguments = [kept, sums, count, later]
+                b.call(self.outside(name, self.void, arguments), arguments)
+        self._lanes(b, sums, out)
+
+    def _lanes(self, b: Any, sums: Any, out: Any) -> None:
+        """The sums of the lanes: as many vectors as there are lanes at once, then one by one; halves upon halves."""
+        w, outputs = self.width, self.layout.outputs
         full = outputs // w * w
-        changed = self.reduce and (how.mean or how.addends is not None)
-        rows = [f"insertelement {self.vector} poison, double %rows, i64 0"]
-        rows.append(f"shufflevector {self.vector} %first, {self.vector} poison, <{w} x i32> zeroinitializer")
-        return function("i64 @finish(ptr noalias %out, ptr noalias %extra, i64 %n)", [
-            "  %rows = sitofp i64 %n to double",
-            f"  %first = {rows[0]}",
-            f"  %all = {rows[1]}",
-            "  %some = icmp ne i64 %n, 0",
-            f"  %vectors = select i1 %some, i64 {full}, i64 0",
-            f"  %count = select i1 %some, i64 {outputs}, i64 0",
-            *(self.loop("v", "0", "%vectors", str(w), self._finished("v", self.vector, "%all", how)) if changed else ()),
-            *(self.loop("k", "%vectors", "%count", "1", self._finished("k", "double", "%rows", how)) if changed else ()),
-            "  ret i64 0",
-        ])  # fmt: skip
+        if full:
+            with self.loop(b, 0, full, w) as s:
+                found = [
+                    self.load(b, self.at(b, sums, b.add(s, self.number(i)), self.vector), self.vector, self.align)
+                    for i in range(w)
+                ]
+                length = w
+                while length > 1:
+                    half = length // 2
+                    starts = [v * w + i * length for v in (0, 1) for i in range(w // length)]
+                    low, high = [[start + first + i for start in starts for i in range(half)] for first in (0, half)]
+                    pairs = zip(found[::2], found[1::2], strict=True)
+                    found = [b.fadd(self.shuffled(b, x, y, low), self.shuffled(b, x, y, high)) for x, y in pairs]
+                    length = half
+                b.store(found[0], self.at(b, out, s), align=8)
+        with self.loop(b, full, outputs) as t:
+            total = self.load(b, self.at(b, sums, t, self.vector), self.vector, self.align)
+            while (half := total.type.count // 2) > 0:
+                halves = [self.shuffled(b, total, total, range(first, first + half)) for first in (0, half)]
+                total = b.fadd(*halves)
+            b.store(b.extract_element(total, self.number(0)), self.at(b, out, t), align=8)
 
-    def _finished(self, k: str, kind: str, rows: str, how: Finish) -> list[str]:
-        """One double or one vector of the sums, at the index named `k`."""
-        result = f"%{k}.sum"
-        lines = [f"  %{k}.at = getelementptr double, ptr %out, i64 %{k}", f"  {result} = load {kind}, ptr %{k}.at, align 8"]
-        if how.mean:
-            lines.append(f"  %{k}.mean = fdiv {kind} {result}, {rows}")
-            result = f"%{k}.mean"
-        if how.addends is not None:
-            lines += [
-                f"  %{k}.place = add i64 %{k}, {how.addends}",
-                f"  %{k}.from = getelementptr double, ptr %extra, i64 %{k}.place",
-                f"  %{k}.one = load {kind}, ptr %{k}.from, align 8",
-            ]
-            each = f"%{k}.one"
-            if not how.mean:
-                lines.append(f"  %{k}.rows = fmul {kind} {each}, {rows}")
-                each = f"%{k}.rows"
-            lines.append(f"  %{k}.total = fadd {kind} {result}, {each}")
-            result = f"%{k}.total"
-        return [*lines, f"  store {kind} {result}, ptr %{k}.at, align 8"]
+    def _finish(self, b: Any, out: Any, extra: Any, n: Any) -> None:
+        """The sums made means, and what is the same for every row added to them: by vectors, and one by one at the end."""
+        mean, addends = self.how
+        if not self.reduce or not (mean or addends is not None):
+            return
+        rows = b.sitofp(n, self.double)
+        some = b.icmp_signed("!=", n, self.number(0))
+        outputs = self.layout.outputs
+        vectors, count = [b.select(some, self.number(k), self.number(0)) for k in (outputs // self.width * self.width, outputs)]
+        for start, end, step, kind, divisor in (
+            (0, vectors, self.width, self.vector, self.splat(b, rows)),
+            (vectors, count, 1, self.double, rows),
+        ):
+            with self.loop(b, start, end, step) as k:
+                place = self.at(b, out, k)
+                total = self.load(b, place, kind)
+                if mean:
+                    total = b.fdiv(total, divisor)
+                if addends is not None:
+                    each = self.load(b, self.at(b, extra, b.add(k, self.number(addends))), kind)
+                    total = b.fadd(total, each if mean else b.fmul(each, divisor))
+                b.store(total, place, align=8)
 
-    def _ends(self) -> list[str]:
-        return [
-            "  %later = add i64 %low, %size",
-            "  %short = icmp slt i64 %later, %n",
-            "  %high = select i1 %short, i64 %later, i64 %n",
-        ]
+    def _high(self, b: Any, low: Any, size: Any, n: Any) -> Any:
+        """Where a chunk ends."""
+        end = b.add(low, size)
+        return b.select(b.icmp_signed("<", end, n), end, n)
 
-    def run(self) -> str:
+    def _added(self, b: Any, more: Any, out: Any, count: Any) -> None:
+        """The first numbers of one array added to those of another."""
+        with self.loop(b, 0, count) as k:
+            place = self.at(b, out, k)
+            b.store(b.fadd(self.load(b, place), self.load(b, self.at(b, more, k))), place, align=8)
+
+    def _run(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, size: Any, out: Any, block: Any) -> None:
         """All chunks in order by one thread; the first one's sums go straight to `out`."""
-        at = self.at
-        chunk = "call void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr {}, ptr %block)"
-        sums = [
-            "  %new = icmp eq i64 %low, 0",
-            "  %target = select i1 %new, ptr %out, ptr %totals",
-            f"  {chunk.format('%target')}",
-            f"  %count = select i1 %new, i64 0, i64 {at.outputs}",
-            *self.loop("k", "0", "%count", "1", [
-                "  %k.to = getelementptr double, ptr %out, i64 %k",
-                "  %k.from = getelementptr double, ptr %totals, i64 %k",
-                "  %k.sum = load double, ptr %k.to, align 8",
-                "  %k.more = load double, ptr %k.from, align 8",
-                "  %k.both = fadd double %k.sum, %k.more",
-                "  store double %k.both, ptr %k.to, align 8",
-            ]),
-        ]  # fmt: skip
-        nothing = [
-            "  %empty = icmp eq i64 %n, 0",
-            f"  %cleared = select i1 %empty, i64 {at.outputs}, i64 0",
-            *self.loop("z", "0", "%cleared", "1", [
-                "  %z.at = getelementptr double, ptr %out, i64 %z",
-                "  store double 0.0, ptr %z.at, align 8",
-            ]),
-        ]  # fmt: skip
-        return function(
-            "i64 @run(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %size, ptr %out, ptr %block)",
-            [
-                f"  %totals = getelementptr double, ptr %block, i64 {at.totals}",
-                f"  %frame = getelementptr double, ptr %block, i64 {at.frames}",
-                "  %done = call i64 @uniform(ptr %shared, ptr %extra, ptr %frame)",
-                *(nothing if self.reduce else ()),
-                *self.loop(
-                    "low", "0", "%n", "%size",
-                    [*self._ends(), *(sums if self.reduce else [f"  {chunk.format('%out')}"])],
-                    "k.done" if self.reduce else None,
-                ),
-                *(["  %finished = call i64 @finish(ptr %out, ptr %extra, i64 %n)"] if self.reduce else ()),
-                "  ret i64 0",
-            ],
-        )  # fmt: skip
+        outputs = self.number(self.layout.outputs)
+        totals, frame = [self.at(b, block, place) for place in (self.layout.totals, self.layout.frames)]
+        b.call(self.uniform, [shared, extra, frame])
+        if self.reduce:
+            empty = b.icmp_signed("==", n, self.number(0))
+            with self.loop(b, 0, b.select(empty, outputs, self.number(0))) as z:
+                b.store(self.ir.Constant(self.double, 0.0), self.at(b, out, z), align=8)
+        with self.loop(b, 0, n, size) as low:
+            high = self._high(b, low, size, n)
+            new = b.icmp_signed("==", low, self.number(0))
+            target = b.select(new, out, totals) if self.reduce else out
+            b.call(self.chunk, [shared, extra, table, n, low, high, target, block])
+            if self.reduce:
+                self._added(b, totals, out, b.select(new, self.number(0), outputs))
+        if self.reduce:
+            b.call(self.finish, [out, extra, n])
 
-    def call(self) -> str:
+    def _call(self, b: Any, arguments: Any) -> Any:
         """`run`, its arguments in memory: ctypes takes longer to hand over seven numbers than to look for one row."""
-        names = ("shared", "extra", "table", "n", "size", "out", "block")
-        types = ["i64" if name in ("n", "size") else "ptr" for name in names]
-        lines = []
-        for i, (name, kind) in enumerate(zip(names, types, strict=True)):
-            lines += [
-                f"  %{name}.at = getelementptr i64, ptr %arguments, i64 {i}",
-                f"  %{name} = load {kind}, ptr %{name}.at, align 8",
-            ]
-        given = ", ".join(f"{kind} %{name}" for name, kind in zip(names, types, strict=True))
-        return function("i64 @call(ptr %arguments)", [*lines, f"  %done = call i64 @run({given})", "  ret i64 %done"])
+        kinds = [self.int if name in INTS else self.pointer for name in CALL]
+        return b.call(self.run, [self.load(b, self.at(b, arguments, i, self.int), kind) for i, kind in enumerate(kinds)])
 
-    def some(self) -> str:
+    def _some(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, size: Any, out: Any, block: Any, counter: Any) -> None:
         """Chunks until none is left, each taken by its number from a counter that threads share."""
-        place = "getelementptr double, ptr %out, i64 %first" if self.reduce else "getelementptr double, ptr %out, i64 0"
-        return function(
-            "i64 @some(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %size, ptr %out, ptr %block, ptr %counter)",
-            [
-                "  br label %take",
-                "take:",
-                "  %chunk = atomicrmw add ptr %counter, i64 1 monotonic",
-                "  %low = mul i64 %chunk, %size",
-                "  %left = icmp slt i64 %low, %n",
-                "  br i1 %left, label %work, label %end",
-                "work:",
-                *self._ends(),
-                f"  %first = mul i64 %chunk, {self.at.outputs}",
-                f"  %here = {place}",
-                "  call void @chunk(ptr %shared, ptr %extra, ptr %table, i64 %n, i64 %low, i64 %high, ptr %here, ptr %block)",
-                "  br label %take",
-                "end:",
-                "  ret i64 0",
-            ],
-        )
+        take, work, end = [b.append_basic_block() for _ in range(3)]
+        b.branch(take)
+        b.position_at_end(take)
+        number = b.atomic_rmw("add", counter, self.number(1), "monotonic")
+        low = b.mul(number, size)
+        b.cbranch(b.icmp_signed("<", low, n), work, end)
+        b.position_at_end(work)
+        target = self.at(b, out, b.mul(number, self.number(self.layout.outputs))) if self.reduce else out
+        b.call(self.chunk, [shared, extra, table, n, low, self._high(b, low, size, n), target, block])
+        b.branch(take)
+        b.position_at_end(end)
 
-    def total(self) -> str:
+    def _total(self, b: Any, sums: Any, chunks: Any, out: Any) -> None:
         """The sums of all chunks added up in their order."""
-        outputs = str(self.at.outputs)
-        return function(
-            "i64 @total(ptr %sums, i64 %chunks, ptr %out)",
-            [
-                *self.loop("k", "0", outputs, "1", [
-                    "  %k.at = getelementptr double, ptr %sums, i64 %k",
-                    "  %k.first = load double, ptr %k.at, align 8",
-                    "  %k.to = getelementptr double, ptr %out, i64 %k",
-                    "  store double %k.first, ptr %k.to, align 8",
-                ]),
-                *self.loop("c", "1", "%chunks", "1", [
-                    f"  %c.first = mul i64 %c, {outputs}",
-                    *self.loop("i", "0", outputs, "1", [
-                        "  %i.from = add i64 %c.first, %i",
-                        "  %i.at = getelementptr double, ptr %sums, i64 %i.from",
-                        "  %i.more = load double, ptr %i.at, align 8",
-                        "  %i.to = getelementptr double, ptr %out, i64 %i",
-                        "  %i.sum = load double, ptr %i.to, align 8",
-                        "  %i.both = fadd double %i.sum, %i.more",
-                        "  store double %i.both, ptr %i.to, align 8",
-                    ]),
-                ], "i.done"),
-                "  ret i64 0",
-            ],
-        )  # fmt: skip
+        outputs = self.number(self.layout.outputs)
+        with self.loop(b, 0, outputs) as k:
+            b.store(self.load(b, self.at(b, sums, k)), self.at(b, out, k), align=8)
+        with self.loop(b, 1, chunks) as c:
+            self._added(b, self.at(b, sums, b.mul(c, outputs)), out, outputs)

@@ -57,12 +57,12 @@ class ScalarCode:
     """
 
     def __init__(self, program: Program, fastmath: bool, part: int) -> None:
+        machine = native.host()
         program = shortened(program)
         k = Emitter(1, exact=True, fastmath=fastmath)
         parts = emit(program, k, "part", "ptr noalias %in, ptr noalias %out", _scalar_load(k), _scalar_store(k), part)
         self.source = driver.module(k.declared, [parts.text, driver.scalar(parts)], 1)
         self.frame = parts.frame
-        machine = native.host()
         module = native.compile_text(self.source, machine, k.library, (), k.callbacks)
         run = module.function("run", _pointer, _pointer, _pointer)
         self.run = native.collecting(run) if k.callbacks else run
