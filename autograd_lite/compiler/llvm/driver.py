@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from .emit import Parts
+from .native import llvmlite
 from .sums import Layout
 
 __all__ = ["ROW", "Finish", "batch", "module", "scalar"]
@@ -54,6 +55,7 @@ class Functions:
     """Functions written by llvmlite's builder, with vectors of `width` doubles."""
 
     def __init__(self, width: int) -> None:
+        llvmlite()  # or it is said that it is not there
         from llvmlite import ir  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
         self.ir, self.width, self.align = ir, width, 8 * width
@@ -65,7 +67,7 @@ class Functions:
 
     def text(self) -> str:
         """All of them."""
-        return "\n".join(str(made).replace(")\n{", ") #0\n{", 1) for made in self.made)
+        return "\n".join(str(made).replace(")\n{", ") #0\n{", 1).replace('"', "") for made in self.made)
 
     def number(self, x: int) -> Any:
         """An int64."""
