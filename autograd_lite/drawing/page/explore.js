@@ -9,7 +9,7 @@ const total = (i) => (leaves[i].g === null ? 0 : o[leaves[i].g]);
 const slope = (i) => data.over + leaves[i].name;
 
 function around(value) {
-  const reach = isNumber(value) ? nice(Math.max(2 * Math.abs(value), 2)) : 2;
+  const reach = isNumber(value) ? nice(Math.max(2 * Math.abs(value), 4)) : 4;
   return isNumber(value) ? [value - reach, value + reach] : [-reach, reach];
 }
 
