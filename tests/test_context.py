@@ -93,12 +93,12 @@ def test_other_threads_are_not_watched() -> None:
 HERE = r"at test_context\.py:\d+"
 PRODUCTS = [
     (lambda x: al.sqrt(x) ** 2, rf"nan: 0 \(from pow {HERE}\) x inf \(sqrt' {HERE}\)"),
-    (lambda x: al.relu(-al.cbrt(x)), rf"nan: -0 \(from neg {HERE}\) x inf \(cbrt' {HERE}\)"),
+    (lambda x: abs(-al.cbrt(x)), rf"nan: -0 \(from neg {HERE}\) x inf \(cbrt' {HERE}\)"),
     (lambda x: al.sqrt(x) - al.sqrt(x), rf"nan: -?inf \(from sqrt {HERE}\) \+ -?inf \(from sqrt {HERE}\)"),
 ]
 
 
-@pytest.mark.parametrize(("f", "message"), PRODUCTS, ids=["product", "through relu", "sum"])
+@pytest.mark.parametrize(("f", "message"), PRODUCTS, ids=["product", "through abs", "sum"])
 def test_the_first_nan_in_a_gradient_is_named_with_both_factors(f: Any, message: str) -> None:
     x = Value(0.0, "x")
     with detect_anomaly(), pytest.raises(ArithmeticError, match="the gradient of x is " + message):
