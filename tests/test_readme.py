@@ -126,7 +126,9 @@ def test_every_demo_is_named(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "tests" / "benchmarks").glob("*.py")))
 def test_every_benchmark_is_named(name: str) -> None:
     page = (ROOT / "tests" / "benchmarks" / "README.md").read_text(encoding="utf-8")
-    assert f"`{name}`" in page or name.startswith("jit_"), "jit.py runs the files that begin with its name"
+    assert f"`{name}`" in page or name.startswith(("jit_", "fit_")), (
+        "jit.py and fit.py run the files that begin with their names"
+    )
 
 
 def test_the_readme_is_short_and_shows_before_it_lists() -> None:

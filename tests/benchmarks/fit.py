@@ -1,5 +1,6 @@
-"""How fast, how exact, how large and how robust a fit is: `python tests/benchmarks/fit.py [times|sizes|memory|kills]`.
+"""How fast, how exact, how large and how robust a fit is: `python tests/benchmarks/fit.py [nist|times|sizes|memory|kills]`.
 
+nist    the 27 nonlinear problems of NIST, certified, through the command line and through SciPy's and lmfit's fits
 times   1,000,000 rows, ten weights, 100 passes of gradient descent, beside torch; SciPy's curve_fit on the same table
 sizes   the weights beside those of scikit-learn and SciPy, from 398 rows to 1,000,000
 memory  a table fitted by a process that may not have as much memory as the table has numbers
@@ -319,7 +320,14 @@ def kills(count: int = 50) -> None:
     print(f"the same bits as one that was never killed: loss {json.loads(wanted)[1]!r}")
 
 
-PARTS = {"times": times, "sizes": sizes, "memory": memory, "kills": kills}
+def nist() -> None:
+    """The table of `fit_nist`."""
+    import fit_nist  # beside this file
+
+    fit_nist.nist()
+
+
+PARTS = {"nist": nist, "times": times, "sizes": sizes, "memory": memory, "kills": kills}
 
 if __name__ == "__main__":
     for i, part in enumerate(sys.argv[1:] or PARTS):
