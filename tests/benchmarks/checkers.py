@@ -30,18 +30,16 @@ from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import checker_draws
 from mpmath import mp, mpf
 
 from autograd_lite.gradcheck.verdict import judge
 from autograd_lite.numerical.derivative import numerical_derivative
 from autograd_lite.ops import TABLE, Op
 
-_spec = importlib.util.spec_from_file_location("reference", Path(__file__).parents[1] / "ops" / "reference.py")
-assert _spec is not None
-assert _spec.loader is not None
-reference = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(reference)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.benchmarks import checker_draws
+from tests.ops import reference
 
 RTOL = 1e-8
 FAULTS: dict[str, Callable[[float], float]] = {
