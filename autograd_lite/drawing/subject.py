@@ -38,6 +38,10 @@ class _Branches:
 
     def recorded(self, node: Value) -> None: ...
 
+    def is_plain(self, x: Any) -> bool:
+        """Whether it would be a plain number elsewhere; nothing is lifted here."""
+        return False
+
     def is_tame(self, x: Any) -> bool:
         """Whether a number is known to be finite: masks are kept for all."""
         return False

@@ -30,7 +30,7 @@ def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector, whole:
     >>> from autograd_lite import log
     >>> x, y = Value(0.5), Value(4.0)
     >>> size_of_terms(log(x * y), [x, y], (1.0, 0.0), (0.0, 1.0))  # of the mixed derivative 1/xy - xy/(xy)^2
-    3.0
+    2.5
 
     A fault below `STEP` times this size cannot be told from rounding.  Steps that only prepare partials do not count: what
     their rounding does is not cancellation in the derivative.  Sums and products of a sweep are linear in what it is seeded

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from math import copysign as _copysign
 from math import inf, nan
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import context
 from ..errors import InputTypeError
@@ -311,24 +311,26 @@ class _Extreme(Op):
 
     tied: Op
 
-    def __call__(self, *args: Any) -> Any:
-        if len(args) == 2:
-            traced = context.trace() is not None
-            m, n = self._items(args[0], traced), self._items(args[1], traced)
-            if m.__class__ is not float or n.__class__ is not float or m + n > 2.0:
-                return self.tied(*args, m, n)
-        return super().__call__(*args)
+    if not TYPE_CHECKING:
 
-    def _items(self, a: Any, traced: bool) -> Any:
-        """How many items tie in an operand; a node while a program is traced, where they may or may not."""
-        op = getattr(a, "op", None)
-        if op is self:
-            return 1.0 + (eq(a._a, a._b) if traced else eq.forward(a._x, a._y))
-        if op is not self.tied:
-            return 1.0
-        x, y, m, n = a._a if traced else a._x
-        first, second = (heaviside(d, 1.0) for d in (difference(x, y), difference(y, x)))
-        return m * first + n * second if self is maximum else m * second + n * first
+        def __call__(self, *args: Any) -> Any:  # its types are those of `Op`
+            if len(args) == 2:
+                traced = context.trace() is not None
+                m, n = self._items(args[0], traced), self._items(args[1], traced)
+                if m.__class__ is not float or n.__class__ is not float or m + n > 2.0:
+                    return self.tied(*args, m, n)
+            return super().__call__(*args)
+
+        def _items(self, a: Any, traced: bool) -> Any:
+            """How many items tie in an operand; a node while a program is traced, where they may or may not."""
+            op = getattr(a, "op", None)
+            if op is self:
+                return 1.0 + (eq(a._a, a._b) if traced else eq.forward(a._x, a._y))
+            if op is not self.tied:
+                return 1.0
+            x, y, m, n = a._a if traced else a._x
+            first, second = (heaviside(d, 1.0) for d in (difference(x, y), difference(y, x)))
+            return m * first + n * second if self is maximum else m * second + n * first
 
 
 def _tied(extreme: Any, sign: float) -> Op:
@@ -348,7 +350,7 @@ def _tied(extreme: Any, sign: float) -> Op:
     return tied
 
 
-maximum: Any = enter(_choice(
+maximum = cast(_Extreme, enter(_choice(
     "maximum", _maximum, made=_Extreme, core=lambda x, y: _extreme(gt, ge, x, y), partials=
     (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
     symbol="max", kinks=AT_TIE, text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
@@ -357,8 +359,8 @@ maximum: Any = enter(_choice(
           ((1.0, nan), nan, (nan, nan))],
     exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] > at[1] else y,
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
-))  # fmt: skip
-minimum: Any = enter(_choice(
+)))  # fmt: skip
+minimum = cast(_Extreme, enter(_choice(
     "minimum", _minimum, made=_Extreme, core=lambda x, y: _extreme(lt, le, x, y), partials=
     (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
     symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
@@ -366,7 +368,7 @@ minimum: Any = enter(_choice(
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)), ((1.0, nan), nan, (nan, nan))],
     exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] < at[1] else y,
     doc="The smaller of two; a tie shares the slope, 1/2 each.\n\n>>> minimum(1.0, 2.0)\n1.0",
-))  # fmt: skip
+)))  # fmt: skip
 maximum.tied, minimum.tied = _tied(maximum, 1.0), _tied(minimum, -1.0)
 
 
