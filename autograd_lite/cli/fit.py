@@ -22,6 +22,7 @@ from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.ending import finite
 from ..fit.model import LOSSES, Model
+from ..formula.notation import clean
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
 from ..tables.choice import SHOWN
@@ -38,6 +39,11 @@ ALIKE = 0.8  # of two names, from which on one may be meant for the other
 
 File = Annotated[str, typer.Argument(help="CSV with a header, or .parquet; - is CSV from standard input.", show_default=False)]
 Dropping = Annotated[bool, typer.Option("--drop-missing", help="Leave out rows with an empty cell, NA, null or ?.")]
+Sep = Annotated[str | None, typer.Option(help="Between cells: , ; | tab or blanks; guessed unless given.", show_default=False)]
+Decimal = Annotated[str, typer.Option(help="The sign before decimals.")]
+Thousands = Annotated[str | None, typer.Option(help="The sign between thousands.", show_default=False)]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The first row is data; columns are c1, c2, ...")]
+Comment = Annotated[str, typer.Option(help="What begins a line that is no row.")]
 Megabytes = Annotated[int, typer.Option(metavar="MB", help="Numbers beyond this go to a temporary file.", min=1)]
 
 
@@ -89,6 +95,11 @@ def fit(
         str | None, typer.Option(metavar="FILE", help="Keep the state of the run here, and go on from it.")
     ] = None,
     drop_missing: Dropping = False,
+    sep: Sep = None,
+    decimal: Decimal = ".",
+    thousands: Thousands = None,
+    no_header: NoHeader = False,
+    comment: Comment = "#",
     memory: Megabytes = MEMORY // MEGABYTE,
 ) -> None:
     """The weights of a formula that come closest to a column of a table.
@@ -137,7 +148,13 @@ def fit(
         return list(dict.fromkeys([*model.needed, *others]))
 
     with ExitStack() as stack:
-        table = stack.enter_context(read_table(file, needed, drop_missing=drop_missing, memory=memory * MEGABYTE))
+        table = stack.enter_context(
+            read_table(
+                file, needed, drop_missing=drop_missing, memory=memory * MEGABYTE, sep=sep, decimal=decimal,
+                thousands=thousands, header=not no_header, comment=comment,
+            )
+        )  # fmt: skip
+        say_notes(table.notes)
         say_dropped(table.dropped)
         model = Model(formula, target, header, loss, start, sigma, weights)
         model.check(table)
@@ -204,6 +221,12 @@ def _descend(
     if note := _climbed(found, lr, batch_size is not None, trial):
         typer.echo(f"note: {note}", err=True)
     return found
+
+
+def say_notes(notes: Sequence[str]) -> None:
+    """Tell on stderr what was guessed about a file."""
+    for note in notes:
+        typer.echo(f"note: {clean(note, 400)}", err=True)
 
 
 def _among(name: str, word: str, words: Any) -> None:

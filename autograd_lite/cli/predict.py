@@ -11,13 +11,18 @@ import typer
 from ..fit.model import Model
 from ..tables import MEMORY, read_table
 from .common import say_dropped
-from .fit import MEGABYTE, Dropping, File, Megabytes, scored
+from .fit import MEGABYTE, Comment, Decimal, Dropping, File, Megabytes, NoHeader, Sep, Thousands, say_notes, scored
 
 
 def predict(
     weights: Annotated[str, typer.Argument(help="A file that fit --save wrote.", show_default=False)],
     file: File,
     drop_missing: Dropping = False,
+    sep: Sep = None,
+    decimal: Decimal = ".",
+    thousands: Thousands = None,
+    no_header: NoHeader = False,
+    comment: Comment = "#",
     memory: Megabytes = MEMORY // MEGABYTE,
 ) -> None:
     """What a fitted formula says of other rows: CSV with a column `prediction`.
@@ -35,8 +40,10 @@ def predict(
     wanted = [*model.columns, model.target]
     with read_table(
         file, lambda names: [n for n in wanted if n in names or n != model.target], blank=[model.target],
-        drop_missing=drop_missing, memory=memory * MEGABYTE,
+        drop_missing=drop_missing, memory=memory * MEGABYTE, sep=sep, decimal=decimal, thousands=thousands,
+        header=not no_header, comment=comment,
     ) as table:  # fmt: skip
+        say_notes(table.notes)
         say_dropped(table.dropped)
         if model.target in table.names:
             model.check(table)

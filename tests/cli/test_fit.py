@@ -452,3 +452,26 @@ def test_weights_of_any_size_have_errors():
         for name in "wb":
             for key in ("value", "stderr", "low", "high"):
                 assert scaled[name][key] == pytest.approx(plain[name][key] * scale, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("pounds;mpg\n", ("--decimal", ","), "note: t.csv has cells separated by semicolons; --sep says otherwise\n"),
+        ("pounds;mpg\n", ("--decimal", ",", "--sep", ";"), ""),
+    ],
+)
+def test_tables_of_other_countries(text, options, said, folder):
+    rows = [line.split(",") for line in CARS.splitlines()[1:]]
+    (folder / "t.csv").write_text(text + "".join(";".join(cell.replace(".", ",") for cell in row) + "\n" for row in rows))
+    wanted = json.loads(run(*W, "--json").stdout)["params"]
+    done = run("t.csv", *W[1:], "--json", *options)
+    assert json.loads(done.stdout)["params"] == wanted
+    assert done.stderr == said
+
+
+def test_a_table_without_a_header(folder):
+    (folder / "t.csv").write_text("".join(line + "\n" for line in CARS.splitlines()[1:]))
+    done = run("t.csv", "w*c1 + b", "--target", "c2", "--no-header", "--json")
+    assert json.loads(done.stdout)["params"] == json.loads(run(*W, "--json").stdout)["params"]
+    assert done.stderr == "note: t.csv is read without a header: its columns are c1, ..., c2\n"
