@@ -6,9 +6,8 @@ Imports `common`, `fit`, `optim`, `tables`, `files` and `plot`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from difflib import get_close_matches
 from functools import partial
 from itertools import pairwise
 from typing import Annotated, Any
@@ -25,7 +24,7 @@ from ..fit.model import LOSSES, Model
 from ..formula.notation import clean
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table
-from ..tables.choice import SHOWN
+from ..tables.choice import SHOWN, resembling
 from ..tables.table import numpy
 from .common import read_formula, read_pairs, say_dropped, say_saved, shown
 from .methods import METHODS, Options, by_method, kept_rows, read_ranges
@@ -35,7 +34,6 @@ TRIAL = 50  # steps that show whether a learning rate goes downhill
 HALVINGS = 60
 MEGABYTE = 2**20
 LARGE = 1e9  # from here on the table writes powers of ten
-ALIKE = 0.8  # of two names, from which on one may be meant for the other
 
 File = Annotated[str, typer.Argument(help="CSV with a header, or .parquet; - is CSV from standard input.", show_default=False)]
 Dropping = Annotated[bool, typer.Option("--drop-missing", help="Leave out rows with an empty cell, NA, null or ?.")]
@@ -158,7 +156,7 @@ def fit(
         say_dropped(table.dropped)
         model = Model(formula, target, header, loss, start, sigma, weights)
         model.check(table)
-        for note in _doubts(model, header, start):
+        for note in _doubts(model, header, {*start, *ranges, *held_at}):
             typer.echo(f"note: {note}", err=True)
         if condition is not None:
             table, left = kept_rows(table, condition, memory * MEGABYTE)
@@ -274,20 +272,25 @@ def scored(model: Model, table: Table, where: str = "") -> str:
     return f"{what} = {shown(score)}" if score == score else f"{what} is not defined: all {model.target} are equal"
 
 
-def _doubts(model: Model, header: Sequence[str], start: Mapping[str, float]) -> Iterator[str]:
-    """What about the formula may not be meant: a weight called nearly like a column, or no column at all."""
-    columns = {n.lower(): n for n in header if n.isidentifier() and n != model.target}
-    found = False
+def _doubts(model: Model, header: Sequence[str], known: Collection[str]) -> Iterator[str]:
+    """What about the formula may not be meant: no column at all.
+
+    Raises InputValueError for a weight that is called nearly like a column, unless it is known to be a weight, as one that is
+    given a start, a range or a value is.
+    """
+    columns = [n for n in header if n not in model.measured]
     for name in model.weights:
-        near = get_close_matches(name.lower(), columns, 1, ALIKE)
-        if near and name not in start:  # whoever starts it knows that it is a weight
-            found = True
-            yield f"{name} is a weight, since no column is called so; did you mean {columns[near[0]]}?"
-    if not (found or model.columns):
-        named = listed([repr(n) for n in header if n != model.target], SHOWN) or "none but the target"
+        near = resembling(name, columns) if name not in known else None
+        if near is not None:
+            written = near if near.isidentifier() else f"`{near}`"
+            raise InputValueError(
+                f"no column is called {name}; did you mean {written}?  A weight of that name is given a start, --init {name}=1"
+            )
+    if not model.columns:
+        named = listed([repr(n) for n in columns], SHOWN) or "none but the target"
         yield (
-            f"{model.formula.text} names no column, so that it is the same in every row; the columns are {named}, and one "
-            f"whose name is not letters, digits and _ must be renamed first"
+            f"{model.formula.text} names no column, so that it is the same in every row; the columns are {named}; one whose "
+            "name is not letters, digits and _ is written in backquotes"
         )
 
 
