@@ -69,7 +69,7 @@ else:  # a type checker would take every name for one that this function gives
 
 # abs, pow and sum are here as autograd_lite.sum; a star import leaves the builtins of those names alone
 globals()["__all__"] = sorted({
-    *ops.PUBLIC, "Drawing", "Op", "Value", "check_derivative", "check_grads", "detect_anomaly", "draw", "draw_dot", "errors",
+    *ops.PUBLIC, "Op", "Value", "check_derivative", "check_grads", "detect_anomaly", "draw", "draw_dot", "errors",
     "errstate", "explain", "grad", "hessian", "hvp", "jacobian", "jit", "jvp", "nn", "ops", "optim", "propagate",
     "value_and_grad", "vjp",
 } - {"abs", "pow", "sum"})  # fmt: skip
