@@ -35,6 +35,37 @@ class Watch(NamedTuple):
 QUIET = Watch()
 
 
+class Recorder:
+    """What a trace is told while a function runs; this one keeps nothing and lets every answer stand."""
+
+    def made(self, leaf: Any) -> None:
+        """A leaf was made."""
+
+    def recorded(self, node: Any) -> None:
+        """An op made a node."""
+
+    def lifted(self, node: Any) -> None:
+        """A transform made a leaf of a plain number."""
+
+    def looked_at(self, value: Any, how: str) -> None:
+        """The number of a Value was asked for."""
+
+    def compared(self, relation: Any, a: Any, b: Any, outcome: bool) -> Any:
+        """Two were compared: what the comparison gives."""
+        return outcome
+
+    def decided(self, node: Any, outcome: bool) -> None:
+        """The truth of a Value was asked for."""
+
+    def is_plain(self, x: Any) -> bool:
+        """Whether it would be a plain number if nothing were traced."""
+        return False
+
+    def is_tame(self, x: Any) -> bool:
+        """Whether a number is known to be finite; where it is not, masks are kept."""
+        return False
+
+
 class _Entry:
     """One ``with``: what it changes, whether nothing outside of it counts (`only`), and the generator it stands in, outside of
     which it holds only for what that calls.

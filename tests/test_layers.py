@@ -26,6 +26,7 @@ ROWS = [
     "ops.numerics ops.piecewise",
     "ops.arithmetic",
     "ops.powers",
+    "ops.operators",
     "ops.trigonometry",
     "ops.special",
     "ops.activations",

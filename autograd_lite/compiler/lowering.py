@@ -21,10 +21,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..ops import TABLE, Op, add, div, mul, neg, sub, where
+from ..ops import TABLE, Op, where
+from ..ops.operators import Operators
 from ..ops.words import WORDS, both, either, negate
 
-__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "PAIRS", "Handle", "Kernel", "Lowering", "lower"]
+__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "PAIRS", "Handle", "Kernel", "Lowering", "Named", "Notes", "lower"]
 
 FUNCTIONS = (
     "neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
@@ -42,7 +43,7 @@ _JOINED = frozenset((both, either, negate))
 _WORDS = frozenset(WORDS)
 
 
-class Handle:
+class Handle(Operators):
     """A number of a backend while a formula is worked out: rows applied to it are lowered in turn, as Values record them."""
 
     __slots__ = ("k", "own")
@@ -66,35 +67,37 @@ class Handle:
         k = next(a.k for a in args if isinstance(a, Handle))
         return _lowered(k, op, [a if isinstance(a, Handle) else op.number(a, i) for i, a in enumerate(args)])
 
-    def __add__(self, other: Any) -> Any:
-        return add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return mul(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return div(other, self)
-
-    def __neg__(self) -> Any:
-        return neg(self)
-
     def __bool__(self) -> NoReturn:
         raise TypeError("a formula asked which way a number goes that it has not got yet: write where(condition, a, b)")
+
+
+class Named:
+    """A value of a backend that writes source; it has a name once the source is written."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+
+class Notes:
+    """The part of a kernel that writes source: what is to be computed, in order; what is noted already is not noted again."""
+
+    exact = False
+    inline = False
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[Named, str, tuple[Any, ...]]] = []
+        self._found: dict[tuple[Any, ...], Named] = {}
+
+    def note(self, how: str, *args: Any) -> Named:
+        """The value of ``how``, a function or a template, at some arguments."""
+        key = (how, *[a.hex() if a.__class__ is float else a for a in args])
+        value = self._found.get(key)
+        if value is None:
+            value = self._found[key] = Named()
+            self.noted.append((value, how, args))
+        return value
 
 
 class Condition(Handle):

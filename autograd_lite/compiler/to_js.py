@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import LoweringError
 from ..ops import TABLE, Op
 from ..program import Program
-from .lowering import lower
+from .lowering import Named, Notes, lower
 
 __all__ = ["CALLED", "WORDS", "Kernel", "runtime", "source"]
 
@@ -42,40 +42,15 @@ CALLED = {
 }  # fmt: skip
 
 
-class Handle:
-    """A number or a condition; it has a name once the source is written."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str = "") -> None:
-        self.name = name
-
-
-class Kernel:
+class Kernel(Notes):
     """The vocabulary of `lowering`: each word notes one expression, and one already noted is not written again."""
-
-    exact = False
-    inline = False
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[Handle, str, tuple[Any, ...]]] = []
-        self._noted: dict[tuple[Any, ...], Handle] = {}
-
-    def note(self, template: str, *args: Any) -> Handle:
-        """The handle of an expression."""
-        key = (template, *[a.hex() if a.__class__ is float else a for a in args])
-        handle = self._noted.get(key)
-        if handle is None:
-            handle = self._noted[key] = Handle()
-            self.lines.append((handle, template, args))
-        return handle
 
     def __getattr__(self, word: str) -> Callable[..., Any]:
         if word not in WORDS:
             raise AttributeError(word)
         return lambda *args: self.note(WORDS[word], *args)
 
-    def call(self, op: Op, *args: Any) -> Handle:
+    def call(self, op: Op, *args: Any) -> Named:
         if TABLE.get(op.name) is not op or op.name not in CALLED:
             raise LoweringError(f"op {op.name} has no formula in JavaScript: build it from functions of the library")
         places = ",".join(f"{{{i}}}" for i in range(len(args)))
@@ -96,17 +71,17 @@ def source(program: Program, name: str = "run") -> str:
     Guards are not looked at: what they ask for can be an output.  Raises LoweringError for an op without a formula.
     """
     k = Kernel()
-    values: list[Any] = [Handle(f"v{i}") for i in range(program.inputs)]
+    values: list[Any] = [Named(f"v{i}") for i in range(program.inputs)]
     for op, args in program.instructions:
         values.append(lower(op)(k, *[values[a] if a.__class__ is int else a for a in args]))
     results = [values[a] if a.__class__ is int else a for a in program.outputs]
-    needed = {r for r in results if isinstance(r, Handle)}
-    for handle, _, args in reversed(k.lines):
+    needed = {r for r in results if isinstance(r, Named)}
+    for handle, _, args in reversed(k.noted):
         if handle in needed:
-            needed.update(a for a in args if isinstance(a, Handle))
+            needed.update(a for a in args if isinstance(a, Named))
     read = [f"v{i}=x[{i}]" for i in range(program.inputs) if values[i] in needed]
     lines = [f"function {name}(x){{" + (f"const {','.join(read)};" if read else "")]
-    for number, (handle, template, args) in enumerate([line for line in k.lines if line[0] in needed], program.inputs):
+    for number, (handle, template, args) in enumerate([line for line in k.noted if line[0] in needed], program.inputs):
         handle.name = f"v{number}"
         lines.append(f"const v{number}={template.format(*map(_written, args))};")
     return "\n".join([*lines, f"return [{','.join(map(_written, results))}]}}"])
@@ -114,7 +89,7 @@ def source(program: Program, name: str = "run") -> str:
 
 def _written(ref: Any) -> str:
     """An operand; a negative number in parentheses, as ``--`` and ``-2**`` mean something else."""
-    if isinstance(ref, Handle):
+    if isinstance(ref, Named):
         return ref.name
     if ref.__class__ is bool:
         return "true" if ref else "false"

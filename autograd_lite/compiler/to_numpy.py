@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
 from ..program import Instruction, Program, Ref
-from .lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
+from .lowering import COMPARISONS, FUNCTIONS, PAIRS, Named, Notes, lower
 
 __all__ = ["BLOCK", "CHUNK", "WORDS", "Kernel", "compile", "source"]
 
@@ -37,35 +37,13 @@ WORDS = {
 }
 
 
-class Handle:
-    """A value of a block of rows; it has a name once the source is written."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str = "") -> None:
-        self.name = name
-
-
-class Kernel:
+class Kernel(Notes):
     """The vocabulary of `lowering`: each word notes one NumPy call, and a call already noted is not made again."""
 
-    exact = False
-    inline = False
-
     def __init__(self) -> None:
-        self.calls: list[tuple[Handle, str, tuple[Any, ...]]] = []
+        super().__init__()
         self.functions: dict[str, Op] = {}
         self._own: dict[Op, str] = {}  # how users' ops are called: several may have one name
-        self._noted: dict[tuple[Any, ...], Handle] = {}
-
-    def note(self, function: str, *args: Any) -> Handle:
-        """The handle of ``function(*args)``."""
-        key = (function, *[a.hex() if a.__class__ is float else a for a in args])
-        handle = self._noted.get(key)
-        if handle is None:
-            handle = self._noted[key] = Handle()
-            self.calls.append((handle, function, args))
-        return handle
 
     def __getattr__(self, word: str) -> Callable[..., Any]:
         if word in _MISSING:
@@ -74,16 +52,16 @@ class Kernel:
             raise AttributeError(word)
         return lambda *args: self.note(WORDS[word], *args)
 
-    def pow(self, x: Any, y: Any) -> Handle:
+    def pow(self, x: Any, y: Any) -> Named:
         return self.note("np.power" if y.__class__ is float else "power", x, y)
 
-    def truth(self, a: Any) -> Handle:
+    def truth(self, a: Any) -> Named:
         return self.note("np.not_equal", a, 0.0)
 
-    def number(self, c: Any) -> Handle:
+    def number(self, c: Any) -> Named:
         return self.note("np.add", c, 0.0)
 
-    def call(self, op: Op, *args: Any) -> Handle:
+    def call(self, op: Op, *args: Any) -> Named:
         name = f"each_{op.name}" if TABLE.get(op.name) is op else self._own.setdefault(op, f"each_own{len(self._own)}")
         self.functions[name] = op
         return self.note(name, *args)
@@ -149,11 +127,11 @@ class _Emitted:
     def _block(self) -> Iterator[str]:
         k = Kernel()
         inputs = [*self.columns, *self.read]
-        handles: dict[int, Any] = {i: Handle(f"v{i}") for i in inputs}
+        handles: dict[int, Any] = {i: Named(f"v{i}") for i in inputs}
         for number, (op, args) in self._numbered():
             if self.varies[number]:
                 result = lower(op)(k, *[handles[a] if isinstance(a, int) else a for a in args])
-                if isinstance(result, Handle) and not result.name:
+                if isinstance(result, Named) and not result.name:
                     result.name = f"v{number}"
                 handles[number] = result
         for name, op in k.functions.items():
@@ -161,7 +139,7 @@ class _Emitted:
         results = [handles[ref] for ref in self.program.outputs if isinstance(ref, int) and self.varies[ref]]
         yield f"def block({', '.join(f'v{i}' for i in inputs)}):"
         unnamed = itertools.count()
-        for line, dead in _freed(k.calls, results, {handles[i] for i in inputs}):
+        for line, dead in _freed(k.noted, results, {handles[i] for i in inputs}):
             handle, function, args = line
             handle.name = handle.name or f"t{next(unnamed)}"
             yield f"    {handle.name} = {function}({', '.join(map(_operand, args))})"
@@ -170,20 +148,20 @@ class _Emitted:
         yield f"    return {_tuple(list(map(_operand, results)))}"
 
 
-def _freed(calls: list[Any], results: list[Any], inputs: set[Handle]) -> list[tuple[Any, list[Handle]]]:
+def _freed(calls: list[Any], results: list[Any], inputs: set[Named]) -> list[tuple[Any, list[Named]]]:
     """The calls that something needs, each with the handles that no later one does."""
-    needed = {h for h in results if isinstance(h, Handle)} | inputs
+    needed = {h for h in results if isinstance(h, Named)} | inputs
     lines = []
     for call in reversed(calls):
         if call[0] in needed:
-            dead = list(dict.fromkeys(a for a in call[2] if isinstance(a, Handle) and a not in needed))
+            dead = list(dict.fromkeys(a for a in call[2] if isinstance(a, Named) and a not in needed))
             needed.update(dead)
             lines.append((call, dead))
     return lines[::-1]
 
 
 def _operand(ref: Any) -> str:
-    if isinstance(ref, Handle):
+    if isinstance(ref, Named):
         return ref.name
     return repr(ref) if ref.__class__ is float else f"v{ref}"  # repr is exact; inf and nan are names
 

@@ -79,7 +79,7 @@ class Traced(NamedTuple):
     joined: bool  # whether it reads a node of a graph outside, as in a transform of something larger: not to be compiled
 
 
-class Trace:
+class Trace(context.Recorder):
     """The record of one run of a function on Values.
 
     In a batch (`batch`) comparisons give nodes, as each row may come out differently, and a branch on one is an error;

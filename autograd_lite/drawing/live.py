@@ -26,22 +26,6 @@ TINY = 2.0**-80  # and where that number is 0
 Node = Any
 
 
-class _Branches:
-    """Told, as a trace is, of what is looked at; nothing of it matters here."""
-
-    def made(self, leaf: Value) -> None: ...
-
-    def recorded(self, node: Value) -> None: ...
-
-    def is_plain(self, x: Any) -> bool:
-        """Whether it would be a plain number elsewhere; nothing is lifted here."""
-        return False
-
-    def is_tame(self, x: Any) -> bool:
-        """Whether a number is known to be finite: masks are kept for all."""
-        return False
-
-
 @dataclass
 class Live:
     """A graph as a program of its leaves."""
@@ -97,7 +81,7 @@ def live(root: Node, names: Any, guards: Any = (), others: Any = ()) -> Live:
     [6.0, 3.0]
     """
     found = Live([node for node in names if node.op is None], root=root)
-    with context.tracing(_Branches()):
+    with context.tracing(context.Recorder()):
         _replay(found, [root, *others, *(node for node, _, _ in guards)])
         _sweep(found, root)
     for k, (node, _, _) in enumerate(guards):

@@ -27,26 +27,11 @@ class Subject(NamedTuple):
     guards: tuple[tuple[Any, bool, str], ...] = ()
 
 
-class _Branches:
+class _Branches(context.Recorder):
     """Told of the comparisons that a function makes, as a trace is."""
 
     def __init__(self) -> None:
         self.guards: list[tuple[Any, bool, str]] = []
-        self.busy = False
-
-    def made(self, leaf: Value) -> None: ...
-
-    def recorded(self, node: Value) -> None: ...
-
-    def is_plain(self, x: Any) -> bool:
-        """Whether it would be a plain number elsewhere; nothing is lifted here."""
-        return False
-
-    def is_tame(self, x: Any) -> bool:
-        """Whether a number is known to be finite: masks are kept for all."""
-        return False
-
-    def looked_at(self, value: Value, how: str) -> None: ...
 
     def compared(self, relation: Op, a: Value, b: Any, outcome: bool) -> bool:
         """Two were compared."""

@@ -25,7 +25,8 @@ from keyword import iskeyword
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import ExpressionError
-from ..ops import Op, add, div, mul, neg, pow, sub
+from ..ops import Op
+from ..ops.operators import Operators
 from ..program import Builder, Program, Ref, placed
 
 __all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted", "short"]
@@ -92,7 +93,7 @@ class Vocabulary(NamedTuple):
     number: Callable[[Any, str], float]  # (value, what it is called) -> float, or an error
 
 
-class _Operand:
+class _Operand(Operators):
     """What is worked out so far, as a number that functions made of rows take: rows record their instructions on it."""
 
     __slots__ = ("parser", "ref")
@@ -106,39 +107,6 @@ class _Operand:
         parser: Parser = next(a.parser for a in args if isinstance(a, _Operand))
         refs = [a.ref if isinstance(a, _Operand) else op.number(a, i) for i, a in enumerate(args)]
         return _Operand(parser, parser.builder.add(op, *refs))
-
-    def __add__(self, other: Any) -> Any:
-        return add(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return add(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return sub(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return sub(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return mul(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return mul(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return div(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return pow(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return pow(other, self)
-
-    def __neg__(self) -> Any:
-        return neg(self)
 
 
 class _Token(NamedTuple):

@@ -87,3 +87,11 @@ def test_show_opens_the_page_and_says_where_it_is(monkeypatch, capsys):
     assert opened == [f"file://{path}"]
     with open(path, encoding="utf-8") as file:
         assert file.read().startswith("<!doctype html>")
+
+
+def test_a_function_that_takes_a_derivative_is_drawn():
+    from autograd_lite import grad
+
+    drawing = draw(lambda w: w * grad(lambda x: x * x)(w), w=2.0)
+    assert "8" in {card.value for card in drawing.nodes}
+    assert len(drawing.nodes) == 4
