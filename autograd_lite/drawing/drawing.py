@@ -243,7 +243,7 @@ def described(picture: Picture) -> str:
 def _rendered(drawing: Drawing, format: str) -> bytes:
     """The picture as PNG, twice as large for sharp text, or as PDF."""
     try:
-        import cairosvg  # type: ignore[import-untyped,unused-ignore]
+        import cairosvg
     except (ImportError, OSError) as error:
         raise MissingPackageError(
             f"a .{format} file takes CairoSVG, which is not installed: pip install 'autograd-lite[draw]'; "
