@@ -7,17 +7,19 @@ needs the standard library only and is read faster where NumPy is installed; Par
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from . import arrow, excel
 from . import text as texts
 from .choice import Pick, Wanted, filled, picking
 from .dialect import COMMENT, Dialect
+from .parts import Part, Parts
 from .source import opened
 from .table import MEMORY, Table
 
-__all__ = ["MEMORY", "Dialect", "Table", "read_table"]
+__all__ = ["MEMORY", "Dialect", "Part", "Parts", "Table", "read_table"]
 
 
 def read_table(
@@ -61,22 +63,56 @@ def read_table(
     MissingPackageError where the package that reads such a file is not installed.
     """
     path = os.fspath(path)
-    wanted = Wanted(
-        columns if callable(columns) else picking(columns), frozenset(blank), frozenset(text), drop_missing, raw=raw
-    )
-    dialect = Dialect(sep, decimal, thousands, header, comment or None)
+    name = "standard input" if path == "-" else path
+    pick = columns if callable(columns) else picking(columns)
+    wanted = Wanted(pick, frozenset(blank), frozenset(text), drop_missing, raw=raw)
+    return filled(name, _read(path, wanted, Dialect(sep, decimal, thousands, header, comment or None), memory))
+
+
+def read_part(
+    path: str, columns: list[str], *, rows: tuple[int, int] | None = None, levels: Mapping[str, Sequence[str]] | None = None,
+    blank: Iterable[str] = (), drop_missing: bool = False, memory: int = MEMORY, **dialect: Any,
+) -> Table:  # fmt: skip
+    """As `read_table`, of a file that is one of many: it may have no row, and the numbers of words are given.
+
+    Args:
+        rows: of a Parquet file those from the first of these numbers up to the second.
+        levels: the words of columns of words, in the order of their numbers, over all the files.
+    """
+    coded = {name: {word: float(i) for i, word in enumerate(words)} for name, words in (levels or {}).items()}
+    wanted = Wanted(picking(columns), frozenset(blank), frozenset(coded), drop_missing, coded, rows=rows)
+    return _read(path, wanted, _dialect(**dialect), memory)
+
+
+def read_head(path: str, **options: Any) -> tuple[list[str], int | None]:
+    """The columns of a file and, of a Parquet file, how many rows it has."""
+    dialect = {name: options[name] for name in ("sep", "decimal", "thousands", "header", "comment") if name in options}
     with ExitStack() as stack:
-        binary, kind = opened(path, stack)
-        name = "standard input" if path == "-" else path
-        if kind == "text":
-            file = texts.lines_of(binary)
-            stack.callback(file.detach)
-            source: texts.Text | arrow.Arrow | excel.Sheet = texts.Text(name, file, dialect, wanted)
-        else:
-            source = (excel.Sheet if kind == "excel" else arrow.Arrow)(name, binary, kind, wanted)
+        source = _opened(path, Wanted(lambda names: names), _dialect(**dialect), stack)
+        return list(source.header), getattr(source, "rows", None)
+
+
+def _dialect(
+    sep: str | None = None, decimal: str = ".", thousands: str | None = None, header: bool = True, comment: str | None = COMMENT
+) -> Dialect:
+    return Dialect(sep, decimal, thousands, header, comment or None)
+
+
+def _opened(path: str, wanted: Wanted, dialect: Dialect, stack: ExitStack) -> texts.Text | arrow.Arrow | excel.Sheet:
+    """Whatever reads the rows of a file of that kind."""
+    binary, kind = opened(path, stack)
+    name = "standard input" if path == "-" else path
+    if kind == "text":
+        file = texts.lines_of(binary)
+        stack.callback(file.detach)
+        return texts.Text(name, file, dialect, wanted)
+    return (excel.Sheet if kind == "excel" else arrow.Arrow)(name, binary, kind, wanted)
+
+
+def _read(path: str, wanted: Wanted, dialect: Dialect, memory: int) -> Table:
+    with ExitStack() as stack:
+        source = _opened(path, wanted, dialect, stack)
         table = Table(source.names, source.blocks(), memory=memory)
-    table = filled(name, table, source.dropped)
-    table.notes = source.notes
-    table.header = source.header
+    table.notes, table.header, table.dropped = source.notes, source.header, source.dropped
     table.levels = {name: list(words) for name, words in wanted.levels.items()}
     return table

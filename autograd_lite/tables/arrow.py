@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 from ..errors import InputValueError, MissingPackageError
@@ -29,11 +30,12 @@ class Arrow:
             if binary.read(len(OLD_FEATHER)) == OLD_FEATHER:
                 raise InputValueError(f"{path} is Feather of version 1: write it again by today's pyarrow or pandas, or as CSV")
             binary.seek(0)
-            schema, self._batches = _parquet(binary) if kind == "parquet" else _feather(binary)
+            found = _parquet(binary, wanted.rows) if kind == "parquet" else _feather(binary)
         except InputValueError:
             raise
         except self._damage as error:
             raise self._damaged(error) from None
+        schema, self._batches, self.rows = found
         self.header: list[str] = list(schema.names)
         self.names, _ = places(path, self.header, wanted.pick)
         self.words = [name in (wanted.text or ()) for name in self.names]
@@ -48,7 +50,7 @@ class Arrow:
 
     def blocks(self) -> Iterator[Block]:
         """The columns wanted, some rows at a time."""
-        row = 1
+        row = 1 + (self.wanted.rows or (0, 0))[0]
         try:
             for batch in self._batches(
                 CELLS // max(1, len(self.names)) + 1, None if self.wanted.raw is not None else self.names
@@ -100,18 +102,28 @@ class Arrow:
         return pa.array(codes, type=pa.float64())
 
 
-def _parquet(binary: BinaryIO) -> tuple[Any, Any]:
+def _parquet(binary: BinaryIO, rows: tuple[int, int] | None) -> tuple[Any, Any, int | None]:
+    """The schema, a function that gives batches, and how many rows there are; only the groups that hold `rows` are read."""
     import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     file = pa_parquet.ParquetFile(binary)
+    counts = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
+    start, stop = rows or (0, file.metadata.num_rows)
+    ends = list(accumulate(counts))
+    groups = [i for i, (end, count) in enumerate(zip(ends, counts, strict=True)) if end > start and end - count < stop]
 
-    def batches(size: int, names: Any) -> Iterable[Any]:
-        return file.iter_batches(batch_size=size, columns=names)  # type: ignore[no-any-return]
+    def batches(size: int, names: Any) -> Iterator[Any]:
+        at = ends[groups[0]] - counts[groups[0]] if groups else 0
+        for batch in file.iter_batches(batch_size=size, columns=names, row_groups=groups) if groups else ():
+            low, high = max(start, at), min(stop, at + len(batch))
+            if low < high:
+                yield batch.slice(low - at, high - low)
+            at += len(batch)
 
-    return file.schema_arrow, batches
+    return file.schema_arrow, batches, file.metadata.num_rows
 
 
-def _feather(binary: BinaryIO) -> tuple[Any, Any]:
+def _feather(binary: BinaryIO) -> tuple[Any, Any, None]:
     import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
     file = pa.ipc.open_file(binary)
@@ -121,4 +133,4 @@ def _feather(binary: BinaryIO) -> tuple[Any, Any]:
             batch = file.get_batch(i)
             yield from (batch.slice(start, size) for start in range(0, len(batch), size))
 
-    return file.schema, batches
+    return file.schema, batches, None

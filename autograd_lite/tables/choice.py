@@ -29,6 +29,7 @@ class Wanted:
         drop: whether rows with a missing cell are left out.
         levels: the words of each column of words, in the order they came, to their numbers.
         raw: where given, the cells of all the columns of each row that is kept, as they stand, are added to it.
+        rows: of a Parquet file the rows from one number up to another; None for all.
     """
 
     pick: Pick
@@ -37,6 +38,7 @@ class Wanted:
     drop: bool = False
     levels: dict[str, dict[str, float]] = field(default_factory=dict)
     raw: list[list[str]] | None = None
+    rows: tuple[int, int] | None = None
 
     def code(self, name: str, word: object) -> float:
         """The number of a word in its column."""
@@ -93,9 +95,9 @@ def places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[int
     return wanted, [first[name] for name in wanted]
 
 
-def filled(path: str, table: Table, dropped: int) -> Table:
+def filled(path: str, table: Table) -> Table:
     """The table, if it has a row."""
-    table.dropped = dropped
+    dropped = table.dropped
     if not table.rows:
         table.close()
         rest = f" without a missing cell ({dropped} dropped)" if dropped else " below its header"

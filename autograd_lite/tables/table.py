@@ -36,7 +36,7 @@ class Table(AbstractContextManager["Table"]):
 
     def __init__(self, names: Sequence[str], blocks: Iterable[Sequence[Sequence[float]]], *, memory: int = MEMORY) -> None:
         self.names: tuple[str, ...] = tuple(names)
-        self.rows = self.dropped = 0
+        self.rows = self.dropped = self.left = 0  # left: by a condition
         self.notes: list[str] = []  # what was guessed about the file it was read from
         self.header: list[str] = list(self.names)  # all columns of that file
         self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number

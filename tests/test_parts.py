@@ -1,0 +1,120 @@
+"""Many files that are one table."""
+
+import os
+
+import pytest
+
+from autograd_lite.errors import InputTypeError, InputValueError
+from autograd_lite.tables import Parts, Table, read_part, read_table
+from autograd_lite.tables.parts import expand, is_many
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for i, name in enumerate(["b.csv", "a.csv", "c.csv.gz", "notes.md", ".hidden.csv", "_part.csv"]):
+        text = f"x,y,kind\n{i},{10 * i},k{i}\n".encode()
+        if name.endswith(".gz"):
+            import gzip
+
+            text = gzip.compress(text)
+        (tmp_path / name).write_bytes(text)
+    return tmp_path
+
+
+def test_a_folder_is_its_tables_in_the_order_of_their_names(folder):
+    assert [os.path.basename(part.path) for part in Parts(folder)] == ["a.csv", "b.csv", "c.csv.gz"]
+    assert [part.table().read(0, 1)["x"].tolist() for part in Parts(str(folder), ["x"])] == [[1.0], [0.0], [2.0]]
+
+
+def test_a_pattern_and_a_list(folder):
+    assert [os.path.basename(part.path) for part in Parts(f"{folder}/[ab].csv")] == ["a.csv", "b.csv"]
+    assert [part.path for part in Parts([folder / "b.csv", folder / "a.csv"])] == [f"{folder}/b.csv", f"{folder}/a.csv"]
+
+
+def test_what_is_many(folder):
+    assert [is_many(f"{folder}{end}") for end in ("", "/*.csv", "/a.csv")] == [True, True, False]
+    (folder / "odd[1].csv").write_text("x\n1\n")
+    assert not is_many(f"{folder}/odd[1].csv")
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"), [([], "the list of files has no file"), ("nothing/*.csv", r"the pattern 'nothing/\*.csv' has no file")]
+)
+def test_no_file_is_meant(paths, said):
+    with pytest.raises(InputValueError, match=said):
+        expand(paths)
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(InputValueError, match=r"the folder .* has no file in it: give a folder of tables"):
+        list(Parts(tmp_path))
+
+
+def test_files_of_two_tables(folder):
+    (folder / "b.csv").write_text("x,z\n1,2\n")
+    with pytest.raises(InputValueError, match=r"b\.csv has no column 'y', which .*a\.csv has; its columns are 'x', 'z': give"):
+        list(Parts(folder, ["x", "y"]))
+
+
+def test_columns_in_another_order_are_the_same_columns(folder):
+    (folder / "b.csv").write_text("y,kind,x\n5,k,4\n")
+    assert [part.table().read(0, 1)["x"].tolist() for part in Parts(folder, ["x", "y"])] == [[1.0], [4.0], [2.0]]
+
+
+def test_standard_input_is_not_many():
+    with pytest.raises(InputTypeError, match="standard input cannot be read twice"):
+        list(Parts(["-"]))
+
+
+def test_a_file_without_rows_has_none(folder):
+    (folder / "b.csv").write_text("x,y,kind\n")
+    assert [part.table().rows for part in Parts(folder, ["x"])] == [1, 0, 1]
+    with pytest.raises(InputValueError, match="has no row below its header"):
+        read_table(folder / "b.csv")
+
+
+def test_a_bad_cell_is_named_with_its_file_line_and_column(folder):
+    (folder / "b.csv").write_text("x,y,kind\n1,2,k\n1,oops,k\n")
+    with pytest.raises(InputValueError, match=r"b\.csv line 3, column 'y'"):
+        [part.table() for part in Parts(folder, ["x", "y"])]
+
+
+def test_a_file_that_changed_is_refused(folder):
+    parts = list(Parts(folder, ["x"]))
+    (folder / "b.csv").write_text("x,y,kind\n7,8,k\n9,9,k\n")
+    assert parts[0].table().rows == 1
+    with pytest.raises(InputValueError, match=r"b\.csv has changed since the run began"):
+        parts[1].table()
+
+
+def test_rows_left_out_are_counted(folder):
+    (folder / "b.csv").write_text("x,y,kind\n,2,k\n1,2,k\n3,4,k\n")
+
+    def keep(table, memory):
+        block = [x for x in table.read(0, table.rows)["x"].tolist() if x < 3]
+        return Table(["x"], [[block]], memory=memory), table.rows - len(block)
+
+    table = list(Parts(folder, ["x"], keep=keep, drop_missing=True))[1].table()
+    assert (table.rows, table.dropped, table.left) == (1, 1, 1)
+
+
+def test_words_have_the_numbers_given(folder):
+    table = read_part(str(folder / "a.csv"), ["kind", "x"], levels={"kind": ["k7", "k1"]})
+    assert table.read(0, 1)["kind"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 1000), (0, 1), (999, 1000), (250, 650), (300, 600), (299, 301)])
+def test_rows_of_a_parquet_file(tmp_path, start, stop):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    numbers = [float(i) for i in range(1000)]
+    pq.write_table(pa.table({"x": numbers, "y": numbers[::-1]}), tmp_path / "t.parquet", row_group_size=300)
+    table = read_part(str(tmp_path / "t.parquet"), ["y", "x"], rows=(start, stop))
+    assert table.read(0, table.rows)["x"].tolist() == numbers[start:stop]
+
+
+def test_a_bad_cell_among_rows_of_a_parquet_file(tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"x": [1.0] * 900 + [None] + [1.0] * 99}), tmp_path / "t.parquet", row_group_size=300)
+    assert read_part(str(tmp_path / "t.parquet"), ["x"], rows=(0, 900)).rows == 900
+    with pytest.raises(InputValueError, match="row 901, column 'x'"):
+        read_part(str(tmp_path / "t.parquet"), ["x"], rows=(700, 1000))
