@@ -19,8 +19,9 @@ The rooms, from low to high; a module imports from lower rows only, which `tests
     optim                                             optimizers and schedules, which know nothing of derivatives
     ops                                               the op table, by family; `ops/row.py` says what a row holds
     graph  program                                    walks over a graph; straight lines
+    sweeps                                            what flows along a graph, in reverse and forward
     formula                                           text to program and program to text, the steps of a backward pass
-    truth  value                                      `Value`, and what its comparisons give
+    truth  protocols  value                           `Value`, what its comparisons give, what NumPy asks of it
     functional  nn                                    grad, jacobian, ...; networks and losses
     numerical  compiler                               derivatives by differences; jit, with `compiler/llvm` for machine code
     explanation  drawing  gradcheck                   passes in words, pictures and pages, proofs

@@ -17,11 +17,12 @@ from itertools import chain
 from operator import index
 from typing import Any, ParamSpec, TypeVar
 
-from . import context, frames, graph, ops
+from . import context, frames, graph, ops, sweeps
 from .errors import GradientWarning, InputTypeError, InputValueError
 from .ops.piecewise import Masked
+from .protocols import clock
 from .tree import Spec, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
-from .value import Value, clock
+from .value import Value
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -124,19 +125,19 @@ class _Inputs:
         in_graph = self.in_graph or any(isinstance(g, (Value, Masked)) for g in seeds.values())
         if not in_graph and context.trace() is not None:  # a branch not taken now may be taken by what is traced
             in_graph = graph.has_leaves(seeds, stop, self.since)
-        found, _, _, unreached = graph.reverse(seeds, in_graph, stop)
+        found, _, _, unreached = sweeps.reverse(seeds, in_graph, stop)
         if not in_graph and any(x._y < self.since for x in chain(found, unreached) if x not in stop):
             in_graph = True  # f read Values from its surroundings: the answer depends on them
-            found = graph.reverse(seeds, True, stop).inputs
+            found = sweeps.reverse(seeds, True, stop).inputs
         result = [found.get(node, 0.0) for node in self.nodes]
         return (_nodes(result) if in_graph else result), in_graph
 
-    def linear_form(self, outs: list[Any]) -> tuple[graph.LinearForm, bool]:
+    def linear_form(self, outs: list[Any]) -> tuple[sweeps.LinearForm, bool]:
         """The graph between the inputs and the results as a linear map, and whether its entries are nodes."""
         roots = [out for out in outs if isinstance(out, Value)]
         stop = frozenset(self.nodes)
         in_graph = self.in_graph or graph.has_leaves(roots, stop, self.since)
-        return graph.linear_form(roots, in_graph, stop), in_graph
+        return sweeps.linear_form(roots, in_graph, stop), in_graph
 
 
 def _node(x: Any) -> Value:
@@ -302,7 +303,7 @@ def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) ->
     inputs.in_graph |= any(isinstance(t, Value) for t in given)
     form, in_graph = inputs.linear_form(outs)
     rates = {x: _weight(t, "tangent") for x, t in zip(inputs.nodes, given, strict=True)}
-    moved = graph.push(form, {x: t for x, t in rates.items() if t is not None})
+    moved = sweeps.push(form, {x: t for x, t in rates.items() if t is not None})
     tangent_outs = [moved.get(out, 0.0) if isinstance(out, Value) else 0.0 for out in outs]
     return _result(out_spec, outs, in_graph), _result(out_spec, tangent_outs, in_graph)
 
@@ -327,12 +328,12 @@ def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[
         outs, spec = inputs.results(f(*inputs.args, **kwargs))
         form, in_graph = inputs.linear_form(outs)
         if len(inputs.nodes) < len(outs):
-            columns = [graph.push(form, {x: 1.0}) for x in inputs.nodes]
+            columns = [sweeps.push(form, {x: 1.0}) for x in inputs.nodes]
             rows = [[column.get(out, 0.0) if isinstance(out, Value) else 0.0 for column in columns] for out in outs]
         else:
             rows = []
             for out in outs:
-                adjoint = graph.pull(form, out) if isinstance(out, Value) else {}
+                adjoint = sweeps.pull(form, out) if isinstance(out, Value) else {}
                 rows.append([adjoint.get(x, 0.0) for x in inputs.nodes])
         if in_graph:
             flat = iter(_nodes(chain.from_iterable(rows)))

@@ -33,10 +33,12 @@ ROWS = [
     "ops.reductions",
     "ops",
     "graph program",
+    "sweeps",
     "formula.parsing",
     "formula.vocabulary",
     "formula.expression",
     "formula truth",
+    "protocols",
     "value",
     "functional nn formula.notation",
     "formula.steps formula.texmath",
@@ -50,7 +52,7 @@ ROWS = [
     "__main__",
 ]
 # what hands its work, or asks, a module above it, imported when it is called
-UPWARD = {("value", "explanation"), ("value", "drawing")}
+UPWARD = {("protocols", "explanation"), ("protocols", "drawing")}
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row.split()}
 
 MODULES = sorted(m.name.removeprefix("autograd_lite.") for m in pkgutil.walk_packages([str(ROOT)], "autograd_lite."))

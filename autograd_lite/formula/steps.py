@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .. import context, graph
+from .. import context, graph, sweeps
 from ..graph import Node
 from . import notation
 
@@ -44,7 +44,7 @@ def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 
                 continue
             values = graph.values(node)
             partials = node.op.rule(values, node._data) if node.op.rule is not None else None
-            for i, (a, product) in enumerate(zip(graph.operands(node), graph.contributions(node, g), strict=True)):
+            for i, (a, product) in enumerate(zip(graph.operands(node), sweeps.contributions(node, g), strict=True)):
                 if product is None:
                     continue
                 before = adjoint.get(a)

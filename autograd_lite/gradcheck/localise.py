@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import context, graph
+from .. import context, graph, sweeps
 from ..errors import AnomalyError
 from ..numerical.derivative import numerical_derivative
 from ..tree import flatten
@@ -55,7 +55,7 @@ def localise(subject: Subject, order: int, rtol: float) -> str:
                 for k in range(len(subject.outputs)):
                     out = subject.out(k, leaves)
                     if isinstance(out, Value):
-                        roots += graph.reverse({out: 1.0}, graph=True).inputs.values()
+                        roots += sweeps.reverse({out: 1.0}, graph=True).inputs.values()
     except AnomalyError as error:
         return f"first nan: {error}"
     seen: set[object] = set()
@@ -81,7 +81,7 @@ def _wrong_partial(node: Any, floats: tuple[float, ...], rtol: float) -> str:
         return f"first op that passes no gradient: stop_gradient at {where}, by definition"
     if op.name == "identity" or not all(map(math.isfinite, floats)):
         return ""
-    flows = graph.contributions(node, 1.0)
+    flows = sweeps.contributions(node, 1.0)
     for i, (a, flow) in enumerate(zip(graph.operands(node), flows, strict=True)):
         if a.__class__ is float:
             continue

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import graph
+from .. import graph, sweeps
 from ..ops import TABLE
 from ..value import Value
 from .subject import Subject, Vector
@@ -21,7 +21,7 @@ def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list
     leaves = [Value(x) for x in subject.point]
     roots: list[Any] = [subject.out(k, leaves)]
     if len(directions) == 2 and isinstance(roots[0], Value):
-        roots += graph.reverse({roots[0]: 1.0}, graph=True).inputs.values()
+        roots += sweeps.reverse({roots[0]: 1.0}, graph=True).inputs.values()
     moving: set[Any] = {leaf for leaf, *weights in zip(leaves, *directions, strict=True) if any(weights)}
     steps = []
     for node in reversed(graph.order([root for root in roots if isinstance(root, Value)])):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from .. import graph
+from .. import graph, sweeps
 from ..numerical.derivative import Derivative, numerical_derivative
 from ..numerical.probe import UNEVEN
 from ..value import Value
@@ -52,7 +52,7 @@ def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector, whole:
     swept: set[Any] = set(weights.values())
     try:
         for turn, direction in enumerate(directions, 1):
-            adjoints = graph.reverse(weights, graph=True).inputs
+            adjoints = sweeps.reverse(weights, graph=True).inputs
             weights = {}
             for leaf, d in zip(leaves, direction, strict=True):
                 if d and isinstance(g := adjoints.get(leaf), Value):
@@ -60,7 +60,7 @@ def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector, whole:
             if turn < len(directions):
                 weights = {g: Value(d) for g, d in weights.items()}
                 swept.update(weights.values())
-        found = graph.reverse(weights)
+        found = sweeps.reverse(weights)
     except Exception:  # a rule is anyone's code, and need not take Values or have a derivative of its own
         return 0.0
     size = 0.0

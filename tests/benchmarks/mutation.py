@@ -291,7 +291,9 @@ def relu_one() -> None:
 
 # -- breaking the engine ----------------------------------------------------------------------------------------------
 
-VALUE, GRAPH, STEPS, EXPLAIN = (f"autograd_lite/{name}.py" for name in ("value", "graph", "formula/steps", "explanation"))
+VALUE, PROTOCOLS, GRAPH, SWEEPS, STEPS, EXPLAIN = (
+    f"autograd_lite/{name}.py" for name in ("value", "protocols", "graph", "sweeps", "formula/steps", "explanation")
+)
 ENGINE_TESTS = ("tests/test_value.py", "tests/test_functional.py", "tests/test_promises.py")
 CHECK, NUMERICAL = "autograd_lite/gradcheck", "autograd_lite/numerical"
 CHECK_TESTS = ("tests/test_gradcheck.py",)
@@ -318,19 +320,21 @@ ENGINE = [
          "error = max(error, _quantum_over_width(probe, x, steps, fast))", "pass", *CHECK_TESTS),
     line("swapped partials are not recognized", f"{CHECK}/check.py",
          "        rows = swapped(rows, subject.inputs)\n", "", *CHECK_TESTS),
-    line("a shared node keeps only the last contribution (first operand)", GRAPH,
-         "            cell = cell_of(a)\n            if cell is not None:\n                cell[1] += d\n",
-         "            cell = cell_of(a)\n            if cell is not None:\n                cell[1] = d\n"),
-    line("a shared node keeps only the last contribution (general ops)", GRAPH,
+    line("a shared node keeps only the last contribution (first operand)", SWEEPS,
+         "                cell = cell_of(a)\n                if cell is not None:\n                    cell[1] += d\n",
+         "                cell = cell_of(a)\n                if cell is not None:\n                    cell[1] = d\n"),
+    line("a shared node keeps only the last contribution (general ops)", SWEEPS,
          "cell[1] = d if cell[1] is UNREACHED else cell[1] + d", "cell[1] = d"),
-    line("a shared node keeps only the last contribution (many arguments)", GRAPH,
+    line("a shared node keeps only the last contribution (many arguments)", SWEEPS,
          "                                cell[1] += g * d\n", "                                cell[1] = g * d\n"),
-    line("the second operand is forgotten", GRAPH,
+    line("the second operand is forgotten", SWEEPS,
          "a = node._b  # the second operand; of a unary op it is the float 0.0", "a = 0.0"),
-    line("the second operand gets the first one's partial", GRAPH, "            d = op.second\n", "            d = op.first\n"),
-    line("the current data of a leaf in place of the saved", GRAPH,
-         "        a = node._a\n        x = node._x\n        y = node._y\n",
-         "        a = node._a\n        x = getattr(a, '_data', a)\n        y = getattr(node._b, '_data', node._b)\n"),
+    line("the second operand gets the first one's partial", SWEEPS,
+         "            d = op.second\n", "            d = op.first\n"),
+    line("the current data of a leaf in place of the saved", SWEEPS,
+         "            a = node._a\n            x = node._x\n            y = node._y\n",
+         "            a = node._a\n            x = getattr(a, '_data', a)\n"
+         "            y = getattr(node._b, '_data', node._b)\n"),
     line("the current data of a leaf under create_graph", GRAPH,
          "a if a.__class__ is float or a._data is x else a._worth(x) for a, x", "a for a, x"),
     line("shared nodes are not counted (first operand)", GRAPH,
@@ -340,21 +344,21 @@ ENGINE = [
          "        a = node._a\n        if a.__class__ is tuple:\n            for b in a:\n"
          "                if b.__class__ is not float and b.op is not None:\n                    if b in seen:\n"
          "                        pass\n"),
-    line("the gradient of the whole is not multiplied by the incoming one", GRAPH,
+    line("the gradient of the whole is not multiplied by the incoming one", SWEEPS,
          "flows = contributions(node, g, graph)", "flows = contributions(node, 1.0, graph)"),
-    line("what is not taken gets a zero", GRAPH, "                flows = contributions(node, g, graph)",
+    line("what is not taken gets a zero", SWEEPS, "                flows = contributions(node, g, graph)",
          "                flows = [0.0 * g if d is None else d for d in contributions(node, g, graph)]"),
     line("order: operands may come before all their results", GRAPH,
          "            if waiting[node]:\n                continue\n", "            if False:\n                continue\n"),
-    line("the sweep looks beyond the inputs", GRAPH,
+    line("the sweep looks beyond the inputs", SWEEPS,
          "    for node in stop:\n        cells[node] = [-1, UNREACHED]\n", "    for node in stop:\n        pass\n"),
-    line("forward sweep: only the last term", GRAPH, "total = t if total is None else total + t", "total = t"),
-    line("pull: only the last term", GRAPH, "adjoint[a] = adjoint[a] + d if a in adjoint else d", "adjoint[a] = d"),
+    line("forward sweep: only the last term", SWEEPS, "total = t if total is None else total + t", "total = t"),
+    line("pull: only the last term", SWEEPS, "adjoint[a] = adjoint[a] + d if a in adjoint else d", "adjoint[a] = d"),
     line("leaves are set in place of added to", VALUE, "    return Value(old + new) if create_graph and not isinstance"
          "(old, Value) else old + new", "    return Value(new) if create_graph and not isinstance(new, Value) else new"),
     line("computed nodes accumulate", VALUE, "chain(totals, grads)), maxlen=0)",
          "chain(totals, [n.grad + g for n, g in zip(nodes, grads)])), maxlen=0)"),
-    line("the incoming gradient is ignored", VALUE, "graph.reverse({self: gradient}", "graph.reverse({self: 1.0}"),
+    line("the incoming gradient is ignored", VALUE, "sweeps.reverse({self: gradient}", "sweeps.reverse({self: 1.0}"),
     line("a number on the left is taken for the right operand", VALUE, "        out._data = forward(other, y)\n",
          "        out._data = forward(y, other)\n"),
     line("a reflected operand is saved on the wrong side", VALUE, "        out._x = other\n        out._y = y = self._data\n",
