@@ -101,6 +101,10 @@ class CompilationError(AutogradError, RuntimeError):
     """A backend of ``jit`` could not make code of a program; another backend can."""
 
 
+class ClusterError(AutogradError, RuntimeError):
+    """A cluster is gone, or one of its workers cannot do what the others do; a run with a checkpoint goes on from it."""
+
+
 class GradientCheckError(AutogradError, AssertionError):
     """A derivative is wrong, or could not be checked."""
 

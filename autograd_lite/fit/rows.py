@@ -12,15 +12,19 @@ import random
 import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from hashlib import blake2b
+from typing import Any, Protocol, TypeVar
 
 from .. import frames
 from ..compiler import Jitted, jit
 from ..compiler.arguments import doubles
 from ..errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ..functional import value_and_grad
+from ..tables.parts import Parts
 from ..tables.table import numpy
 from ..tree import Spec, an, as_float, called, flatten, unflatten
+from .interrupt import no_pause
+from .pairs import Pairs
 
 FEW = 50  # rows below which one call for each costs less than a call for all
 HEAVY = 2**24  # instructions of a block from which on several threads are quicker than one
@@ -28,19 +32,35 @@ BLOCK = 2**16  # rows that are read, summed and shuffled together
 
 Columns = list[Any]
 Summed = tuple[float, list[float]]
+T = TypeVar("T")
+
+
+class Work(Protocol[T]):
+    """What is done with each block of rows, at some weights, and how two neighbours' results become one."""
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> T:
+        """What one block comes to."""
+
+    def both(self, a: T, b: T) -> T:
+        """What two neighbours come to together."""
 
 
 class Rows:
     """What `minimize` was given as data: a tuple of columns, a dict of them, or a source that reads blocks of them.
 
-    A source has ``names``, ``rows`` and ``read(start, stop)``, a dict of columns, as `autograd_lite.tables.Table` has.
+    A source has ``names``, ``rows`` and ``read(start, stop)``, a dict of columns, as `autograd_lite.tables.Table` has; `Parts`
+    are many of them, one after the other.
     """
 
     def __init__(self, data: Any) -> None:
         self.names: list[Any] | None = None
-        self._source, self._columns = None, []
-        if hasattr(data, "read") and hasattr(data, "rows"):
-            self._source, self.names, self.count = data, list(data.names), data.rows
+        self.source, self._columns = None, []
+        self._parts: list[Rows | None] | None = None
+        self.dropped = self.left = 0
+        if isinstance(data, Parts):
+            self._join([part.table(data.memory) for part in data])
+        elif hasattr(data, "read") and hasattr(data, "rows"):
+            self.source, self.names, self.count = data, list(data.names), data.rows
         elif isinstance(data, dict):
             self.names = list(data)
             self._columns = [_column(column, f"data[{name!r}]") for name, column in data.items()]
@@ -48,7 +68,7 @@ class Rows:
             self._columns = [_column(column, f"data[{i}]") for i, column in enumerate(data)]
         else:
             raise InputTypeError(f"data is {an(data)}: give a tuple of columns (x, y), a dict of them, or a Table")
-        if self._source is None:
+        if self.names is None or self._columns:
             lengths = [len(column) for column in self._columns]
             if len(set(lengths)) > 1:
                 raise StructureError(f"the columns of data have {lengths} rows: give each column one entry for each row")
@@ -56,12 +76,50 @@ class Rows:
         if not self.count:
             raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
 
+    def _join(self, tables: list[Any]) -> None:
+        """Several tables, whose rows follow one another; some may have none."""
+        self._parts = [Rows(table) if table.rows else None for table in tables]
+        self.names = list(tables[0].names)
+        self.count = sum(table.rows for table in tables)
+        self.dropped, self.left = sum(table.dropped for table in tables), sum(table.left for table in tables)
+
     def read(self, start: int, stop: int) -> Columns:
         """The rows from `start` up to `stop`."""
-        if self._source is None:
+        if self._parts is not None:
+            return self._across(start, stop)
+        if self.source is None:
             return [column[start:stop] for column in self._columns]
-        block = self._source.read(start, stop)
+        block = self.source.read(start, stop)
         return [block[name] for name in self.names or ()]
+
+    def _across(self, start: int, stop: int) -> Columns:
+        at, found = 0, list[Columns]()
+        for part in filter(None, self._parts or ()):
+            low, high = max(start, at), min(stop, at + part.count)
+            if low < high:
+                found.append(part.read(low - at, high - at))
+            at += part.count
+        return found[0] if len(found) == 1 else _joined(found)
+
+    def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
+        """The rows of several ranges, one after the other."""
+        return _joined([self.read(start, stop) for start, stop in ranges])
+
+    def total(self, work: Work[T], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> T:
+        """What the work finds in all blocks, added up: those of a file in one fixed tree, and the files in another.
+
+        `pause` is called between blocks.
+        """
+        files: Pairs[T] = Pairs(work.both)
+        for part in [self] if self._parts is None else self._parts:
+            blocks: Pairs[T] = Pairs(work.both)
+            for block in part.blocks() if part is not None else ():
+                blocks.leaf(work.leaf(leaves, block))
+                pause()
+            files.leaf(blocks.root())
+        found = files.root()
+        assert found is not None
+        return found
 
     def arguments(self, columns: Columns) -> tuple[Any, ...]:
         """What the loss is called with beside the parameters: the columns, or one dict of them."""
@@ -96,13 +154,34 @@ class Rows:
 
     def fingerprint(self) -> str:
         """A digest of the names and of every number."""
-        from hashlib import blake2b
+        return Digest.finished(self.names, self.count, self.total(Digest(), ()))
 
-        digest = blake2b(repr((self.names, self.count)).encode(), digest_size=16)
-        for block in self.blocks():
-            for column in block:
-                digest.update(column.tobytes() if hasattr(column, "tobytes") else array("d", flatten(column)[0]).tobytes())
-        return digest.hexdigest()
+
+class Digest:
+    """Digests of blocks, and of digests."""
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> bytes:
+        """Of every number of a block."""
+        digest = blake2b(digest_size=16)
+        for column in columns:
+            digest.update(column.tobytes() if hasattr(column, "tobytes") else array("d", flatten(column)[0]).tobytes())
+        return digest.digest()
+
+    def both(self, a: bytes, b: bytes) -> bytes:
+        """Of two."""
+        return blake2b(a + b, digest_size=16).digest()
+
+    @staticmethod
+    def finished(names: Sequence[Any] | None, count: int, found: bytes) -> str:
+        """With the names and the number of rows."""
+        return blake2b(repr((names, count)).encode() + found, digest_size=16).hexdigest()
+
+
+def _joined(blocks: Sequence[Columns]) -> Columns:
+    np = numpy()
+    if np is not None:
+        return [np.concatenate([np.asarray(column) for column in columns]) for columns in zip(*blocks, strict=True)]
+    return [[x for column in columns for x in column] for columns in zip(*blocks, strict=True)]
 
 
 def _column(column: Any, what: str) -> Any:

@@ -1,0 +1,388 @@
+"""The rows of a fit on the workers of a Dask cluster: each holds some of the files, and adds up over them in each pass.
+
+Dask moves, restarts and frees; nothing here listens, connects or starts a process.  What travels is a `Share`, the recipe of
+some rows and never their numbers, and the `Work` to be done on blocks of them.  Who adds up what does not matter, since `pairs`
+fixes the order.  Needs the extra `cluster`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from ..errors import AutogradError, ClusterError, InputTypeError, InputValueError, MissingPackageError
+from ..tables.parts import Part, Parts, expand
+from ..tree import an
+from .interrupt import no_pause
+from .rows import BLOCK, Columns, Digest, Work
+from .shares import Kind, Span, counts, heads, hold, hold_frames, merged, picked, probe_of, same, total, unlike
+
+SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
+POLL, LOOK = 0.2, 2.0  # seconds between two looks at the keyboard, and at the workers
+WAIT = 300.0  # seconds without any worker until that is an error
+SMALL = 50_000  # bytes of work up to which it goes with each task; beyond, workers hand it on to each other
+TRIES = 3  # of a pass, before workers that die over the same rows are an error
+ROOM = 0.5  # of a worker's memory, for numbers; beyond it they are in its temporary files
+HEADS = 64  # files that are looked at in one task
+
+
+class Spread:
+    """The rows on the workers of a client: what `Rows` is for rows in this process.
+
+    Args:
+        data: `tables.Parts`, or a Dask DataFrame or bag of dicts.
+        client: a `distributed.Client`; None is the one of the surroundings.
+        mixed: whether workers whose sums differ in their last bits may share the work.
+        wait: seconds without any worker until that is an error.
+        said: called with how many of the shares are read, while they are.
+
+    Several fits may go over the same rows; `close` frees the workers' memory.
+    """
+
+    def __init__(
+        self, data: Any, client: Any = None, *, mixed: bool = False, wait: float = WAIT,
+        pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.client = client_of(client)
+        self.id, self._turn, self.wait = uuid.uuid4().hex[:12], itertools.count(), wait
+        self.address = self.client.scheduler.address if self.client.scheduler else "?"
+        self.notes: list[str] = []
+        self._wait_for_workers(pause)
+        self.kind = self._same_kind(mixed)
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        threads = sum(worker["nthreads"] for worker in workers)
+        room = min((worker["memory_limit"] or 2**33) / max(1, worker["nthreads"]) for worker in workers)
+        self._memory, self._most = int(room * ROOM / SHARES), threads * SHARES
+        self._generation, self._shares = 0, list[Any]()
+        self._sent: tuple[Any, Any] = (None, b"")
+        self.names: list[Any] = []
+        self._read: Callable[[], list[Any]] = self._files(data, pause) if isinstance(data, Parts) else self._collection(data)
+        with self._interrupted():
+            places = sorted(span for some in self._asked(counts, pause, (), said) for span in some)
+        self._places = places
+        self.count, self.dropped, self.left = (sum(span[i] for span in places) for i in (2, 3, 4))
+        if not self.count:
+            raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
+
+    def __enter__(self) -> Spread:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the workers' memory, at once."""
+        _release(self._shares)
+        self._shares = []
+
+    # -- what a fit asks of rows ------------------------------------------------------------------------------------------
+
+    def arguments(self, columns: Columns) -> tuple[Any, ...]:
+        """What the loss is called with beside the parameters: one dict of columns."""
+        return (dict(zip(self.names, columns, strict=True)),)
+
+    def total(self, work: Work[Any], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
+        """What the work finds in all blocks, added up in the order of the rows."""
+        if self._sent[0] is not work:
+            code = packed(work)
+            key = f"autograd_lite-{self.id}-work-{next(self._turn)}"
+            # what is submitted, and not scattered, is made again if the worker that has it is lost
+            self._sent = work, code if len(code) < SMALL else self.client.submit(same, code, key=key)
+        found = self._asked(total, pause, (self._sent[1], list(map(float, leaves))))
+        return merged(found, work.both)
+
+    def read(self, start: int, stop: int) -> Columns:
+        """The rows from `start` up to `stop`."""
+        return self.take([(start, stop)])
+
+    def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
+        """The rows of several ranges, one after the other, in one task a share."""
+        import numpy as np
+
+        wanted: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        at = 0
+        for number, first, count, *_ in self._places:
+            pieces = [(max(a, at) - at, min(b, at + count) - at) for a, b in ranges if max(a, at) < min(b, at + count)]
+            if pieces:
+                wanted[number, first] = pieces
+            at += count
+        found = [item for items in self._asked(picked, no_pause, (wanted,)) for item in items]
+        blocks = [columns for _, _, columns in sorted(found, key=lambda item: item[:2])]
+        return [np.concatenate([np.asarray(block[i]) for block in blocks]) for i in range(len(self.names))]
+
+    def fingerprint(self) -> str:
+        """The digest that `Rows` has of the same files."""
+        return Digest.finished(self.names, self.count, self.total(Digest(), ()))
+
+    # -- who holds what ---------------------------------------------------------------------------------------------------
+
+    def _wait_for_workers(self, pause: Callable[[], None]) -> None:
+        began = time.monotonic()
+        while True:
+            with self._translated():
+                if self.client.scheduler_info(n_workers=-1)["workers"]:
+                    return
+            if time.monotonic() - began >= self.wait:
+                raise self._alone(self.wait)
+            pause()
+            time.sleep(POLL)
+
+    def _alone(self, seconds: float) -> ClusterError:
+        return ClusterError(
+            f"the scheduler at {self.address} has had no worker for {seconds:.0f} seconds: start one, dask worker "
+            f"{self.address}, and run again; the log of the last one says why it left"
+        )
+
+    def _same_kind(self, mixed: bool) -> Kind | None:
+        """The kind of all workers; None where they may differ."""
+        with self._translated():
+            found = self.client.run(probe_of())
+        for address, got in found.items():
+            if isinstance(got, str):
+                raise ClusterError(f"worker {address} cannot import autograd_lite ({got}): install it on every worker")
+        by_kind: dict[Kind, list[str]] = {}
+        for address, got in sorted(found.items()):
+            by_kind.setdefault(Kind(*got), []).append(address)
+        usual = max(by_kind, key=lambda k: (len(by_kind[k]), k.llvm != "none", k))
+        for got, addresses in by_kind.items():
+            if got == usual:
+                continue
+            what = f"worker {addresses[0]} {unlike(got, usual)}"
+            if not mixed or got.autograd_lite != usual.autograd_lite:
+                raise ClusterError(
+                    f"{what}: sums would differ in their last bits by who makes them; install the same on all"
+                    + ("" if got.autograd_lite != usual.autograd_lite else ", or accept that with mixed=True (--mixed)")
+                )
+            self.notes.append(f"{what}: the last bits depend on who adds up what")
+        return None if mixed else usual
+
+    def _files(self, data: Parts, pause: Callable[[], None]) -> Callable[[], list[Any]]:
+        given = os.path.abspath(data.paths) if isinstance(data.paths, str) else [os.path.abspath(p) for p in data.paths]
+        (paths,) = self._gathered([self._submit(expand, "expand", given)], pause)
+        groups = [paths[i : i + HEADS] for i in range(0, len(paths), HEADS)]
+        seen = self._gathered([self._submit(heads, str(i), group, data.options) for i, group in enumerate(groups)], pause)
+        parts = data.looked_at([part for some in seen for part in some])
+        self.names = list(parts[0].names)
+        shares = list(_cut([span for i, part in enumerate(parts) for span in _blocks(i, part)], self._most))
+
+        def read() -> list[Any]:
+            key = f"share{self._generation}"
+            return [self._submit(hold, f"{key}-{i}", self.kind, _sewn(spans), self._memory) for i, spans in enumerate(shares)]
+
+        return read
+
+    def _collection(self, data: Any) -> Callable[[], list[Any]]:
+        delayed = import_module("dask").delayed
+
+        partitions = data.to_delayed()
+        if hasattr(data, "columns"):
+            self.names = list(data.columns)
+        else:
+            first = data.take(1, npartitions=-1, warn=False)
+            if not first or not isinstance(first[0], dict):
+                raise InputTypeError(
+                    "a bag must hold dicts of numbers, one for each row: give it as a DataFrame, bag.to_dataframe()"
+                )
+            self.names = list(first[0])
+        size = -(-len(partitions) // self._most)
+        starts = range(0, len(partitions), size)
+
+        def read() -> list[Any]:
+            held = [
+                delayed(hold_frames, pure=False)(
+                    self.kind, self._memory, self.names, start, *partitions[start : start + size],
+                    dask_key_name=f"autograd_lite-{self.id}-share{self._generation}-{start}",
+                )
+                for start in starts
+            ]  # fmt: skip
+            return list(self.client.compute(held))
+
+        return read
+
+    # -- what is asked of the workers -------------------------------------------------------------------------------------
+
+    def _asked(
+        self, function: Any, pause: Callable[[], None], args: tuple[Any, ...], said: Callable[[int, int], None] | None = None
+    ) -> list[Any]:
+        """What all shares find.  Dask gives a share up once some workers died with it: then all are made anew."""
+        from distributed import KilledWorker
+
+        for _ in range(TRIES):
+            try:
+                if not self._shares:
+                    self._shares = self._read()
+                    self._wait(self._shares, pause, said)
+                turn = next(self._turn)
+                futures = [self._submit(function, f"{turn}-{i}", share, *args) for i, share in enumerate(self._shares)]
+                return self._gathered(futures, pause)
+            except KilledWorker as error:
+                last = error
+                self._generation += 1
+                self.close()
+        raise ClusterError(
+            f"workers died {TRIES} times over the same rows, the last was {last.last_worker.address}: most likely they want "
+            "memory; give them more, or start more of them"
+        ) from last
+
+    def _submit(self, function: Any, what: str, *args: Any) -> Any:
+        with self._translated():
+            return self.client.submit(function, *args, key=f"autograd_lite-{self.id}-{function.__name__}-{what}", pure=False)
+
+    def _gathered(self, futures: Sequence[Any], pause: Callable[[], None]) -> list[Any]:
+        try:
+            self._wait(futures, pause)
+            with self._translated():
+                return list(self.client.gather(futures))
+        finally:
+            _release(futures)
+
+    def _wait(self, futures: Sequence[Any], pause: Callable[[], None], said: Callable[[int, int], None] | None = None) -> None:
+        """Until all have ended; distributed.wait would ask the default client, and keep the futures alive in its errors."""
+        ended, finished = threading.Event(), itertools.count(1)
+
+        def one(_: Any) -> None:
+            if next(finished) == len(futures):
+                ended.set()
+
+        for future in futures:
+            future.add_done_callback(one)
+        alone, looked = 0.0, time.monotonic()
+        try:
+            while not ended.wait(POLL):
+                if said is not None:
+                    said(sum(future.done() for future in futures), len(futures))
+                if self.client.status not in ("running", "connecting"):
+                    raise self._gone(self.client.status)
+                if (now := time.monotonic()) - looked >= LOOK:
+                    with self._translated():
+                        alone = 0.0 if self.client.nthreads() else alone + now - looked
+                    looked = now
+                if alone >= self.wait:
+                    raise self._alone(alone)
+                pause()
+        except BaseException:
+            with suppress(Exception):
+                self.client.cancel(futures)
+            raise
+        for future in futures:
+            if future.status == "error":
+                with self._translated():
+                    error, trace = future.exception(), future.traceback()
+                    raise error.with_traceback(trace)
+            if future.status == "cancelled":  # "lost" with the worker that had it, it is computed again
+                raise self._gone(future.status)
+
+    def _gone(self, why: object) -> ClusterError:
+        return ClusterError(f"the scheduler at {self.address} is gone ({why}): start one, and the workers, and run again")
+
+    @contextmanager
+    def _interrupted(self) -> Iterator[None]:
+        """Whatever ends the reading of the rows frees what was read."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Dask's errors as ours; what the loss or a cell raised on a worker is raised as it is."""
+        from concurrent.futures import CancelledError
+
+        from distributed.comm.core import CommClosedError
+
+        try:
+            yield
+        except (AutogradError, TimeoutError):
+            raise
+        except (CommClosedError, CancelledError, OSError) as error:
+            raise self._gone(type(error).__name__) from error
+        except RuntimeError as error:
+            if "deserialization of the task graph" not in str(error):
+                raise
+            raise ClusterError(
+                f"the scheduler at {self.address} cannot unpack what it is sent ({error.__cause__ or error}): it needs "
+                "autograd_lite too, of the same version"
+            ) from error
+
+
+def _release(futures: Sequence[Any]) -> None:
+    for future in futures:
+        with suppress(Exception):
+            future.release()
+
+
+def _blocks(number: int, part: Part) -> Iterator[tuple[Span, int]]:
+    """The spans that a part may be cut into, with about how many rows: blocks of a long Parquet file, else all of it."""
+    if part.rows is None or part.rows <= BLOCK or part.keep is not None or part.options.get("drop_missing"):
+        yield Span(number, 0, True, part), part.size // (8 * len(part.names)) if part.rows is None else part.rows
+        return
+    for start in range(0, part.rows, BLOCK):
+        stop = min(start + BLOCK, part.rows)
+        yield Span(number, start // BLOCK, False, replace(part, start=start, stop=stop)), stop - start
+
+
+def _cut(units: Sequence[tuple[Span, int]], most: int) -> Iterator[list[Span]]:
+    """Neighbours together, at most so many groups, each with about as many rows."""
+    total, before = sum(weight for _, weight in units) or 1, 0
+    groups: dict[int, list[Span]] = {}
+    for span, weight in units:
+        groups.setdefault(min(most - 1, most * (2 * before + weight) // (2 * total)), []).append(span)
+        before += weight
+    yield from groups.values()
+
+
+def _sewn(spans: Sequence[Span]) -> list[Span]:
+    """Blocks of one file that follow one another, as one span."""
+    found: list[Span] = []
+    for span in spans:
+        last = found[-1] if found else None
+        if last is not None and last.number == span.number and last.part is not None and span.part is not None:
+            part = replace(last.part, stop=span.part.stop)
+            found[-1] = last._replace(part=part, whole=part.whole)
+        else:
+            found.append(span)
+    return found
+
+
+def packed(work: Any) -> bytes:
+    """What travels to the workers; a loss typed in a notebook travels as a whole."""
+    cloudpickle = import_module("cloudpickle")
+    try:
+        return bytes(cloudpickle.dumps(work))
+    except Exception as error:
+        raise InputTypeError(
+            f"the loss cannot be sent to workers ({error}): define it in a module that they have, or without what it holds"
+        ) from error
+
+
+def is_collection(data: Any) -> bool:
+    """Whether it is a Dask DataFrame or bag; Dask is not imported for it."""
+    return hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed")
+
+
+def client_of(client: Any) -> Any:
+    """The client given, or that of the surroundings.
+
+    Raises MissingPackageError without Dask, InputValueError where there is none, InputTypeError for anything else.
+    """
+    try:
+        from distributed import Client, get_client
+    except ImportError as error:
+        raise MissingPackageError("a cluster needs Dask: pip install 'autograd-lite[cluster]'") from error
+    if client is None:
+        try:
+            return get_client()
+        except ValueError:
+            raise InputValueError("there is no Dask client: connect one, client=Client('tcp://scheduler:8786')") from None
+    if not isinstance(client, Client):
+        raise InputTypeError(f"client={client!r} is {an(client)}: give a distributed.Client")
+    return client
