@@ -32,8 +32,6 @@ class Kind(NamedTuple):
 
 def kind() -> Kind:
     """Of this process."""
-    from .. import __version__
-
     try:
         binding = import_module("llvmlite.binding")
 
@@ -43,7 +41,8 @@ def kind() -> Kind:
         vector = f"{machine.width} doubles, {'libmvec' if machine.vector else 'no libmvec'}"
     except (ImportError, AutogradError):
         llvm, vector = "none", "none"
-    return Kind(__version__, llvm, vector, " ".join(platform.libc_ver()))
+    version = import_module(__name__.partition(".")[0]).__version__
+    return Kind(version, llvm, vector, " ".join(platform.libc_ver()))
 
 
 def unlike(found: Kind, wanted: Kind) -> str:
