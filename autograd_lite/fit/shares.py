@@ -161,6 +161,7 @@ def hold_frames(wanted: Kind | None, memory: int, names: list[Any], first: int, 
 
 
 def total(share: Share, code: bytes, leaves: list[float]) -> Found:
+    """What some packed work finds in a share."""
     with _one_at_a_time:
         work = _work(code)
         first = next((rows for rows, _, _ in share.rows() if rows is not None), None)
@@ -216,6 +217,7 @@ def _is_number(cell: Any) -> bool:
 
 
 def heads(paths: list[str], options: dict[str, Any]) -> list[Part]:
+    """What some files say before their rows are read."""
     try:
         return [look(path, options) for path in paths]
     except OSError as error:
@@ -225,6 +227,7 @@ def heads(paths: list[str], options: dict[str, Any]) -> list[Part]:
 
 
 def same(code: bytes) -> bytes:
+    """What it is given."""
     return code
 
 
