@@ -172,17 +172,13 @@ def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
         names["spec"], names["by_rows"] = spec, by_rows
         return "by_rows(spec, iter(out), out.shape[1])"
     if reduced:
-        return shapes.packing(spec, items(size(spec)), names, part)
+        leaves = [f"out.item({i})" for i in range(size(spec))]
+        return shapes.packing(spec, leaves, names, part, items=lambda first, last: f"out[{first}:{last}].tolist()")
     names["rows_first"] = rows_first
     leaves = [f"out[{i}]" for i in range(size(spec))]
     return shapes.packing(
         spec, leaves, names, lambda first, spec: f"rows_first(out[{first}:{first + len(spec.children)}], {spec.detail})"
     )
-
-
-def items(count: int) -> list[str]:
-    """Expressions of the numbers of ``out``, as floats."""
-    return [f"out.item({i})" for i in range(count)]
 
 
 def part(first: int, spec: Spec) -> str:

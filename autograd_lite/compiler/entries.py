@@ -13,7 +13,7 @@ from typing import Any
 
 from ..tree import Spec
 from . import to_python
-from .arguments import items, packing, part
+from .arguments import packing, part
 from .llvm.kernel import CHUNK
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 
@@ -84,15 +84,19 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     program, kernel = path.program, path.machine
     lines = [call.first, *inputs.lines, *TAKEN, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
-    expression, names = path.packing(items(len(program.outputs)), part)
+    numbers = [f"numbers[{i}]" for i in range(len(program.outputs))]
+    expression, names = path.packing(numbers, part, lambda first, last: f"numbers[{first}:{last}]")
     names |= call.names | inputs.names
     if program.guards:
         lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return left(guard, floats)")
         names["left"] = owner.left(known)
-    lines += ["out = held.out.copy()", "give(held)"]
+    lines += ["out = held.out.copy()"] * ("out[" in expression)
+    lines += ["numbers = held.out.tolist()"] * ("numbers[" in expression)
+    lines.append("give(held)")
 
     def make() -> Buffers:
         held = Buffers(program.inputs, len(program.outputs), inputs.views)
+        held.out[: len(kernel.initial)] = kernel.initial
         frame = ctypes.create_string_buffer(8 * kernel.frame + 8)
         held.frame, held.frame_at = frame, ctypes.addressof(frame)
         return held
@@ -162,7 +166,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     def make() -> Buffers:
         held = Buffers(inputs.count + len(path.live), outputs, inputs.views)
         held.table = np.zeros((max(len(path.cut.columns), 1), 2), dtype=np.int64)
-        held.extra = np.zeros(max(kernel.extra, 1))
+        held.extra = np.array([*kernel.initial, 0.0])
         for i in rows:
             setattr(held, f"ref{i}", lambda: None)
         held.table_at, held.extra_at = address(held.table), address(held.extra)

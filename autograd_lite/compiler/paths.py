@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -88,29 +89,43 @@ class ScalarPath(Path):
         names |= source.names | {"exits": [SideExit(k) for k in range(len(self.program.guards))]}
         return source.text(signature, unpack, result), signature.partition("(")[0], names
 
-    def packing(self, leaves: list[str], array: Callable[[int, Any], str] | None = None) -> tuple[str, dict[str, Any]]:
-        """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays of them; and
-        its names.  Plain numbers are given back as they were, arrays of them as new ones.
+    def packing(
+        self,
+        leaves: list[str],
+        array: Callable[[int, Any], str] | None = None,
+        items: Callable[[int, int], str] | None = None,
+    ) -> tuple[str, dict[str, Any]]:
+        """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays and lists of
+        them; and its names.  Plain numbers are given back as they were, arrays of them as new ones.
         """
         names: dict[str, Any] = {}
+
+        def several(first: int, last: int) -> str | None:
+            return items(first, last) if items and not any(first <= i < last for i in self.traced.literals) else None
+
         for i, literal in self.traced.literals.items():
             names[f"literal{i}"] = literal.copy() if hasattr(literal, "setflags") else literal
             leaves[i] = f"literal{i}.copy()" if hasattr(literal, "setflags") else f"literal{i}"
         names |= {f"array{i}": a.copy() for i, a in self.traced.arrays.items()}
         constant = {i: f"array{i}.copy()" for i in self.traced.arrays}
-        return packed(self.traced.spec, leaves, names, array, constant), names
+        return packed(self.traced.spec, leaves, names, array, constant, several), names
 
     def _llvm(self) -> tuple[Function, str]:
         from .llvm.kernel import scalar
 
         self.machine = machine = scalar(self.program, self.settings.fastmath)
         exits = [SideExit(k) for k in range(len(self.program.guards))]
-        expression, names = self.packing([f"out[{i}]" for i in range(len(self.program.outputs))])
-        pack = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
+
+        @functools.cache
+        def pack() -> Function:  # mostly the way in of `entries` has its own
+            leaves = [f"out[{i}]" for i in range(len(self.program.outputs))]
+            expression, names = self.packing(leaves, items=lambda first, last: f"[*out[{first}:{last}]]")
+            made: Function = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
+            return made
 
         def run(inputs: list[float]) -> Any:
             out = machine(inputs)
-            return exits[out] if out.__class__ is int else pack(out)
+            return exits[out] if out.__class__ is int else pack()(out)
 
         return run, machine.source
 

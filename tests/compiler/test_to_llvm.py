@@ -18,7 +18,7 @@ pytest.importorskip("numpy", reason="columns are NumPy arrays: install the extra
 
 import numpy as np
 
-from autograd_lite import Op, ops
+from autograd_lite import Op, hessian, jit, ops
 from autograd_lite.compiler.llvm import native
 from autograd_lite.compiler.llvm.emit import Emitter
 from autograd_lite.compiler.llvm.kernel import batch, scalar
@@ -126,6 +126,36 @@ def test_long_sums_are_cut_and_keep_their_bits() -> None:
     at = [rng.uniform(-1.0, 1.0) * 10.0 ** rng.randrange(-8, 8) for _ in every]
     program = made(n, (ops.sum, every), (ops.dot, every + every), outputs=(n, n + 1))
     assert list(scalar(program)(at)) == program(at)
+
+
+def test_outputs_that_are_constants_are_not_stored() -> None:
+    program = made(1, (ops.exp, (0,)), outputs=[0.0, 1, -0.0, 0.5, 0, nan, 1])
+    code = scalar(program)
+    assert code.source.count("store double") == 3
+    for x in (0.0, 1.0):
+        assert repr(code([x])) == repr((0.0, math.exp(x), -0.0, 0.5, x, nan, math.exp(x)))
+    shared = made(1, (ops.exp, (0,)), outputs=[1, -0.0, 3.0])
+    row = made(5, (ops.mul, (1, 4)), outputs=[5, 3])  # shared, the three of `uniform`, a column
+    kernel = batch(shared, row, 1, reduce=False)
+    extra, out = kernel(np.ones(1), [np.arange(3.0)], 3)
+    assert repr(extra.tolist()) == repr([math.e, -0.0, 3.0])
+    assert out.tolist() == [[0.0, math.e, 2 * math.e], [3.0, 3.0, 3.0]]
+
+
+def test_a_dense_hessian_of_many_zeros() -> None:
+    def rosenbrock(v: Any) -> Any:
+        return sum(100 * (v[i + 1] - v[i] ** 2) ** 2 + (1 - v[i]) ** 2 for i in range(len(v) - 1))
+
+    fast, n = jit(hessian(rosenbrock), backend="llvm"), 30
+    at = [0.5 + 0.01 * i for i in range(n)]
+    wanted = hessian(rosenbrock)(at)
+    assert fast(at) == wanted
+    got = fast(np.array(at))
+    assert got.tolist() == wanted
+    got[:] = 7.0  # the caller's own: the next call begins with zeros of its own
+    assert fast(np.array(at)).tolist() == wanted
+    assert fast(at[:5]) == hessian(rosenbrock)(at[:5])
+    assert fast(tuple(at)) == hessian(rosenbrock)(tuple(at))
 
 
 def test_the_number_of_inputs_is_checked() -> None:

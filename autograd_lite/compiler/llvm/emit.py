@@ -86,6 +86,11 @@ class Emitter:
             name = self.made[text] = self.line(text)
         return name
 
+    def store(self, a: Handle, place: str, align: int) -> None:
+        """A value written to memory."""
+        self.steps += 1
+        self.lines.append(f"  store {self.typed(a)}, ptr {place}, align {align}")
+
     def written(self, a: Handle) -> str:
         """An operand: a name, or a constant in hexadecimal, one for each row."""
         if a.__class__ is str:
@@ -372,7 +377,7 @@ class _Cutting:
                 else:
                     slot, self.frame = self.frame, self.frame + 1
                 self.slots[v] = slot
-                self.k.lines.append(f"  store {self.k.typed(self.handles[v])}, ptr {self._slot(slot)}, align 8")
+                self.k.store(self.handles[v], self._slot(slot), 8)
         self._close()
         self.handles, self.made = {}, []
         self.k.restart()

@@ -31,6 +31,8 @@ PART = 2_000  # steps in a function, about: the net of 337 weights takes 1,500 a
 FINISH = Finish()
 CHUNK, CHUNKS = 1_024, 256  # rows in a chunk at least; chunks at most
 
+SCALAR = "ptr noalias %in, ptr noalias %out"  # the parameters of scalar code
+
 _int, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 
@@ -52,17 +54,19 @@ class ScalarCode:
     """A compiled program; call it with the inputs.
 
     `run(input, output, frame)` is the machine code, a ctypes function of three addresses that releases the interpreter
-    lock: inputs and outputs are doubles, constants among the outputs included, the frame is `frame` doubles to work in;
-    it returns the number of the first guard that does not hold, else -1.  `source` is the IR.
+    lock: inputs and outputs are doubles, the frame is `frame` doubles to work in; it returns the number of the first guard
+    that does not hold, else -1.  It writes no constant: the outputs have to begin as `initial` has them.  `source` is the IR.
     """
 
     def __init__(self, program: Program, fastmath: bool, part: int) -> None:
         machine = native.host()
         program = shortened(program)
         k = Emitter(1, exact=True, fastmath=fastmath)
-        parts = emit(program, k, "part", "ptr noalias %in, ptr noalias %out", _scalar_load(k), _scalar_store(k), part)
+        constants: dict[int, float] = {}
+        parts = emit(program, k, "part", SCALAR, _scalar_load(k), _scalar_store(k, constants), part)
         self.source = driver.module(k.declared, [parts.text, driver.scalar(parts)], 1)
         self.frame = parts.frame
+        self.initial = _initial(len(program.outputs), constants)
         module = native.compile_text(self.source, machine, k.library, (), k.callbacks)
         run = module.function("run", _pointer, _pointer, _pointer)
         self.run = native.collecting(run) if k.callbacks else run
@@ -92,6 +96,7 @@ class ScalarCode:
         sizes = self._inputs.size, self._outputs.size, 8 * self.frame
         memory = ctypes.create_string_buffer(sum(sizes) + 1)
         base = ctypes.addressof(memory)
+        self._outputs.pack_into(memory, sizes[0], *self.initial)
         return memory, base, base + sizes[0], base + sizes[0] + sizes[1]
 
 
@@ -103,12 +108,21 @@ def _scalar_load(k: Emitter) -> Any:
     return load
 
 
-def _scalar_store(k: Emitter) -> Any:
+def _scalar_store(k: Emitter, constants: dict[int, float]) -> Any:
+    """What stores an output; constants are only noted, as the memory has them before the first call."""
+
     def store(i: int, a: Handle) -> None:
-        place = k.value(f"getelementptr i8, ptr %out, i64 {8 * i}")
-        k.lines.append(f"  store {k.typed(a)}, ptr {place}, align 8")
+        if isinstance(a, float):
+            constants[i] = a
+        else:
+            k.store(a, k.value(f"getelementptr i8, ptr %out, i64 {8 * i}"), 8)
 
     return store
+
+
+def _initial(count: int, constants: dict[int, float]) -> list[float]:
+    """What the outputs are before the code has run."""
+    return [constants.get(i, 0.0) for i in range(count)]
 
 
 # -- batches ----------------------------------------------------------------------------------------------------------
@@ -173,15 +187,9 @@ class Kernel:
         self.shared, self.extra, self.outputs = uniform.inputs, len(uniform.outputs), len(row.outputs)
         assert row.inputs == self.shared + self.extra + columns, (row.inputs, self.shared, self.extra, columns)
         once = Emitter(1, exact=True, fastmath=fastmath)
-        first = emit(
-            shortened(uniform),
-            once,
-            "uniform",
-            "ptr noalias %in, ptr noalias %out",
-            _scalar_load(once),
-            _scalar_store(once),
-            part,
-        )
+        constants: dict[int, float] = {}
+        first = emit(shortened(uniform), once, "uniform", SCALAR, _scalar_load(once), _scalar_store(once, constants), part)
+        self.initial = _initial(self.extra, constants)
         k = Emitter(machine.width, exact=False, fastmath=fastmath, vector=machine.vector)
         row = shortened(row)
         row, terms = plan(row) if reduce else Plan(row, ())
@@ -223,7 +231,7 @@ class Kernel:
             table: of an int64 pair for each column: the address of its first number and the bytes from one to the next.
             rows: how many rows there are.
             out: where the results go: a double for each output if reduced, else `rows` doubles for each output.
-            extra: where the outputs of `uniform` go, a double each.
+            extra: where the outputs of `uniform` go, a double each; it begins as `initial` has it, and holds constants.
             threads: how many threads share the rows; the calling one is among them.
             kept: what keeps the memory that the addresses are of, for threads that outlive an interrupted call.
         """
@@ -246,7 +254,7 @@ class Kernel:
 
         shared = np.ascontiguousarray(shared, dtype=np.float64)
         table = np.array([(a.ctypes.data, a.strides[0]) for a in arrays], dtype=np.int64)
-        extra = np.empty(self.extra)
+        extra = np.array(self.initial)
         out = np.empty(self.outputs if self.reduce else (self.outputs, rows))
         kept = (shared, arrays, table, out, extra)
         self.run(shared.ctypes.data, table.ctypes.data, rows, out.ctypes.data, extra.ctypes.data, threads, kept)
@@ -303,10 +311,10 @@ class Kernel:
         def keep(i: int, a: Handle) -> None:
             offset = k.value(f"mul i64 %step, {i}")
             place = k.value(f"getelementptr i8, ptr %out, i64 {offset}")
-            k.lines.append(f"  store {k.typed(a)}, ptr {place}, align 8")
+            k.store(a, place, 8)
 
         def pack(i: int, a: Handle) -> None:
             place = k.value(f"getelementptr i8, ptr %out, i64 {8 * width * i}")
-            k.lines.append(f"  store {k.typed(a)}, ptr {place}, align {8 * width}")
+            k.store(a, place, 8 * width)
 
         return pack if self.reduce else keep
