@@ -128,7 +128,7 @@ def test_the_quick_way_in() -> None:
     kernel = batch(UNIFORM, ROW, 2, reduce=True)
     shared, x, y = np.array([2.0]), np.arange(30.0), -np.arange(30.0)
     table = np.array([(a.ctypes.data, 8) for a in (x, y)], dtype=np.int64)
-    out, extra = np.empty(kernel.outputs), np.empty(kernel.extra)
+    out, extra = np.empty(kernel.outputs), np.array(kernel.initial)
     arguments = kernel.arguments(shared.ctypes.data, table.ctypes.data, out.ctypes.data, extra.ctypes.data)
     for rows in (0, 1, 8, 30):
         arguments.rows = rows
