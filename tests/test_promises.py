@@ -4,11 +4,9 @@ import copy
 import gc
 import json
 import math
-import os
 import pickle
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -24,16 +22,7 @@ from autograd_lite.errors import InputOverflowError, InputTypeError, NotALeafErr
 from autograd_lite.ops import TABLE
 from autograd_lite.truth import Truth
 from tests.interrupt import interrupt_at
-
-
-def run(program, *args, **environment):
-    """What `program` prints in an interpreter of its own."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, *args],
-        capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "PYTHONPATH": os.getcwd(), **environment},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from tests.process import run
 
 
 def in_threads(work, count=4):

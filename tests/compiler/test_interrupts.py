@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -16,12 +14,12 @@ import pytest
 
 from autograd_lite import Op, digamma, gamma, jit, lgamma, polygamma
 from tests.interrupt import interrupt_at
+from tests.process import run
 
 pytest.importorskip("llvmlite")
 
-from autograd_lite.compiler.llvm import native, workers
+from autograd_lite.compiler.llvm import workers
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 OWN = Op("own", lambda x: 2.0 * x, 2.0)
 CALLED_BACK = {
     "lgamma": lgamma, "gamma": gamma, "digamma": digamma, "polygamma": lambda x: polygamma(1, x), "own": OWN,
@@ -109,8 +107,7 @@ print("fine")
 
 
 def test_an_interruption_at_any_point_of_a_call_by_two_threads_neither_crashes_nor_hangs() -> None:
-    done = subprocess.run([sys.executable, "-c", SHARED], capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
-    assert (done.stdout, done.returncode) == ("fine\n", 0), done.stderr
+    assert run(SHARED, timeout=120) == "fine\n"
 
 
 class Kept:
@@ -170,41 +167,51 @@ def test_without_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch)
 # -- forks ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_child_compiles_and_has_threads_of_its_own_whatever_the_others_did() -> None:
-    fast = jit(lambda x: x * x, batch=0, backend="llvm", threads=2, reduce="sum")
-    x = np.arange(3000.0)
-    wanted = fast(x)
-    held, in_trace, let_go = threading.Event(), threading.Event(), threading.Event()
+FORKED = """
+import os, signal, threading, warnings
+import numpy as np
+from autograd_lite import jit
+from autograd_lite.compiler.llvm import native
 
-    def compiling() -> None:
-        with native._lock:
-            held.set()
-            let_go.wait(0.2)
+fast = jit(lambda x: x * x, batch=0, backend="llvm", threads=2, reduce="sum")
+x = np.arange(3000.0)
+wanted = fast(x)
+held, in_trace, let_go = threading.Event(), threading.Event(), threading.Event()
 
-    def traced(v: Any) -> Any:
-        in_trace.set()
-        let_go.wait(0.5)
-        return v * v
+def compiling():
+    with native._lock:
+        held.set()
+        let_go.wait(0.2)
 
-    slow = jit(traced)
-    threads = [threading.Thread(target=compiling), threading.Thread(target=slow, args=(1.0,))]
-    for thread in threads:
-        thread.start()
-    held.wait()
-    in_trace.wait()
-    child = os.fork()
-    if not child:
-        signal.alarm(30)
-        let_go = threading.Event()
-        let_go.set()
-        right = fast(x) == wanted and slow(3.0) == 9.0 and jit(lambda x: x + 1.0, batch=0)(x)[1] == 2.0
-        os._exit(0 if right else 1)
+def traced(v):
+    in_trace.set()
+    let_go.wait(0.5)
+    return v * v
+
+slow = jit(traced)
+threads = [threading.Thread(target=compiling), threading.Thread(target=slow, args=(1.0,))]
+for thread in threads:
+    thread.start()
+held.wait()
+in_trace.wait()
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads, from Python 3.12 on
+child = os.fork()
+if not child:
+    signal.alarm(30)
+    let_go = threading.Event()
     let_go.set()
-    for thread in threads:
-        thread.join()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    right = fast(x) == wanted and slow(3.0) == 9.0 and jit(lambda x: x + 1.0, batch=0)(x)[1] == 2.0
+    os._exit(0 if right else 1)
+let_go.set()
+for thread in threads:
+    thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_child_compiles_and_has_threads_of_its_own_whatever_the_others_did() -> None:
+    assert run(FORKED) == "0\n"
 
 
 # -- arrays that move -------------------------------------------------------------------------------------------------
