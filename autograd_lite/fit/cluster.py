@@ -22,7 +22,7 @@ from ..errors import AutogradError, ClusterError, InputTypeError, InputValueErro
 from ..tables.parts import Part, Parts, expand
 from ..tree import an
 from .interrupt import no_pause
-from .rows import BLOCK, Columns, Digest, Work
+from .rows import BLOCK, Columns, Digest, Rows, Work
 from .shares import Kind, Span, counts, heads, hold, hold_frames, merged, picked, probe_of, same, total, unlike
 
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
@@ -32,6 +32,7 @@ SMALL = 50_000  # bytes of work up to which it goes with each task; beyond, work
 TRIES = 3  # of a pass, before workers that die over the same rows are an error
 ROOM = 0.5  # of a worker's memory, for numbers; beyond it they are in its temporary files
 HEADS = 64  # files that are looked at in one task
+HEAD = 64  # rows that work is tried with where the fit runs
 
 
 class Spread:
@@ -64,6 +65,7 @@ class Spread:
         self._generation, self._shares = 0, list[Any]()
         self._sent: tuple[Any, Any] = (None, b"")
         self.names: list[Any] = []
+        self._head: Columns = []
         self._read: Callable[[], list[Any]] = self._files(data, pause) if isinstance(data, Parts) else self._collection(data)
         with self._interrupted():
             places = sorted(span for some in self._asked(counts, pause, (), said) for span in some)
@@ -92,6 +94,8 @@ class Spread:
     def total(self, work: Work[Any], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
         """What the work finds in all blocks, added up in the order of the rows."""
         if self._sent[0] is not work:
+            if len(leaves):
+                work.leaf(leaves, self._first())  # here, where an error names the line of the loss
             code = packed(work)
             key = f"autograd_lite-{self.id}-work-{next(self._turn)}"
             # what is submitted, and not scattered, is made again if the worker that has it is lost
@@ -117,6 +121,12 @@ class Spread:
         found = [item for items in self._asked(picked, no_pause, (wanted,)) for item in items]
         blocks = [columns for _, _, columns in sorted(found, key=lambda item: item[:2])]
         return [np.concatenate([np.asarray(block[i]) for block in blocks]) for i in range(len(self.names))]
+
+    def _first(self) -> Columns:
+        """Some rows, taken once."""
+        if not self._head:
+            self._head = self.read(0, min(self.count, HEAD))
+        return self._head
 
     def fingerprint(self) -> str:
         """The digest that `Rows` has of the same files."""
@@ -351,6 +361,30 @@ def _sewn(spans: Sequence[Span]) -> list[Span]:
         else:
             found.append(span)
     return found
+
+
+@contextmanager
+def rows_of(data: Any, client: Any = None, pause: Callable[[], None] = no_pause, **options: Any) -> Iterator[Any]:
+    """The rows of some data: on a cluster where a client is given or the data is a Dask collection, else in this process.
+
+    Args:
+        data: what `Rows` and `Spread` take, and names of files: a folder, a pattern, or a list of paths.
+        options: of `Spread`.
+    """
+    if isinstance(data, str) or (isinstance(data, list) and data and all(isinstance(x, (str, os.PathLike)) for x in data)):
+        data = Parts(data)
+    if isinstance(data, (Rows, Spread)):
+        yield data
+    elif client is None and not is_collection(data):
+        yield Rows(data)
+    elif isinstance(data, Parts) or is_collection(data):
+        with Spread(data, client, pause=pause, **options) as rows:
+            yield rows
+    else:
+        raise InputTypeError(
+            f"data is {an(data)}, which is in this process, and client= is a cluster: give names of files that its workers "
+            "see, Parts('data/*.parquet'), or a Dask DataFrame"
+        )
 
 
 def packed(work: Any) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -15,14 +16,15 @@ from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
-from ..errors import InputTypeError, InputValueError, NonFiniteGradientError
+from ..errors import ClusterError, InputTypeError, InputValueError, NonFiniteGradientError
 from ..optim import Adam
 from ..tables.table import numpy
 from ..tree import an, as_float, describe, flatten, is_node, unflatten
 from . import checkpoint as checkpoints
 from .bar import Bar
+from .cluster import rows_of
 from .interrupt import deferred_interrupt, no_pause
-from .rows import Objective, Rows
+from .rows import Objective
 
 ARRAY_FROM = 10  # weights from which an optimizer moves them as one array, rather than one by one
 RISES, RISEN = 20, 1e3  # a loss that rose at so many steps in a row, to so many times the first, runs away
@@ -66,6 +68,7 @@ def minimize(
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
     about: Mapping[str, Any] | None = None,
+    client: Any = None,
 ) -> Result:
     """Go downhill on the mean of a loss over the rows of some data, by the gradient at each step.
 
@@ -83,7 +86,8 @@ def minimize(
         loss: the loss of one row, ``loss(params, *row)``, a scalar.  Without data, the loss itself, ``loss(params)``.
         params: where to start: numbers in any structure that `grad` takes, a module too.
         data: a tuple of columns, each as long as there are rows; a row is one entry of each, a number, or for a column of
-            shape (rows, k) a sequence of k.  A dict of columns, or a `tables.Table`, whose row reaches the loss as one dict.
+            shape (rows, k) a sequence of k.  A dict of columns, a `tables.Table`, `tables.Parts` (many files), or a Dask
+            DataFrame, whose row reaches the loss as one dict.
         optimizer: makes the optimizer out of a list of parameters: a class of `optim`, or ``partial(SGD, lr=0.1)``.
         steps: at most so many steps; on a checkpoint, those made before count.
         batch_size: how many rows a step looks at; None is all of them.  A pass over the data takes each row once.
@@ -99,6 +103,8 @@ def minimize(
         every: steps between two writings of the checkpoint; by default a hundredth of `steps`.
         about: what else must be the same for the checkpoint to be gone on from, under names: text and numbers that tell one
             loss from another, ``{"formula": "w*x + b"}``.
+        client: a `distributed.Client`, whose workers read the files of `data` and add up over their rows; for a Dask
+            DataFrame by default the one of the surroundings.  The bits are those of one machine.
 
     Compiled where NumPy and llvmlite are installed and no branch of the loss depends on numbers; else each row is a run of
     `value_and_grad`.  Ctrl-C ends the run after the step at work; a second one at once.  A run is "diverged" at the first
@@ -119,21 +125,30 @@ def minimize(
     every = max(1, -(-steps // 100)) if every is None else _whole("every", every, 1)
     if tol is not None and not (isinstance(tol, Real) and 0 <= tol < math.inf):
         raise InputValueError(f"tol={tol!r} must be a number from 0 up: 1e-9 is usual, None never stops")
-    rows = None if data is None else Rows(data)
-    if rows is None and batch_size is not None:
+    if data is None and batch_size is not None:
         raise InputValueError(f"batch_size={batch_size} without data: give the rows as data")
-    run = _Run(Objective(loss, spec, rows, batch_size), leaves, spec, optimizer, batch_size, seed, dict(about or {}))
     bar = Bar(steps) if progress else None
-    with deferred_interrupt() as pause:
+    with ExitStack() as stack:
+        pause = stack.enter_context(deferred_interrupt())
+        rows = None if data is None else stack.enter_context(rows_of(data, client, pause))
+        if batch_size is not None and not hasattr(rows, "batches"):
+            raise InputValueError(f"batch_size={batch_size} on a cluster, where each step takes all rows: leave it out")
+        run = _Run(Objective(loss, spec, rows, batch_size), leaves, spec, optimizer, batch_size, seed, dict(about or {}))
         if checkpoint is not None:
             run.resume(checkpoint, steps, pause)
-        reason = run.descend(steps, tol, callback, bar, (checkpoint, every), pause)
+        try:
+            reason = run.descend(steps, tol, callback, bar, (checkpoint, every), pause)
+        except ClusterError as error:
+            if checkpoint is not None and not run.moving:
+                checkpoints.save(checkpoint, run.settings, run.state())
+                error.add_note(f"{len(run.losses)} steps are in {os.fspath(checkpoint)}: a run with that checkpoint goes on.")
+            raise
         if checkpoint is not None:
             checkpoints.save(checkpoint, run.settings, run.state())
-    history = list(enumerate(run.losses))
-    value = run.seen[0] if run.seen else run.objective.whole(run.leaves(), no_pause)[0]
-    if reason in ("steps", "converged") and (not math.isfinite(value) or run.rose(value)):
-        reason = "diverged"
+        history = list(enumerate(run.losses))
+        value = run.seen[0] if run.seen else run.objective.whole(run.leaves(), no_pause)[0]
+        if reason in ("steps", "converged") and (not math.isfinite(value) or run.rose(value)):
+            reason = "diverged"
     return Result(run.tree(), value, [*history, (len(history), value)], len(history), reason)
 
 

@@ -157,6 +157,13 @@ class Rows:
         return Digest.finished(self.names, self.count, self.total(Digest(), ()))
 
 
+class Elsewhere(Rows):
+    """Stands for rows that are on workers, where work is unpacked: how one of them reaches the loss, and how many they are."""
+
+    def __init__(self, names: list[Any] | None, count: int) -> None:
+        self.names, self.count = names, count
+
+
 class Digest:
     """Digests of blocks, and of digests."""
 
@@ -238,7 +245,9 @@ class Objective:
     than many a step does.
     """
 
-    def __init__(self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None) -> None:
+    def __init__(
+        self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None, threads: int | None = None
+    ) -> None:  # fmt: skip
         def flat(leaves: Sequence[Any], *row: Any) -> Any:
             try:
                 found = loss(unflatten(spec, leaves), *row)
@@ -254,7 +263,7 @@ class Objective:
             return found
 
         flat.__name__ = called(loss)
-        self.rows = rows
+        self.rows, self._loss, self._spec, self._threads = rows, loss, spec, threads
         self._plain = value_and_grad(flat)
         self._row: Any = self._plain
         self._block: Callable[..., Any] | None = None
@@ -263,28 +272,30 @@ class Objective:
             self._row = jit(self._plain)
             self._together = numpy() is not None and min(rows.count, batch_size or rows.count) >= FEW
 
+    def __reduce__(self) -> Any:
+        assert self.rows is not None
+        return Objective, (self._loss, self._spec, Elsewhere(self.rows.names, self.rows.count), None, 1)
+
     def whole(self, leaves: list[float], pause: Callable[[], None]) -> Summed:
         """Over all the data; `pause` is called between blocks."""
         if self.rows is None:
             found: Summed = self._plain(leaves)
             return found
-
-        def parts() -> Iterator[Summed]:
-            assert self.rows is not None
-            for block in self.rows.blocks():
-                yield self._sum(leaves, block)
-                pause()
-
-        total, sums = _total(parts())
+        total, sums = self.rows.total(self, leaves, pause)
         return total / self.rows.count, [s / self.rows.count for s in sums]
 
     def batch(self, leaves: list[float], columns: Columns) -> Summed:
         """Over one mini-batch."""
-        value, slopes = self._sum(leaves, columns)
+        value, slopes = self.leaf(leaves, columns)
         count = len(columns[0])
         return value / count, [s / count for s in slopes]
 
-    def _sum(self, leaves: list[float], columns: Columns) -> Summed:
+    def both(self, a: Summed, b: Summed) -> Summed:
+        """The sums over two neighbouring blocks together."""
+        return a[0] + b[0], [x + y for x, y in zip(a[1], b[1], strict=True)]
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Summed:
+        """The sums over the rows of a block."""
         assert self.rows is not None
         if self._together:
             given = self.rows.arguments(list(map(numpy().asarray, columns)))
@@ -299,15 +310,15 @@ class Objective:
         rows = zip(*map(entries, columns), strict=True)
         return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
 
-    def _compiled(self, leaves: list[float], given: tuple[Any, ...]) -> Callable[..., Any]:
+    def _compiled(self, leaves: Sequence[float], given: tuple[Any, ...]) -> Callable[..., Any]:
         """The sum over the rows of a block; by all cores where that is worth waking them."""
         assert self.rows is not None
         block: Jitted = jit(self._plain, batch=tuple(range(1, len(given) + 1)), reduce="sum")
-        if len(block.program(leaves, *given)) * min(self.rows.count, BLOCK) > HEAVY:
+        if self._threads is None and len(block.program(leaves, *given)) * min(self.rows.count, BLOCK) > HEAVY:
             block.share(os.cpu_count() or 1)
         return block
 
-    def _one(self, leaves: list[float], row: tuple[Any, ...]) -> Summed:
+    def _one(self, leaves: Sequence[float], row: tuple[Any, ...]) -> Summed:
         try:
             found: Summed = self._row(leaves, *row)
         except TraceError:

@@ -1,0 +1,330 @@
+"""A fit over a Dask cluster: the bits of the same fit in this process, whoever holds the rows and whoever dies.
+
+The scheduler and the workers are processes of their own on this machine.
+"""
+
+import os
+import signal
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from autograd_lite import exp
+from autograd_lite.errors import ClusterError, InputTypeError, InputValueError
+from autograd_lite.fit import minimize
+from autograd_lite.optim import SGD
+from autograd_lite.tables import Parts
+
+np = pytest.importorskip("numpy")
+distributed = pytest.importorskip("distributed", reason="Dask is only in the extra 'cluster'")
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+from autograd_lite.fit.cluster import Spread  # noqa: E402
+from autograd_lite.fit.rows import Rows  # noqa: E402
+from tests.cluster import Cluster  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own
+
+START = {"w": 0.0, "b": 0.0}
+SIZES = [200_000, 1, 65_536, 65_537, 0, 3]  # of the files: cut between workers, of one row, empty
+
+
+def loss(p, row):
+    return (p["w"] * row["x"] + p["b"] - row["y"]) ** 2
+
+
+def slow(p, row):
+    return (p["w"] * row["x"] + p["b"] * exp(-(row["x"] ** 2)) - row["y"]) ** 2
+
+
+loss.__module__ = slow.__module__ = "__main__"  # travel as a whole: the workers have no tests
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    found = tmp_path_factory.mktemp("parts")
+    draw = np.random.default_rng(0)
+    for i, size in enumerate(SIZES):
+        x = draw.normal(size=size)
+        pq.write_table(pa.table({"x": x, "y": 3 * x + 1 + 0.1 * draw.normal(size=size)}), found / f"{i}.parquet")
+    return found
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    found = Cluster(2)
+    yield found
+    found.close()
+
+
+def connected(cluster, workers=2, timeout=60):
+    client = distributed.Client(scheduler_file=cluster.file, timeout=timeout, set_as_default=False)
+    client.wait_for_workers(workers, timeout=120)
+    return client
+
+
+@pytest.fixture(scope="module")
+def client(cluster):
+    with connected(cluster) as found:
+        yield found
+
+
+class Sums:
+    """The sums of the columns, times a weight."""
+
+    def leaf(self, leaves, columns):
+        return np.array([np.asarray(column).sum() * leaves[0] for column in columns])
+
+    def both(self, a, b):
+        return a + b
+
+
+Sums.__module__ = "__main__"
+
+
+def run(data, client=None, f=loss, steps=5, **more):
+    return minimize(f, START, data, optimizer=partial(SGD, lr=0.1), steps=steps, client=client, **more)
+
+
+def bits(found):
+    return [x.hex() for x in found.params.values()], [x.hex() for _, x in found.history]
+
+
+def test_the_bits_are_those_of_one_machine(folder, client):
+    here, there = Rows(Parts(folder)), Spread(Parts(folder), client)
+    assert there.total(Sums(), [1.5]).tolist() == here.total(Sums(), [1.5]).tolist()
+    assert there.fingerprint() == here.fingerprint()
+    ranges = [(0, 2), (199_999, 200_003), (331_076, 331_077)]
+    assert [c.tolist() for c in there.take(ranges)] == [c.tolist() for c in here.take(ranges)]
+    there.close()
+    assert bits(run(Parts(folder), client)) == bits(run(Parts(folder)))
+
+
+def test_names_of_files_are_data(folder, client):
+    assert bits(run(f"{folder}/*.parquet", client)) == bits(run(Parts(folder)))
+    assert bits(run([folder / "5.parquet"], client)) == bits(run([folder / "5.parquet"]))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_bits_are_the_same_for_any_number_of_workers(folder, workers):
+    cluster = Cluster(workers)
+    try:
+        with connected(cluster, workers) as client:
+            assert bits(run(Parts(folder), client)) == bits(run(Parts(folder)))
+    finally:
+        cluster.close()
+
+
+def test_csv_files_with_missing_cells(tmp_path, client):
+    for i in range(4):
+        rows = [f"{j / 7},{'' if j % 5 == i else j / 3}" for j in range(200)]
+        (tmp_path / f"{i}.csv").write_text("x,y\n" + "\n".join(rows) + "\n")
+    parts = Parts(tmp_path, ["x", "y"], drop_missing=True)
+    assert bits(run(parts, client)) == bits(run(parts))
+    with Spread(parts, client) as spread:
+        assert (spread.count, spread.dropped) == (640, 160)
+
+
+def test_a_dask_data_frame(client):
+    frames = pytest.importorskip("dask.dataframe")
+    pandas = pytest.importorskip("pandas")
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=1000)
+    frame = frames.from_pandas(pandas.DataFrame({"x": x, "y": 2 * x}), npartitions=3)
+    with client.as_current():
+        found = run(frame, steps=50)
+    assert found.params["w"] == pytest.approx(2.0, abs=1e-3)
+    with pytest.raises(InputValueError, match="partition 0 row 1, column 'x': 'a' is not a number"):
+        run(frames.from_pandas(pandas.DataFrame({"x": ["a", "b"], "y": [1.0, 2.0]}), npartitions=1), client)
+
+
+def test_a_killed_worker_changes_no_bit(folder):
+    cluster = Cluster(2)
+    try:
+        with connected(cluster) as client:
+            watched = []
+
+            def die(step, value, params):
+                if step == 3:
+                    cluster.kill(cluster.workers[0])
+                watched.append(step)
+
+            assert bits(run(Parts(folder), client, steps=8, callback=die)) == bits(run(Parts(folder), steps=8))
+            assert watched == list(range(8))
+    finally:
+        cluster.close()
+
+
+def test_a_scheduler_that_is_gone_is_named_and_a_checkpoint_goes_on(folder, tmp_path):
+    cluster = Cluster(1)
+    path = tmp_path / "run.json"
+    try:
+        with connected(cluster, 1, timeout=5) as client:
+
+            def die(step, value, params):
+                if step == 3:
+                    cluster.kill(cluster.scheduler)
+
+            with pytest.raises(ClusterError, match=r"the scheduler at tcp://.* is gone"):
+                run(Parts(folder), client, steps=8, checkpoint=path, callback=die)
+    finally:
+        cluster.close()
+    assert bits(run(Parts(folder), steps=8, checkpoint=path)) == bits(run(Parts(folder), steps=8))
+
+
+def test_no_worker(folder):
+    cluster = Cluster(0)
+    try:
+        with distributed.Client(scheduler_file=cluster.file, timeout=60, set_as_default=False) as client:
+            with pytest.raises(ClusterError, match=r"no worker for 1 seconds: start one, dask worker tcp://"):
+                Spread(Parts(folder), client, wait=1.0)
+            threading.Timer(1.0, cluster.start_worker).start()
+            assert Spread(Parts(folder), client, wait=60.0).count == sum(SIZES)
+    finally:
+        cluster.close()
+
+
+def test_a_worker_without_this_package(folder):
+    cluster = Cluster(0)
+    try:
+        with distributed.Client(scheduler_file=cluster.file, timeout=60, set_as_default=False) as client:
+            hidden = "import sys; sys.modules['autograd_lite'] = None"
+            cluster.start_worker("--preload", hidden)
+            client.wait_for_workers(1, timeout=60)
+            with pytest.raises(ClusterError, match=r"worker tcp://\S+ cannot import autograd_lite \(.*\): install it on every"):
+                Spread(Parts(folder), client)
+    finally:
+        cluster.close()
+
+
+def test_a_worker_that_adds_up_in_other_bits(folder):
+    cluster = Cluster(1)
+    try:
+        with connected(cluster, 1) as client:
+            cluster.start_worker("--preload", "import sys; sys.modules['llvmlite'] = None")
+            client.wait_for_workers(2, timeout=60)
+            with pytest.raises(ClusterError, match=r"worker \S+ has llvm none, and the others .* accept that with mixed=True"):
+                Spread(Parts(folder), client)
+            with Spread(Parts(folder), client, mixed=True) as spread:
+                assert spread.count == sum(SIZES)
+                assert "has llvm none" in spread.notes[0]
+    finally:
+        cluster.close()
+
+
+def test_a_bad_cell_names_file_row_and_column(tmp_path, client):
+    pq.write_table(pa.table({"x": [1.0, 2.0], "y": [1.0, 2.0]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": [1.0, None], "y": [1.0, 2.0]}), tmp_path / "b.parquet")
+    with pytest.raises(InputValueError, match=r"b\.parquet row 2, column 'x'"):
+        run(Parts(tmp_path), client)
+
+
+def test_files_of_two_tables(tmp_path, client):
+    pq.write_table(pa.table({"x": [1.0], "y": [1.0]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": [1.0], "z": [1.0]}), tmp_path / "b.parquet")
+    with pytest.raises(InputValueError, match=r"b\.parquet has no column 'y'"):
+        run(Parts(tmp_path), client)
+
+
+def test_a_file_that_workers_do_not_see(folder, client):
+    with pytest.raises(ClusterError, match=r"worker tcp://\S+ cannot read .*nowhere\.csv \(No such file"):
+        run([folder / "nowhere.csv"], client)
+
+
+def test_a_file_that_changes_is_refused(tmp_path):
+    cluster = Cluster(1)
+    pq.write_table(pa.table({"x": [1.0, 2.0], "y": [1.0, 2.0]}), tmp_path / "a.parquet")
+    try:
+        with connected(cluster, 1) as client:
+
+            def change(step, value, params):
+                pq.write_table(pa.table({"x": [5.0] * 9, "y": [2.0] * 9}), tmp_path / "a.parquet")
+                cluster.start_worker()
+                client.wait_for_workers(2, timeout=60)
+                cluster.kill(cluster.workers[0])
+
+            with pytest.raises(InputValueError, match=r"a\.parquet has changed since the run began"):
+                run(Parts(tmp_path), client, callback=lambda *a: change(*a) if a[0] == 1 else None)
+    finally:
+        cluster.close()
+
+
+def test_only_empty_files(tmp_path, client):
+    pq.write_table(pa.table({"x": pa.array([], pa.float64()), "y": pa.array([], pa.float64())}), tmp_path / "a.parquet")
+    with pytest.raises(InputValueError, match="data has no rows"):
+        run(Parts(tmp_path), client)
+
+
+def test_what_cannot_be(folder, client):
+    with pytest.raises(InputTypeError, match="which is in this process, and client= is a cluster: give names of files"):
+        run(([1.0], [2.0]), client)
+    with pytest.raises(InputValueError, match="batch_size=10 on a cluster"):
+        run(Parts(folder), client, batch_size=10)
+    with pytest.raises(InputTypeError, match=r"give a distributed\.Client"):
+        run(Parts(folder), "tcp://127.0.0.1:1")
+
+
+def test_an_error_in_the_loss_names_its_line_here(folder, client):
+    def bad(p, row):
+        return p["w"] * row["nothing"]
+
+    with pytest.raises(KeyError, match="nothing") as caught:
+        run(Parts(folder), client, f=bad)
+    assert any(entry.name == "bad" for entry in caught.traceback)
+
+
+def test_memory_is_free_after_a_fit(folder, client):
+    run(Parts(folder), client)
+    deadline = time.monotonic() + 30
+    while any("autograd_lite" in str(key) for keys in client.has_what().values() for key in keys):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_ctrl_c_ends_the_run_and_frees_the_workers(folder, client):
+    def stop(step, value, params):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    found = run(Parts(folder), client, steps=50, callback=stop)
+    assert (found.reason, found.steps) == ("interrupted", 3)
+    assert bits(run(Parts(folder), client, steps=found.steps)) == bits(found)
+
+
+def test_two_fits_on_one_cluster(folder, cluster):
+    found = {}
+
+    def fit(f):
+        with connected(cluster) as own:
+            found[f.__name__] = bits(run(Parts(folder), own, f=f))
+
+    threads = [threading.Thread(target=fit, args=(f,)) for f in (loss, slow)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert found == {"loss": bits(run(Parts(folder))), "slow": bits(run(Parts(folder), f=slow))}
+
+
+def test_a_share_travels_as_its_recipe(folder):
+    import pickle
+
+    from autograd_lite.fit.shares import Share, Span
+
+    part = next(iter(Parts(folder)))
+    share = Share(None, [Span(0, 0, True, part)], 10**9)
+    assert share.rows()[0][0].count == SIZES[0]
+    assert len(pickle.dumps(share)) < 1000
+    assert share.__sizeof__() > 16 * SIZES[0]
+
+
+def test_a_loss_that_branches_is_run_row_by_row(tmp_path, client):
+    pq.write_table(pa.table({"x": [1.0, 2.0] * 40, "y": [1.0, 2.0] * 40}), tmp_path / "a.parquet")
+
+    def branching(p, row):
+        return (p["w"] * row["x"] - row["y"]) ** 2 if float(row["x"]) > 1.5 else p["b"] ** 2
+
+    assert bits(run(Parts(tmp_path), client, f=branching)) == bits(run(Parts(tmp_path), f=branching))
