@@ -48,43 +48,46 @@ def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Nod
     seen: set[Node] = set()
     shared: dict[Node, int] = {}
     stack: list[Node] = []
-    add, push = seen.add, stack.append
+    add, push, pop = seen.add, stack.append, stack.pop
 
     for root in roots:
         if root.op is not None:
             add(root)
             if root not in stop:
                 push(root)
-    while stack:
-        node = stack.pop()
-        a = node._a
-        if a.__class__ is tuple:
-            for b in a:
-                if b.__class__ is not float and b.op is not None:
-                    if b in seen:
-                        shared[b] = shared.get(b, 1) + 1
-                    else:
-                        add(b)
-                        if b not in stop:
-                            push(b)
-            continue
-        # the same again for each of two operands, written out: this loop sees every edge of the graph
-        if a.__class__ is not float and a.op is not None:
-            if a in seen:
-                shared[a] = shared.get(a, 1) + 1
-            else:
-                add(a)
-                if a not in stop:
-                    push(a)
-        a = node._b
-        if a.__class__ is not float and a.op is not None:
-            if a in seen:
-                shared[a] = shared.get(a, 1) + 1
-            else:
-                add(a)
-                if a not in stop:
-                    push(a)
-    return shared
+    while True:  # as in `sweeps._pass_floats`: `while stack` would not be specialised
+        if not stack:
+            return shared
+        node = pop()
+        while True:
+            a = node._a
+            if type(a) is tuple:
+                for b in a:
+                    if type(b) is not float and b.op is not None:
+                        if b in seen:
+                            shared[b] = shared.get(b, 1) + 1
+                        else:
+                            add(b)
+                            if b not in stop:
+                                push(b)
+                break
+            # the same again for each of two operands, written out: this loop sees every edge of the graph
+            if type(a) is not float and a.op is not None:
+                if a in seen:
+                    shared[a] = shared.get(a, 1) + 1
+                else:
+                    add(a)
+                    if a not in stop:
+                        push(a)
+            node = node._b
+            if type(node) is float or node.op is None:
+                break
+            if node in seen:
+                shared[node] = shared.get(node, 1) + 1
+                break
+            add(node)
+            if node in stop:
+                break
 
 
 def order(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> list[Node]:

@@ -16,8 +16,9 @@ from . import context
 from .errors import AnomalyError
 from .graph import NOTHING, Node, as_they_were, operands, order, sharing, values
 from .ops.piecewise import Masked
-from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, times
+from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, first, second, times
 
+Cells = dict[Node, list[Any]]
 UNREACHED = -float("0")  # told from any sum by identity; -0.0 + d is d to the bit
 
 LinearForm = list[tuple[Node, list[tuple[Node, Any]]]]
@@ -50,121 +51,171 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
 def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> Adjoints:
     # Nodes that gather from several places have a cell [how many are still to come, their sum so far]; inputs too, with
     # a count that never comes to 0.  All other nodes pass on what they get at once.
-    cells: dict[Node, list[Any]] = {node: [count, UNREACHED] for node, count in sharing(seeds, stop).items()}
+    cells: Cells = {node: [count, UNREACHED] for node, count in sharing(seeds, stop).items()}
     for node in stop:
         cells[node] = [-1, UNREACHED]
-    cell_of = cells.get
-    nodes: list[Node] = []
-    grads: list[Any] = []
-    done, done_grad = nodes.append, grads.append
     ready: list[tuple[Node, Any]] = []  # a node with its whole adjoint; None where nothing flows
-    push = ready.append
-
-    def give(a: Node, d: Any) -> None:
-        """Add `d` to what `a` has gathered, nothing where d is None, and make `a` ready if that was the last."""
-        cell = cell_of(a)
-        if cell is not None:
-            if d is not None:
-                cell[1] = d if cell[1] is UNREACHED else cell[1] + d
-            cell[0] -= 1
-            if not cell[0]:
-                push((a, None if cell[1] is UNREACHED else cell[1]))
-        elif a.op is not None:
-            push((a, d))
-        else:
-            cells[a] = [-1, UNREACHED if d is None else d]
-
     for root, seed in seeds.items():
-        give(root, seed)
-    op: Any = None
-    try:
-        while ready:
-            node, g = ready.pop()
-            op = node.op
-            kind = op.kind
-            if kind <= GENERAL or graph or g is None:
-                args = operands(node)
-                if g is None:
-                    flows: Iterable[Any] = repeat(None, len(args))
-                else:
-                    done(node)
-                    done_grad(g)
-                    if kind == ANY_NUMBER and not graph:
-                        # give(operand, g * partial), written out: this loop sees every weight of every neuron
-                        for a, cell, d in zip(args, map(cell_of, args), op.rule(node._x, node._data), strict=True):
-                            if a.__class__ is not float:
-                                if cell is not None:
-                                    cell[1] += g * d
-                                    n = cell[0] = cell[0] - 1
-                                    if not n:
-                                        push((a, cell[1]))
-                                elif a.op is None:
-                                    cells[a] = [-1, g * d]
-                                else:
-                                    push((a, g * d))
-                        continue
-                    if kind == PRODUCT and not graph:
-                        if op.arity == 1:
-                            if args[0].__class__ is not float:
-                                give(args[0], op.products[0](g, node._x, node._data))
-                            continue
-                        for a, product in zip(args, op.products, strict=True):
-                            if a.__class__ is not float:
-                                give(a, product(g, node._x, node._y, node._data))
-                        continue
-                    flows = contributions(node, g, graph)
-                for a, d in zip(args, flows, strict=True):
-                    if a.__class__ is not float:
-                        give(a, d)
-                continue
-            # One or two operands on floats, by partials alone: nearly every node of nearly every graph.  What follows is
-            # give(operand, g * partial) for each, written out.
-            done(node)
-            done_grad(g)
-            a = node._a
-            x = node._x
-            y = node._y
-            if a.__class__ is not float:
-                d = op.first
-                if d.__class__ is not float:
-                    d = g * (d(x, y, node._data) if kind == BINARY else d(x, node._data))
-                else:
-                    d = g * d
-                cell = cell_of(a)
-                if cell is not None:
-                    cell[1] += d
-                    n = cell[0] = cell[0] - 1
-                    if not n:
-                        push((a, cell[1]))
-                elif a.op is None:
-                    cells[a] = [-1, d]
-                else:
-                    push((a, d))
-            a = node._b  # the second operand; of a unary op it is the float 0.0
-            if a.__class__ is not float:
-                d = op.second
-                if d.__class__ is not float:
-                    d = g * d(x, y, node._data)
-                else:
-                    d = g * d
-                cell = cell_of(a)
-                if cell is not None:
-                    cell[1] += d
-                    n = cell[0] = cell[0] - 1
-                    if not n:
-                        push((a, cell[1]))
-                elif a.op is None:
-                    cells[a] = [-1, d]
-                else:
-                    push((a, d))
-    except Exception as error:
-        error.add_note(f"in the derivative rules of op {op.name}")
-        raise
+        _give(cells, ready, root, seed)
+    nodes, grads = _pass_nodes(cells, ready) if graph else _pass_floats(cells, ready)
     inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0}
     unreached = [node for node, g in inputs.items() if g is UNREACHED]
     for node in unreached:
         del inputs[node]
     return Adjoints(inputs, nodes, grads, unreached)
+
+
+def _give(cells: Cells, ready: list[tuple[Node, Any]], a: Node, d: Any) -> None:
+    """Add `d` to what `a` has gathered, nothing where d is None, and make `a` ready if that was the last."""
+    cell = cells.get(a)
+    if cell is not None:
+        if d is not None:
+            cell[1] = d if cell[1] is UNREACHED else cell[1] + d
+        cell[0] -= 1
+        if not cell[0]:
+            ready.append((a, None if cell[1] is UNREACHED else cell[1]))
+    elif a.op is not None:
+        ready.append((a, d))
+    else:
+        cells[a] = [-1, UNREACHED if d is None else d]
+
+
+def _noted(error: Exception, node: Node) -> None:
+    """Say in a rule's own error which op it is of."""
+    error.add_note(f"in the derivative rules of op {node.op.name}")
+
+
+def _pass_nodes(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node], list[Any]]:
+    """Pass on what is ready by rules run on nodes: the computed nodes that are reached, and their adjoints."""
+    nodes: list[Node] = []
+    grads: list[Any] = []
+    while ready:
+        node, g = ready.pop()
+        args = operands(node)
+        flows: Iterable[Any] = repeat(None, len(args))
+        if g is not None:
+            nodes.append(node)
+            grads.append(g)
+            try:
+                flows = contributions(node, g, graph=True)
+            except Exception as error:
+                _noted(error, node)
+                raise
+        for a, d in zip(args, flows, strict=True):
+            if a.__class__ is not float:
+                _give(cells, ready, a, d)
+    return nodes, grads
+
+
+def _pass_floats(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node], list[Any]]:
+    """The same on floats, with `_give` written out, as nearly all time is spent here.
+
+    ``while True`` rather than ``while ready``: it ends in a jump that CPython counts, and is specialised at once.  What would
+    be pushed and popped again is gone on with instead, and no tuple is kept: the collector would look at them all.
+    """
+    nodes: list[Node] = []
+    grads: list[Any] = []
+    done, done_grad, cell_of, push, pop = nodes.append, grads.append, cells.get, ready.append, ready.pop
+    try:
+        while True:
+            if not ready:
+                return nodes, grads
+            node, g = pop()
+            while True:
+                op = node.op
+                a = node._a
+                if g is None:
+                    for b in a if type(a) is tuple else (a, node._b):
+                        if type(b) is not float:
+                            cell = cell_of(b)
+                            if cell is None:
+                                if b.op is None:
+                                    cells[b] = [-1, UNREACHED]
+                                else:
+                                    push((b, None))
+                            else:
+                                n = cell[0] = cell[0] - 1
+                                if not n:
+                                    push((b, None if cell[1] is UNREACHED else cell[1]))
+                    break
+                done(node)
+                done_grad(g)
+                kind = op.kind
+                if kind > GENERAL:  # one or two operands, by partials alone: nearly every node of nearly every graph
+                    if type(a) is not float:
+                        d = op.first
+                        if type(d) is float:
+                            d = g * d
+                        elif d is second:
+                            d = g * node._y
+                        elif kind == BINARY:
+                            d = g * d(node._x, node._y, node._data)
+                        else:
+                            d = g * d(node._x, node._data)
+                        cell = cell_of(a)
+                        if cell is None:
+                            if a.op is None:
+                                cells[a] = [-1, d]
+                            else:
+                                push((a, d))
+                        else:
+                            cell[1] += d
+                            n = cell[0] = cell[0] - 1
+                            if not n:
+                                push((a, cell[1]))
+                    a = node._b  # of a unary op the float 0.0
+                    if type(a) is float:
+                        break
+                    d = op.second
+                    if type(d) is float:
+                        d = g * d
+                    elif d is first:
+                        d = g * node._x
+                    else:
+                        d = g * d(node._x, node._y, node._data)
+                    cell = cell_of(a)
+                    if cell is None:
+                        if a.op is None:
+                            cells[a] = [-1, d]
+                            break
+                        node = a
+                        g = d
+                    else:
+                        cell[1] += d
+                        n = cell[0] = cell[0] - 1
+                        if n:
+                            break
+                        node = a
+                        g = cell[1]
+                    continue
+                if kind == ANY_NUMBER:
+                    for b, cell, d in zip(a, map(cell_of, a), op.rule(node._x, node._data), strict=True):
+                        if type(b) is not float:
+                            if cell is not None:
+                                cell[1] += g * d
+                                n = cell[0] = cell[0] - 1
+                                if not n:
+                                    push((b, cell[1]))
+                            elif b.op is None:
+                                cells[b] = [-1, g * d]
+                            else:
+                                push((b, g * d))
+                elif kind == PRODUCT:
+                    if op.arity == 1:
+                        if type(a) is not float:
+                            _give(cells, ready, a, op.products[0](g, node._x, node._data))
+                    else:
+                        for b, product in zip((a, node._b), op.products, strict=True):
+                            if type(b) is not float:
+                                _give(cells, ready, b, product(g, node._x, node._y, node._data))
+                else:
+                    for b, d in zip(operands(node), contributions(node, g), strict=True):
+                        if type(b) is not float:
+                            _give(cells, ready, b, d)
+                break
+    except Exception as error:
+        _noted(error, node)
+        raise
 
 
 def contributions(node: Node, g: Any, graph: bool = False) -> list[Any]:

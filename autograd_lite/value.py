@@ -61,9 +61,9 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
         if modulus is not None:
             repair = f"write v ** {other!r} % {modulus!r}" if op is ops.pow else f"{op.name} takes one other operand"
             raise InputTypeError(f"{op.name}(v, {other!r}, {modulus!r}) is not there: {repair}")
-        if other.__class__ is Value:
+        if type(other) is Value:
             y = other._data
-        elif other.__class__ is float:
+        elif type(other) is float:
             y = other
         elif isinstance(other, Value):
             y = other._data
@@ -100,7 +100,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     forward = op.forward
 
     def method(self: Value, other: Any) -> Any:
-        if other.__class__ is not float:
+        if type(other) is not float:
             other = other_number(other, op)
             if other is NotImplemented:
                 return other

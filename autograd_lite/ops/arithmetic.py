@@ -8,7 +8,7 @@ from math import inf, nan
 from typing import Any
 
 from .piecewise import _choice, abs, copysign, eq, gt, lt, ne, round_, where, zero
-from .row import Kink, Op, helper, publish, row
+from .row import Kink, Op, first, helper, publish, row, second
 from .words import both, c_floor, constant, either, negate
 
 add = row(
@@ -22,7 +22,7 @@ sub = row(
     doc="The difference of two.\n\n>>> sub(1.0, 2.0)\n-1.0",
 )  # fmt: skip
 mul = row(
-    "mul", operator.mul, (lambda x, y, z: y, lambda x, y, z: x), symbol="*", text="{0} × {1}", latex=r"{0} \cdot {1}",
+    "mul", operator.mul, (second, first), symbol="*", text="{0} × {1}", latex=r"{0} \cdot {1}",
     edges=("{1}", "{0}"),
     exact=lambda mp, at, x, y: x * y,
     doc="The product of two.\n\n>>> mul(2.0, 3.0)\n6.0",

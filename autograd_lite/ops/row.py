@@ -34,6 +34,17 @@ Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of 
 
 PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY = -2, -1, 0, 1, 2  # how the reverse sweep takes a row
 
+
+def first(x: Any, y: Any, out: Any) -> Any:
+    """A partial that is the first of two operands; the sweeps know it and do not call it."""
+    return x
+
+
+def second(x: Any, y: Any, out: Any) -> Any:
+    """A partial that is the second of two operands."""
+    return y
+
+
 TABLE: dict[str, Op] = {}  # every built-in row by name; a user's rows stay the user's
 HELPERS: set[Op] = set()  # those that are no public functions
 PUBLIC: dict[str, Any] = {}  # the public functions by name: rows and compositions
