@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import gc
 import itertools
 import sys
 
@@ -33,7 +34,8 @@ def interrupt_at(event, call, within=""):
                 raise KeyboardInterrupt
         return trace
 
-    before = sys.gettrace()
+    before, collecting = sys.gettrace(), gc.isenabled()
+    gc.disable()  # the garbage of other tests may run Python code, whose interruptions Python only reports
     try:
         sys.settrace(trace)
         call()
@@ -41,4 +43,6 @@ def interrupt_at(event, call, within=""):
         return True
     finally:
         sys.settrace(before)
+        if collecting:
+            gc.enable()
     return False
