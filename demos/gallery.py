@@ -4,17 +4,22 @@
 
 writes files that need nothing else to be looked at: the squared error of a line (the picture in the README), a neuron, a
 function in which one input acts along two paths, a 2-16-16-1 network with its weights folded into the cards of its neurons;
-and live pages, in which numbers can be pulled and steps taken: the slope of x², the loss of one car by its weights, a valley
-with two minima to descend into, and the squared error.
+and live pages, in which numbers can be pulled and steps taken, the pictures of the four course notes among them: the slope of
+x² (slope.html), from the loss of one car back to its weights (weights.html), a valley with two minima to descend into
+(valley.html), the line through seven cars, with every step of the descent (cars.html); and the squared error.
 """
 
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
+from functools import partial
 from pathlib import Path
 
 from autograd_lite import Value, draw, sin
+from autograd_lite.fit import minimize, page
+from autograd_lite.fit.model import Model
 from autograd_lite.nn import MLP, Neuron
+from autograd_lite.optim import SGD
 
 ENGINE = "builtin"  # places the cards the same way everywhere, whether or not Graphviz is installed
 
@@ -74,6 +79,17 @@ LIVE = {
 }
 
 
+CARS = {"pounds": [3.50, 3.69, 3.44, 3.43, 4.34, 4.42, 2.37], "mpg": [18, 15, 18, 16, 15, 14, 24]}
+
+
+def cars(path):
+    """The line through seven cars, their weight in 1000 pounds, from weights of 0 downhill."""
+    model = Model("w*pounds + b", "mpg", list(CARS))
+    found = minimize(model.loss, {"w": 0.0, "b": 0.0}, CARS, optimizer=partial(SGD, lr=0.06), steps=300)
+    page(found, path, model=model, data=CARS)
+    return found
+
+
 def flows(drawing):
     """How far the contributions on the edges are from the gradients on the cards they lead to; the largest difference."""
     worst = 0.0
@@ -106,6 +122,8 @@ def main(folder=None):
     for name, live in LIVE.items():
         live().save(folder / name)
         print(f"{folder / name}  {len(live().steps)} steps")
+    descent = cars(folder / "cars.html")
+    print(f"{folder / 'cars.html'}  {descent.steps} steps")
 
     for name, drawing in drawings.items():
         check(f"elements of the picture {name}", ET.parse(folder / f"{name}.svg").getroot().tag.partition("}")[2], "svg")
@@ -117,6 +135,8 @@ def main(folder=None):
     check("the parameters in the network's rows", weights, 337)
     slopes = [[card.adjoint for card in LIVE[name]().nodes if card.kind == "parameter"] for name in LIVE]
     check("the slopes on the live pages", slopes, [["10"], ["−126.1", "−36"], ["−0.45"]])
+    first = sum(mpg**2 for mpg in CARS["mpg"]) / len(CARS["mpg"])
+    check("the loss of seven cars before the first step", descent.history[0][1], first, within=1e-9)
     check("the end of the stepper", path.read_text("utf-8").rstrip().endswith("</html>"), True)
     print("Checked: what flows along the edges of each picture is the gradient on the card it flows to.")
 

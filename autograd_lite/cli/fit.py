@@ -20,6 +20,7 @@ from ..files import check_writable
 from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.ending import finite
+from ..fit.live import page as write_page
 from ..fit.model import LOSSES, Model
 from ..formula.notation import clean
 from ..plot import check_picture, plot_history
@@ -88,6 +89,7 @@ def fit(
     digits: Annotated[int, typer.Option(help="Decimals in the table.", min=0, max=17)] = 2,
     holdout: Annotated[float | None, typer.Option(metavar="PART", help="Keep this part of the rows for a score.")] = None,
     plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the loss curve: .svg .png .pdf.")] = None,
+    page: Annotated[str | None, typer.Option(metavar="FILE", help="Write the fit as a live page: .html.")] = None,
     save: Annotated[str | None, typer.Option(metavar="FILE", help="Write the weights as JSON, for predict.")] = None,
     checkpoint: Annotated[
         str | None, typer.Option(metavar="FILE", help="Keep the state of the run here, and go on from it.")
@@ -132,7 +134,9 @@ def fit(
         raise InputValueError("no --target: name the column to predict, --target mpg")
     if plot is not None:  # what cannot be written is to be known before the work, not after
         check_picture(plot)
-    for path in (save, checkpoint):
+    if page is not None and not page.lower().endswith(".html"):
+        raise InputValueError(f"--page {page} must end in .html")
+    for path in (save, checkpoint, page):
         if path is not None:
             if os.path.exists(path) and os.path.exists(file) and os.path.samefile(path, file):
                 raise InputValueError(f"{path} is the table itself, which would be lost: give another file to write to")
@@ -184,6 +188,9 @@ def fit(
                 typer.echo(found.table())
                 if held is not None:
                     typer.echo(scored(model, held, " on {} not seen"))
+        if page is not None:
+            write_page(found, page, model=model, data=table)
+            say_saved(page, json)
     if save is not None:
         model.save(save, ending)
         say_saved(save, json)

@@ -1,27 +1,23 @@
 """The picture as a page that works offline: pull a leaf and everything follows, descend, step through forward and backward.
 
-The page holds the finished picture as SVG, wide and tall, what is known of it as JSON, the graph as a JavaScript function, and
-one script and some styles whose hashes its content security policy names: nothing else can run or be fetched, and without
-scripts the finished picture is what is seen.  What the script writes, it writes as text.  Imports `live`, `escape`.
+The page holds the finished picture as SVG, wide and tall, what is known of it as JSON and the graph as a JavaScript function.
+Without scripts the finished picture is what is seen.  What the script writes, it writes as text.
 """
 
 from __future__ import annotations
 
-import base64
 import copy
-import functools
-import hashlib
 import html
 import math
 import re
 from dataclasses import replace
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LoweringError
 from ..formula import printer
 from ..formula.steps import Step
-from . import escape, live, shrink, svg
+from . import escape, live, svg
+from .document import document, legend
 from .model import Edge, Move, Number, Text, label_width, measure
 
 if TYPE_CHECKING:
@@ -34,7 +30,7 @@ SEARCH_FROM = 60  # cards; with more than these there is a search box
 SHOWN = 6  # gradients in the closing sentence
 ROOM = 5  # characters that a number may take beside its digits
 FACTOR = 7  # characters that the number on an edge may come to have
-PIECES = ("core", "view", "search", "steps", "explore", "descend")  # of the script, in order
+PIECES = ("core", "state", "view", "search", "steps", "chart", "explore", "descend")  # of the script, in order
 PREFIX = "g"  # of ids and classes of the picture: a page of its own has no other
 LEGEND = (
     "A card is a value, above the total derivative: how much the result changes for each unit of it, along all paths.",
@@ -44,20 +40,10 @@ LEGEND = (
     "Green border: a parameter. Dashed: another input. Dark: the result. “kink: a | b”: the slopes on either side.",
 )
 
-_PAGE = """<!doctype html>
-<html lang="en" data-theme="{theme}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<div id="top">
+_BODY = """<div id="top">
 <div class="bar scripted-only" hidden>
 <h1>{heading} <output id="result">{value}</output></h1>
-{controls}<details id="legend"><summary id="about">Legend</summary><ul>{legend}</ul></details>
+{controls}{legend}
 </div>
 {said}<p id="note" class="note" role="status" hidden></p>
 </div>
@@ -69,10 +55,6 @@ _PAGE = """<!doctype html>
 <div id="side" hidden>
 {panels}</div>
 </div>
-<script type="application/json" id="data">{data}</script>
-<script>{script}</script>
-</body>
-</html>
 """
 _STEPS = """<div class="group" role="group" aria-label="Steps">
 <button id="first" title="Before the first step (Home)">First</button>
@@ -141,34 +123,20 @@ def page(drawing: Drawing, step: bool = True) -> str:
         data["numbers"] = [x if math.isfinite(x) else repr(x) for x in found.numbers()]
         data["note"] = f"The numbers of this page stay as they are: {reason}."
     wide, tall = _views(drawing, live=bool(functions))
-    css = shrink.style(_file("page.css"))
-    pieces = [shrink.small(_file(f"page/{piece}.js")) for piece in PIECES if searching or piece != "search"]
-    script = "\n".join(['"use strict";(()=>{', functions, shrink.script("\n".join(pieces)), "})();"])
-    styles = [
-        css,
-        *(html.unescape(s) for text in (wide, tall) for s in re.findall(r"<style[^>]*>(.*?)</style>", text, re.DOTALL)),
-    ]
-    policy = (
-        f"default-src 'none'; style-src {_hashes(styles)}; script-src {_hashes([script])}; base-uri 'none'; form-action 'none'"
-    )
     root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
-    return _PAGE.format(
-        theme=escape.xml(drawing.theme),
-        policy=policy,
-        title=escape.xml(escape.clean(drawing.title, 200) or "Chain rule"),
+    body = _BODY.format(
         heading=escape.xml(f"{root.name} ="),
         value=escape.xml(root.value),
-        style=css,
         controls=(_STEPS.format(end=len(data["steps"]) + 1) if stepping else "") + _ZOOM + (_SEARCH if searching else ""),
-        legend="".join(f"<li>{escape.xml(line)}</li>" for line in LEGEND),
+        legend=legend(LEGEND),
         said=_SAID if stepping else "",
         stage="The picture: drag or shift and arrow keys pan, plus and minus zoom, 0 shows all; Enter on a card: its paths",
         wide=wide.strip(),
         tall=tall.strip(),
         panels=_PANELS.format(name=escape.xml(root.name)),
-        data=escape.script(data),
-        script=script,
     )
+    pieces = [piece for piece in PIECES if searching or piece != "search"]
+    return document(drawing.title, drawing.theme, body, data, ("base", "graph"), pieces, functions)
 
 
 def iframe(drawing: Drawing, step: bool = True) -> str:
@@ -365,14 +333,3 @@ def _end(found: live.Live, builder: _Builder) -> list[Any]:
         parts += [f"{', ' if k else ''}{builder.derivative(leaf)} = ", Number("total", leaf)]
     parts.append(", …" if len(totals) > SHOWN else ".")
     return _text(builder, found, tuple(parts)) if totals else ["Done."]
-
-
-@functools.cache
-def _file(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
-
-
-def _hashes(texts: list[str]) -> str:
-    """The sources a content security policy allows: exactly these texts."""
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
-    return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"

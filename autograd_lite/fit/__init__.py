@@ -12,12 +12,15 @@ triangle    the QR of many rows, block by block in a fixed tree
 trust       least squares in a trust region
 newton      other losses, by exact Hessians
 starts      where to start
+trail       where a run came along
+live        the page of a fit
 statistics  standard errors, intervals, and how good a fit is
 """
 
 from .bridge import ScipyObjective, scipy_objective
 from .descent import Result, minimize
 from .ending import Fit
+from .live import page
 from .solve import fit
 
-__all__ = ["Fit", "Result", "ScipyObjective", "fit", "minimize", "scipy_objective"]
+__all__ = ["Fit", "Result", "ScipyObjective", "fit", "minimize", "page", "scipy_objective"]

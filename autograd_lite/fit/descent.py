@@ -25,6 +25,7 @@ from .bar import Bar
 from .cluster import rows_of
 from .interrupt import deferred_interrupt, no_pause
 from .rows import Objective
+from .trail import Trail
 
 ARRAY_FROM = 10  # weights from which an optimizer moves them as one array, rather than one by one
 RISES, RISEN = 20, 1e3  # a loss that rose at so many steps in a row, to so many times the first, runs away
@@ -44,6 +45,8 @@ class Result:
             ``plot.plot_history`` draws it.
         steps: how many steps were made, earlier runs of a checkpoint included.
         reason: why it ended: "steps", "converged", "stopped" (by the callback), "interrupted" (Ctrl-C) or "diverged".
+        path: pairs (step, params), of a long run some hundred.
+        objective, data: the loss and the rows, as they were given.
     """
 
     params: Any
@@ -51,6 +54,9 @@ class Result:
     history: list[tuple[int, float]] = field(repr=False)
     steps: int
     reason: str
+    path: list[tuple[int, Any]] = field(default_factory=list, repr=False, compare=False)
+    objective: Any = field(default=None, repr=False, compare=False)
+    data: Any = field(default=None, repr=False, compare=False)
 
 
 def minimize(
@@ -149,7 +155,8 @@ def minimize(
         value = run.seen[0] if run.seen else run.objective.whole(run.leaves(), no_pause)[0]
         if reason in ("steps", "converged") and (not math.isfinite(value) or run.rose(value)):
             reason = "diverged"
-    return Result(run.tree(), value, [*history, (len(history), value)], len(history), reason)
+    path = [(step, unflatten(spec, x)) for step, x in run.trail.ended(len(history), run.leaves())]
+    return Result(run.tree(), value, [*history, (len(history), value)], len(history), reason, path, loss, data)
 
 
 class _Weight:
@@ -172,6 +179,7 @@ class _Run:
         self.seen: tuple[float, list[float]] | None = None  # loss over all data and slopes at the weights as they are
         self.moving = False
         self.start = leaves
+        self.trail = Trail()
         np = numpy()
         self._np = np if np is not None and len(leaves) >= ARRAY_FROM else None
         self.weights = [_Weight(leaf) for leaf in leaves] if self._np is None else [_Weight(self._np.array(leaves))]
@@ -228,6 +236,7 @@ class _Run:
 
     def _one_step(self, tol: float | None, callback: Any, bar: Any, batches: Any, pause: Callable[[], None]) -> str:
         leaves, step, previous = self.leaves(), len(self.losses), self.previous
+        self.trail.add(step, leaves)
         settled, look = False, tol is not None and step % self.turn == 0
         if batches is None or look:
             self.seen = value, slopes = self.objective.whole(leaves, pause)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -33,6 +34,8 @@ class Fit:
         notes: what else there is to say, in sentences.
         model: what predicts.
         history: pairs (step, loss).
+        path: pairs (step, weights), of a long run some hundred.
+        data: the rows, as they were given.
     """
 
     params: dict[str, float]
@@ -50,6 +53,8 @@ class Fit:
     notes: list[str] = field(default_factory=list)
     model: Any = None
     history: list[tuple[int, float]] = field(default_factory=list, repr=False)
+    path: list[tuple[int, dict[str, float]]] = field(default_factory=list, repr=False)
+    data: Any = field(default=None, repr=False)
 
     def table(self) -> str:
         """The report as text: weights with their errors, and how good the fit is."""
@@ -109,6 +114,12 @@ class Fit:
     def predict(self, data: Any) -> list[float]:
         """The prediction for each row of a table or a dict of columns."""
         return [x for _, found in self.model.predictions(data) for x in found]
+
+    def page(self, path: str | os.PathLike[str]) -> None:
+        """Write the live page: data and curve, loss, contours, and a slider over the steps; see `autograd_lite.fit.page`."""
+        from .live import page
+
+        page(self, path)
 
     def _repr_html_(self) -> str:
         """The report in a notebook."""

@@ -21,6 +21,7 @@ from .residuals import Residuals
 from .rows import Rows, entries
 from .starts import ROWS, Search, linear_weights, plan
 from .statistics import Summary, correlations, inverse_factor, students_t, summary
+from .trail import Trail
 from .trust import RANK, Ending, State, least_squares, norm
 
 LEVEL = 0.95
@@ -55,7 +56,8 @@ class Solver:
             for name in names:
                 if name not in model.weights:
                     raise InputValueError(f"{what} {name}: the weights are {', '.join(model.weights)}")
-        self.seed, self.starts, self.limit, self.known, self.watch = seed, starts, limit, known, watch
+        self.seed, self.starts, self.limit, self.known, self.watched = seed, starts, limit, known, watch
+        self.trail = Trail()
         self.threads, self.block, self.state = threads, block, state
         self.names = [name for name in model.weights if name not in self.fixed]
         if not self.names:
@@ -81,7 +83,22 @@ class Solver:
 
     def run(self) -> Fit:
         """The fit."""
-        return self.squares() if self.model.kind == "mse" else self.others()
+        found = self.squares() if self.model.kind == "mse" else self.others()
+        free = [dict(zip(self.names, x, strict=True)) for _, x in self.trail.points]
+        ended = [(step, self.all(x)) for (step, _), x in zip(self.trail.points, free, strict=True) if step < found.steps]
+        found.path = [(step, {n: x[n] for n in found.params}) for step, x in ended] + [(found.steps, dict(found.params))]
+        found.data = self.table
+        return found
+
+    def begun(self, state: State) -> State:
+        """A state to begin with, as the first of the trail."""
+        self.trail.add(len(state.losses), state.x)
+        return state
+
+    def watch(self, now: State) -> bool:
+        """Called after each step; true stops the run."""
+        self.trail.add(len(now.losses), now.x)
+        return self.watched is not None and self.watched(now)
 
     # -- least squares ------------------------------------------------------------------------------------------------
 
@@ -90,7 +107,7 @@ class Solver:
         np = numpy()
         _, spec = flatten(dict.fromkeys(self.names, 0.0), "weights")
         residuals = Residuals(self.residual, spec, len(self.names), self.rows, self.threads, self.block)
-        state = self.state or State(self.begin(residuals, spec))
+        state = self.begun(self.state or State(self.begin(residuals, spec)))
         try:
             end = least_squares(residuals.triangle, state, residuals.size, self.box, self.limit, self.watch)
         except FloatingPointError:
@@ -213,7 +230,7 @@ class Solver:
                     value, g, h = value + float(v), g + np.array(dg, dtype=float), h + np.array(dh, dtype=float)
             return value, g, (h + h.T) / 2
 
-        state = self.state or State(self.rough())
+        state = self.begun(self.state or State(self.rough()))
         try:
             end = newton(summed, state, self.box, min(self.limit, 500), self.watch)
         except FloatingPointError:

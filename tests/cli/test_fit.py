@@ -16,7 +16,7 @@ import pytest
 
 from autograd_lite.cli import fit as command
 from autograd_lite.fit import bar
-from tests.cli.command import invoke
+from tests.cli.command import invoke, printed
 
 run = partial(invoke, "fit")
 
@@ -485,3 +485,21 @@ def test_a_table_without_a_header(folder):
     done = run("t.csv", "w*c1 + b", "--target", "c2", "--no-header", "--json")
     assert json.loads(done.stdout)["params"] == json.loads(run(*W, "--json").stdout)["params"]
     assert done.stderr == "note: t.csv is read without a header: its columns are c1, ..., c2\n"
+
+
+@pytest.mark.parametrize("how", [(), ("--lr", "0.02", "--steps", "5", "--every", "100")])
+def test_a_page_of_the_fit(tmp_path, how):
+    table = tmp_path / "cars.csv"
+    table.write_text("pounds,mpg\n3.5,18\n3.69,15\n3.44,18\n3.43,16\n4.34,15\n4.42,14\n2.37,24\n")
+    page = tmp_path / "fit.html"
+    done = printed("fit", table, "w*pounds + b", "--target", "mpg", "--page", page, *how)
+    assert "fit.html" in done.replace("\n", "")
+    assert "mpg ≈ w*pounds + b" in page.read_text("utf-8")
+
+
+def test_a_page_that_is_no_page(tmp_path):
+    table = tmp_path / "cars.csv"
+    table.write_text("pounds,mpg\n3.5,18\n")
+    done = invoke("fit", table, "w*pounds + b", "--target", "mpg", "--page", tmp_path / "fit.svg")
+    assert done.exit_code == 2
+    assert "must end in .html" in done.output

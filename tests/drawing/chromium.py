@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import itertools
 import json
 import os
 import select
 import shutil
 import signal
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 FLAGS = [
     "--headless",
@@ -49,8 +51,25 @@ def find() -> str | None:
     return next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 
 
+def started() -> Iterator[Browser]:
+    """What a fixture of a browser does; tests of it are skipped where there is none."""
+    if sys.platform == "win32":
+        pytest.skip("the browser is driven over pipes that Windows does not hand on")
+    executable = find()
+    if executable is None:
+        pytest.skip("no Chromium on PATH: apt-get install chromium")
+    with Browser(executable) as it:
+        try:
+            it.call("Browser.getVersion")
+        except (TimeoutError, OSError) as error:
+            pytest.skip(f"Chromium does not start or cannot be driven here: {error}")
+        yield it
+
+
 def _high(fd: int) -> int:
     """The same pipe end under a number that 3 and 4, which Chromium reads and writes, cannot collide with."""
+    import fcntl
+
     high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(fd)
     return high

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 import zlib
 from functools import partial
 
@@ -14,11 +13,6 @@ from autograd_lite.drawing import html as page_module
 from tests.drawing import chromium
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz
-
-if sys.platform == "win32":
-    pytest.skip("the browser is driven over pipes that Windows does not hand on", allow_module_level=True)
-if chromium.find() is None:
-    pytest.skip("no Chromium on PATH: apt-get install chromium", allow_module_level=True)
 
 F, N = 3, 9  # values computed in two_paths, and all its steps
 LINE = "df/dx: 0.3624 (through sin) + 0.7 (first factor) = 1.062"
@@ -57,12 +51,7 @@ def hostile():
 
 @pytest.fixture(scope="module")
 def browser():
-    with chromium.Browser(chromium.find()) as it:
-        try:
-            it.call("Browser.getVersion")
-        except (TimeoutError, OSError) as error:
-            pytest.skip(f"Chromium does not start or cannot be driven here: {error}")
-        yield it
+    yield from chromium.started()
 
 
 @pytest.fixture(scope="module")

@@ -23,10 +23,12 @@ def test_the_picture_in_the_readme_is_the_one_the_gallery_draws():
 def test_it_writes_its_files(tmp_path, capsys):
     gallery().main(tmp_path / "new")
     names = ["network.svg", "neuron.svg", "slope.html", "squared_error.svg", "stepper.html", "two_paths.svg"]
-    names += ["valley.html", "weights.html"]
+    names = sorted([*names, "cars.html", "valley.html", "weights.html"])
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == names
     for name, live in gallery().LIVE.items():
         assert (tmp_path / "new" / name).read_text("utf-8") == live().html()
+    gallery().cars(tmp_path / "again.html")
+    assert (tmp_path / "new" / "cars.html").read_text("utf-8") == (tmp_path / "again.html").read_text("utf-8")
     printed = capsys.readouterr().out
     assert [name for name in names if str(tmp_path / "new" / name) not in printed] == []
     for name in names:

@@ -14,7 +14,7 @@ import pytest
 from autograd_lite import Value, sin
 from autograd_lite.drawing import draw as draw_with
 from autograd_lite.drawing import html as page_module
-from autograd_lite.drawing import shrink
+from autograd_lite.drawing.document import source, style
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz
 
@@ -146,13 +146,13 @@ def test_policy_names_the_script_and_the_styles_and_nothing_else():
 
 def test_script_and_style_are_files_of_the_package():
     outline = Outline(page_module.page(draw(two_paths())))
-    assert shrink.style(page_module._file("page.css")) in outline.text("style")
-    pieces = [page_module._file(f"page/{name}.js") for name in page_module.PIECES]
-    for source in pieces:
-        assert "</" not in source
-        assert len(source.splitlines()) <= 400
+    assert style(source("base.css")) + style(source("graph.css")) in outline.text("style")
+    pieces = [source(f"{name}.js") for name in page_module.PIECES]
+    for text in pieces:
+        assert "</" not in text
+        assert len(text.splitlines()) <= 400
         assert not re.findall(
-            r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|fetch\(|XMLHttp|import\(|`", source
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|new Function|fetch\(|XMLHttp|import\(|`", text
         )
     script = "".join(outline.text("script"))
     for words in ("Number.isFinite", "textContent", "createElementNS"):

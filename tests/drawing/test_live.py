@@ -3,18 +3,12 @@
 import json
 import math
 import random
-import sys
 
 import pytest
 
 from autograd_lite import Op, Value, dot, draw, exp, log, maximum, optim, relu, sigmoid, sin, tanh, where
 from autograd_lite.nn import MLP
 from tests.drawing import chromium
-
-if sys.platform == "win32":
-    pytest.skip("the browser is driven over pipes that Windows does not hand on", allow_module_level=True)
-if chromium.find() is None:
-    pytest.skip("no Chromium on PATH: apt-get install chromium", allow_module_level=True)
 
 
 def network(*numbers):
@@ -57,12 +51,7 @@ def built(name, numbers):
 
 @pytest.fixture(scope="module")
 def browser():
-    with chromium.Browser(chromium.find()) as it:
-        try:
-            it.call("Browser.getVersion")
-        except (TimeoutError, OSError) as error:
-            pytest.skip(f"Chromium does not start or cannot be driven here: {error}")
-        yield it
+    yield from chromium.started()
 
 
 @pytest.fixture

@@ -1,18 +1,10 @@
-// Shared by the pieces of the page (see html.py for their order): the data, the numbers as they are, how a number is written.
+// Shared by the pieces of every page: the data, elements, how a number is written.
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
-const live = typeof run === "function"; // else the numbers stay as they were drawn
-const stage = byId("stage");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const framed = window !== window.parent; // in a notebook: the wheel belongs to the page around
 const isNumber = Number.isFinite; // neither nan nor infinite
 const clamp = (low, x, high) => Math.max(low, Math.min(x, high));
-const start = data.leaves.map((leaf) => leaf.x);
-let x = start.map(unpack); // the leaves
-let o = live ? run(x) : data.numbers.map(unpack); // everything that follows from them
-let tall = false; // which of the two pictures shows
-const prefix = () => data.prefix + (tall ? "t" : ""); // of ids
-const part = (name) => byId(prefix() + "-" + name);
 
 function unpack(x) {
   return typeof x === "number" ? x : { inf: Infinity, "-inf": -Infinity, nan: NaN }[x];
@@ -66,9 +58,6 @@ function written(x, style) {
   if (style === "added") return x < 0 ? " − " + show(-x) : " + " + show(x);
   return show(x);
 }
-
-// A text whose numbers are places in o.
-const say = (text) => text.map((each) => (typeof each === "string" ? each : written(o[each[0]], each[1]))).join("");
 
 const sign = (x) => (!x && x === x ? "zero" : isNumber(x) ? (x > 0 ? "pos" : "neg") : "bad");
 

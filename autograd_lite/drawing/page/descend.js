@@ -84,24 +84,10 @@ function drawDescent() {
 
 function drawLosses() {
   const element = byId("losses");
-  const high = 110;
-  const wide = chart(element, high);
-  const good = losses.filter(isNumber);
-  if (!good.length) return;
-  const logs = Math.min(...good) > 0 && Math.max(...good) > 1000 * Math.min(...good);
-  const scaled = losses.map((v) => (logs ? Math.log10(v) : v));
-  let [low, top] = [Math.min(...scaled.filter(isNumber)), Math.max(...scaled.filter(isNumber))];
-  if (!logs && low > 0) low = 0;
-  if (top === low) top = low + 1;
-  const last = Math.max(10, losses.length - 1);
-  const X = (k) => 8 + (k / last) * (wide - 16);
-  const Y = (v) => high - 20 - ((v - low) / (top - low)) * (high - 34);
-  draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
-  label(element, 12, 12, show(logs ? 10 ** top : top) + (logs ? " (log scale)" : ""));
-  label(element, 8, high - 6, "0");
-  label(element, wide - 8, high - 6, "step " + last, "end");
-  draw(element, "path", { class: "loss", d: poly(scaled.map((v, k) => [X(k), Y(v)])) });
-  if (losses.length < 60) scaled.forEach((v, k) => isNumber(v) && draw(element, "circle", { class: "lossdot", cx: X(k).toFixed(1), cy: Y(v).toFixed(1), r: 2.5 }));
+  const [X, Y] = lossLine(element, losses, Math.max(10, losses.length - 1));
+  if (!X) return;
+  draw(element, "path", { class: "loss", d: poly(losses.map((v, k) => [X(k), Y(v)])) });
+  if (losses.length < 60) losses.forEach((v, k) => isNumber(v) && draw(element, "circle", { class: "lossdot", cx: X(k).toFixed(1), cy: Y(v).toFixed(1), r: 2.5 }));
 }
 
 // Where the descent came along, on the curve of the leaf in hand.
@@ -112,7 +98,7 @@ function drawTrail(inner, X, Y) {
   if (isNumber(next)) draw(inner, "circle", { class: "next", cx: clipped(X(next)), cy: clipped(Y(result(hand, next))), r: 4 });
 }
 
-// Lines of equal result over the two leaves that move, by marching squares.
+// Lines of equal result over the two leaves that move.
 function drawContours() {
   const pair = ticked();
   const box = byId("contourbox");
@@ -132,41 +118,15 @@ function drawContours() {
     return [a - room, b + room];
   };
   const [us, vs] = [spanOf(i), spanOf(j)];
-  const n = 40;
   const at = x.slice();
-  const grid = [];
-  for (let b = 0; b <= n; b++) {
-    for (let a = 0; a <= n; a++) {
-      at[i] = us[0] + ((us[1] - us[0]) * a) / n;
-      at[j] = vs[0] + ((vs[1] - vs[0]) * b) / n;
-      grid.push(globalValue(at)[0]);
-    }
-  }
-  const sorted = grid.filter(isNumber).sort((a, b) => a - b);
+  const grid = gridOf(us, vs, (u, v) => {
+    at[i] = u;
+    at[j] = v;
+    return globalValue(at)[0];
+  });
   const [X, Y] = frame(element, wide, high, us, vs, leaves[i].name + " →, " + leaves[j].name + " ↑");
-  const shown = draw(element, "svg", { x: 8, y: 8, width: wide - 16, height: high - 28, viewBox: "8 8 " + (wide - 16) + " " + (high - 28) });
-  for (let level = 1; level <= 9 && sorted.length; level++) {
-    const value = sorted[Math.floor((sorted.length - 1) * (level / 10) ** 2)];
-    const d = [];
-    for (let b = 0; b < n; b++) {
-      for (let a = 0; a < n; a++) {
-        const corner = [[a, b], [a + 1, b], [a + 1, b + 1], [a, b + 1]];
-        const worth = corner.map(([p, q]) => grid[q * (n + 1) + p]);
-        if (!worth.every(isNumber)) continue;
-        const cuts = [];
-        for (let k = 0; k < 4; k++) {
-          const [s, t] = [worth[k], worth[(k + 1) % 4]];
-          if (s < value !== t < value) {
-            const part = (value - s) / (t - s);
-            const [p, q] = [0, 1].map((c) => corner[k][c] + part * (corner[(k + 1) % 4][c] - corner[k][c]));
-            cuts.push([X(us[0] + ((us[1] - us[0]) * p) / n), Y(vs[0] + ((vs[1] - vs[0]) * q) / n)]);
-          }
-        }
-        for (let k = 0; k + 1 < cuts.length; k += 2) d.push("M" + cuts[k].map((c) => c.toFixed(1)).join(" ") + "L" + cuts[k + 1].map((c) => c.toFixed(1)).join(" "));
-      }
-    }
-    draw(shown, "path", { class: "contour", d: d.join(""), "stroke-opacity": 1 - level * 0.08 });
-  }
+  const shown = inset(element, wide, high);
+  contours(shown, X, Y, us, vs, grid);
   draw(shown, "path", { class: "loss", d: poly(trail.map((each) => [X(each[i]), Y(each[j])])) });
   if (trail.length < 100) for (const each of trail) draw(shown, "circle", { class: "lossdot", cx: clipped(X(each[i])), cy: clipped(Y(each[j])), r: 2.5 });
   draw(shown, "circle", { class: "point", cx: clipped(X(x[i])), cy: clipped(Y(x[j])), r: 6 });

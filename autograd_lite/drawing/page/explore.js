@@ -19,7 +19,7 @@ function makeLeaves() {
     const name = make("span", { class: leaf.parameter ? "name own" : "name", title: leaf.full }, leaf.name);
     const slider = make("input", { type: "range", step: "any", "aria-label": "Slide " + leaf.name });
     const field = make("input", { type: "number", step: "any", "aria-label": "Value of " + leaf.name });
-    const gradient = make("output", {});
+    const gradient = make("output", { "aria-label": slope(i), title: slope(i) });
     const row = make("div", { class: "leaf" }, name, slider, field, make("span", { class: "of" }, slope(i) + " ="), gradient);
     slider.oninput = () => {
       const [low, high] = ranges[i];
@@ -37,7 +37,7 @@ function makeLeaves() {
     scrolled = list.scrollTop;
     showLeaves();
   };
-  list.classList.toggle("long", leaves.some((leaf) => leaf.name.length > 8));
+  list.classList.toggle("long", leaves.some((leaf, i) => leaf.name.length + slope(i).length > 10));
   if (leaves.length > 12) {
     const filter = make("input", { type: "search", placeholder: "Find a leaf", "aria-label": "Find a leaf by name" });
     filter.oninput = () => leaves.forEach((leaf, i) => (fields[i].row.hidden = !leaf.full.toLowerCase().includes(filter.value.toLowerCase())));
@@ -68,13 +68,6 @@ function follow(typing) {
 }
 
 let scrolled = 0; // how far the list of leaves is
-const sizes = new Map(); // what was measured, until the window changes: to ask costs a layout of the page
-
-function measured(element, how) {
-  if (!sizes.has(element)) sizes.set(element, how(element));
-  return sizes.get(element);
-}
-
 // Of many leaves only those in view are written.
 function showLeaves(typing) {
   const many = leaves.length > 40 && fields.every(({ row }) => !row.hidden);
@@ -113,35 +106,6 @@ function redraw(typing) {
   checkGuards();
 }
 
-// A chart in pixels of its own, so that its text has the size of the page's.
-function chart(element, high) {
-  const wide = measured(element, () => Math.max(240, element.clientWidth || 400));
-  element.replaceChildren();
-  element.setAttribute("viewBox", "0 0 " + wide + " " + high);
-  element.style.height = high + "px";
-  return wide;
-}
-
-const label = (element, u, v, text, anchor = "start") => draw(element, "text", { x: u, y: v, "text-anchor": anchor }, text);
-
-function frame(element, wide, high, [left, right], [low, high2], names) {
-  const X = (u) => 8 + ((u - left) / (right - left)) * (wide - 16);
-  const Y = (v) => high - 20 - ((v - low) / (high2 - low)) * (high - 28);
-  draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
-  label(element, 12, 16, show(high2));
-  label(element, 12, high - 25, show(low));
-  label(element, 8, high - 6, show(left));
-  label(element, wide - 8, high - 6, show(right), "end");
-  label(element, wide / 2, high - 6, names, "middle");
-  return [X, Y];
-}
-
-const clipped = (v) => clamp(-1e5, v, 1e5).toFixed(1);
-const poly = (points) => {
-  let pen = "M";
-  return points.map(([u, v]) => (isNumber(v) ? pen + clipped(u) + " " + clipped(v) + ((pen = "L"), "") : ((pen = "M"), ""))).join("");
-};
-
 // The slopes of the result by leaf i a hair to its left and right.
 function sides(i) {
   const at = x[i];
@@ -177,7 +141,7 @@ function drawCurve() {
   const pad = (top - low) * 0.08 || Math.max(Math.abs(low) * 0.1, 1);
   [low, top] = [low - pad, top + pad];
   const [X, Y] = frame(element, wide, high, [left, right], [low, top], name);
-  const inner = draw(element, "svg", { x: 8, y: 8, width: wide - 16, height: high - 28, viewBox: "8 8 " + (wide - 16) + " " + (high - 28) });
+  const inner = inset(element, wide, high);
   draw(inner, "path", { class: "graph", d: poly(points.map(([u, v]) => [X(u), Y(v)])) });
   const tangent = (g, kind, from = left, to = right) =>
     isNumber(g) && isNumber(y0) && draw(inner, "path", { class: kind, d: poly([from, to].map((u) => [X(u), Y(y0 + g * (u - x[hand]))])) });

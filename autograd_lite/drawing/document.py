@@ -1,0 +1,123 @@
+"""One HTML file that needs nothing else: what its policy allows is its own script and styles, made small.
+
+The policy is ``default-src 'none'`` with the hashes of these texts, so that nothing else can run and nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import html
+import re
+import string
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from typing import Any
+
+from . import escape
+
+_PAGE = """<!doctype html>
+<html lang="en" data-theme="{theme}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}<script type="application/json" id="data">{data}</script>
+<script>{script}</script>
+</body>
+</html>
+"""
+LEGEND = '<details id="legend"><summary id="about">Legend</summary><ul>{}</ul></details>'
+
+
+def document(
+    title: str, theme: str, body: str, data: Any, styles: Sequence[str], pieces: Sequence[str], functions: str = ""
+) -> str:
+    """The page.
+
+    Args:
+        title: of the window.
+        theme: auto, light or dark.
+        body: the elements, in which every text is escaped; style elements in it are allowed, too.
+        data: what the script reads as JSON.
+        styles, pieces: files of ``page/``, in order.
+        functions: script that was generated.
+    """
+    css = "".join(style(source(f"{name}.css")) for name in styles)
+    text = shrunk("\n".join(small(source(f"{name}.js")) for name in pieces))
+    code = "\n".join(['"use strict";(()=>{', functions, text, "})();"])
+    inner = [html.unescape(s) for s in re.findall(r"<style[^>]*>(.*?)</style>", body, re.DOTALL)]
+    policy = f"default-src 'none'; style-src {_hashes([css, *inner])}; script-src {_hashes([code])}"
+    return _PAGE.format(
+        theme=escape.xml(theme), policy=policy, title=escape.xml(escape.clean(title, 200) or "Chain rule"), style=css,
+        body=body, data=escape.script(data), script=code,
+    )  # fmt: skip
+
+
+def legend(lines: Sequence[str]) -> str:
+    """Lines that one click opens."""
+    return LEGEND.format("".join(f"<li>{escape.xml(line)}</li>" for line in lines))
+
+
+@functools.cache
+def source(name: str) -> str:
+    """A file of ``page/``."""
+    return resources.files(__package__).joinpath("page", name).read_text("utf-8")
+
+
+def _hashes(texts: Sequence[str]) -> str:
+    """The sources a content security policy allows: exactly these texts."""
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts)
+    return " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+
+
+# -- what only readers of the sources need is left out: a page is to be small -------------------------------------------
+
+# strings and regular expressions, and the blanks around signs; no line of the sources has "+ +" or "- -"
+_TOKENS = re.compile(r"""("(?:[^"\\\n]|\\.)*"|/(?:[^/\\\s*]|\\.)+/(?=[.)]))| ?([-=+*/<>!&|?:,;{}()\[\]]+) ?""")
+
+
+@functools.cache
+def shrunk(text: str) -> str:
+    """The script without what only readers of its source need."""
+    parts = re.split(_TOKENS, text)  # text, string, signs, text, ...
+    strings = " ".join(filter(None, parts[1::3]))
+    code = "".join(sign or " \0 " if quoted or sign else text for text, quoted, sign in _threes(parts))
+    made = re.findall(r"\b(?:const|let|function) (\w{4,})|\((\w{4,})\)=>", code)
+    given = re.findall(r"\bfunction \w+\(([\w,]*)|\(([\w,]*)\)=>", code)
+    found = [*map("".join, made), *(name for pair in given for name in "".join(pair).split(",") if len(name) > 3)]
+    short: dict[str, str] = {}
+    for name in sorted(dict.fromkeys(found), key=lambda name: -len(re.findall(rf"\b{name}\b", code))):
+        # but not what may be a property as well
+        if not re.search(rf"[.?]{name}\b|\b{name}:|[{{,]{name}[,}}]|\{{{name}=", code) and not re.search(
+            rf"\b{name}\b", strings
+        ):
+            short[name] = "$" + (string.ascii_letters[len(short)] if len(short) < 52 else str(len(short)))
+    names = re.compile(r"(?<![\w.$])(" + "|".join(short) + r")\b")
+    written = "".join(quoted or sign or names.sub(lambda m: short[m[1]], text) for text, quoted, sign in _threes(parts))
+    return re.sub(r"(?<=[;{,(\[])\n", "", re.sub(r"\bconst\b ?(?=[\w$\[{])", "let ", written))
+
+
+def _threes(parts: list[str]) -> Iterator[tuple[str, str, str]]:
+    """The pieces of a split by `_TOKENS`, each alone in its place."""
+    for i, part in enumerate(parts):
+        if part:
+            yield (part, "", "") if i % 3 == 0 else ("", part, "") if i % 3 == 1 else ("", "", part)
+
+
+@functools.cache
+def style(text: str) -> str:
+    """The style likewise."""
+    text = re.sub(r"\s*([{};,>])\s*|(?<=:)\s+", r"\1", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL))
+    return text.replace(";}", "}").strip()
+
+
+def small(text: str) -> str:
+    """Without indentation and comments."""
+    lines = (line.strip() for line in text.split("\n"))
+    return "\n".join(re.sub(r" // .*", "", line) for line in lines if line and not line.startswith("//"))

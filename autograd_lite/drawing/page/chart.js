@@ -1,0 +1,100 @@
+// Charts: their frame, curves that may have gaps, and lines of equal height.
+const sizes = new Map(); // what was measured, until the window changes: to ask costs a layout of the page
+
+function measured(element, how) {
+  if (!sizes.has(element)) sizes.set(element, how(element));
+  return sizes.get(element);
+}
+
+// A chart in pixels of its own, so that its text has the size of the page's.
+function chart(element, high) {
+  const wide = measured(element, () => Math.max(240, element.clientWidth || 400));
+  element.replaceChildren();
+  element.setAttribute("viewBox", "0 0 " + wide + " " + high);
+  element.style.height = high + "px";
+  return wide;
+}
+
+const label = (element, u, v, text, anchor = "start") => draw(element, "text", { x: u, y: v, "text-anchor": anchor }, text);
+
+function frame(element, wide, high, [left, right], [low, high2], names) {
+  const X = (u) => 8 + ((u - left) / (right - left)) * (wide - 16);
+  const Y = (v) => high - 20 - ((v - low) / (high2 - low)) * (high - 28);
+  draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
+  label(element, 12, 16, show(high2));
+  label(element, 12, high - 25, show(low));
+  label(element, 8, high - 6, show(left));
+  label(element, wide - 8, high - 6, show(right), "end");
+  label(element, wide / 2, high - 6, names, "middle");
+  return [X, Y];
+}
+
+const clipped = (v) => clamp(-1e5, v, 1e5).toFixed(1);
+const poly = (points) => {
+  let pen = "M";
+  return points.map(([u, v]) => (isNumber(v) ? pen + clipped(u) + " " + clipped(v) + ((pen = "L"), "") : ((pen = "M"), ""))).join("");
+};
+
+// The part of a chart inside its axes, below their numbers; what leaves it is cut off.
+function inset(element, wide, high) {
+  const inner = draw(element, "svg", { x: 8, y: 8, width: wide - 16, height: high - 28, viewBox: "8 8 " + (wide - 16) + " " + (high - 28) });
+  element.prepend(inner);
+  return inner;
+}
+
+const GRID = 40;
+
+// A function of two numbers on a grid, row by row.
+function gridOf([left, right], [low, high], f) {
+  const grid = [];
+  for (let b = 0; b <= GRID; b++) {
+    for (let a = 0; a <= GRID; a++) grid.push(f(left + ((right - left) * a) / GRID, low + ((high - low) * b) / GRID));
+  }
+  return grid;
+}
+
+// Lines of equal height, by marching squares.
+function contours(shown, X, Y, us, vs, grid) {
+  const sorted = grid.filter(isNumber).sort((a, b) => a - b);
+  for (let level = 1; level <= 9 && sorted.length; level++) {
+    const value = sorted[Math.floor((sorted.length - 1) * (level / 10) ** 2)];
+    const d = [];
+    for (let b = 0; b < GRID; b++) {
+      for (let a = 0; a < GRID; a++) {
+        const corner = [[a, b], [a + 1, b], [a + 1, b + 1], [a, b + 1]];
+        const worth = corner.map(([p, q]) => grid[q * (GRID + 1) + p]);
+        if (!worth.every(isNumber)) continue;
+        const cuts = [];
+        for (let k = 0; k < 4; k++) {
+          const [s, t] = [worth[k], worth[(k + 1) % 4]];
+          if (s < value !== t < value) {
+            const part = (value - s) / (t - s);
+            const [p, q] = [0, 1].map((c) => corner[k][c] + part * (corner[(k + 1) % 4][c] - corner[k][c]));
+            cuts.push([X(us[0] + ((us[1] - us[0]) * p) / GRID), Y(vs[0] + ((vs[1] - vs[0]) * q) / GRID)]);
+          }
+        }
+        for (let k = 0; k + 1 < cuts.length; k += 2) d.push("M" + cuts[k].map((c) => c.toFixed(1)).join(" ") + "L" + cuts[k + 1].map((c) => c.toFixed(1)).join(" "));
+      }
+    }
+    draw(shown, "path", { class: "contour", d: d.join(""), "stroke-opacity": 1 - level * 0.08 });
+  }
+}
+
+// Losses over steps, on a logarithmic scale where they fall over more than three powers of ten.
+function lossLine(element, losses, last, high = 110) {
+  const wide = chart(element, high);
+  const good = losses.filter(isNumber);
+  if (!good.length) return [];
+  const logs = Math.min(...good) > 0 && Math.max(...good) > 1000 * Math.min(...good);
+  const scaled = losses.map((v) => (logs ? Math.log10(v) : v));
+  let [low, top] = [Math.min(...scaled.filter(isNumber)), Math.max(...scaled.filter(isNumber))];
+  if (!logs && low > 0) low = 0;
+  if (top === low) top = low + 1;
+  const X = (k) => 8 + (k / last) * (wide - 16);
+  const Y = (v) => high - 20 - (((logs ? Math.log10(v) : v) - low) / (top - low)) * (high - 34);
+  draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
+  label(element, 12, 12, show(logs ? 10 ** top : top) + (logs ? " (log scale)" : ""));
+  label(element, 8, high - 6, "0");
+  label(element, wide - 8, high - 6, "step " + last, "end");
+  return [X, Y];
+}
