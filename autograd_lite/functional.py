@@ -3,7 +3,6 @@
 They take numbers or nested containers and give back the same structure.  Plain numbers in, plain numbers out, at any nesting
 and depth; given Values, or a function that reads Values which lived before the call, they build graph.  They touch no ``.grad``
 and no global state.
-Imports `value`, `graph` and `tree`.
 
 How: each number of a differentiated argument becomes an input node of its own, the function runs once on those, and a
 sweep from the result stops at them.  A second derivative needs no more than the same sweep with the rules run on nodes.
@@ -13,11 +12,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from operator import index
 from typing import Any, ParamSpec, TypeVar
 
 from . import context, frames, graph, ops, sweeps
+from . import sparse as sparsity
 from .errors import GradientWarning, InputTypeError, InputValueError
 from .ops.piecewise import Masked
 from .protocols import clock
@@ -308,43 +309,49 @@ def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) ->
     return _result(out_spec, outs, in_graph), _result(out_spec, tangent_outs, in_graph)
 
 
-def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
+def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[P, Any]:
     """The function that gives all first derivatives of all results.
 
     ``J[i][j] = d f_i / d x_j``: the structure of the result, each scalar in it replaced by the structure of the argument
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
+    >>> jacobian(lambda x: [x[0] ** 2, x[2] ** 2], sparse=True)([1.0, 2.0, 3.0]).toarray().tolist()
+    [[2.0, 0.0, 0.0], [0.0, 0.0, 6.0]]
 
     Args:
         f: a function that returns scalars, alone or in nested containers.
         argnums: as in `grad`.
+        sparse: give a matrix that holds only the entries to which something flows, also where that is 0: a row for each number
+            of the result, a column for each of the argument, in their order.  It is SciPy's ``csr_array``; where SciPy is not
+            installed, and where entries are Values, an object with ``shape``, ``rows``, ``columns`` and ``values``.
 
-    One sweep for each result or each input, whichever are fewer.
+    One sweep for each result over what it depends on; where there are fewer inputs, one for each group of inputs that share
+    no result.
     """
 
     def transformed(*args: P.args, **kwargs: P.kwargs) -> Any:
         inputs = _Inputs("jacobian", f, args, argnums)
         outs, spec = inputs.results(f(*inputs.args, **kwargs))
         form, in_graph = inputs.linear_form(outs)
-        if len(inputs.nodes) < len(outs):
-            columns = [sweeps.push(form, {x: 1.0}) for x in inputs.nodes]
-            rows = [[column.get(out, 0.0) if isinstance(out, Value) else 0.0 for column in columns] for out in outs]
-        else:
-            rows = []
-            for out in outs:
-                adjoint = sweeps.pull(form, out) if isinstance(out, Value) else {}
-                rows.append([adjoint.get(x, 0.0) for x in inputs.nodes])
+        entries, width = sparsity.entries(form, inputs.nodes, outs), len(inputs.nodes)
+        if sparse:
+            pattern = sparsity.Pattern.of(entries, width)
+            values = [entries[i][j] for i, j in zip(pattern.rows(), pattern.columns, strict=True)]
+            return sparsity.Coordinates.tree_unflatten(pattern, _nodes(values) if in_graph else list(map(_plain, values)))
+        rows = [[row.get(j, 0.0) for j in range(width)] for row in entries]
         if in_graph:
             flat = iter(_nodes(chain.from_iterable(rows)))
             rows = [[next(flat) for _ in row] for row in rows]
         return _jacobian_tree(spec, iter(rows), inputs)
 
     transformed.__name__ = f"jacobian_{getattr(f, '__name__', 'f')}"
+    made: Any = transformed
+    made.sparse = partial(jacobian, f, argnums, sparse=True)  # what jit(..., sparse=True) compiles in its place
     return transformed
 
 
-def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bool = False) -> Callable[P, Any]:
     """The function that gives all second derivatives of a scalar function.
 
     ``H[i][j] = d^2 f / dx_i dx_j``
@@ -352,9 +359,9 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P
     >>> hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
     [[6.0, 4.0], [4.0, 0.0]]
 
-    Args and errors: as `grad`; the structure is that of ``jacobian(grad(f))``.
+    Args and errors: as `grad`, and `sparse` as in `jacobian`; the structure is that of ``jacobian(grad(f))``.
     """
-    return jacobian(_grad("hessian", f, argnums), argnums)
+    return jacobian(_grad("hessian", f, argnums), argnums, sparse=sparse)
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:

@@ -286,11 +286,14 @@ def linear_form(roots: Iterable[Node], graph: bool = False, stop: Collection[Nod
         ]
 
 
-def pull(form: LinearForm, root: Node, seed: Any = 1.0) -> dict[Node, Any]:
-    """Adjoints of one root through a linear form: one row of a Jacobian."""
+def pull(form: LinearForm, root: Node, seed: Any = 1.0, places: Mapping[Node, int] | None = None) -> dict[Node, Any]:
+    """Adjoints of one root through a linear form: one row of a Jacobian.
+
+    With the place of each node in the form, only those are visited that the root leads to.
+    """
     adjoint = {root: seed}
     with context.unchecked():
-        for node, edges in form:
+        for node, edges in form if places is None else _reached(form, root, places):
             g = adjoint.get(node)
             if g is None:
                 continue
@@ -301,6 +304,21 @@ def pull(form: LinearForm, root: Node, seed: Any = 1.0) -> dict[Node, Any]:
     if context.current().anomaly:
         _name_nan({root: seed}, frozenset(a for _, edges in form for a, _ in edges).difference(node for node, _ in form))
     return adjoint
+
+
+def _reached(form: LinearForm, root: Node, places: Mapping[Node, int]) -> LinearForm:
+    """The part of a linear form that a root leads to."""
+    if root not in places:
+        return []
+    found = {places[root]}
+    waiting = list(found)
+    while waiting:
+        for a, _ in form[waiting.pop()][1]:
+            place = places.get(a)
+            if place is not None and place not in found:
+                found.add(place)
+                waiting.append(place)
+    return [form[place] for place in sorted(found)]
 
 
 def push(form: LinearForm, tangent: Mapping[Node, Any]) -> dict[Node, Any]:

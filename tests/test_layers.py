@@ -34,6 +34,7 @@ ROWS = [
     "ops",
     "graph program",
     "sweeps",
+    "sparse",
     "formula.parsing",
     "formula.vocabulary",
     "formula.expression",

@@ -16,6 +16,7 @@ from typing import Any
 from .. import context
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..program import Guard, Instruction, Program
+from ..tree import called
 from .paths import Settings
 from .specialize import Specializer
 
@@ -76,6 +77,7 @@ def jit(
     backend: str = "auto",
     threads: int | None = None,
     fastmath: bool = False,
+    sparse: bool = False,
 ) -> Any:
     """The function compiled: run once on Values, turned into a straight-line program, simplified, and emitted as code.
 
@@ -97,6 +99,7 @@ def jit(
         backend: "python", "numpy" (batches), "llvm", or "auto": Python for what is short, machine code for the rest.
         threads: how many cores share the rows of a batch; the result has the same bits for any number.  None is 1.
         fastmath: allow algebra that holds for numbers but not for every rounding.
+        sparse: of ``jacobian(f)`` or ``hessian(f)``, give a sparse matrix, as they do with ``sparse=True`` themselves.
 
     Results have the bits of the function itself without `fastmath`, but for signs of zero and nan and what follows from them
     (1/-0.0 is -inf), and for the last bit where the second or third derivative of a `where` over a Value adds up in another
@@ -106,9 +109,18 @@ def jit(
     Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
     """
     if f is _ABSENT:  # @jit(batch=0)
-        return functools.partial(jit, batch=batch, reduce=reduce, backend=backend, threads=threads, fastmath=fastmath)
+        return functools.partial(
+            jit, batch=batch, reduce=reduce, backend=backend, threads=threads, fastmath=fastmath, sparse=sparse
+        )
     if not callable(f):
         raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")
+    if sparse:
+        if not hasattr(f, "sparse"):
+            raise InputValueError(
+                f"sparse=True is for the matrix of a transform, and {called(f)} is none: give jacobian(f) or hessian(f), "
+                f"or write hessian(f, sparse=True) where it is computed"
+            )
+        f = f.sparse()
     if backend not in BACKENDS:
         raise InputValueError(f"backend={backend!r} must be one of {', '.join(map(repr, BACKENDS))}")
     if reduce not in (None, "sum", "mean"):

@@ -173,7 +173,9 @@ def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
         return "by_rows(spec, iter(out), out.shape[1])"
     if reduced:
         leaves = [f"out.item({i})" for i in range(size(spec))]
-        return shapes.packing(spec, leaves, names, part, items=lambda first, last: f"out[{first}:{last}].tolist()")
+        return shapes.packing(
+            spec, leaves, names, part, run=lambda first, last, as_list: f"out[{first}:{last}]{'.tolist()' * as_list}"
+        )
     names["rows_first"] = rows_first
     leaves = [f"out[{i}]" for i in range(size(spec))]
     return shapes.packing(

@@ -6,6 +6,7 @@ Numbers go into buffers that are kept from call to call, each buffer used by one
 from __future__ import annotations
 
 import ctypes
+import re
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -85,13 +86,15 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     lines = [call.first, *inputs.lines, *TAKEN, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
     numbers = [f"numbers[{i}]" for i in range(len(program.outputs))]
-    expression, names = path.packing(numbers, part, lambda first, last: f"numbers[{first}:{last}]")
+    expression, names = path.packing(
+        numbers, part, lambda first, last, as_list: f"{'numbers' if as_list else 'out'}[{first}:{last}]"
+    )
     names |= call.names | inputs.names
     if program.guards:
         lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return left(guard, floats)")
         names["left"] = owner.left(known)
-    lines += ["out = held.out.copy()"] * ("out[" in expression)
-    lines += ["numbers = held.out.tolist()"] * ("numbers[" in expression)
+    for used, line in (("out", "out = held.out.copy()"), ("numbers", "numbers = held.out.tolist()")):
+        lines += [line] * bool(re.search(rf"\b{used}\b", expression))
     lines.append("give(held)")
 
     def make() -> Buffers:

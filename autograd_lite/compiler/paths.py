@@ -93,15 +93,16 @@ class ScalarPath(Path):
         self,
         leaves: list[str],
         array: Callable[[int, Any], str] | None = None,
-        items: Callable[[int, int], str] | None = None,
+        run: Callable[[int, int, bool], str] | None = None,
     ) -> tuple[str, dict[str, Any]]:
-        """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays and lists of
+        """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays and runs of
         them; and its names.  Plain numbers are given back as they were, arrays of them as new ones.
         """
         names: dict[str, Any] = {}
 
-        def several(first: int, last: int) -> str | None:
-            return items(first, last) if items and not any(first <= i < last for i in self.traced.literals) else None
+        def several(first: int, last: int, as_list: bool) -> str | None:
+            plain = run is not None and not any(first <= i < last for i in self.traced.literals)
+            return run(first, last, as_list) if plain else None  # type: ignore[misc]
 
         for i, literal in self.traced.literals.items():
             names[f"literal{i}"] = literal.copy() if hasattr(literal, "setflags") else literal
@@ -119,7 +120,7 @@ class ScalarPath(Path):
         @functools.cache
         def pack() -> Function:  # mostly the way in of `entries` has its own
             leaves = [f"out[{i}]" for i in range(len(self.program.outputs))]
-            expression, names = self.packing(leaves, items=lambda first, last: f"[*out[{first}:{last}]]")
+            expression, names = self.packing(leaves, run=lambda first, last, _: f"[*out[{first}:{last}]]")
             made: Function = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
             return made
 

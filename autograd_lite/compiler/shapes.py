@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from ..sparse import Coordinates
 from ..tree import Spec, rebuild, unflatten
 
 DEEP = 60  # containers in each other, of which an expression is made: Python's parser has an end
@@ -140,13 +141,13 @@ def packing(
     names: dict[str, Any],
     array: Callable[[int, Spec], str] | None = None,
     known: Mapping[int, str] = MappingProxyType({}),
-    items: Callable[[int, int], str | None] | None = None,
+    run: Callable[[int, int, bool], str | None] | None = None,
 ) -> str:
     """The expression that puts `leaves` together; what it needs is entered in `names`.
 
     `array` gives the expression of a plain array whose first leaf has that number; without it, it is made of its leaves.
-    `known` has the expressions of some arrays, by the number of their first leaf.  `items` gives the expression of a list of
-    the leaves from one number to another, if there is one.
+    `known` has the expressions of some arrays, by the number of their first leaf.  `run` gives the expression of the
+    leaves from one number to another, as a list or any sequence, if there is one.
     """
     if depth(spec) > DEEP:
         names["unflatten"], names["whole"] = unflatten, spec
@@ -164,11 +165,16 @@ def packing(
         if array is not None and is_array(spec):
             first, place = place, place + len(spec.children)
             return array(first, spec)
-        if items is not None and len(spec.children) > 3 and spec.kind in (list, tuple):
+        if run is not None and len(spec.children) > 3 and spec.kind in (list, tuple, Coordinates):
             first, last = place, place + len(spec.children)
-            if all(child.kind is None for child in spec.children) and (several := items(first, last)) is not None:
-                place = last
-                return several if spec.kind is list else f"tuple({several})"
+            if all(child.kind is None for child in spec.children):
+                several = run(first, last, spec.kind is not Coordinates)
+                if several is not None:
+                    place = last
+                    if spec.kind is Coordinates:
+                        names[f"s{first}"] = spec.detail.matrix
+                        return f"s{first}({several})"
+                    return several if spec.kind is list else f"tuple({several})"
         inside = [put_together(child) for child in spec.children]
         if spec.kind is list:
             return f"[{', '.join(inside)}]"

@@ -319,4 +319,4 @@ def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:
 
 def _plain(spec: Spec) -> Spec:
     """The structure with modules that hold numbers: those of the trace hold its graph."""
-    return flatten(unflatten(spec, [0.0] * size(spec)))[1]
+    return flatten(unflatten(spec, [0] * size(spec)))[1]  # of floats a sparse matrix would become SciPy's, which is no tree
