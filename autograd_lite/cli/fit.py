@@ -21,7 +21,8 @@ from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.ending import finite
 from ..fit.live import page as write_page
-from ..fit.model import LOSSES, Model
+from ..fit.losses import LOSSES
+from ..fit.model import Model
 from ..formula.notation import clean
 from ..plot import check_picture, plot_history
 from ..tables import MEMORY, Table, read_table

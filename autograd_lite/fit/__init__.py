@@ -9,6 +9,11 @@ solve       `fit`: a formula and a table in, weights with their errors out
 ending      `Fit`, its report and its JSON
 residuals   residuals over rows with exact derivatives, reduced to a triangle
 triangle    the QR of many rows, block by block in a fixed tree
+band        how well a fit knows what it predicts
+data, words what is handed in as rows, and words as numbers
+groups      weights that are one for each group, and their residuals
+losses      the losses by name
+model       a formula fitted to a table
 trust       least squares in a trust region
 newton      other losses, by exact Hessians
 starts      where to start

@@ -1,4 +1,4 @@
-"""A loss as SciPy's minimisers want it: flat vectors, with the exact gradient and Hessian.  Imports `functional` and `tree`."""
+"""A loss as SciPy's minimisers want it: flat vectors, with the exact gradient and Hessian."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class _OverRows(ScipyObjective):
         loss.__name__ = called(given)
         self._rows = rows
         self._mean = Objective(loss, spec, rows)
-        self._second, self._product = ByRows(second, rows), ByRows(product, rows)
+        self._second, self._product = (ByRows(f, rows.arguments, rows.count) for f in (second, product))
         self._each = Residuals(given, spec, n, rows) if squares else None
 
     def fun(self, x: Any) -> tuple[float, Any]:

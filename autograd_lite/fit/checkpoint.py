@@ -1,4 +1,4 @@
-"""What a run needs to go on to the same bits, in a JSON file that is complete or not there at all.  Imports `files`.
+"""What a run needs to go on to the same bits, in a JSON file that is complete or not there at all.
 
 JSON's numbers are the shortest that read back as the same double, so nothing is lost.
 """

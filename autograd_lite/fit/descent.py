@@ -1,7 +1,4 @@
-"""`minimize`: gradient descent on a loss over data, with stopping, divergence, interruption and going on from a checkpoint.
-
-Imports `optim`, `tree`, and `rows`, `checkpoint` and `bar` beside it.
-"""
+"""`minimize`: gradient descent on a loss over data, with stopping, divergence, interruption and going on from a checkpoint."""
 
 from __future__ import annotations
 

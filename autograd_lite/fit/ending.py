@@ -1,4 +1,4 @@
-"""How a fit ended, in numbers and in words: `Fit`, its table and its JSON.  Imports `statistics` beside it."""
+"""How a fit ended, in numbers and in words: `Fit`, its table and its JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from .band import Band, Bands
+from .data import as_rows
+from .losses import LOSSES
+from .rows import Rows
 from .statistics import RELATED, Summary
 
 Interval = tuple[float, float]
@@ -23,7 +27,7 @@ class Fit:
         params: the weights by name.
         stderr: their standard errors; nan for a weight that is held, at a bound, or not determined.
         low, high: the ends of the 95 % intervals.
-        covariance: of the weights, in the order of `params`; None where the loss has none.
+        covariance: of the weights, in the order of `params`, zeros for one that is held; None where the loss has none.
         converged: whether no step is left to go that a digit would show.
         reason: what ended it, and what to do where that is not convergence.
         method: "lm", "newton", "lbfgs".
@@ -32,10 +36,15 @@ class Fit:
         steps: how many were made.
         correlation: of each two weights.
         notes: what else there is to say, in sentences.
-        model: what predicts.
+        model: what predicts; its `levels` are the groups, its `sigma` and `weighting` the columns of those settings.
         history: pairs (step, loss).
         path: pairs (step, weights), of a long run some hundred.
         data: the rows, as they were given.
+        level: the probability of the intervals.
+        absolute: whether sigma was in the units of the target, rather than relative.
+        scale: of a robust loss, how large a residual counts nearly in full.
+        scale_given: whether that was given, rather than estimated from the residuals.
+        linear: the weights that a search found to enter linearly, and solved for.
     """
 
     params: dict[str, float]
@@ -55,6 +64,11 @@ class Fit:
     history: list[tuple[int, float]] = field(default_factory=list, repr=False)
     path: list[tuple[int, dict[str, float]]] = field(default_factory=list, repr=False)
     data: Any = field(default=None, repr=False)
+    level: float = 0.95
+    absolute: bool = False
+    scale: float | None = None
+    scale_given: bool = False
+    linear: list[str] = field(default_factory=list)
 
     def table(self) -> str:
         """The report as text: weights with their errors, and how good the fit is."""
@@ -101,9 +115,12 @@ class Fit:
                 "rss": s.rss, "n": s.n, "dof": s.dof, "sd": s.sd, "r2": s.r2, "r2_adjusted": s.adjusted, "aic": s.aic,
                 "bic": s.bic,
             }  # fmt: skip
+        if self.scale is not None:
+            more |= {"scale": self.scale, "scale_given": self.scale_given}
         found: dict[str, Any] = finite({
             "converged": self.converged, "reason": self.reason, "method": self.method, "params": params, "loss": self.loss,
-            **more, "correlation": self.correlation, "steps": self.steps, "notes": self.notes,
+            **more, "correlation": self.correlation, "steps": self.steps, "level": self.level, "linear": self.linear,
+            "notes": self.notes,
         })  # fmt: skip
         return found
 
@@ -111,9 +128,36 @@ class Fit:
         """`as_dict` as text."""
         return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False)
 
-    def predict(self, data: Any) -> list[float]:
-        """The prediction for each row of a table or a dict of columns."""
-        return [x for _, found in self.model.predictions(data) for x in found]
+    def predict(self, data: Any, interval: float | None = None) -> Any:
+        """The prediction for each row of a table, a DataFrame or a dict of columns.
+
+        Args:
+            data: its columns are those of the formula; of words as they were fitted.
+            interval: the probability of the bands, 0.95; with it `Bands` of the mean and of a new observation are given.
+        """
+        rows = as_rows(data, self.model, needed=self.model.columns)
+        if interval is None:
+            return [x for _, found in self.model.predictions(rows) for x in found]
+        band = self.band(interval, Rows(rows).count)
+        parts = [band.block(dict(zip(Rows(rows).names or (), block, strict=True))) for block in Rows(rows).blocks()]
+        return Bands(*([x for part in parts for x in part[i]] for i in range(len(Bands._fields))))
+
+    def band(self, level: float | None = None, rows: int = 0) -> Band:
+        """What gives the bands of blocks of rows, at the level of the fit's own intervals unless another is given."""
+        return Band(
+            self.model, list(self.params), self.covariance, self.deviation, self.freedom, level or self.level, rows
+        )  # fmt: skip
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of an observation, in units of sigma where that is a column; nan where there is none."""
+        return 1.0 if self.absolute else math.nan if self.summary is None else self.summary.sd
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the intervals: those of Student's t for least squares, inf for the normal distribution."""
+        squares = self.summary is not None and LOSSES[self.model.kind].kind == "squares"
+        return self.summary.dof if squares and self.summary is not None else math.inf
 
     def page(self, path: str | os.PathLike[str]) -> None:
         """Write the live page: data and curve, loss, contours, and a slider over the steps; see `autograd_lite.fit.page`."""

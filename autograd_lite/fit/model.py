@@ -1,6 +1,6 @@
 """A typed formula fitted to a table: its loss of one row, its predictions and score, and its weights in a file.
 
-What the commands `fit` and `predict` have in common.  Imports `expression`, the vocabulary of `ops`, `nn` and `jit`.
+What the commands `fit` and `predict` have in common.
 """
 
 from __future__ import annotations
@@ -8,25 +8,24 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from .. import nn, ops
+from .. import ops
 from ..compiler import jit
-from ..errors import InputValueError
+from ..errors import InputValueError, listed
 from ..files import json_number, read_json, write_atomically
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
 from ..functional import value_and_grad
 from ..tables.table import numpy
 from ..tree import as_float
+from .losses import LOSSES
 from .rows import FEW, Rows
 
 FORMAT, VERSION = "autograd_lite.fit", 1
-LOSSES: dict[str, Callable[[Any, Any], Any]] = {
-    "mse": nn.mse, "mae": nn.mae, "huber": nn.huber, "logistic": nn.binary_cross_entropy_with_logits,
-}  # fmt: skip
+GROUP = "group"  # in a[group] it stands for the column named by --group
 
 
 class Score(NamedTuple):
@@ -46,12 +45,25 @@ class Model:
     >>> model.loss(model.weights, {"pounds": 3.0, "mpg": 18.0})
     4.0
 
+    One weight for each word of a column is written ``a[site]``; the rows then hold the place of their word in `levels`.
+
+    >>> model = Model("a[site]*x", "y", ["site", "x", "y"], levels={"site": ["A", "B"]})
+    >>> model.weights, model.value({"a[A]": 2.0, "a[B]": 3.0}, {"site": 1.0, "x": 10.0})
+    ({'a[A]': 0.0, 'a[B]': 0.0}, 30.0)
+
     Args:
         formula: as `expression.parse` takes it.
-        target: the column to predict; with the loss "logistic" it is 0 or 1, and the formula its log odds.
+        target: the column to predict; with the loss "logistic" it is 0 or 1, and the formula its log odds; with "poisson" it
+            is a count, and the formula the logarithm of its rate.
         names: the columns of the table; what else the formula names is a weight.
-        kind: the loss: mse, mae, huber or logistic.
+        kind: the loss, one of `LOSSES`.
         weights: numbers for them, 0 where there is none.
+        sigma: the column of the target's standard deviations.
+        weighting: the column of the rows' weights.
+        levels: for each column of words, which `text` lists, its words; None while they are not known, and ``a[site]`` is then
+            one weight.
+        group: the column for which ``a[group]`` is written.
+        scale: of a robust loss, how large a residual counts nearly in full; 1 unless given, or found by a fit.
 
     Raises InputValueError where a name is both weight and column, or constant and column, or the target in the formula, and
     for a formula without weights.
@@ -59,11 +71,12 @@ class Model:
 
     def __init__(
         self, formula: str, target: str, names: Sequence[str], kind: str = "mse", weights: Mapping[str, float] | None = None,
-        sigma: str = "", weighting: str = "",
+        sigma: str = "", weighting: str = "", *, levels: Mapping[str, Sequence[str]] | None = None, group: str = "",
+        scale: float | None = None,
     ) -> None:  # fmt: skip
         self.formula: Expression = parse(formula, VOCABULARY)
         self.target, self.kind, given = target, kind, dict(weights or {})
-        self.sigma, self.weighting = sigma, weighting
+        self.sigma, self.weighting, self.scale = sigma, weighting, scale
         self.ending: dict[str, Any] | None = None  # of a saved fit: its covariance and what else it ended with
         self.wanted: Expression | None = None  # the target, where that is a formula of columns
         if target and target not in names and not target.isidentifier():
@@ -73,33 +86,130 @@ class Model:
                     raise InputValueError(f"the target {target} has {name!r} in it, which is no column: name columns only")
         if kind not in LOSSES:
             raise InputValueError(f"loss={kind!r} must be one of {', '.join(LOSSES)}")
+        self._check_settings(names)
         for name in sorted(self.formula.constants.intersection(names)):
             raise InputValueError(f"the formula {formula} has the constant {name} in it, and a column is called {name!r}: "
                                   "rename the column, or write the number")  # fmt: skip
-        self.columns = [n for n in self.formula.names if n in names]
-        self.weights = {n: given.get(n, 0.0) for n in self.formula.names if n not in names}
+        self._sort(names, group, levels)
         self.measured = [target] if self.wanted is None else list(self.wanted.names)
         for name in self.measured:
-            if self.wanted is not None and name in self.formula.names:
+            if self.wanted is not None and name in self.columns:
                 raise InputValueError(
                     f"the formula {formula} has {name!r} in it, which the target {target} is made of: take it out"
                 )
-        if target in self.formula.names:
+        if target in self.formula.names or target in self.columns:
             what = "which it is to predict" if target in names else "as a weight, since no column is called so"
             raise InputValueError(f"the formula {formula} has the target {target!r} in it, {what}: take it out, or rename it")
         for name, start in given.items():
             if name in self.columns:
                 raise InputValueError(f"{name}={start!r} starts a weight, but {name!r} is a column: rename one of them")
-            if name not in self.weights:
-                its = ", ".join(self.weights) or "none"
-                raise InputValueError(f"{name}={start!r} starts a weight that {formula} has not: its weights are {its}")
+        self.weights.update(self.spread(given, "starts"))
         if not self.weights:
             raise InputValueError(f"the formula {formula} has columns only: write a weight into it, w*{self.columns[0]} + b"
                                   if self.columns else f"the formula {formula} names no weight: write w*x + b")  # fmt: skip
 
+    def _check_settings(self, names: Sequence[str]) -> None:
+        """Raise for what does not go with the loss, and for columns that are not there."""
+        kind, corner = LOSSES[self.kind].kind, LOSSES[self.kind].corner
+        if self.scale is not None and corner is None:
+            scaled = listed([name for name, loss in LOSSES.items() if loss.corner is not None], 9)
+            raise InputValueError(f"scale={self.scale:g} goes with the losses {scaled}, and not with {self.kind}: leave it out")
+        if self.scale is not None and not 0 < self.scale < math.inf:
+            raise InputValueError(f"scale={self.scale!r} must be above 0: the size of a residual that is no outlier")
+        if self.sigma and kind == "likelihood":
+            raise InputValueError(f"the loss {self.kind} has no standard deviations: leave sigma out, or give weights")
+        for what, name in (("sigma", self.sigma), ("weights", self.weighting)):
+            if name and name not in names:
+                raise InputValueError(f"{what}={name!r} is no column: the columns are {listed(list(names), 9)}")
+
+    def _sort(self, names: Sequence[str], group: str, levels: Mapping[str, Sequence[str]] | None) -> None:
+        """Tell columns of numbers, columns of words and weights of the formula apart."""
+        text = self.formula.text
+        if group and group not in names:
+            raise InputValueError(f"group={group!r} is no column: the columns are {listed(list(names), 9)}")
+        self.grouped: dict[str, tuple[str, str]] = {}  # a[site] -> (a, site)
+        self.indicators = dict(self.formula.indicators)  # is(site, "A") -> (site, A)
+        for spelled, (base, column) in self.formula.grouped.items():
+            own = group if column == GROUP and GROUP not in names else column
+            if own not in names:
+                rule = "name the column with --group" if column == GROUP else f"the columns are {listed(list(names), 9)}"
+                raise InputValueError(f"{spelled} is one {base} for each word of {column}, which is no column: {rule}")
+            self.grouped[spelled] = (base, own)
+        if group and group not in (column for _, column in self.grouped.values()):
+            raise InputValueError(f"no weight of {text} is one for each {group}: write a[group] for one that is")
+        for spelled, (column, _) in self.indicators.items():
+            if column not in names:
+                raise InputValueError(f"{spelled} asks for {column}, which is no column: they are {listed(list(names), 9)}")
+        self.text = list(dict.fromkeys(column for _, column in (*self.grouped.values(), *self.indicators.values())))
+        self.plain = [n for n in self.formula.names if n in names and n not in self.grouped and n not in self.indicators]
+        for name in self.text:
+            if name in self.plain:
+                raise InputValueError(f"the formula {text} has {name} as a number and as words: give it a column for each")
+        self.columns = [*self.plain, *self.text]
+        self.levels = None if levels is None else {name: list(levels[name]) for name in self.text}
+        self.weights: dict[str, float] = {}
+        for name in self.formula.names:
+            if name in self.plain or name in self.indicators:
+                continue
+            for own in self.members(name):
+                if own in self.weights:
+                    raise InputValueError(f"two weights of {text} are called {own}: name those of one column differently")
+                self.weights[own] = 0.0
+        for spelled, (column, word) in self.indicators.items():
+            if self.levels is not None and word not in self.levels[column]:
+                have = listed([repr(w) for w in self.levels[column]], 9)
+                raise InputValueError(f"{spelled}: no row of {column} is {word!r}; they are {have}")
+
+    def members(self, name: str) -> list[str]:
+        """The weights that a name of the formula stands for: one for each word of its column, or itself."""
+        if name not in self.grouped or self.levels is None:
+            return [name]
+        base, column = self.grouped[name]
+        return [f"{base}[{word}]" for word in self.levels[column]]
+
+    def spread(self, given: Mapping[str, Any], what: str) -> dict[str, Any]:
+        """Settings of weights by name, with one for ``a`` given to each of its groups.
+
+        Raises InputValueError for a name that is no weight.
+        """
+        families = {}
+        for spelled, (base, _) in self.grouped.items():
+            families[spelled] = self.members(spelled)
+            families.setdefault(base, families[spelled])
+        known = {own for name in self.formula.names for own in self.members(name)} & self.weights.keys()
+        found = {}
+        for name, value in given.items():
+            if name in known:
+                found[name] = value
+            elif name in families:
+                found.update({own: value for own in families[name] if own not in given})
+            elif self.levels is None and any(name.startswith(f"{base}[") for base, _ in self.grouped.values()):
+                continue  # of a group whose words are not known yet
+            else:
+                its = listed(list(self.weights), 9) or "none"
+                raise InputValueError(
+                    f"{name}={value!r} {what} a weight that {self.formula.text} has not: its weights are {its}"
+                )
+        return found
+
     def value(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
-        """The formula at one row."""
-        return self.formula({**weights, **{n: row[n] for n in self.columns}})
+        """The formula at one row; the weights may hold that of the row's own group, as ``a[site]``."""
+        given = {n: row[n] for n in self.plain}
+        for spelled, (_, column) in self.grouped.items():
+            if spelled not in weights:
+                given[spelled] = self._own(weights, self.members(spelled), row[column])
+        for spelled, (column, word) in self.indicators.items():
+            given[spelled] = _same(row[column], float((self.levels or {column: [word]})[column].index(word)))
+        return self.formula({**weights, **given})
+
+    def _own(self, weights: Mapping[str, Any], members: Sequence[str], place: Any) -> Any:
+        """The weight of the row's group."""
+        if isinstance(place, (int, float)):
+            return weights[members[int(place)]]
+        found = weights[members[-1]]
+        for i in range(len(members) - 2, -1, -1):
+            found = ops.where(ops.eq(place, float(i)), weights[members[i]], found)
+        return found
 
     @property
     def needed(self) -> list[str]:
@@ -119,7 +229,7 @@ class Model:
         return [float(self.wanted(dict(zip(self.measured, row, strict=True)))) for row in rows]
 
     def factor(self, row: Mapping[str, Any]) -> Any:
-        """What the residual of one row is multiplied by."""
+        """What the residual of one row is multiplied by in least squares."""
         found = 1.0 / row[self.sigma] if self.sigma else 1.0
         return found * ops.sqrt(row[self.weighting]) if self.weighting else found
 
@@ -129,14 +239,26 @@ class Model:
         return found * self.factor(row) if self.sigma or self.weighting else found
 
     def loss(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
-        """The loss of one row."""
-        found = LOSSES[self.kind](self.value(weights, row), self.truth(row))
-        return found * self.factor(row) ** 2 if self.sigma or self.weighting else found
+        """The loss of one row: of prediction and target in standard deviations, where there are any, times the row's weight."""
+        return self.loss_of(self.value(weights, row), row)
+
+    def loss_of(self, value: Any, row: Mapping[str, Any]) -> Any:
+        """The loss of one row whose formula has this value."""
+        truth = self.truth(row)
+        if self.sigma:
+            value, truth = value / row[self.sigma], truth / row[self.sigma]
+        found = LOSSES[self.kind].of(value, truth, 1.0 if self.scale is None else self.scale)
+        return found * row[self.weighting] if self.weighting else found
 
     def prediction(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
-        """What is predicted of one row: the formula, and for "logistic" the probability of a 1."""
-        found = self.value(weights, row)
-        return ops.sigmoid(found) if self.kind == "logistic" else found
+        """What is predicted of one row: the formula; for "logistic" the probability of a 1, for "poisson" the rate."""
+        return self.mean(self.value(weights, row))
+
+    def mean(self, value: Any) -> Any:
+        """What a value of the formula says the target is on average."""
+        if self.kind == "logistic":
+            return ops.sigmoid(value)
+        return ops.exp(value) if self.kind == "poisson" else value
 
     def predictions(self, table: Any) -> Iterator[tuple[dict[str, Any], list[float]]]:
         """For each block of a table its columns, and a prediction for each of its rows."""
@@ -178,12 +300,14 @@ class Model:
         return Score("R²", 1 - missed / spread if spread > 0 else math.nan, count)
 
     def check(self, table: Any) -> None:
-        """Raise InputValueError for the first row whose target a logistic fit cannot take; nan is none at all."""
-        for number, row in self._rows(table) if self.kind == "logistic" else ():
-            if row[self.target] not in (0.0, 1.0) and not math.isnan(row[self.target]):
-                raise InputValueError(
-                    f"row {number}: {self.target}={row[self.target]!r} must be 0 or 1 for the loss logistic: recode the column"
-                )
+        """Raise InputValueError for the first row whose target the loss cannot take; nan is none at all."""
+        rules = {"logistic": "0 or 1", "poisson": "a count, 0 or more"}
+        for number, row in self._rows(table) if self.kind in rules else ():
+            y = float(self.truth(row))
+            good = y in (0.0, 1.0) if self.kind == "logistic" else 0 <= y < math.inf and y == int(y)
+            if not good and not math.isnan(y):
+                rule = f"must be {rules[self.kind]} for the loss {self.kind}: recode the column"
+                raise InputValueError(f"row {number}: {self.target}={y!r} {rule}")
 
     def first_bad_row(self, table: Any) -> str:
         """The first row whose loss or slope is not finite at the weights as they are, in words; empty where there is none."""
@@ -193,7 +317,7 @@ class Model:
             for what, x in [("the loss", value), *((f"the slope by {n}", g) for n, g in slopes.items())]:
                 if not math.isfinite(x):
                     return f"{what} is {x} in row {number}, " + ", ".join(
-                        f"{n}={row[n]!r}" for n in (*self.columns, self.target)
+                        f"{n}={row[n]!r}" for n in (*self.columns, *self.measured)
                     )
         return ""
 
@@ -241,3 +365,8 @@ class Model:
             raise InputValueError(f"{os.fspath(path)} is damaged (its weights are not those of its formula): give {what}")
         model.ending = content.get("fit") if isinstance(content.get("fit"), dict) else None
         return model
+
+
+def _same(place: Any, number: float) -> Any:
+    """1 where a place in a list of words is this one, else 0."""
+    return float(place == number) if isinstance(place, (int, float)) else ops.where(ops.eq(place, number), 1.0, 0.0)

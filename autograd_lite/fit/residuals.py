@@ -1,7 +1,6 @@
 """The residuals of a fit over rows, with their exact derivatives, reduced to a triangle; and the sum of exact Hessians.
 
 Compiled over rows where possible: by NumPy where rows are few, as machine code where they are many.  Needs NumPy.
-Imports `triangle` and `rows` beside it, `functional`, `compiler` and `tree`.
 """
 
 from __future__ import annotations
@@ -24,11 +23,19 @@ MACHINE = 2**21  # rows times instructions from which on machine code is compile
 
 
 class ByRows:
-    """A function of weights and a row, over blocks of rows: arrays of what it gives for each."""
+    """A function of weights and a row, over blocks of rows: arrays of what it gives for each.
 
-    def __init__(self, f: Callable[..., Any], rows: Rows, threads: int | None = None) -> None:
-        self.f, self.rows, self.threads = f, rows, threads
-        self._row: Any = f
+    Args:
+        f: a function of the list of weights and of what `arguments` gives.
+        arguments: what it is called with beside the weights, out of the columns or the numbers of a row.
+        count: how many rows there are in all.
+        threads: how many cores share the rows.
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], arguments: Callable[[list[Any]], tuple[Any, ...]], count: int, threads: int | None = None
+    ) -> None:
+        self.f, self.arguments, self.count, self.threads = f, arguments, count, threads
         self._fast: Callable[..., Any] | None = None
         self._slow = False
 
@@ -38,7 +45,7 @@ class ByRows:
         count = len(columns[0])
         if not self._slow:
             try:
-                given = self.rows.arguments([np.asarray(column) for column in columns])
+                given = self.arguments([np.asarray(column) for column in columns])
                 self._fast = self._fast or self._compiled(leaves, columns)
                 found = _listed(self._fast(list(leaves), *given))
                 return [x if np.ndim(x) else np.full(count, float(x)) for x in found]
@@ -47,13 +54,13 @@ class ByRows:
                 how = "minimize runs the loss row by row, which takes many times as long"
                 warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
         table = zip(*map(entries, columns), strict=True)
-        by_row = [_listed(self.f(list(leaves), *self.rows.arguments(list(row)))) for row in table]
+        by_row = [_listed(self.f(list(leaves), *self.arguments(list(row)))) for row in table]
         return [np.array(x, dtype=float) for x in zip(*by_row, strict=True)]
 
     def _compiled(self, leaves: Sequence[float], columns: list[Any]) -> Callable[..., Any]:
         """By NumPy or as machine code, by all cores where that is worth waking them."""
-        row = self.rows.arguments([entries(column[:1])[0] for column in columns])
-        work = self.rows.count * max(1, len(jit(self.f).program(list(leaves), *row)))
+        row = self.arguments([entries(column[:1])[0] for column in columns])
+        work = self.count * max(1, len(jit(self.f).program(list(leaves), *row)))
         threads = self.threads if self.threads is not None else (os.cpu_count() if work > HEAVY else None)
         backend = "auto" if work > MACHINE else "numpy"
         places = tuple(range(1, len(row) + 1))
@@ -98,8 +105,8 @@ class Residuals:
         self.leaf = leaf_rows(rows.count, weights + 1)
         self.block = block_rows(self.leaf) if block is None else -(-block // self.leaf) * self.leaf
         both = (lambda p, *row: (several(p, *row)[0], *several(p, *row)[1])) if self.each > 1 else value_and_grad(one)
-        self._both = ByRows(both, rows, threads)
-        self._values = ByRows(flat, rows, threads)
+        self._both = ByRows(both, rows.arguments, rows.count, threads)
+        self._values = ByRows(flat, rows.arguments, rows.count, threads)
 
     def blocks(self) -> Iterator[tuple[int, list[Any]]]:
         """All rows in order, with the number of the first of each block."""

@@ -2,7 +2,6 @@
 
 A block is a list of columns, each a sequence of as many numbers (or rows of numbers) as the block has rows.  Sums are taken
 block by block in the order of the rows, so data in memory and data streamed from a file give the same bits.
-Imports `functional`, `jit`, `tables` and `tree`.
 """
 
 from __future__ import annotations

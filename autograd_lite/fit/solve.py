@@ -1,7 +1,4 @@
-"""A typed formula fitted to a table by the method that suits its loss: what `fit` of the command line and of Python do.
-
-Imports `model`, `residuals`, `trust`, `newton`, `starts`, `statistics` and `ending` beside it.
-"""
+"""A typed formula fitted to a table by the method that suits its loss: what `fit` of the command line and of Python do."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ from ..errors import InputValueError, TraceError, listed
 from ..functional import grad, value_and_grad
 from ..tables.table import numpy
 from ..tree import flatten
+from .data import as_rows, columns_of
 from .ending import Fit, related
 from .model import Model
 from .newton import newton
@@ -23,6 +21,7 @@ from .starts import ROWS, Search, linear_weights, plan
 from .statistics import Summary, correlations, inverse_factor, students_t, summary
 from .trail import Trail
 from .trust import RANK, Ending, State, least_squares, norm
+from .words import coded
 
 LEVEL = 0.95
 Watch = Callable[[State], bool]
@@ -125,6 +124,7 @@ class Solver:
         errors = {n: float(half[i]) if usable[i] else math.nan for i, n in enumerate(self.names)}
         found = self.fit(end.x.tolist(), errors, students_t((1 + LEVEL) / 2, total.dof), covariance.tolist())
         found.correlation, found.summary, found.loss, found.steps = correlation, total, total.loss, end.steps
+        found.absolute, found.level = self.known, LEVEL
         found.method, found.history = "lm", list(enumerate(x * x / residuals.size for x in end.losses))
         self.judge(found, end, total)
         return found
@@ -296,6 +296,9 @@ class Solver:
         stderr = {n: errors.get(n, math.nan) for n in params}
         low = {n: params[n] - quantile * stderr[n] for n in params}
         high = {n: params[n] + quantile * stderr[n] for n in params}
+        at = {n: i for i, n in enumerate(self.names)}
+        if covariance is not None:
+            covariance = [[covariance[at[a]][at[b]] if a in at and b in at else 0.0 for b in params] for a in params]
         return Fit(params, stderr, low, high, covariance, False, "", "", math.nan, None, 0, {}, list(self.notes), self.model)
 
     def judge(self, found: Fit, end: Ending, total: Summary) -> None:
@@ -367,10 +370,10 @@ def fit(
 
     Raises InputValueError as `Model`.
     """
-    if hasattr(data, "to_dict") and hasattr(data, "columns"):
-        data = {str(name): data[name].to_numpy() for name in data.columns if data[name].dtype.kind in "fiub"}
-    names = list(data.names) if hasattr(data, "names") else list(data)
+    data, names = columns_of(data)
     model = Model(formula, target, names, loss, init, sigma, weights)
-    if isinstance(data, dict):
-        data = {name: data[name] for name in model.needed}
+    if model.text:
+        words = coded(data, model.text)[1] if isinstance(data, Mapping) else data.levels
+        model = Model(formula, target, names, loss, init, sigma, weights, levels=words)
+    data = as_rows(data, model)
     return Solver(model, data, given=init, **options).run()

@@ -1,6 +1,6 @@
 """What a least-squares fit says of its weights: standard errors, intervals, and how good the fit is.
 
-`students_t` and `normal` are quantiles, of which the first needs no SciPy.  The rest needs NumPy.  Imports nothing of the fit.
+`students_t` and `normal` are quantiles, of which the first needs no SciPy.  The rest needs NumPy.
 """
 
 from __future__ import annotations

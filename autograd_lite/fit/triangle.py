@@ -55,22 +55,25 @@ class Tree:
 
     Args:
         columns: how many the rows have.
-        leaf: rows of a leaf; each block given is a multiple of it, but for the last.
+        leaf: rows of a leaf.
     """
 
     def __init__(self, columns: int, leaf: int) -> None:
         self.columns, self.leaf = columns, leaf
         self._levels: list[list[Any]] = [[]]
+        self._waiting: list[Any] = []  # rows that are no whole leaf yet
 
     def add(self, block: Any) -> None:
-        """Take in a block of rows."""
+        """Take in a block of rows; the leaves are the same however the rows are cut up."""
         np = numpy()
+        if self._waiting:
+            block = np.concatenate([*self._waiting, block])
         whole = len(block) // self.leaf
         if whole:
             head = block[: whole * self.leaf].reshape(whole, self.leaf, self.columns)
             self._push(0, self._square(np.linalg.qr(head, mode="r")))
-        if len(block) > whole * self.leaf:
-            self._push(0, self._square(np.linalg.qr(block[whole * self.leaf :], mode="r")[None]))
+        rest = block[whole * self.leaf :]
+        self._waiting = [rest.copy()] if len(rest) else []
 
     def _square(self, found: Any) -> Any:
         """Triangles of fewer rows than columns filled up with zeros."""
@@ -93,6 +96,9 @@ class Tree:
     def root(self) -> Any:
         """The triangle of all rows; zeros where there was none."""
         np = numpy()
+        if self._waiting:
+            self._push(0, self._square(np.linalg.qr(self._waiting[0], mode="r")[None]))
+            self._waiting = []
         rest: list[Any] = []
         for waiting in self._levels:
             rest = [*waiting, *rest]

@@ -236,7 +236,7 @@ ERRORS = [
     ((*W, "--init", "c=1"), "c=1.0 starts a weight that w*pounds + b has not: its weights are w, b"),
     ((*W, "--init", "pounds=1"), "pounds=1.0 starts a weight, but 'pounds' is a column: rename one of them"),
     ((*W, "--init", "w"), "'w' is no pair NAME=VALUE: write x=1.5"),
-    ((*W, "--loss", "l2"), "--loss l2 must be one of mse, mae, huber, logistic"),
+    ((*W, "--loss", "l2"), "--loss l2 must be one of mse, mae, huber, soft_l1, cauchy, logistic, poisson"),
     ((*W, "--optimizer", "newton"), "--optimizer newton must be one of sgd, adam, adamw, rmsprop, adagrad"),
     ((*W, "--loss", "logistic"), "row 1: mpg=18.0 must be 0 or 1 for the loss logistic: recode the column"),
     ((*W, "--lr", -1), "lr=-1.0 must not be negative, infinite or nan; a step goes downhill by itself, start with lr=0.01"),

@@ -1,0 +1,70 @@
+"""The losses of a fit by name: what one row costs, and how far from the target a residual still counts in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .. import nn, ops
+
+MAD = 0.6744897501960817  # the median of |z| of normal z: the median of |residuals|, over this, is their standard deviation
+
+
+class Loss(NamedTuple):
+    """One way to count how far a prediction is from its target.
+
+    Attributes:
+        of: the loss of a prediction and a target, the third argument being the scale.
+        kind: "squares"; "robust", which grows more slowly than squares do; "likelihood", of a distribution's mean.
+        corner: the scale at which 95 % of the efficiency of least squares is kept for normal errors, in standard deviations;
+            None for a loss without scale.
+    """
+
+    of: Callable[[Any, Any, float], Any]
+    kind: str
+    corner: float | None = None
+
+
+def soft_l1(prediction: Any, target: Any, scale: float = 1.0) -> Any:
+    """Squared near the target and straight far from it: ``s² (sqrt(1 + (r/s)²) - 1)``.
+
+    >>> soft_l1(3.0, 0.0), soft_l1(0.0, 4.0, 3.0)
+    (2.1622776601683795, 6.000000000000002)
+
+    Source: scipy.optimize.least_squares, half of its "soft_l1".
+    """
+    z = (prediction - target) / scale
+    square = z * z
+    return scale * scale * square / (ops.sqrt(1.0 + square) + 1.0)
+
+
+def cauchy(prediction: Any, target: Any, scale: float = 1.0) -> Any:
+    """Squared near the target and a logarithm far from it: ``s²/2 log(1 + (r/s)²)``.
+
+    >>> cauchy(1.0, 0.0)
+    0.34657359027997264
+
+    Source: scipy.optimize.least_squares, half of its "cauchy".
+    """
+    z = (prediction - target) / scale
+    return 0.5 * scale * scale * ops.log1p(z * z)
+
+
+def poisson(prediction: Any, target: Any) -> Any:
+    """Minus the log likelihood of a count whose rate is ``exp(prediction)``, but for its constant: ``exp(p) - y p``.
+
+    >>> poisson(0.0, 3.0)
+    1.0
+    """
+    return ops.exp(prediction) - target * prediction
+
+
+LOSSES: dict[str, Loss] = {
+    "mse": Loss(lambda p, y, s: nn.mse(p, y), "squares"),
+    "mae": Loss(lambda p, y, s: nn.mae(p, y), "robust"),
+    "huber": Loss(nn.huber, "robust", 1.345),
+    "soft_l1": Loss(soft_l1, "robust", 1.2870992242661994),
+    "cauchy": Loss(cauchy, "robust", 2.3849471193621734),
+    "logistic": Loss(lambda p, y, s: nn.binary_cross_entropy_with_logits(p, y), "likelihood"),
+    "poisson": Loss(lambda p, y, s: poisson(p, y), "likelihood"),
+}
