@@ -74,7 +74,7 @@ class Band:
         self._both = self.places.by_rows(value_and_grad(self.places.taking(model.value)), self.columns, rows)
 
     def block(self, columns: Mapping[str, Any]) -> Bands:
-        """The bands for one block of rows, given the columns of the formula, and those of sigma and weights if there are any."""
+        """The bands for one block of rows: its columns are those of the formula, and of sigma and weights if any."""
         np = numpy()
         given = {n: np.asarray(columns[n], dtype=float) for n in self.columns} or {"": np.zeros(_length(columns))}
         leaves = [self.model.weights[n] for n in self.names]
