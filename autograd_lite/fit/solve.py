@@ -248,7 +248,6 @@ class Solver:
         found.history = list(enumerate(x / rows.count for x in state.losses))
         if covariance is not None:
             found.correlation = correlations(np.linalg.cholesky(covariance), names)
-        self.model.weights = found.params
         found.converged, found.reason = end.converged, {
             "orthogonal": "the gradient is zero to rounding", "settled": "the gradient is zero to rounding",
             "steps": "the limit of steps; give more with --steps, or a start with --init", "stopped": "stopped",
@@ -293,6 +292,7 @@ class Solver:
         """The weights with their errors, in the order of the formula."""
         free = dict(zip(self.names, x, strict=True))
         params = {n: self.fixed.get(n, free.get(n, math.nan)) for n in self.model.weights}
+        self.model.weights = dict(params)
         stderr = {n: errors.get(n, math.nan) for n in params}
         low = {n: params[n] - quantile * stderr[n] for n in params}
         high = {n: params[n] + quantile * stderr[n] for n in params}
