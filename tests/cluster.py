@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 class Cluster:
     """A scheduler on a free port of the loopback, and workers of one thread each."""
 
-    def __init__(self, workers=2, port=0):
+    def __init__(self, workers=2, port=0, memory="1GB"):
+        self.memory = memory
         self.folder = tempfile.TemporaryDirectory()
         self.file = os.path.join(self.folder.name, "scheduler.json")
         self.workers = []
@@ -52,7 +53,7 @@ class Cluster:
         self.workers.append(
             self._run(
                 "worker", "--scheduler-file", self.file, "--host", "127.0.0.1", "--nthreads", 1, "--no-nanny", "--no-dashboard",
-                "--local-directory", self.folder.name, "--memory-limit", "1GB", *arguments, **environment,
+                "--local-directory", self.folder.name, "--memory-limit", self.memory, *arguments, **environment,
             )
         )  # fmt: skip
         return self.workers[-1]

@@ -176,16 +176,16 @@ class Spread:
 
     def _files(self, data: Parts, pause: Callable[[], None]) -> Callable[[], list[Any]]:
         given = os.path.abspath(data.paths) if isinstance(data.paths, str) else [os.path.abspath(p) for p in data.paths]
-        (paths,) = self._gathered([self._submit(expand, "expand", given)], pause)
+        (paths,) = self._gathered(self._mapped(expand, "names", [given]), pause)
         groups = [paths[i : i + HEADS] for i in range(0, len(paths), HEADS)]
-        seen = self._gathered([self._submit(heads, str(i), group, data.options) for i, group in enumerate(groups)], pause)
+        seen = self._gathered(self._mapped(heads, "looks", groups, data.options), pause)
         parts = data.looked_at([part for some in seen for part in some])
         self.names = list(parts[0].names)
         shares = list(_cut([span for i, part in enumerate(parts) for span in _blocks(i, part)], self._most))
 
         def read() -> list[Any]:
-            key = f"share{self._generation}"
-            return [self._submit(hold, f"{key}-{i}", self.kind, _sewn(spans), self._memory) for i, spans in enumerate(shares)]
+            generation, recipes = f"share{self._generation}", [(self.kind, _sewn(spans), self._memory) for spans in shares]
+            return self._mapped(hold, generation, recipes)
 
         return read
 
@@ -230,9 +230,7 @@ class Spread:
                 if not self._shares:
                     self._shares = self._read()
                     self._wait(self._shares, pause, said)
-                turn = next(self._turn)
-                futures = [self._submit(function, f"{turn}-{i}", share, *args) for i, share in enumerate(self._shares)]
-                return self._gathered(futures, pause)
+                return self._gathered(self._mapped(function, str(next(self._turn)), self._shares, *args), pause)
             except KilledWorker as error:
                 last = error
                 self._generation += 1
@@ -242,9 +240,11 @@ class Spread:
             "memory; give them more, or start more of them"
         ) from last
 
-    def _submit(self, function: Any, what: str, *args: Any) -> Any:
+    def _mapped(self, function: Any, what: str, items: Sequence[Any], *args: Any) -> list[Any]:
+        """A task for each item, all in one message."""
+        keys = [f"autograd_lite-{self.id}-{function.__name__}-{what}-{i}" for i in range(len(items))]
         with self._translated():
-            return self.client.submit(function, *args, key=f"autograd_lite-{self.id}-{function.__name__}-{what}", pure=False)
+            return list(self.client.map(function, items, *([arg] * len(items) for arg in args), key=keys, pure=False))
 
     def _gathered(self, futures: Sequence[Any], pause: Callable[[], None]) -> list[Any]:
         try:

@@ -147,9 +147,9 @@ def _work(code: bytes) -> Work[Any]:
     return found
 
 
-def hold(wanted: Kind | None, spans: Sequence[Span], memory: int) -> Share:
+def hold(recipe: tuple[Kind | None, Sequence[Span], int]) -> Share:
     """A share with its rows read."""
-    share = Share(wanted, spans, memory)
+    share = Share(*recipe)
     share.rows()
     return share
 
@@ -157,7 +157,7 @@ def hold(wanted: Kind | None, spans: Sequence[Span], memory: int) -> Share:
 def hold_frames(wanted: Kind | None, memory: int, names: list[Any], first: int, *frames: Any) -> Share:
     """A share of neighbouring partitions of a collection, from number `first` on."""
     spans = [Span(first + i, 0, True, None, _columns(frame, names, first + i)) for i, frame in enumerate(frames)]
-    return hold(wanted, spans, memory)
+    return hold((wanted, spans, memory))
 
 
 def total(share: Share, code: bytes, leaves: list[float]) -> Found:

@@ -1,0 +1,311 @@
+"""A fit over many files on a Dask cluster on this machine: passes, kills, and what a thousand workers would cost.
+
+python tests/benchmarks/cluster.py passes [--rows N]    a pass and a fit with 1 and 2 workers, one process, and others' ways
+python tests/benchmarks/cluster.py kills                20 kill -9 of workers and 5 of the scheduler, at random moments
+python tests/benchmarks/cluster.py thousand             bytes and seconds a pass for 1,000 workers, simulated from measurements
+"""
+
+import argparse
+import heapq
+import logging
+import os
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from distributed import Client
+
+from autograd_lite.fit import minimize
+from autograd_lite.fit.cluster import Spread
+from autograd_lite.fit.rows import Objective, Rows
+from autograd_lite.optim import SGD
+from autograd_lite.tables import Parts
+from autograd_lite.tree import flatten
+from tests.cluster import Cluster
+
+logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells at length of every connection that is lost
+WEIGHTS, FILES = 10, 40
+NAMES = [f"x{i}" for i in range(WEIGHTS)]
+START = dict.fromkeys((f"w{i}" for i in range(WEIGHTS)), 0.0)
+
+
+def loss(p, row):
+    """A plane through ten columns."""
+    return (sum(p[f"w{i}"] * row[f"x{i}"] for i in range(WEIGHTS)) - row["y"]) ** 2
+
+
+loss.__module__ = "__main__"
+
+
+def processor():
+    """The name of the processor."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown processor"
+
+
+def write(folder, rows, files):
+    """The table, in files of equal length."""
+    draw = np.random.default_rng(0)
+    for i in range(files):
+        x = draw.normal(size=(WEIGHTS, rows // files))
+        y = np.arange(1.0, WEIGHTS + 1) @ x + 0.1 * draw.normal(size=rows // files)
+        pq.write_table(pa.table({**dict(zip(NAMES, x, strict=True)), "y": y}), f"{folder}/{i:02}.parquet")
+
+
+def timed(f, times=7):
+    """The median of the seconds that it takes, after a first time."""
+    f()
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        f()
+        found.append(time.perf_counter() - began)
+    return statistics.median(found)
+
+
+def connected(cluster, workers):
+    client = Client(scheduler_file=cluster.file, timeout=60, set_as_default=False)
+    client.wait_for_workers(workers, timeout=120)
+    return client
+
+
+def memory(process):
+    """Megabytes that a process has in memory."""
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def passes(rows):
+    """A pass of value and gradient, and twenty steps of descent."""
+    leaves, spec = flatten(START, "START")
+    columns_of = rows * (WEIGHTS + 1) * 8 / 2**20
+    print(f"{rows:,} rows x {WEIGHTS} weights in {FILES} Parquet files, {columns_of:.0f} MB of numbers; {processor()}")
+    print(f"{'':<44}{'read':>9}{'a pass':>11}{'20 steps':>11}{'a worker':>12}")
+
+    def row(name, read, one, fit="", room=""):
+        cells = [f"{read:.2f} s" if read else "", f"{1e3 * one:.1f} ms" if one else "", fit and f"{fit:.2f} s", room]
+        print(f"{name:<44}{cells[0]:>9}{cells[1]:>11}{cells[2]:>11}{cells[3]:>12}", flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, rows, FILES)
+
+        def steps(client=None, data=None):
+            began = time.perf_counter()
+            minimize(loss, START, data or Parts(folder), optimizer=partial(SGD, lr=0.1), steps=20, client=client)
+            return time.perf_counter() - began
+
+        began = time.perf_counter()
+        here = Rows(Parts(folder, memory=2**34))
+        read = time.perf_counter() - began
+        one = Objective(loss, spec, here, threads=1)
+        kernel = timed(lambda: here.total(one, leaves))
+        row("one process, one thread", read, kernel, steps(data=here))
+        block = [np.asarray(c) for c in here.read(0, min(here.count, 65_536))]
+        x, y = np.array(block[:-1]), block[-1]
+        del here, one
+
+        seconds = {}
+        for workers in (1, 2):
+            cluster = Cluster(workers, memory="8GB")
+            try:
+                with connected(cluster, workers) as client:
+                    before = max(map(memory, cluster.workers))
+                    began = time.perf_counter()
+                    spread = Spread(Parts(folder), client)
+                    read = time.perf_counter() - began
+                    work = Objective(loss, spec, spread)
+                    seconds[workers] = timed(lambda spread=spread, work=work: spread.total(work, leaves))
+                    room = max(map(memory, cluster.workers)) - before
+                    spread.close()
+                    part = columns_of / workers
+                    row(f"{workers} worker{'s' * (workers > 1)}", read, seconds[workers], steps(client), f"{room / part:.2f} x")
+                    if workers == 2:
+                        by_hand(folder, client, row)
+                        dask_ml(folder, client, row)
+                    print(f"{'':<4}over the kernel: {1e3 * (seconds[workers] - kernel / workers):.1f} ms a pass (goal 12)")
+            finally:
+                cluster.close()
+        print(
+            f"two workers are {seconds[1] / seconds[2]:.2f} times one (goal 1.8); a worker's memory in times its columns (goal 1.2)"
+        )
+        w = np.zeros(WEIGHTS)
+        numpy_pass = timed(lambda: (x @ (2 * (w @ x - y)), ((w @ x - y) ** 2).sum())) * rows / len(y)
+        row("NumPy by hand, in memory, no cluster", 0, numpy_pass)
+
+
+def by_hand(folder, client, row):
+    """`map_partitions` with NumPy."""
+    try:
+        import dask.dataframe as frames
+    except ImportError as error:
+        print(f"    dd.map_partitions: {error}")
+        return
+    began = time.perf_counter()
+    frame = frames.read_parquet(f"{folder}/*.parquet").persist(scheduler=client)
+    client.gather([]), frame.map_partitions(len).compute(scheduler=client)
+    read = time.perf_counter() - began
+
+    def sums(part, w):
+        x, y = part[NAMES].to_numpy(), part["y"].to_numpy()
+        miss = x @ w - y
+        return np.array([miss @ miss, *(2 * (x.T @ miss))])
+
+    def one():
+        w = np.zeros(WEIGHTS)
+        return sum(client.gather(client.compute([p for p in frame.map_partitions(sums, w, meta=object).to_delayed()])))
+
+    row("2 workers, map_partitions with NumPy", read, timed(one, 5))
+
+
+def dask_ml(folder, client, row):
+    """dask-ml's linear regression, by gradient descent."""
+    try:
+        import dask.dataframe as frames
+        from dask_ml.linear_model import LinearRegression
+
+        with client.as_current():
+            frame = frames.read_parquet(f"{folder}/*.parquet").persist()
+            x, y = frame[NAMES].to_dask_array(lengths=True), frame["y"].to_dask_array(lengths=True)
+            began = time.perf_counter()
+            LinearRegression(solver="gradient_descent", max_iter=20, fit_intercept=False).fit(x, y)
+            row("2 workers, dask-ml, gradient descent", 0, 0, time.perf_counter() - began)
+    except Exception as error:  # whatever an unkept package does
+        print(f"    dask-ml: {type(error).__name__}: {str(error)[:80]}")
+
+
+# -- kills --------------------------------------------------------------------------------------------------------------
+
+
+def kills(workers, schedulers):
+    """Runs during which somebody dies at a random moment, and whether they end in the bits of one machine."""
+    draw = random.Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 400_000, 8)
+        run = partial(minimize, loss, START, optimizer=partial(SGD, lr=0.1), steps=60)
+        right = [x.hex() for x in run(Parts(folder)).params.values()]
+        same = 0
+        cluster = Cluster(2)
+        try:
+            with connected(cluster, 2) as client:
+                for _ in range(workers):
+                    victim = cluster.workers.pop(0)
+                    timer = threading.Timer(draw.uniform(0.0, 1.5), lambda v=victim: (cluster.kill(v), cluster.start_worker()))
+                    timer.start()
+                    found = run(Parts(folder), client=client)
+                    timer.join()
+                    same += [x.hex() for x in found.params.values()] == right
+                    client.wait_for_workers(2, timeout=60)
+        finally:
+            cluster.close()
+        print(f"workers killed: {workers}; runs that ended in the same bits: {same}")
+        same = 0
+        for i in range(schedulers):
+            path = f"{folder}/{i}.json"
+            cluster = Cluster(2)
+            timer = threading.Timer(draw.uniform(0.5, 3.0), lambda c=cluster: c.kill(c.scheduler))
+            try:
+                with Client(scheduler_file=cluster.file, timeout=5, set_as_default=False) as client:
+                    client.wait_for_workers(2, timeout=60)
+                    timer.start()
+                    with_error = ""
+                    try:
+                        for _ in range(20):  # until the scheduler dies in one of them
+                            if os.path.exists(path):
+                                os.unlink(path)
+                            run(Parts(folder), client=client, checkpoint=path, every=1)
+                    except Exception as error:
+                        with_error = type(error).__name__
+            finally:
+                timer.join()
+                cluster.close()
+            found = run(Parts(folder), checkpoint=path)
+            same += [x.hex() for x in found.params.values()] == right and with_error == "ClusterError"
+        print(f"schedulers killed: {schedulers}; runs named it and went on from the checkpoint to the same bits: {same}")
+
+
+# -- on paper -----------------------------------------------------------------------------------------------------------
+
+
+def latencies():
+    """Seconds of the scheduler for a task, and of a pass with nothing to do, measured on this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(folder, 4_000, 40)
+        cluster = Cluster(2)
+        try:
+            with connected(cluster, 2) as client:
+                data = client.scatter(0)
+
+                def tasks(count):
+                    client.gather([client.submit(lambda d, i: i, data, i, pure=False) for i in range(count)])
+
+                few, many = timed(lambda: tasks(4)), timed(lambda: tasks(204))
+                return few, (many - few) / 200
+        finally:
+            cluster.close()
+
+
+def thousand():
+    """A pass over 10^12 rows of 100 weights on 1,000 workers: the kernel, the scheduler, and the bytes that come back."""
+    base, task = latencies()
+    workers, rows, m = 1_000, 10**12, 100
+    kernel = 1e-9 * m * 1.0  # seconds a row: about a nanosecond for each weight, as the pass measured by `passes` has it
+    print(
+        f"measured here: {1e3 * base:.1f} ms a pass of four tasks, {1e3 * task:.2f} ms of scheduler a further task; {processor()}"
+    )
+    print(
+        f"{'':<16}{'down, a worker':>16}{'up, a worker':>14}{'up, in all':>12}{'scheduler':>12}{'slowest worker':>16}{'a pass':>10}"
+    )
+    for name, entries in (("descent, L-BFGS", m + 1), ("Newton", m + 1 + m * (m + 1) // 2), ("least squares", (m + 1) ** 2)):
+        down, up = 8 * m, 8 * entries * 2  # two shares a worker
+        flops = entries / (m + 1)
+        slow = rows / workers * kernel * max(1.0, flops / 8)
+        seconds = simulated(workers, 2 * workers, task, slow, base)
+        print(
+            f"{name:<16}{down:>14,} B{up / 1e3:>11,.1f} kB{up * workers / 1e6:>9,.1f} MB{2 * workers * task:>10.2f} s"
+            f"{slow:>14.1f} s{seconds:>8.1f} s"
+        )
+    limit = next(w for w in (10**k for k in range(1, 8)) if 2 * w * task > rows / w * kernel)
+    print(
+        f"the scheduler is the limit from about {limit:,} workers on: give each worker more rows, or more threads, not more workers"
+    )
+
+
+def simulated(workers, tasks, task, work, base):
+    """Seconds of a pass: the scheduler hands out and takes in one task after the other, workers take their time."""
+    clock, ends = base, []
+    for i in range(tasks):
+        clock += task / 2
+        heapq.heappush(ends, clock + work / 2 * (1 + 0.05 * random.Random(i).random()) * (2 if i >= workers else 1))
+    done = clock
+    while ends:
+        done = max(done, heapq.heappop(ends)) + task / 2
+    return done
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["passes", "kills", "thousand"])
+    parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--workers", type=int, default=20)
+    parser.add_argument("--schedulers", type=int, default=5)
+    given = parser.parse_args()
+    if given.what == "passes":
+        passes(given.rows)
+    elif given.what == "kills":
+        kills(given.workers, given.schedulers)
+    else:
+        thousand()
