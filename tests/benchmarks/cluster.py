@@ -1,8 +1,8 @@
-"""A fit over many files on a Dask cluster on this machine: passes, kills, and what a thousand workers would cost.
+"""A fit over many files on a Dask cluster on this machine: `python tests/benchmarks/cluster.py passes|kills|thousand`.
 
-python tests/benchmarks/cluster.py passes [--rows N]    a pass and a fit with 1 and 2 workers, one process, and others' ways
-python tests/benchmarks/cluster.py kills                20 kill -9 of workers and 5 of the scheduler, at random moments
-python tests/benchmarks/cluster.py thousand             bytes and seconds a pass for 1,000 workers, simulated from measurements
+passes     a pass over the rows and a fit, by 1 and 2 workers of one thread, by one process, and in others' ways [--rows N]
+kills      20 kill -9 of workers and 5 of the scheduler at random moments [--workers N --schedulers N]
+thousand   the bytes and seconds of a pass on 1,000 workers, simulated from what is measured here
 """
 
 import argparse
@@ -108,16 +108,7 @@ def passes(rows):
             minimize(loss, START, data or Parts(folder), optimizer=partial(SGD, lr=0.1), steps=20, client=client)
             return time.perf_counter() - began
 
-        began = time.perf_counter()
-        here = Rows(Parts(folder, memory=2**34))
-        read = time.perf_counter() - began
-        one = Objective(loss, spec, here, threads=1)
-        kernel = timed(lambda: here.total(one, leaves))
-        row("one process, one thread", read, kernel, steps(data=here))
-        block = [np.asarray(c) for c in here.read(0, min(here.count, 65_536))]
-        x, y = np.array(block[:-1]), block[-1]
-        del here, one
-
+        kernel, x, y = one_process(folder, leaves, spec, steps, row)
         seconds = {}
         for workers in (1, 2):
             cluster = Cluster(workers, memory="8GB")
@@ -139,12 +130,22 @@ def passes(rows):
                     print(f"{'':<4}over the kernel: {1e3 * (seconds[workers] - kernel / workers):.1f} ms a pass (goal 12)")
             finally:
                 cluster.close()
-        print(
-            f"two workers are {seconds[1] / seconds[2]:.2f} times one (goal 1.8); a worker's memory in times its columns (goal 1.2)"
-        )
+        print(f"two workers are {seconds[1] / seconds[2]:.2f} times one (goal 1.8); memory is in times the columns (goal 1.2)")
         w = np.zeros(WEIGHTS)
         numpy_pass = timed(lambda: (x @ (2 * (w @ x - y)), ((w @ x - y) ** 2).sum())) * rows / len(y)
         row("NumPy by hand, in memory, no cluster", 0, numpy_pass)
+
+
+def one_process(folder, leaves, spec, steps, row):
+    """The same in this process; the seconds of a pass, and a block of the numbers."""
+    began = time.perf_counter()
+    here = Rows(Parts(folder, memory=2**34))
+    read = time.perf_counter() - began
+    work = Objective(loss, spec, here, threads=1)
+    kernel = timed(lambda: here.total(work, leaves))
+    row("one process, one thread", read, kernel, steps(data=here))
+    block = [np.array(c) for c in here.read(0, min(here.count, 65_536))]
+    return kernel, np.array(block[:-1]), block[-1]
 
 
 def by_hand(folder, client, row):
@@ -166,7 +167,7 @@ def by_hand(folder, client, row):
 
     def one():
         w = np.zeros(WEIGHTS)
-        return sum(client.gather(client.compute([p for p in frame.map_partitions(sums, w, meta=object).to_delayed()])))
+        return sum(client.gather(client.compute(list(frame.map_partitions(sums, w, meta=object).to_delayed()))))
 
     row("2 workers, map_partitions with NumPy", read, timed(one, 5))
 
@@ -262,13 +263,10 @@ def thousand():
     """A pass over 10^12 rows of 100 weights on 1,000 workers: the kernel, the scheduler, and the bytes that come back."""
     base, task = latencies()
     workers, rows, m = 1_000, 10**12, 100
-    kernel = 1e-9 * m * 1.0  # seconds a row: about a nanosecond for each weight, as the pass measured by `passes` has it
-    print(
-        f"measured here: {1e3 * base:.1f} ms a pass of four tasks, {1e3 * task:.2f} ms of scheduler a further task; {processor()}"
-    )
-    print(
-        f"{'':<16}{'down, a worker':>16}{'up, a worker':>14}{'up, in all':>12}{'scheduler':>12}{'slowest worker':>16}{'a pass':>10}"
-    )
+    kernel = 1e-9 * m  # seconds a row: about a nanosecond for each weight, as `passes` has it
+    print(f"measured: {1e3 * base:.1f} ms a pass of four tasks, {1e3 * task:.2f} ms of scheduler a further task; {processor()}")
+    heads = [f"{'':<16}", f"{'down, each':>16}", f"{'up, each':>14}", f"{'up, in all':>12}", f"{'scheduler':>12}"]
+    print(*heads, f"{'slowest worker':>16}", f"{'a pass':>10}", sep="")
     for name, entries in (("descent, L-BFGS", m + 1), ("Newton", m + 1 + m * (m + 1) // 2), ("least squares", (m + 1) ** 2)):
         down, up = 8 * m, 8 * entries * 2  # two shares a worker
         flops = entries / (m + 1)
@@ -279,9 +277,7 @@ def thousand():
             f"{slow:>14.1f} s{seconds:>8.1f} s"
         )
     limit = next(w for w in (10**k for k in range(1, 8)) if 2 * w * task > rows / w * kernel)
-    print(
-        f"the scheduler is the limit from about {limit:,} workers on: give each worker more rows, or more threads, not more workers"
-    )
+    print(f"the scheduler is the limit from about {limit:,} workers on: take larger workers of more threads, not more of them")
 
 
 def simulated(workers, tasks, task, work, base):
