@@ -452,14 +452,38 @@ def test_columns_of_words(reader, tmp_path):
         assert table.levels == {"who": ["b", "a"]}
     with pytest.raises(InputValueError, match="line 5, column 'who': 'NA' is a missing cell"):
         read_table(path, text=["who"])
+    with read_table(path, text={"who": ["c", "a"]}, drop_missing=True) as table:
+        assert (content(table)["who"], table.levels) == ([2, 1, 2], {"who": ["c", "a", "b"]})
+
+
+def rows_of(table):
+    return [table.raw.header, *(row for block in table.raw.blocks() for row in block)]
 
 
 def test_rows_as_they_stand(reader, tmp_path):
-    kept = []
-    path = saved(tmp_path, 'x,who,y\n1, b ,2\n,a,3\n"4","c,d",1e0\n')
-    with read_table(path, ["x"], drop_missing=True, raw=kept) as table:
+    text = ' x ,who,y\r\n1, b ,2\r\n# no row\r\n,a,3\r\n\r\n"4","c,\r\nd",1e0\r\n'
+    with read_table(saved(tmp_path, text), ["x"], drop_missing=True, raw=True) as table:
         assert (content(table), table.header) == ({"x": [1, 4]}, ["x", "who", "y"])
-    assert kept == [["1", " b ", "2"], ["4", "c,d", "1e0"]]
+        assert rows_of(table) == [" x ,who,y", "1, b ,2", '"4","c,\r\nd",1e0']
+        assert (table.raw.sep, table.raw.end) == (",", "\r\n")
+    for text, options, wanted in [
+        ("1;2\n3;4\n", {"header": False}, ["c1;c2", "1;2", "3;4"]),
+        ("# a name, b\n1,2\n3,4\n", {}, ["a name,b", "1,2", "3,4"]),
+        ("x  y\n 1  2\n", {}, ["x  y", " 1  2"]),
+        ("x,y\n1,2\n", {"memory": 1}, ["x,y", "1,2"]),
+        (b"x,y\n1,\xe9\n", {}, ["x,y", "1,\udce9"]),
+        ("x,y\r1,2\r3,4", {}, ["x,y", "1,2", "3,4"]),
+    ]:
+        with read_table(saved(tmp_path, text), lambda names: names[:1], raw=True, **options) as table:
+            assert rows_of(table) == wanted
+
+
+def test_rows_of_other_files_as_they_stand(tmp_path):
+    path = parquet(tmp_path, x=[1.0, None, 2.5], who=["a", 'b "c"', None], n=[[1], [2], None])
+    with read_table(path, ["x"], drop_missing=True, raw=True) as table:
+        assert rows_of(table) == ["x,who,n", "1,a,[1]", "2.5,,"]
+    with read_table(workbook(tmp_path, ["x", "who"], [1, "a,b"], [2.5]), ["x"], raw=True) as table:
+        assert rows_of(table) == ["x,who", '1,"a,b"', "2.5,"]
 
 
 @pytest.mark.parametrize("word", ["#N/A", "<NA>", "-nan", "#NA", " N/A ", "1.#QNAN"])

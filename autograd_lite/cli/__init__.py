@@ -1,4 +1,9 @@
-"""The command line, `autograd-lite` or `python -m autograd_lite`: a file for each command, what they share in `common`.
+"""The command line, `autograd-lite` or `python -m autograd_lite`: a file for each command, and what they share.
+
+common      formulas, numbers and pairs as they are typed
+reading     the options of a table
+output      the one writer, tables, JSON
+messages    errors
 
 Needs the extra `cli` (typer, which brings rich), imported when a command runs.  A command is a function; whatever error of the
 library it raises becomes a message on stderr and exit status 2.
@@ -32,9 +37,10 @@ def application() -> typer.Typer:
             "the command line needs typer, which is not installed: pip install 'autograd-lite[cli]'"
         ) from error
     from .check import check
-    from .common import Commands, about
+    from .common import about
     from .fit import fit
     from .grad import grad
+    from .messages import Commands
     from .ops import ops
     from .predict import predict
 

@@ -16,20 +16,8 @@ from ..formula.expression import Expression
 from ..gradcheck import Report, Row, check_grads
 from ..gradcheck.verdict import FAIL, INCONCLUSIVE
 from ..value import Value
-from .common import (
-    Formula,
-    Ieee,
-    Json,
-    Pairs,
-    as_json,
-    evaluated,
-    print_table,
-    read_formula,
-    read_pairs,
-    refuse_unknown,
-    shown,
-    values_for,
-)
+from .common import Formula, Ieee, Json, Pairs, evaluated, read_formula, read_pairs, refuse_unknown, values_for
+from .output import print_table, say, say_json, shown
 
 TRIES = 200  # draws for one random point
 AGAIN = 5  # times as many points as asked for may be drawn again
@@ -64,7 +52,7 @@ def check(
     if not expression.names:
         raise InputValueError(f"{expression} has no names: there is nothing to differentiate by")
     if random_points is not None and random_points < 1:
-        raise InputValueError(f"--random {random_points} must be at least 1")
+        raise InputValueError(f"random={random_points} must be at least 1")
     if random_points is not None:
         checked, again = _at_random(expression, read_pairs(values), random_points, seed)
     else:
@@ -72,7 +60,7 @@ def check(
         evaluated(expression, point, ieee)  # whose errors say more than a check of nan could
         checked, again = [_checked(expression, point)], 0
     if json:
-        typer.echo(as_json(_data(expression, checked, again)))
+        say_json(_data(expression, checked, again))
     elif random_points is not None:
         _print_points(expression, checked, again)
     else:
@@ -179,19 +167,19 @@ def _print_points(expression: Expression, checked: Sequence[Checked], again: int
     rows = [(*map(shown, c.point.values()), _counted(c.report)) for c in checked]
     print_table((*expression.names, "derivatives"), rows, numbers=range(len(expression.names)))
     if again:
-        typer.echo(f"\n{again} more were drawn, at which the values of the formula do not tell its derivatives")
+        say(f"\n{again} more were drawn, at which the values of the formula do not tell its derivatives")
     wrong = [c for c in checked if not c.report.ok]
     for c in wrong[:DETAILED]:
-        typer.echo()
+        say()
         _print_report(expression, c)
     if len(wrong) > DETAILED:
-        typer.echo(f"\n... and {len(wrong) - DETAILED} more points")
+        say(f"\n... and {len(wrong) - DETAILED} more points")
 
 
 def _print_report(expression: Expression, checked: Checked) -> None:
     """The derivatives at one point, and below them what there is to say of some."""
     at = ", ".join(f"{name}={shown(x)}" for name, x in checked.point.items())
-    typer.echo(f"{expression} at {at}: {_counted(checked.report)}\n")
+    say(f"{expression} at {at}: {_counted(checked.report)}\n")
     rows = [
         (_written(row), shown(row.engine), shown(row.numeric), f"{row.error:.0e}", row.kind, row.verdict)
         for row in checked.report.rows
@@ -199,7 +187,7 @@ def _print_report(expression: Expression, checked: Checked) -> None:
     print_table(("derivative", "exact", "numeric", "±", "place", "verdict"), rows, numbers=(1, 2, 3))
     hints = [f"{_written(row)}: {row.hint}" for row in checked.report.rows if row.hint]
     for line in [*hints, *filter(None, [_in_formula(checked.report.blame)])]:
-        typer.echo(f"\n{line}")
+        say(f"\n{line}")
 
 
 def _in_formula(blame: str) -> str:

@@ -1,74 +1,32 @@
-"""What the commands share: formulas and values as typed, numbers and tables as printed, errors as messages.
-
-Imports typer and rich, `expression`, the vocabulary of `ops`, `value`, `files`, `watch` and `errors`.
-"""
+"""What the commands share of what is typed: formulas, numbers, pairs of a name and a number, names of files."""
 
 from __future__ import annotations
 
-import json
 import math
+import os
 import re
 import shlex
-import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Annotated, Any
+from itertools import combinations
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-from typer.core import TyperGroup
 
 from .. import context
-from ..errors import AutogradError, InputValueError, printable
-from ..files import json_number
+from ..errors import InputValueError
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
 from ..value import Value
+from .output import say
 
-DIGITS = 12  # of a number in a table; JSON has them all
 PLUS_MINUS = re.compile(r"\+/-|\+-|±")  # between a number and its standard error
 RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
-
-# -- the application --------------------------------------------------------------------------------------------------
-
-
-class Commands(TyperGroup):
-    """The group of all commands, in which an error of the library is a message and exit status 2."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        with errors_as_messages():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def errors_as_messages() -> Iterator[None]:
-    """What the library or the system refuses is said on stderr, without a traceback, and ends with status 2."""
-    with warnings.catch_warnings():
-        for category in (UserWarning, RuntimeWarning):
-            warnings.simplefilter("always", category)
-        warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
-        try:
-            yield
-        except AutogradError as error:
-            # what is Python's to write, in the command line's words
-            typer.echo("error: " + re.sub(r'errstate\(\w+="ignore"\)', "--ieee", str(error)), err=True)
-            raise typer.Exit(2) from None
-        except BrokenPipeError:  # whoever reads has enough, and typer ends quietly
-            raise
-        except OSError as error:
-            name = "" if error.filename is None else f"{error.filename or repr('')}: "
-            typer.echo(printable(f"error: {name}{error.strerror or error}"), err=True)
-            raise typer.Exit(2) from None
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"autograd-lite {import_module(__name__.partition('.')[0]).__version__}")
+        say(f"autograd-lite {import_module(__name__.partition('.')[0]).__version__}")
         raise typer.Exit
 
 
@@ -225,66 +183,21 @@ def evaluated(formula: Expression, values: Mapping[str, float], ieee: bool) -> t
     return root, leaves
 
 
-# -- what is printed --------------------------------------------------------------------------------------------------
+def refuse_one_file(files: Mapping[str, str | None]) -> None:
+    """InputValueError where two of the files that a command reads and writes are one, by whatever names.
 
-
-def say_saved(path: str, aside: bool = False) -> None:
-    """Tell where something was written; on stderr if stdout is for data."""
-    typer.echo(printable(f"saved {path}"), err=aside)
-
-
-def say_dropped(rows: int) -> None:
-    """Tell on stderr how many rows `--drop-missing` left out."""
-    if rows:
-        typer.echo(f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out", err=True)
-
-
-def shown(x: float) -> str:
-    """A number as tables show it; there is no negative zero.
-
-    >>> shown(0.1 + 0.2), shown(-0.0)
-    ('0.3', '0')
+    >>> refuse_one_file({"the table": "t.csv", "--save": "w.json", "--plot": None})
+    >>> refuse_one_file({"the table": "t.csv", "--save": "./t.csv"})
+    Traceback (most recent call last):
+    autograd_lite.errors.InputValueError: ./t.csv is --save and also the table, which would be lost: give another file
     """
-    return f"{x + 0.0:.{DIGITS}g}"
+    given = [(what, path) for what, path in files.items() if path is not None and path != "-"]
+    for (one, first), (other, second) in combinations(given, 2):
+        if _is_one(first, second):
+            raise InputValueError(f"{second} is {other} and also {one}, which would be lost: give another file")
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
-    """A table on stdout, as wide as the terminal or 80 columns at most; the columns in `numbers` stand to the right.
-
-    >>> print_table(("name", "value"), [("x", "2"), ("y", "10")], numbers=(1,))
-    name  value
-    x         2
-    y        10
-    """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(head))
-    for i, title in enumerate(head or [""] * len(rows[0])):
-        table.add_column(title, justify="right" if i in numbers else "left", overflow="fold")
-    for cells in rows:
-        table.add_row(*map(Text, cells))
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    # what pads the last column is of no use to a pipe
-    typer.echo("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
-
-
-def as_json(data: Any) -> str:
-    """Data as JSON, in which numbers that JSON has not are strings.
-
-    >>> as_json({"x": [1.5, float("nan"), float("-inf")]}).split()
-    ['{', '"x":', '[', '1.5,', '"nan",', '"-inf"', ']', '}']
-    """
-    return json.dumps(_finite(data), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, float):
-        return json_number(data)
-    if isinstance(data, Mapping):
-        return {key: _finite(item) for key, item in data.items()}
-    return [_finite(item) for item in data] if isinstance(data, (list, tuple)) else data
-
-
-def width() -> int:
-    """How many columns stdout has; 80 where it is no terminal."""
-    return Console(file=sys.stdout).width
+def _is_one(first: str, second: str) -> bool:
+    if os.path.exists(first) and os.path.exists(second):
+        return os.path.samefile(first, second) and os.path.isfile(first)
+    return os.path.realpath(first) == os.path.realpath(second)

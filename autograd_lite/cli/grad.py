@@ -16,21 +16,8 @@ from ..formula import notation, printer, texmath
 from ..formula.expression import Expression
 from ..uncertainty import Propagated, percent, propagate
 from ..value import Value
-from .common import (
-    DIGITS,
-    RAISING,
-    Formula,
-    Ieee,
-    Json,
-    as_json,
-    evaluated,
-    print_table,
-    read_formula,
-    say_saved,
-    shown,
-    values_for,
-    width,
-)
+from .common import RAISING, Formula, Ieee, Json, evaluated, read_formula, values_for
+from .output import DIGITS, print_table, say, say_json, say_saved, shown, width
 
 HIGHEST = 8  # order of derivatives; each makes the graph some times larger
 MOST = 500  # derivatives that are worked out
@@ -87,38 +74,43 @@ def grad(
     _check_order(order, len(point))
     root, leaves = evaluated(expression, point, ieee)
     root.backward()
-    found = Found(expression, point, root, {name: leaf.grad for name, leaf in leaves.items()})
-    seconds = _hessian(expression, point) if hessian else None
-    higher = list(_derivatives(expression, point, order)) if order is not None else None
-    spread = _propagated(expression, point, errors, 1 if order is None else min(order, 2), ieee) if errors else None
+    found = Found(
+        expression, point, root, {name: leaf.grad for name, leaf in leaves.items()},
+        _hessian(expression, point) if hessian else None,
+        None if order is None else list(_derivatives(expression, point, order)),
+        _propagated(expression, point, errors, 1 if order is None else min(order, 2), ieee) if errors else None,
+    )  # fmt: skip
     if draw:
         picture = root.draw(title=expression.text)
         for path in draw:
             picture.save(path)
     if json:
-        _print_json(found, seconds, higher, root if explain else None, latex, draw or [], spread)
+        _print_json(found, root if explain else None, latex, draw or [])
         return
     if latex:
-        typer.echo("\n".join(_latex(found, seconds, higher, spread)))
+        say("\n".join(_latex(found)))
     else:
-        _print_tables(found, seconds, higher)
-        if spread is not None:
-            _print_spread(expression, spread)
+        _print_tables(found)
+        if found.spread is not None:
+            _print_spread(expression, found.spread)
     if explain:
-        typer.echo(f"\n{root.explain(format='latex' if latex else 'text')}")
+        say(f"\n{root.explain(format='latex' if latex else 'text')}")
     if draw:
-        typer.echo()
+        say()
         for path in draw:
             say_saved(path)
 
 
 class Found(NamedTuple):
-    """A formula at a point: its value as a node, and its gradient."""
+    """A formula at a point: its value as a node and its gradient, and where asked second and higher derivatives and errors."""
 
     expression: Expression
     point: dict[str, float]
     root: Value
     gradient: dict[str, float]
+    seconds: dict[str, dict[str, float]] | None
+    higher: list[Derivative] | None
+    spread: Propagated | None
 
 
 class Derivative(NamedTuple):
@@ -135,7 +127,7 @@ def _check_order(order: int | None, names: int) -> None:
     if order is None:
         return
     if not 1 <= order <= HIGHEST:
-        raise InputValueError(f"--order {order} must be from 1 to {HIGHEST}")
+        raise InputValueError(f"order={order} must be from 1 to {HIGHEST}")
     count = math.comb(names + order, order) - 1
     if count > MOST:
         raise InputValueError(
@@ -191,21 +183,19 @@ def _propagated(
 # -- as text ----------------------------------------------------------------------------------------------------------
 
 
-def _print_tables(
-    found: Found, seconds: dict[str, dict[str, float]] | None, higher: Sequence[Derivative] | None
-) -> None:  # fmt: skip
-    typer.echo(f"{found.expression} = {shown(found.root.data)}")
+def _print_tables(found: Found) -> None:
+    say(f"{found.expression} = {shown(found.root.data)}")
     if not found.point:
         return
     rows = [(name, shown(x), shown(found.gradient[name])) for name, x in found.point.items()]
-    typer.echo()
+    say()
     print_table(("name", "value", "derivative"), rows, numbers=(1, 2))
-    if seconds is not None:
-        typer.echo()
-        _print_matrix(seconds)
-    above = [d for d in higher or () if len(d.by) > (1 if seconds is None else 2)]
+    if found.seconds is not None:
+        say()
+        _print_matrix(found.seconds)
+    above = [d for d in found.higher or () if len(d.by) > (1 if found.seconds is None else 2)]
     if above:
-        typer.echo()
+        say()
         print_table(("derivative", "value"), [(_written(d.by), shown(d.value)) for d in above], numbers=(1,))
 
 
@@ -233,7 +223,7 @@ def _small(n: int) -> str:
 def _print_spread(expression: Expression, spread: Propagated) -> None:
     """The value with its standard error, and each input's share."""
     first, *rest = spread.summary()
-    typer.echo("\n".join(["", f"{expression} = {first}", *rest, ""]))
+    say("\n".join(["", f"{expression} = {first}", *rest, ""]))
     rows = [(row.name, shown(row.value), shown(row.stderr), percent(row.share)) for row in spread.inputs]
     print_table(("name", "value", "error", "share"), rows, numbers=(1, 2, 3))
 
@@ -241,12 +231,7 @@ def _print_spread(expression: Expression, spread: Propagated) -> None:
 # -- as LaTeX and JSON ------------------------------------------------------------------------------------------------
 
 
-def _latex(
-    found: Found,
-    seconds: dict[str, dict[str, float]] | None,
-    higher: Sequence[Derivative] | None,
-    spread: Propagated | None = None,
-) -> list[str]:
+def _latex(found: Found) -> list[str]:
     """An ``align*`` of the formula, its value and its derivatives."""
 
     def number(x: float) -> str:
@@ -254,12 +239,12 @@ def _latex(
 
     top = texmath.name("f")
     derivatives: dict[tuple[str, ...], float] = {(name,): slope for name, slope in found.gradient.items()}
-    if seconds is not None:
-        derivatives |= {(a, b): seconds[a][b] for a, b in combinations_with_replacement(seconds, 2)}
-    derivatives |= {d.by: d.value for d in higher or ()}
+    if found.seconds is not None:
+        derivatives |= {(a, b): found.seconds[a][b] for a, b in combinations_with_replacement(found.seconds, 2)}
+    derivatives |= {d.by: d.value for d in found.higher or ()}
     rows = [f"{top} &= {_formula(found.expression)} = {number(found.root.data)}"]
-    if spread is not None:
-        rows.append(rf"\sigma_{{{top}}} &= {number(spread.stderr)}")
+    if found.spread is not None:
+        rows.append(rf"\sigma_{{{top}}} &= {number(found.spread.stderr)}")
     for by, x in derivatives.items():
         power = f"^{{{len(by)}}}" if len(by) > 1 else ""
         below = " ".join(
@@ -274,23 +259,15 @@ def _formula(expression: Expression) -> str:
     return printer.LATEX.program(expression.program, [texmath.name(name) for name in expression.names])
 
 
-def _print_json(
-    found: Found,
-    seconds: dict[str, dict[str, float]] | None,
-    higher: Sequence[Derivative] | None,
-    explained: Value | None,
-    latex: bool,
-    pictures: Sequence[str],
-    spread: Propagated | None = None,
-) -> None:
+def _print_json(found: Found, explained: Value | None, latex: bool, pictures: Sequence[str]) -> None:
     data: dict[str, Any] = {
         "formula": found.expression.text, "value": found.root.data, "at": found.point, "gradient": found.gradient,
     }  # fmt: skip
-    if seconds is not None:
-        data["hessian"] = seconds
-    if higher is not None:
-        data["derivatives"] = [{"by": list(d.by), "value": d.value} for d in higher]
-    if spread is not None:
+    if found.seconds is not None:
+        data["hessian"] = found.seconds
+    if found.higher is not None:
+        data["derivatives"] = [{"by": list(d.by), "value": d.value} for d in found.higher]
+    if (spread := found.spread) is not None:
         data["propagated"] = {
             "order": spread.order, "stderr": spread.stderr, "mean": spread.mean, "shares": spread.shares,
             "errors": {row.name: row.stderr for row in spread.inputs}, "notes": list(spread.notes),
@@ -301,4 +278,4 @@ def _print_json(
         data["latex"] = _formula(found.expression)
     if pictures:
         data["picture"] = pictures[0] if len(pictures) == 1 else pictures
-    typer.echo(as_json(data))
+    say_json(data)

@@ -1,7 +1,4 @@
-"""What `fit` does where it does not go down by descent: bounds and rows as typed, and the method's run with its checkpoint.
-
-Imports `fit`, `tables`, `files` and `errors`.
-"""
+"""What `fit` does where it does not go down by descent: bounds and rows as typed, and the method's run with its checkpoint."""
 
 from __future__ import annotations
 
@@ -11,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import compress
 from typing import Any
-
-import typer
 
 from ..errors import InputValueError
 from ..files import read_json, write_atomically
@@ -26,8 +21,10 @@ from ..formula.expression import Expression
 from ..tables import Table
 from ..tables.table import CELLS
 from .common import read_number
+from .descent import OPTIMIZERS
+from .output import say
 
-METHODS = ("auto", "lm", "newton", "sgd", "adam", "adamw", "rmsprop", "adagrad")
+METHODS = ("auto", "lm", "newton", *OPTIMIZERS)
 FORMAT, VERSION = "autograd_lite.steps", 1
 
 
@@ -105,7 +102,7 @@ def by_method(model: Model, table: Table, given: Mapping[str, float], options: O
 
     def watch(now: State) -> bool:
         if options.every and len(now.losses) % options.every == 0:
-            typer.echo(f"step {len(now.losses)}: {', '.join(f'{x:.6g}' for x in now.x)}", err=True)
+            say(f"step {len(now.losses)}: {', '.join(f'{x:.6g}' for x in now.x)}", aside=True)
         if options.checkpoint:
             import json
 

@@ -1,4 +1,4 @@
-"""`autograd-lite ops`: the functions that formulas may use, from the op table.  Imports `common`, `notation` and `ops`."""
+"""`autograd-lite ops`: the functions that formulas may use, from the op table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from ..formula.expression import Function
 from ..formula.vocabulary import VOCABULARY
 from ..ops import REAL, Kink, Op
 from ..value import Value
-from .common import Json, as_json, print_table, shown
+from .common import Json
+from .output import print_table, say, say_json, shown
 
 LETTERS = ("x", "y")  # also of a function of any number of arguments
 
@@ -48,11 +49,11 @@ def ops(
     chosen = _names() if name is None else [name]
     described = [_described(each) for each in chosen]
     if json:
-        typer.echo(as_json(described if name is None else described[0]))
+        say_json(described if name is None else described[0])
     elif name is None:
         head = ("name", "formula", "derivative", "domain", "kinks: used there")
         print_table(head, [_cells(d) for d in described])
-        typer.echo("\n" + "\n".join(f"{name} = {number!r}" for name, number in VOCABULARY.constants.items()))
+        say("\n" + "\n".join(f"{name} = {number!r}" for name, number in VOCABULARY.constants.items()))
     else:
         _print_one(described[0])
 
@@ -138,12 +139,12 @@ def _print_one(data: dict[str, Any]) -> None:
     lines += [(f"d/d{letter}", slope) for letter, slope in data["derivatives"].items()]
     lines += [("domain", f"{letter} in {d}") for letter, d in data["domain"].items()]
     lines += [("no derivative", f"where {kink['where']}") for kink in data["kinks"]]
-    typer.echo(f"{data['name']}: {data['says']}\n")
+    say(f"{data['name']}: {data['says']}\n")
     print_table((), lines)
     if data["conventions"]:
         rows = [
             (", ".join(f"{x:.12g}" for x in c["at"]), shown(c["value"]), ", ".join(map(shown, c["derivatives"])))
             for c in data["conventions"]
         ]
-        typer.echo()
+        say()
         print_table((f"at ({', '.join(data['letters'])})", "value", "derivatives"), rows)

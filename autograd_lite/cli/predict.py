@@ -1,34 +1,34 @@
-"""`autograd-lite predict`: what fitted weights say of the rows of a table.  Imports `common`, `fit.model` and `tables`."""
+"""`autograd-lite predict`: what fitted weights say of the rows of a table."""
 
 from __future__ import annotations
 
-import csv
 import sys
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Annotated
 
 import typer
 
-from ..fit.model import Model
-from ..tables import MEMORY, read_table
-from .common import say_dropped
-from .fit import MEGABYTE, Comment, Decimal, Dropping, File, Megabytes, NoHeader, Sep, Thousands, say_notes, scored
+from ..errors import InputValueError
+from ..fit.saved import load
+from ..tables.raw import Raw
+from .output import say
+from .reading import File, Reading, reads_tables
+from .score import scored
+
+PREDICTION = "prediction"
 
 
+@reads_tables
 def predict(
     weights: Annotated[str, typer.Argument(help="A file that fit --save wrote.", show_default=False)],
     file: File,
-    drop_missing: Dropping = False,
-    sep: Sep = None,
-    decimal: Decimal = ".",
-    thousands: Thousands = None,
-    no_header: NoHeader = False,
-    comment: Comment = "#",
-    memory: Megabytes = MEMORY // MEGABYTE,
+    reading: Reading,
 ) -> None:
-    """What a fitted formula says of other rows: CSV with a column `prediction`.
+    """What a fitted formula says of other rows: the table as it stands, with a column `prediction` more.
 
-    Its columns are those of the formula and, where the table has it, the target; then there is a score on standard error, over
-    the rows in which the target is not missing.  Of a logistic fit it is the probability of a 1.
+    Where the table has the target, a score follows on standard error, over the rows in which the target is not missing.  Of a
+    logistic fit the prediction is the probability of a 1.
 
     [bold]Examples[/bold]
 
@@ -36,27 +36,46 @@ def predict(
 
     tail -100 cars.csv | autograd-lite predict weights.json -
     """
-    model = Model.load(weights)
-    wanted = [*model.columns, model.target]
-    with read_table(
-        file, lambda names: [n for n in wanted if n in names or n != model.target], blank=[model.target],
-        drop_missing=drop_missing, memory=memory * MEGABYTE, sep=sep, decimal=decimal, thousands=thousands,
-        header=not no_header, comment=comment,
-    ) as table:  # fmt: skip
-        say_notes(table.notes)
-        say_dropped(table.dropped)
-        if model.target in table.names:
+    model, _, dialect = load(weights)
+
+    def needed(names: list[str]) -> list[str]:
+        if PREDICTION in names:
+            raise InputValueError(f"{file} has a column {PREDICTION!r}, as what is added is called: rename it")
+        measured = model.measured if all(n in names for n in model.measured) else []
+        return [*model.columns, *measured]
+
+    with reading.read(file, needed, blank=model.measured, raw=True, saved=dialect) as table:
+        known = all(n in table.names for n in model.measured)
+        if known:
             model.check(table)
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow([*table.names, "prediction"])
-        for columns, found in model.predictions(table):
-            writer.writerows(
-                zip(*(map(_written, column.tolist()) for column in columns.values()), map(_written, found), strict=True)
-            )
-        if model.target in table.names:
-            typer.echo(scored(model, table, " on {}"), err=True)
+        assert table.raw is not None
+        rows = chain.from_iterable(table.raw.blocks())
+        write = _Writer(table.raw, dialect.get("decimal", ".") if not reading.dialect() else reading.decimal or ".")
+        write.rows([table.raw.header], [[PREDICTION]])
+        for _, found in model.predictions(table):
+            write.rows(islice(rows, len(found)), ([write.number(x)] for x in found))
+        if known:
+            say(scored(model, table, " on {}"), aside=True)
 
 
-def _written(number: float) -> str:
-    """A number with every digit that it needs, whole ones without a point; what is missing stays empty."""
-    return "" if number != number else repr(number).removesuffix(".0")
+class _Writer:
+    """Rows as they stand with cells more, on stdout: byte for byte, but escaped where that is a terminal."""
+
+    def __init__(self, raw: Raw, decimal: str) -> None:
+        self.raw, self.decimal = raw, decimal
+        self.seen = sys.stdout.isatty()
+
+    def number(self, x: float) -> str:
+        """A number with every digit that it needs, whole ones without a point; what is missing stays empty."""
+        return "" if x != x else repr(x).removesuffix(".0").replace(".", self.decimal)
+
+    def rows(self, texts: Iterable[str], more: Iterable[Sequence[str]]) -> None:
+        """Write some, each with the cells that it gets."""
+        sep, end = self.raw.sep, self.raw.end
+        text = "".join(f"{row}{sep}{self.raw.written(cells)}{end}" for row, cells in zip(texts, more, strict=True))
+        if self.seen:
+            say(text.removesuffix(end))
+        else:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()

@@ -5,35 +5,46 @@ What the commands `fit` and `predict` have in common.
 
 from __future__ import annotations
 
-import json
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 from .. import ops
 from ..compiler import jit
 from ..errors import InputValueError, listed
-from ..files import json_number, read_json, write_atomically
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
 from ..functional import value_and_grad
 from ..tables.table import numpy
-from ..tree import as_float
 from .losses import LOSSES
 from .rows import FEW, Rows
 
-FORMAT, VERSION = "autograd_lite.fit", 1
 GROUP = "group"  # in a[group] it stands for the column named by --group
 
 
+def total_of(numbers: Iterable[float]) -> float:
+    """Their sum without rounding on the way; inf beyond the range of doubles, nan where one is nan.
+
+    >>> total_of([1e308, 1e308]), total_of([0.1] * 10)
+    (inf, 1.0)
+    """
+    try:
+        return math.fsum(numbers)
+    except (OverflowError, ValueError):  # beyond the range, or inf - inf
+        return sum(numbers)
+
+
 class Score(NamedTuple):
-    """How good predictions are, by R² or by accuracy, on so many rows; 1 where all are right."""
+    """How good predictions are, by R² or by accuracy, on so many rows, 1 where all are right; `bad` are predicted as nan.
+
+    R² is -inf where a square, or the sum of them, is beyond the range of doubles.
+    """
 
     name: str
     value: float
     rows: int
+    bad: int = 0
 
 
 class Model:
@@ -77,7 +88,6 @@ class Model:
         self.formula: Expression = parse(formula, VOCABULARY)
         self.target, self.kind, given = target, kind, dict(weights or {})
         self.sigma, self.weighting, self.scale = sigma, weighting, scale
-        self.ending: dict[str, Any] | None = None  # of a saved fit: its covariance and what else it ended with
         self.wanted: Expression | None = None  # the target, where that is a formula of columns
         if target and target not in names and not target.isidentifier():
             self.wanted = parse(target, VOCABULARY)
@@ -280,24 +290,25 @@ class Model:
         ``R² = 1 - sum (y - p)^2 / sum (y - mean y)^2``, nan where all targets are equal; the accuracy is the part of the
         rows whose probability is on the side of 1/2 that the target is on.  Rows whose target is nan do not count.
         """
-        count, right, shift, sums = 0, 0, None, []
+        count, right, bad, shift, sums = 0, 0, 0, None, []
         for columns, predicted in self.predictions(table):
             known = [(y, p) for y, p in zip(self.truths(columns), predicted, strict=True) if not math.isnan(y)]
             if not known:
                 continue
             count += len(known)
+            bad += sum(p != p for _, p in known)
             if self.kind == "logistic":
                 right += sum((p > 0.5) == (y > 0.5) for y, p in known)
                 continue
             shift = known[0][0] if shift is None else shift  # near the mean, so that its square takes nothing away
             moved = [y - shift for y, _ in known]
-            misses = [(y - p) ** 2 for y, p in known]
-            sums.append((math.fsum(misses), math.fsum(moved), math.fsum(y * y for y in moved)))
+            misses = [(y - p) * (y - p) for y, p in known]
+            sums.append((total_of(misses), total_of(moved), total_of([y * y for y in moved])))
         if self.kind == "logistic":
-            return Score("accuracy", right / count if count else math.nan, count)
-        missed, total, squares = map(math.fsum, zip(*sums, strict=True)) if sums else (0.0,) * 3
-        spread = squares - total**2 / max(1, count)
-        return Score("R²", 1 - missed / spread if spread > 0 else math.nan, count)
+            return Score("accuracy", right / count if count and not bad else math.nan, count, bad)
+        missed, total, squares = map(total_of, zip(*sums, strict=True)) if sums else (0.0,) * 3
+        spread = squares - total * total / max(1, count)
+        return Score("R²", 1 - missed / spread if spread > 0 else math.nan, count, bad)
 
     def check(self, table: Any) -> None:
         """Raise InputValueError for the first row whose target the loss cannot take; nan is none at all."""
@@ -328,43 +339,6 @@ class Model:
         blocks = (zip(*(column.tolist() for column in block), strict=True) for block in rows.blocks())
         for number, entries in enumerate(chain.from_iterable(blocks), 1):
             yield number, dict(zip(rows.names or (), entries, strict=True))
-
-    # -- in a file ----------------------------------------------------------------------------------------------------
-
-    def save(self, path: str | os.PathLike[str], ending: Mapping[str, Any] | None = None) -> None:
-        """Write formula, target, loss and weights as JSON, and how the fit ended; complete or not there at all."""
-        content = {
-            "format": FORMAT, "version": VERSION, "formula": self.formula.text, "target": self.target, "loss": self.kind,
-            "columns": self.columns, "weights": {n: json_number(x) for n, x in self.weights.items()},
-            **({"fit": dict(ending)} if ending else {}),
-        }  # fmt: skip
-        write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Model:
-        """The model in a file that `save` wrote.
-
-        Raises InputValueError where the file is not one.
-        """
-        what = "a file that fit --save wrote"
-        content = read_json(path, FORMAT, VERSION, what)
-        try:
-            weights = {n: as_float(float(x) if x in ("nan", "inf", "-inf") else x, n) for n, x in content["weights"].items()}
-            target = str(content["target"])
-            more = [target] if target.isidentifier() or target in content["columns"] else []
-            if not more:
-                try:
-                    more = list(parse(target, VOCABULARY).names)
-                except InputValueError:
-                    more = [target]
-            names = [*map(str, content["columns"]), *more]
-            model = cls(content["formula"], content["target"], names, content["loss"], weights)
-        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-            raise InputValueError(f"{os.fspath(path)} is damaged ({error}): give {what}") from None
-        if set(weights) != set(model.weights):
-            raise InputValueError(f"{os.fspath(path)} is damaged (its weights are not those of its formula): give {what}")
-        model.ending = content.get("fit") if isinstance(content.get("fit"), dict) else None
-        return model
 
 
 def _same(place: Any, number: float) -> Any:

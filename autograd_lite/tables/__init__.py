@@ -13,9 +13,10 @@ from typing import Any
 
 from . import arrow, excel
 from . import text as texts
-from .choice import Pick, Wanted, filled, picking
+from .choice import Pick, Wanted, coded, filled, picking
 from .dialect import COMMENT, Dialect
 from .parts import Part, Parts
+from .raw import Raw
 from .source import opened
 from .table import MEMORY, Table
 
@@ -27,14 +28,14 @@ def read_table(
     columns: Iterable[str] | Pick | None = None,
     *,
     blank: Iterable[str] = (),
-    text: Iterable[str] = (),
+    text: Iterable[str] | Mapping[str, Iterable[str]] = (),
     drop_missing: bool = False,
     sep: str | None = None,
     decimal: str = ".",
     thousands: str | None = None,
     header: bool = True,
     comment: str | None = COMMENT,
-    raw: list[list[str]] | None = None,
+    raw: bool = False,
     memory: int = MEMORY,
 ) -> Table:
     """The numbers in a file, as a `Table`.
@@ -47,14 +48,15 @@ def read_table(
             sheet), or text; each also packed by gzip, bzip2, xz or alone in a zip file.
         columns: the names wanted, or a function that picks them from those in the file; by default all.
         blank: names of columns in which such a cell, as drop_missing looks for, is nan and neither an error nor left out.
-        text: names of columns that hold words: the numbers are their places in ``table.levels[name]``.
+        text: names of columns that hold words: the numbers are their places in ``table.levels[name]``.  A mapping of such names
+            gives words that come first there.
         drop_missing: leave out rows in which a wanted cell is empty, NA, N/A, #N/A, <NA>, nan, null, none or ?, in any case,
             and count them in ``table.dropped``; by default such a cell is an error.
         sep: what separates the cells of text: ``, ; |``, a tab or a blank (any run of them); None guesses.
         decimal, thousands: the signs in its numbers: ``decimal=",", thousands="."`` reads 7.661,5.
         header: whether its first row names the columns; without, they are c1, c2, ...
         comment: what begins a line that is no row; None for nothing.
-        raw: a list that gets the cells of every kept row as they stand, all columns, as `predict` writes them.
+        raw: whether ``table.raw`` has every row that is kept as it stands, with all columns, as `predict` writes it.
         memory: as for `Table`.
 
     A number is written with digits, a point, a sign and an exponent: 3504, -1.5, 2e-3; true and false are 1 and 0.  What was
@@ -65,8 +67,15 @@ def read_table(
     path = os.fspath(path)
     name = "standard input" if path == "-" else path
     pick = columns if callable(columns) else picking(columns)
-    wanted = Wanted(pick, frozenset(blank), frozenset(text), drop_missing, raw=raw)
-    return filled(name, _read(path, wanted, Dialect(sep, decimal, thousands, header, comment or None), memory))
+    levels = coded(text if isinstance(text, Mapping) else dict.fromkeys(text, ()))
+    rows = Raw(memory) if raw else None
+    wanted = Wanted(pick, frozenset(blank), drop_missing, levels, rows)
+    try:
+        return filled(name, _read(path, wanted, Dialect(sep, decimal, thousands, header, comment or None), memory))
+    except BaseException:
+        if rows is not None:
+            rows.close()
+        raise
 
 
 def read_part(
@@ -79,8 +88,7 @@ def read_part(
         rows: of a Parquet file those from the first of these numbers up to the second.
         levels: the words of columns of words, in the order of their numbers, over all the files.
     """
-    coded = {name: {word: float(i) for i, word in enumerate(words)} for name, words in (levels or {}).items()}
-    wanted = Wanted(picking(columns), frozenset(blank), frozenset(coded), drop_missing, coded, rows=rows)
+    wanted = Wanted(picking(columns), frozenset(blank), drop_missing, coded(levels or {}), rows=rows)
     return _read(path, wanted, _dialect(**dialect), memory)
 
 
@@ -112,7 +120,7 @@ def _opened(path: str, wanted: Wanted, dialect: Dialect, stack: ExitStack) -> te
 def _read(path: str, wanted: Wanted, dialect: Dialect, memory: int) -> Table:
     with ExitStack() as stack:
         source = _opened(path, wanted, dialect, stack)
-        table = Table(source.names, source.blocks(), memory=memory)
+        table = Table(source.names, source.blocks(), memory=memory, raw=wanted.raw)
     table.notes, table.header, table.dropped = source.notes, source.header, source.dropped
     table.levels = {name: list(words) for name, words in wanted.levels.items()}
     return table

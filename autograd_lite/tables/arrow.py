@@ -38,7 +38,9 @@ class Arrow:
         schema, self._batches, self.rows = found
         self.header: list[str] = list(schema.names)
         self.names, _ = places(path, self.header, wanted.pick)
-        self.words = [name in (wanted.text or ()) for name in self.names]
+        self.words = [name in wanted.levels for name in self.names]
+        if wanted.raw is not None:
+            wanted.raw.begin(self.header, None, ",", "\n")
         for name, is_text in zip(self.names, self.words, strict=True):
             kind = schema.field(name).type
             if not (is_text or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
@@ -89,9 +91,7 @@ class Arrow:
             numbers = memoryview(column.buffers()[1])[8 * column.offset : 8 * (column.offset + len(column))]
             block.append(array("d", numbers.tobytes()))
         if self.wanted.raw is not None:
-            kept = batch.filter(keep)
-            cells = [["" if cell is None else str(cell) for cell in column.to_pylist()] for column in kept.columns]
-            self.wanted.raw.extend(map(list, zip(*cells, strict=True)))
+            self.wanted.raw.add_cells(zip(*map(_texts, batch.filter(keep).columns), strict=True))
         return block
 
     def _coded(self, column: Any, name: str) -> Any:
@@ -100,6 +100,17 @@ class Arrow:
 
         codes = [None if word is None else self.wanted.code(name, word) for word in column.to_pylist()]
         return pa.array(codes, type=pa.float64())
+
+
+def _texts(column: Any) -> list[str]:
+    """The cells of a column as text."""
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    try:
+        cells = column.cast(pa.string()).to_pylist()
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # lists, structures, bytes that are no text
+        cells = [None if cell is None else str(cell) for cell in column.to_pylist()]
+    return ["" if cell is None else cell for cell in cells]
 
 
 def _parquet(binary: BinaryIO, rows: tuple[int, int] | None) -> tuple[Any, Any, int | None]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from ..errors import InputTypeError, InputValueError, listed
+from .raw import Raw
 from .table import Table
 
 FOREIGN = re.compile("[\0\udc80-\udcff]")  # what was not UTF-8, or is UTF-16 read as UTF-8
@@ -25,25 +26,29 @@ class Wanted:
     Attributes:
         pick: the columns, of those that there are.
         blank: columns in which a missing cell is nan.
-        text: columns of words, whose numbers are places in `levels`.
         drop: whether rows with a missing cell are left out.
-        levels: the words of each column of words, in the order they came, to their numbers.
-        raw: where given, the cells of all the columns of each row that is kept, as they stand, are added to it.
+        levels: for each column of words its words, those known before first, then in the order they came, to their numbers.
+        raw: where given, takes in each row that is kept, all its columns, as it stands.
         rows: of a Parquet file the rows from one number up to another; None for all.
     """
 
     pick: Pick
     blank: frozenset[str] = frozenset()
-    text: frozenset[str] | None = None
     drop: bool = False
     levels: dict[str, dict[str, float]] = field(default_factory=dict)
-    raw: list[list[str]] | None = None
+    raw: Raw | None = None
     rows: tuple[int, int] | None = None
 
     def code(self, name: str, word: object) -> float:
-        """The number of a word in its column."""
-        words = self.levels.setdefault(name, {})
-        return words.setdefault(str(word).strip(), float(len(words)))
+        """The number of a word in its column; a whole number is the same word with a point and without."""
+        words = self.levels[name]
+        text = str(int(word)) if isinstance(word, float) and word.is_integer() else str(word).strip()
+        return words.setdefault(text, float(len(words)))
+
+
+def coded(levels: Mapping[str, Iterable[str]]) -> dict[str, dict[str, float]]:
+    """The words of columns with their numbers, which are their places."""
+    return {name: {word: float(i) for i, word in enumerate(words)} for name, words in levels.items()}
 
 
 def picking(columns: Iterable[str] | None) -> Pick:

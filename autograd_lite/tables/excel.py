@@ -41,6 +41,8 @@ class Sheet:
             self.header.pop()
         self.names, self.places = places(path, self.header, wanted.pick)
         self.cells = Cells(Dialect())
+        if wanted.raw is not None:
+            wanted.raw.begin(self.header, None, ",", "\n")
 
     def blocks(self) -> Iterator[Block]:
         """The columns wanted, some rows at a time."""
@@ -56,8 +58,8 @@ class Sheet:
             for column, (name, cell) in zip(block, named, strict=True):
                 column.append(self._number(cell, name, number))
             if self.wanted.raw is not None:
-                width = len(self.header)
-                self.wanted.raw.append(["" if c is None else str(c) for c in (*row[:width], *(None,) * (width - len(row)))])
+                kept = (*row, *(None,) * (len(self.header) - len(row)))[: len(self.header)]
+                self.wanted.raw.add_cells([["" if cell is None else str(cell) for cell in kept]])
             if len(block[0] if block else ()) * len(block) >= CELLS:
                 yield block
                 block = [array("d") for _ in self.places]
@@ -69,7 +71,7 @@ class Sheet:
             if name in self.wanted.blank:
                 return math.nan
             raise InputValueError(f"{where}: {cell!r} is a missing cell; {FILL}")
-        if self.wanted.text and name in self.wanted.text:
+        if name in self.wanted.levels:
             return self.wanted.code(name, cell)
         if isinstance(cell, (bool, int, float)) and math.isfinite(cell):
             return float(cell)

@@ -1,4 +1,4 @@
-"""`Table`: columns of doubles that move to the disk as they grow.  Imports `errors`."""
+"""`Table`: columns of doubles that move to the disk as they grow."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from itertools import compress
 from typing import Any, BinaryIO
 
 from ..errors import InputValueError
+from .raw import Raw
 
 MEMORY = 2**28  # bytes of numbers a table keeps in memory before it moves to a temporary file
 CELLS = 2**18  # how many cells are looked at in one go
@@ -30,11 +31,14 @@ class Table(AbstractContextManager["Table"]):
         blocks: rows in order, some at a time: for each block one sequence of floats for each column.
         memory: bytes of numbers that may stay in memory; more go to one temporary file for each column, which vanish
             with the table.
+        raw: the rows as they stand in the file, which go with the table too.
 
     Raises InputValueError for names that repeat and for columns of different lengths.
     """
 
-    def __init__(self, names: Sequence[str], blocks: Iterable[Sequence[Sequence[float]]], *, memory: int = MEMORY) -> None:
+    def __init__(
+        self, names: Sequence[str], blocks: Iterable[Sequence[Sequence[float]]], *, memory: int = MEMORY, raw: Raw | None = None
+    ) -> None:
         self.names: tuple[str, ...] = tuple(names)
         self.rows = self.dropped = self.left = 0  # left: by a condition
         self.notes: list[str] = []  # what was guessed about the file it was read from
@@ -42,9 +46,12 @@ class Table(AbstractContextManager["Table"]):
         self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
         if len(set(self.names)) < len(self.names):
             raise InputValueError(f"names={list(self.names)} must be different: rename a column")
+        self.raw = raw
         self._columns = [array("d") for _ in self.names]
         self._files: list[BinaryIO] = []
         self._stack = ExitStack()
+        if raw is not None:
+            self._stack.callback(raw.close)
         weakref.finalize(self, self._stack.close)  # files that nobody closed go with the table
         try:
             for block in blocks:

@@ -8,7 +8,7 @@ import io
 import math
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import BinaryIO, TextIO
@@ -42,11 +42,16 @@ class Text:
         self.dialect = dialect.checked()
         self.cells = Cells(self.dialect)
         self.file: Iterator[str] = file
+        self._texts: list[str] = []  # of the records read last, as they stand
+        self._end = "\n"
         self.sep = self.dialect.sep or self._guess()
         self._numpy = numpy()  # which reads plain lines five times as fast
         self.header = self._header()
         self.names, self.places = places(path, self.header, wanted.pick)
-        self.coded = [wanted.text is not None and name in wanted.text for name in self.names]
+        self.coded = [name in wanted.levels for name in self.names]
+        if wanted.raw is not None:
+            first = self._texts.pop() if self._texts else ""
+            wanted.raw.begin(self.header, first or None, self.sep, self._end)
 
     def _is_comment(self, line: str) -> bool:
         return bool(self.dialect.comment) and line.lstrip().startswith(str(self.dialect.comment))
@@ -79,10 +84,13 @@ class Text:
             return []
         self.width = len(header)
         header = [name.strip() for name in header]
+        self._end = "\r\n" if self._texts[-1].endswith("\r\n") else "\n"
+        self._texts = [text.rstrip("\r\n") for text in self._texts]
         numbers = all(map(self._is_number, header))
         named = [name.strip() for row in records([above], self.sep) for name in row] if above else []
         if self.dialect.header and not (numbers and len(named) == self.width):
             return header
+        self._texts.clear()
         self.file = chain([line], self.file)  # the first row is one of numbers
         self.line -= 1
         if self.dialect.header:
@@ -95,20 +103,24 @@ class Text:
 
     def _records(self, lines: list[str], count: int = 0) -> list[list[str]]:
         """The records on these lines, of which the last may go on below, or the next `count`; a blank line has no cells."""
-        read = 0
+        read, text = 0, list[str]()
+        self._texts.clear()
 
         def counted() -> Iterator[str]:
             nonlocal read
             for line in chain(lines, self.file):
                 read += 1
+                text.append(line)
                 yield line
 
         reader = records(counted(), self.sep)
+        found: list[list[str]] = []
         try:
             with _cells_of_any_length():
-                found = list(islice(reader, count))
-                while read < len(lines):
+                while len(found) < count or read < len(lines):
                     found.append(next(reader))
+                    self._texts.append("".join(text))
+                    text.clear()
         except csv.Error as error:
             what = f"{self.path} line {self.line + read}: {error}"
             raise InputValueError(f"{what}; close every quote, and double those inside a cell") from None
@@ -120,23 +132,32 @@ class Text:
         count = max(64, CELLS // max(1, self.width))
         while lines := list(islice(self.file, count)):
             columns = self._plain(lines)
-            if columns is None:
+            if columns is not None:
+                self.line += len(lines)
+                self._keep(lines)
+            else:
                 before = self.line
                 found = self._records(lines)
-                columns = self._block(found) or self._checked(found, before)
-            else:
-                self.line += len(lines)
+                columns = self._block(found)
+                if columns is not None:
+                    self._keep(self._texts)
+                else:
+                    columns = self._checked(found, before)
             yield columns
         if self.comments:
             met = "1 line that begins" if self.comments == 1 else f"{self.comments} lines that begin"
             passed = "was passed over as a comment" if self.comments == 1 else "were passed over as comments"
             self.notes.append(f"{met} with {self.dialect.comment} {passed}; --comment '' reads such lines as rows")
 
+    def _keep(self, texts: list[str]) -> None:
+        if self.wanted.raw is not None:
+            self.wanted.raw.add(text.rstrip("\r\n") for text in texts)
+
     def _plain(self, lines: list[str]) -> Block | None:
         """The columns by NumPy, if no line has quotes, all have as many cells as the header, and all wanted are finite."""
         if self._numpy is None or self.width < 2 or not self.places or not self.cells.as_python or any(self.coded):
             return None
-        if self.wanted.raw or any(map(_ODD.search, lines)):
+        if any(map(_ODD.search, lines)):
             return None
         if self.sep == BLANKS:
             widths = {len(line.split()) for line in lines}
@@ -153,18 +174,30 @@ class Text:
 
     def _block(self, found: list[list[str]]) -> Block | None:
         """The columns of some records, if all are as long as the header and all cells wanted are numbers."""
-        if any(self.coded) or self.wanted.raw or (self.dialect.comment and any(r and self._is_comment(r[0]) for r in found)):
+        if self.dialect.comment and any(row and self._is_comment(row[0]) for row in found):
             return None
         try:
             columns = list(zip(*found, strict=True))
-            return [self.cells.numbers(columns[place]) for place in self.places] if len(columns) == self.width else None
+            if len(columns) != self.width:
+                return None
+            return [
+                self._words(name, columns[place]) if coded else self.cells.numbers(columns[place])
+                for name, place, coded in zip(self.names, self.places, self.coded, strict=True)
+            ]
         except ValueError:
             return None
+
+    def _words(self, name: str, cells: Sequence[str]) -> array[float]:
+        """The numbers of the words in a column; ValueError where one is missing."""
+        if any(map(is_missing, cells)):
+            raise ValueError
+        return array("d", [self.wanted.code(name, cell) for cell in cells])
 
     def _checked(self, found: list[list[str]], line: int) -> Block:
         """The columns of records in which something is wrong or missing, below `line`, or the error that says where."""
         columns = [array("d") for _ in self.places]
-        for record in found:
+        kept = []
+        for record, text in zip(found, self._texts, strict=True):
             where = f"{self.path} line {line + 1}"
             line += 1 + sum(len(_BREAK.findall(cell)) for cell in record)
             if record and self._is_comment(record[0]):
@@ -187,8 +220,9 @@ class Text:
                     column.append(self.wanted.code(name, cell))
                 else:
                     column.append(self.cells.checked(cell, f"{where}, column {name!r}"))
-            if record and self.wanted.raw is not None:
-                self.wanted.raw.append(record)
+            if record:
+                kept.append(text)
+        self._keep(kept)
         return columns
 
 

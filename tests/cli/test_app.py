@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 import autograd_lite
 from autograd_lite import cli
 from autograd_lite.cli import application
-from autograd_lite.cli.common import errors_as_messages, read_number, read_pairs
+from autograd_lite.cli.common import read_number, read_pairs
+from autograd_lite.cli.messages import errors_as_messages
 from autograd_lite.errors import ExpressionError, GraphTooLargeWarning, InputValueError, MissingPackageError
 from tests.cli.command import invoke as run
 
@@ -121,7 +122,15 @@ def test_the_shell_completes_commands_functions_and_choices():
 
     assert set(COMMANDS) <= set(completed("autograd-lite ", 1))
     assert completed("autograd-lite ops ta", 2) == ["tan", "tanh"]
-    assert completed("autograd-lite fit cars.csv w*x --loss ", 5) == ["mse", "mae", "huber", "logistic"]
+    assert completed("autograd-lite fit cars.csv w*x --loss ", 5) == [
+        "mse",
+        "mae",
+        "huber",
+        "soft_l1",
+        "cauchy",
+        "logistic",
+        "poisson",
+    ]
     assert completed("autograd-lite fit cars.csv w*x --optimizer ada", 5) == ["adam", "adamw", "adagrad"]
     assert "complete" in piped(_AUTOGRAD_LITE_COMPLETE="source_bash").stdout
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autograd_lite.cli import descent, output
 from autograd_lite.cli import fit as command
 from autograd_lite.fit import bar
 from tests.cli.command import invoke, printed
@@ -142,6 +143,8 @@ def test_plot_and_save(folder):
     saved = json.loads((folder / "weights.json").read_text())
     w, b, _ = by_hand(6)
     assert saved.pop("weights") == pytest.approx({"weight": w, "bias": b}, rel=1e-14)
+    ending = saved.pop("fit")
+    assert (ending["method"], ending["steps"], ending["converged"], ending["n"]) == ("sgd", 6, False, 7)
     assert saved == {
         "format": "autograd_lite.fit", "version": 1, "formula": "weight*pounds + bias", "target": "mpg", "loss": "mse",
         "columns": ["pounds"],
@@ -187,7 +190,7 @@ def test_a_checkpoint_is_gone_on_from(folder):
 
 
 def test_ctrl_c_prints_what_there_is(monkeypatch):
-    printer = command._printer
+    printer = descent.printer
 
     def interrupted(*arguments):
         row = printer(*arguments)
@@ -199,7 +202,7 @@ def test_ctrl_c_prints_what_there_is(monkeypatch):
 
         return callback
 
-    monkeypatch.setattr(command, "_printer", interrupted)
+    monkeypatch.setattr(descent, "printer", interrupted)
     done = run(*LINE, "--lr", 0.01)
     assert done.exit_code == 130
     assert done.stdout.splitlines()[6:8] == ["interrupted after 4 steps", f"weight = {by_hand(4)[0]:.12g}"]
@@ -212,8 +215,8 @@ def test_the_bar_is_on_terminals_only_and_off_the_rows(monkeypatch):
 
     screen = Terminal()
     monkeypatch.setattr(bar, "PAUSE", 0.0)
-    monkeypatch.setattr(command, "Bar", lambda steps: bar.Bar(steps, screen))
-    monkeypatch.setattr(command.typer, "echo", lambda text, **_: screen.write(f"{text}\n"))
+    monkeypatch.setattr(descent, "Bar", lambda steps: bar.Bar(steps, screen))
+    monkeypatch.setattr(output.typer, "echo", lambda text, **_: screen.write(f"{text}\n"))
     run(*LINE, "--steps", 6)
     text = screen.getvalue()
     assert text.count("\r\x1b[K[") == 6
@@ -236,14 +239,14 @@ ERRORS = [
     ((*W, "--init", "c=1"), "c=1.0 starts a weight that w*pounds + b has not: its weights are w, b"),
     ((*W, "--init", "pounds=1"), "pounds=1.0 starts a weight, but 'pounds' is a column: rename one of them"),
     ((*W, "--init", "w"), "'w' is no pair NAME=VALUE: write x=1.5"),
-    ((*W, "--loss", "l2"), "--loss l2 must be one of mse, mae, huber, soft_l1, cauchy, logistic, poisson"),
-    ((*W, "--optimizer", "newton"), "--optimizer newton must be one of sgd, adam, adamw, rmsprop, adagrad"),
+    ((*W, "--loss", "l2"), "--loss='l2' must be one of mse, mae, huber, soft_l1, cauchy, logistic, poisson"),
+    ((*W, "--optimizer", "newton"), "--optimizer='newton' must be one of sgd, adam, adamw, rmsprop, adagrad"),
     ((*W, "--loss", "logistic"), "row 1: mpg=18.0 must be 0 or 1 for the loss logistic: recode the column"),
-    ((*W, "--lr", -1), "lr=-1.0 must not be negative, infinite or nan; a step goes downhill by itself, start with lr=0.01"),
-    ((*W, "--steps", -1), "steps=-1 must be a whole number from 0 up"),
-    ((*W, "--batch-size", 0), "batch_size=0 must be a whole number from 1 up"),
-    ((*W, "--tol", -1), "tol=-1.0 must be a number from 0 up"),
-    ((*W, "--holdout", 0.01), "holdout=0.01 of 7 rows must leave at least one row on each side: give a part such as 0.2"),
+    ((*W, "--lr", -1), "--lr=-1.0 must not be negative, infinite or nan; a step goes downhill by itself, start with lr=0.01"),
+    ((*W, "--steps", -1), "--steps=-1 must be a whole number from 0 up"),
+    ((*W, "--batch-size", 0), "--batch-size=0 must be a whole number from 1 up"),
+    ((*W, "--tol", -1), "--tol=-1.0 must be a number from 0 up"),
+    ((*W, "--holdout", 0.01), "--holdout=0.01 of 7 rows must leave at least one row on each side: give a part such as 0.2"),
     ((*W, "--lr", 1), "--lr 1 is too large: the loss is 1.25e+60 at iteration 21, and was 303.7 at the first; --lr 0.0625"),
     ((*W, "--lr", 1, "--batch-size", 3), "goes downhill"),
     ((*W, "--optimizer", "rmsprop", "--lr", 1e300), "--lr 1e+300 is too large"),
@@ -406,7 +409,7 @@ def test_a_checkpoint_of_another_formula_is_refused():
     done = run("cars.csv", "weight*pounds - bias", "--target", "mpg", "--steps", 4, "--checkpoint", "run.json")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == (
-        "error: checkpoint='run.json' belongs to a run with formula='weight*pounds + bias', and this one has "
+        "error: --checkpoint='run.json' belongs to a run with formula='weight*pounds + bias', and this one has "
         "formula='weight*pounds - bias': go on as it was begun, or remove the file to begin again\n"
     )
 
@@ -419,14 +422,28 @@ def test_typer_and_numpy_are_not_needed_together(monkeypatch):
     assert importlib.util.find_spec("typer")
 
 
-@pytest.mark.parametrize("option", ["--save", "--checkpoint"])
+@pytest.mark.parametrize("option", ["--save", "--checkpoint", "--plot"])
 def test_the_table_is_not_written_over(option):
     before = Path("cars.csv").read_bytes()
-    done = run("cars.csv", "w*pounds + b", "--target", "mpg", "--steps", 1, option, "./cars.csv")
-    assert (done.exit_code, done.stderr) == (
-        2, "error: ./cars.csv is the table itself, which would be lost: give another file to write to\n",
-    )  # fmt: skip
-    assert Path("cars.csv").read_bytes() == before
+    os.symlink("cars.csv", "soft.svg")
+    os.link("cars.csv", "hard.svg")
+    for path in ("./cars.csv", "soft.svg", "hard.svg"):
+        done = run("cars.csv", "w*pounds + b", "--target", "mpg", "--steps", 1, option, path)
+        assert (done.exit_code, done.stderr) == (
+            2, f"error: {path} is {option} and also the table, which would be lost: give another file\n",
+        )  # fmt: skip
+        assert Path("cars.csv").read_bytes() == before
+
+
+def test_no_two_outputs_are_one_file(folder):
+    (folder / "sub").mkdir()
+    os.symlink("w.svg", "link.svg")
+    for first, second in (("--save", "--checkpoint"), ("--save", "--plot"), ("--checkpoint", "--plot")):
+        for one, other in (("w.svg", "sub/../w.svg"), ("w.svg", "link.svg"), ("link.svg", "./w.svg")):
+            done = run(*LINE, "--steps", 1, first, one, second, other)
+            rule = f"error: {other} is {second} and also {first}, which would be lost: give another file\n"
+            assert (done.exit_code, done.stdout, done.stderr) == (2, "", rule)
+    assert not (folder / "w.svg").exists()
 
 
 def test_a_run_that_ends_above_where_it_began_is_told_a_rate(folder):

@@ -140,8 +140,8 @@ def test_pictures_that_cannot_be(tmp_path):
         (["2", "y=1"], "error: y is no name of the formula 2: it has none\n"),
         (["2*pi", "pi=3"], "error: pi is a constant and takes no value: give the variable another name\n"),
         (["x", "x=3", "--hesian"], "error: --hesian is no option of this command: --help lists them\n"),
-        (["x", "x=3", "--order", "9"], "error: --order 9 must be from 1 to 8\n"),
-        (["x", "x=3", "--order", "0"], "error: --order 0 must be from 1 to 8\n"),
+        (["x", "x=3", "--order", "9"], "error: --order=9 must be from 1 to 8\n"),
+        (["x", "x=3", "--order", "0"], "error: --order=0 must be from 1 to 8\n"),
         (
             ["+".join("abcdefgh"), *[f"{n}=1" for n in "abcdefgh"], "--order", "6"],
             "error: --order 6 of 8 names is 3002 derivatives, more than 500: "

@@ -1,0 +1,110 @@
+"""What reaches a terminal or a pipe: one writer, which lets no control character through, and what is made with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import printable
+from ..files import json_number
+from ..formula.notation import clean
+
+DIGITS = 12  # of a number in a table; JSON has them all
+NOTE = 600  # characters of a note, which quotes names
+answered: ContextVar[bool] = ContextVar("answered", default=False)  # whether JSON has been printed, of which there is one
+
+
+def say(text: str = "", *, aside: bool = False) -> None:
+    r"""A line on stdout, or on stderr if it stands aside; what cannot be seen is written as an escape.
+
+    >>> say("a\x1b[2J\rb")
+    a\x1b[2J\rb
+    """
+    typer.echo(printable(text), err=aside)
+
+
+def say_on(text: str) -> None:
+    """A line on stdout that may be lost: where whoever reads it has gone, what was begun is brought to its end."""
+    try:
+        say(text)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def say_note(text: str, kind: str = "note") -> None:
+    """Something to know, on stderr, in one line."""
+    say(f"{kind}: {clean(text, NOTE)}", aside=True)
+
+
+def say_saved(path: str, aside: bool = False) -> None:
+    """Tell where something was written; on stderr if stdout is for data."""
+    say(f"saved {path}", aside=aside)
+
+
+def shown(x: float) -> str:
+    """A number as tables show it; there is no negative zero.
+
+    >>> shown(0.1 + 0.2), shown(-0.0)
+    ('0.3', '0')
+    """
+    return f"{x + 0.0:.{DIGITS}g}"
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int] = ()) -> None:
+    """A table on stdout, as wide as the terminal or 80 columns at most; the columns in `numbers` stand to the right.
+
+    >>> print_table(("name", "value"), [("x", "2"), ("y", "10")], numbers=(1,))
+    name  value
+    x         2
+    y        10
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(head))
+    for i, title in enumerate(head or [""] * len(rows[0])):
+        table.add_column(printable(title), justify="right" if i in numbers else "left", overflow="fold")
+    for cells in rows:
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        console.print(table)
+    # what pads the last column is of no use to a pipe
+    say("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
+
+
+def say_json(data: Any, indent: int | None = 2) -> None:
+    """Data as JSON on stdout."""
+    answered.set(True)
+    say(as_json(data, indent))
+
+
+def as_json(data: Any, indent: int | None = 2) -> str:
+    """Data as JSON, in which numbers that JSON has not are strings, and what cannot be seen is an escape.
+
+    >>> as_json({"x": [1.5, float("nan"), float("-inf")], "name": "a\\u202eb"}, None)
+    '{"x": [1.5, "nan", "-inf"], "name": "a\\\\u202eb"}'
+    """
+    text = json.dumps(_finite(data), indent=indent, ensure_ascii=False, allow_nan=False)
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, float):
+        return json_number(data)
+    if isinstance(data, Mapping):
+        return {key: _finite(item) for key, item in data.items()}
+    return [_finite(item) for item in data] if isinstance(data, (list, tuple)) else data
+
+
+def width() -> int:
+    """How many columns stdout has; 80 where it is no terminal."""
+    return Console(file=sys.stdout).width

@@ -1,0 +1,101 @@
+"""How a table is read: the options that every command with a table has, stated once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from ..tables import MEMORY, Table, read_table
+from ..tables.choice import Pick
+from ..tables.dialect import COMMENT
+from .output import say, say_note
+
+MEGABYTE = 2**20
+File = Annotated[
+    str,
+    typer.Argument(help="Text with a header, Parquet, Feather or .xlsx, also packed; - is standard input.", show_default=False),
+]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the command line says of a table; None where it says nothing."""
+
+    drop_missing: Annotated[bool, typer.Option("--drop-missing", help="Leave out rows with an empty cell, NA, null or ?.")] = (
+        False
+    )
+    sep: Annotated[
+        str | None, typer.Option(help="Between cells: , ; | tab or blanks; guessed unless given.", show_default=False)
+    ] = None
+    decimal: Annotated[str | None, typer.Option(help="The sign before decimals, . unless given.", show_default=False)] = None
+    thousands: Annotated[
+        str | None, typer.Option(help="The sign between thousands: , . ' _ or a blank.", show_default=False)
+    ] = None
+    no_header: Annotated[bool, typer.Option("--no-header", help="The first row is data; columns are c1, c2, ...")] = False
+    comment: Annotated[
+        str | None, typer.Option(help="What begins a line that is no row, # unless given.", show_default=False)
+    ] = None
+    memory: Annotated[int, typer.Option(metavar="MB", help="Numbers beyond this go to a temporary file.", min=1)] = (
+        MEMORY // MEGABYTE
+    )
+
+    @property
+    def room(self) -> int:
+        """Bytes of numbers that stay in memory."""
+        return self.memory * MEGABYTE
+
+    def dialect(self) -> dict[str, Any]:
+        """How the table is written, as far as the options say: what `fit --save` keeps.
+
+        >>> Reading(decimal=",", no_header=True).dialect()
+        {'decimal': ',', 'header': False}
+        """
+        given = {"sep": self.sep, "decimal": self.decimal, "thousands": self.thousands, "comment": self.comment}
+        return {
+            **{name: sign for name, sign in given.items() if sign is not None},
+            **({"header": False} if self.no_header else {}),
+        }
+
+    def read(
+        self, file: str, columns: Pick, *, blank: Iterable[str] = (), text: Iterable[str] | Mapping[str, Iterable[str]] = (),
+        raw: bool = False, saved: Mapping[str, Any] | None = None,
+    ) -> Table:  # fmt: skip
+        """The table, and on stderr what was guessed about it; `saved` is a dialect that holds where the options say nothing."""
+        dialect = self.dialect()
+        if saved and not dialect:
+            dialect = dict(saved)
+            say_note(f"{file} is read as the table of the fit was: " + " ".join(_typed(*pair) for pair in dialect.items()))
+        table = read_table(
+            file, columns, blank=blank, text=text, raw=raw, drop_missing=self.drop_missing, memory=self.room,
+            **{"comment": COMMENT, **dialect},
+        )  # fmt: skip
+        for note in table.notes:
+            say_note(note)
+        if rows := table.dropped:
+            left = f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out"
+            say(left, aside=True)
+        return table
+
+
+def _typed(name: str, sign: Any) -> str:
+    return "--no-header" if name == "header" else f"--{name} {sign!r}"
+
+
+def reads_tables(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose last argument is a `Reading`, with the options that a Reading has in its place."""
+    own = inspect.signature(command, eval_str=True)
+    options = inspect.signature(Reading, eval_str=True).parameters
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        command(reading=Reading(**{name: given.pop(name) for name in options}), **given)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*own.parameters.values(), *options.values()) if p.name != "reading"]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
