@@ -15,6 +15,7 @@ from .formula import notation, printer, texmath
 from .formula.notation import number
 from .formula.steps import Step, steps_of
 from .graph import Node
+from .notebook import preformatted
 from .value import Value
 
 __all__ = ["Explanation", "KinkAt", "Path", "Slopes", "explain"]
@@ -83,6 +84,9 @@ class Explanation(NamedTuple):
 
     def _repr_latex_(self) -> str | None:
         return str(self) if self.format == "latex" else None
+
+    def _repr_html_(self) -> str | None:
+        return None if self.format == "latex" else preformatted(str(self))
 
 
 def explain(

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from . import ops
 from .errors import InputValueError
 from .files import write_atomically
+from .notebook import preformatted
 from .ops import Op
 
 Ref = int | float  # the number of a value, or a constant
@@ -171,6 +172,10 @@ class Program:
         lines += _passed(waiting, self.inputs + len(self.instructions))
         lines.append(f"return {', '.join(map(written, self.outputs))}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The lines in a notebook."""
+        return preformatted(str(self))
 
     def to_list(self) -> list[Any]:
         """The program as a flat list that JSON can hold; constants are written by float.hex.

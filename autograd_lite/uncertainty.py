@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 from .errors import GradientWarning, InputTypeError, InputValueError, StructureError
 from .functional import _value_and_grad, hessian
+from .notebook import table
 from .tree import Spec, as_float, describe, flatten, flatten_like, unflatten
 
 __all__ = ["Propagated", "propagate"]
 
 EPSILON = 2.0**-52
+HEAD = ("name", "value", "error", "derivative", "share")
 ROUNDING = 1e-9  # of a correlation: how far a covariance that was computed may be from symmetric and semidefinite
 Matrix = list[list[float]]
 
@@ -45,7 +47,7 @@ class Propagated(NamedTuple):
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        rows = [("name", "value", "error", "derivative", "share"), *map(_cells, self.inputs)]
+        rows = [HEAD, *map(_cells, self.inputs)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
@@ -57,13 +59,7 @@ class Propagated(NamedTuple):
         return str(self)
 
     def _repr_html_(self) -> str:
-        from html import escape  # takes longer to import than to use
-
-        head = "".join(f"<th>{title}</th>" for title in ("name", "value", "error", "derivative", "share"))
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(i)) + "</tr>" for i in self.inputs)
-        first, *rest = map(escape, self.summary())
-        said = "".join(f"<p>{line}</p>" for line in rest)
-        return f"<div><p><b>{first}</b></p>{said}<table><tr>{head}</tr>{body}</table></div>"
+        return table(HEAD, map(_cells, self.inputs), self.summary())
 
     def summary(self) -> list[str]:
         """The result with its error, what the curvature adds, and the notes, as lines."""

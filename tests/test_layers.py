@@ -19,7 +19,7 @@ ROOT = Path(autograd_lite.__file__).parent
 # from low to high; a module imports only from rows above its own in this table
 ROWS = [
     "errors frames",
-    "tree context files tables",
+    "tree context files tables notebook",
     "optim",
     "ops.row",
     "ops.words",

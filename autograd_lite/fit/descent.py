@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from ..errors import ClusterError, InputTypeError, InputValueError, NonFiniteGradientError
+from ..notebook import table
 from ..optim import Adam
 from ..tables.table import numpy
 from ..tree import an, as_float, describe, flatten, is_node, unflatten
@@ -26,6 +27,7 @@ from .trail import Trail
 
 ARRAY_FROM = 10  # weights from which an optimizer moves them as one array, rather than one by one
 RISES, RISEN = 20, 1e3  # a loss that rose at so many steps in a row, to so many times the first, runs away
+LISTED = 20  # weights that a notebook shows
 ABOVE, TINY = 1e-9, 1e-18  # what a loss ends above the first, relative and absolute, that may be rounding
 
 Callback = Callable[[int, float, Any], Any]
@@ -54,6 +56,15 @@ class Result:
     path: list[tuple[int, Any]] = field(default_factory=list, repr=False, compare=False)
     objective: Any = field(default=None, repr=False, compare=False)
     data: Any = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        """The weights in a notebook."""
+        leaves, _ = flatten(self.params)
+        named = isinstance(self.params, dict) and len(self.params) == len(leaves)
+        rows = [(str(name), f"{x:.10g}") for name, x in zip(self.params if named else range(len(leaves)), leaves, strict=True)]
+        more = [f"… and {len(rows) - LISTED} more"] if len(rows) > LISTED else []
+        ended = f"{self.reason} after {self.steps} steps, loss = {self.loss:.8g}"
+        return table(("weight", "value"), rows[:LISTED], [ended], more)
 
 
 def minimize(

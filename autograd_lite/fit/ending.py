@@ -7,9 +7,9 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
+from ..notebook import preformatted
 from .band import Band, Bands
 from .data import as_rows
 from .losses import LOSSES
@@ -167,7 +167,7 @@ class Fit:
 
     def _repr_html_(self) -> str:
         """The report in a notebook."""
-        return f"<pre>{escape(self.table())}</pre>"
+        return preformatted(self.table())
 
 
 def related(names: Sequence[str], correlation: dict[str, dict[str, float]]) -> list[tuple[str, str, float]]:

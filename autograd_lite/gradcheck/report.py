@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..errors import GradientCheckError
+from ..notebook import table
 from .verdict import FAIL, INCONCLUSIVE, PASS, WEAK
 
 __all__ = ["Report", "Row"]
@@ -74,6 +75,18 @@ class Report:
 
     def __str__(self) -> str:
         """The table, worst first where there are too many rows."""
+        cells, more = self._cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
+        return "\n".join([self._summary(), *lines, *more])
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        (head, *rows), more = self._cells()
+        return table(head, rows, [self._summary()], more)
+
+    def _cells(self) -> tuple[list[tuple[str, ...]], list[str]]:
+        """The table with its head, and what is to be said below it."""
         rows = self.rows
         if len(rows) > SHOWN:
             severity = (FAIL, INCONCLUSIVE, WEAK, PASS)
@@ -87,12 +100,8 @@ class Report:
             )
             for row in rows
         ]  # fmt: skip
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
-        lines.insert(0, self._summary())
-        if len(rows) < len(self.rows):
-            lines.append(f"... and {len(self.rows) - len(rows)} more, none of them worse")
-        return "\n".join(lines + ([self.blame] if self.blame else []))
+        more = [f"... and {len(self.rows) - len(rows)} more, none of them worse"] if len(rows) < len(self.rows) else []
+        return cells, more + ([self.blame] if self.blame else [])
 
 
 def _power(order: int) -> str:

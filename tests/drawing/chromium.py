@@ -153,6 +153,7 @@ class Page:
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
         self.call("Page.setLifecycleEventsEnabled", enabled=True)
+        self.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
         self.call("Page.bringToFront")  # a tab in the background would answer no key
         self.resize(width, height)
 
@@ -192,7 +193,10 @@ class Page:
         if tree:
             world = self.call("Page.createIsolatedWorld", frameId=tree[0]["frame"]["id"])["executionContextId"]
             return lambda expression: self.js(expression, contextId=world)
-        (other,) = (event["sessionId"] for event in self.events("Target.attachedToTarget"))
+        until = time.monotonic() + self.browser.timeout
+        while not (found := [e for e in self.events("Target.attachedToTarget") if e["targetInfo"]["type"] == "iframe"]):
+            self.browser._read(until, "attach to a frame")
+        other = found[0]["sessionId"]
         self.sessions.add(other)
         self.browser.call("Runtime.enable", other)
         return lambda expression: self.js(expression, session=other)

@@ -559,7 +559,6 @@ def test_policy_stops_what_should_ever_get_in(page, site):
 
 
 def test_frame_of_a_notebook(page, site, tmp_path):
-    page.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
     page.go(site["notebook"])
     inside = page.frame()
     assert inside("document.getElementById('where').textContent") == "done"
