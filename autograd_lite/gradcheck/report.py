@@ -92,7 +92,7 @@ class Report:
             severity = (FAIL, INCONCLUSIVE, WEAK, PASS)
             rows = sorted(rows, key=lambda row: severity.index(row.verdict))[:SHOWN]
         head = ("derivative", "mode", "engine", "numeric", "kind", "left", "right", "rel. error", "verdict", "hint")
-        cells = [head] + [
+        cells: list[tuple[str, ...]] = [head] + [
             (
                 f"d{_power(row.order)} {row.output}/{row.input}", row.mode, f"{row.engine + 0.0:.10g}",
                 _estimate(row), row.kind, f"{row.left + 0.0:.6g}",
