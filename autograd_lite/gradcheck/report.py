@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import GradientCheckError
@@ -85,14 +86,14 @@ class Report:
         (head, *rows), more = self._cells()
         return table(head, rows, [self._summary()], more)
 
-    def _cells(self) -> tuple[list[tuple[str, ...]], list[str]]:
+    def _cells(self) -> tuple[Sequence[tuple[str, ...]], list[str]]:
         """The table with its head, and what is to be said below it."""
         rows = self.rows
         if len(rows) > SHOWN:
             severity = (FAIL, INCONCLUSIVE, WEAK, PASS)
             rows = sorted(rows, key=lambda row: severity.index(row.verdict))[:SHOWN]
         head = ("derivative", "mode", "engine", "numeric", "kind", "left", "right", "rel. error", "verdict", "hint")
-        cells: list[tuple[str, ...]] = [head] + [
+        cells = [head] + [
             (
                 f"d{_power(row.order)} {row.output}/{row.input}", row.mode, f"{row.engine + 0.0:.10g}",
                 _estimate(row), row.kind, f"{row.left + 0.0:.6g}",
