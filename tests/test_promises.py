@@ -1,7 +1,6 @@
 """The engine's promises, row by row of the table in SEMANTICS.md, and what Python's own protocols give on a Value."""
 
 import copy
-import gc
 import json
 import math
 import pickle
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite import Op, Value, grad, jvp, nn
+from autograd_lite import Op, Value, grad, jvp
 from autograd_lite.errors import InputOverflowError, InputTypeError, NotALeafError
 from autograd_lite.ops import TABLE
 from autograd_lite.truth import Truth
@@ -272,55 +271,6 @@ def test_nested_gradients_in_threads_never_mix():
 
     in_threads(work)
     assert wrong == []
-
-
-# -- cycles -----------------------------------------------------------------------------------------------------------
-
-
-def micrograd_style():
-    weights = [Value(0.1 * i) for i in range(6)]
-    for step in range(3):
-        rows = [[step + 0.5, 1.0], [0.25, -2.0], [1.0, 3.0]]
-        scores = [sum((w * x for w, x in zip(weights, row * 3, strict=True)), Value(0.0)).relu() for row in rows]
-        loss = sum((1 + -1.0 * s).relu() for s in scores) * (1.0 / len(scores)) + 1e-4 * sum(w * w for w in weights)
-        for w in weights:
-            w.grad = 0
-        loss.backward()
-        for w in weights:
-            w.data -= 0.1 * w.grad
-
-
-def nn_style():
-    model = nn.MLP(2, [4, 1], "tanh", seed=0)
-    optimizer = al.optim.SGD(model.parameters(), lr=0.1)
-    for _ in range(3):
-        loss = nn.mse([model([x, 1.0]) for x in (0.0, 1.0)], [1.0, 0.0])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-
-def transform_style():
-    model = nn.MLP(2, [3, 1], "tanh", seed=0)
-    al.value_and_grad(lambda m, x: m(x))(model, [1.0, 2.0])
-    al.hessian(lambda x: x[0] ** 2 * x[1])([2.0, 3.0])
-    al.jacobian(lambda x: [x[0], x[1], x[0] * x[1]])([2.0, 3.0])
-    al.hvp(lambda x: al.exp(x) * x, (1.0,), (1.0,))
-    pullback = al.vjp(lambda x: x * x, 3.0)[1]
-    pullback(1.0)
-    grad(lambda x: x * Value(2.0))(3.0)
-
-
-@pytest.mark.parametrize("program", [micrograd_style, nn_style, transform_style])
-def test_with_the_collector_off_nothing_is_left_behind(program):
-    program()
-    gc.collect()
-    gc.disable()
-    try:
-        program()
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
 
 
 # -- mutation ---------------------------------------------------------------------------------------------------------

@@ -122,15 +122,8 @@ class Columns:
 
     def _rows(self, numbers: list[Any]) -> list[Any]:
         supply = iter(numbers)
-        shapes = iter(self.shapes)
-
-        def build(spec: Spec) -> Any:
-            if spec.kind is None:
-                shape = next(shapes)
-                return array_of([next(supply) for _ in range(prod(shape))], shape) if shape else next(supply)
-            return rebuild(spec, [build(child) for child in spec.children])
-
-        return [build(spec) for spec in self.specs]
+        leaves = iter([array_of([next(supply) for _ in range(prod(s))], s) if s else next(supply) for s in self.shapes])
+        return [take(spec, leaves) for spec in self.specs]
 
 
 def _holds_array(thing: Any) -> bool:

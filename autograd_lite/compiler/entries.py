@@ -15,17 +15,13 @@ from typing import Any
 from ..tree import Spec
 from . import to_python
 from .arguments import packing, part
-from .llvm.kernel import CHUNK
+from .llvm.kernel import CHUNK, address
+from .paths import packing_of
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 
 # where the address of an array's numbers stands in the array itself, as NumPy's interface for C has it
 POINTER = object.__basicsize__
 ERRORS = (TypeError, ValueError, BufferError)  # an array that is read-only, empty, or not in one piece
-
-
-def address(array: Any) -> int:
-    """Where the numbers of an array lie that is in one piece and can be written to."""
-    return ctypes.addressof(ctypes.c_char.from_buffer(array))
 
 
 class Buffers:
@@ -86,8 +82,8 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     lines = [call.first, *inputs.lines, *TAKEN, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
     numbers = [f"numbers[{i}]" for i in range(len(program.outputs))]
-    expression, names = path.packing(
-        numbers, part, lambda first, last, as_list: f"{'numbers' if as_list else 'out'}[{first}:{last}]"
+    expression, names = packing_of(
+        path.traced, numbers, part, lambda first, last, as_list: f"{'numbers' if as_list else 'out'}[{first}:{last}]"
     )
     names |= call.names | inputs.names
     if program.guards:
@@ -100,12 +96,12 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     def make() -> Buffers:
         held = Buffers(program.inputs, len(program.outputs), inputs.views)
         held.out[: len(kernel.initial)] = kernel.initial
-        frame = ctypes.create_string_buffer(8 * kernel.frame + 8)
-        held.frame, held.frame_at = frame, ctypes.addressof(frame)
+        held.frame = bytearray(8 * kernel.frame + 8)
+        held.frame_at = address(held.frame)
         return held
 
     names |= _pool(make)
-    names |= {"run": kernel.run, "other": owner.call}
+    names |= {"run": kernel.run, "other": owner.other}
     text = "\n    ".join([f"def entry({call.signature}):", *lines, f"return {expression}"]) + "\n"
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
 
@@ -128,7 +124,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     shared = [i for i in range(count) if i not in owner.batch]
     inputs = _Inputs(dict(zip(shared, specs, strict=True)), path.live, call.leave)
     rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, rows_of, strict=True)}
-    names = call.names | inputs.names | array_names() | {"ERRORS": ERRORS, "address": address, "other": owner.call}
+    names = call.names | inputs.names | array_names() | {"ERRORS": ERRORS, "address": address, "other": owner.other}
     lines = [call.first]
     for i, width in rows.items():
         if i == owner.batch[0]:

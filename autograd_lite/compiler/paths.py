@@ -13,7 +13,7 @@ from . import to_python
 from .arguments import packing
 from .shapes import packing as packed
 from .simplify import simplify
-from .split import split
+from .split import Split, split
 from .trace import Traced
 
 LONG = 400  # instructions: from here on a compiled function pays for the way to it
@@ -85,42 +85,21 @@ class ScalarPath(Path):
     ) -> tuple[str, str, dict[str, Any]]:
         """A Python function of this path, whose first lines name the inputs: text, name and names needed."""
         source = to_python.Source(self.program, leave.format)
-        result, names = self.packing([*map(source.operand, self.program.outputs)])
+        result, names = packing_of(self.traced, [*map(source.operand, self.program.outputs)])
         names |= source.names | {"exits": [SideExit(k) for k in range(len(self.program.guards))]}
         return source.text(signature, unpack, result), signature.partition("(")[0], names
-
-    def packing(
-        self,
-        leaves: list[str],
-        array: Callable[[int, Any], str] | None = None,
-        run: Callable[[int, int, bool], str] | None = None,
-    ) -> tuple[str, dict[str, Any]]:
-        """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays and runs of
-        them; and its names.  Plain numbers are given back as they were, arrays of them as new ones.
-        """
-        names: dict[str, Any] = {}
-
-        def several(first: int, last: int, as_list: bool) -> str | None:
-            plain = run is not None and not any(first <= i < last for i in self.traced.literals)
-            return run(first, last, as_list) if plain else None  # type: ignore[misc]
-
-        for i, literal in self.traced.literals.items():
-            names[f"literal{i}"] = literal.copy() if hasattr(literal, "setflags") else literal
-            leaves[i] = f"literal{i}.copy()" if hasattr(literal, "setflags") else f"literal{i}"
-        names |= {f"array{i}": a.copy() for i, a in self.traced.arrays.items()}
-        constant = {i: f"array{i}.copy()" for i in self.traced.arrays}
-        return packed(self.traced.spec, leaves, names, array, constant, several), names
 
     def _llvm(self) -> tuple[Function, str]:
         from .llvm.kernel import scalar
 
         self.machine = machine = scalar(self.program, self.settings.fastmath)
         exits = [SideExit(k) for k in range(len(self.program.guards))]
+        traced, count = self.traced, len(self.program.outputs)
 
         @functools.cache
         def pack() -> Function:  # mostly the way in of `entries` has its own
-            leaves = [f"out[{i}]" for i in range(len(self.program.outputs))]
-            expression, names = self.packing(leaves, run=lambda first, last, _: f"[*out[{first}:{last}]]")
+            leaves = [f"out[{i}]" for i in range(count)]
+            expression, names = packing_of(traced, leaves, run=lambda first, last, _: f"[*out[{first}:{last}]]")
             made: Function = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
             return made
 
@@ -133,6 +112,29 @@ class ScalarPath(Path):
     def inputs(self, floats: list[float]) -> list[float]:
         """What it runs on: the numbers in the arguments, and those of the Values it reads."""
         return [*floats, *[leaf._data for leaf in self.live]] if self.live else floats
+
+
+def packing_of(
+    traced: Traced,
+    leaves: list[str],
+    array: Callable[[int, Any], str] | None = None,
+    run: Callable[[int, int, bool], str] | None = None,
+) -> tuple[str, dict[str, Any]]:
+    """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays and runs of
+    them; and its names.  Plain numbers are given back as they were, arrays of them as new ones.
+    """
+    names: dict[str, Any] = {}
+
+    def several(first: int, last: int, as_list: bool) -> str | None:
+        plain = run is not None and not any(first <= i < last for i in traced.literals)
+        return run(first, last, as_list) if plain else None  # type: ignore[misc]
+
+    for i, literal in traced.literals.items():
+        names[f"literal{i}"] = literal.copy() if hasattr(literal, "setflags") else literal
+        leaves[i] = f"literal{i}.copy()" if hasattr(literal, "setflags") else f"literal{i}"
+    names |= {f"array{i}": a.copy() for i, a in traced.arrays.items()}
+    constant = {i: f"array{i}.copy()" for i in traced.arrays}
+    return packed(traced.spec, leaves, names, array, constant, several), names
 
 
 class BatchPath(Path):
@@ -159,24 +161,11 @@ class BatchPath(Path):
         numbers = np.array([*floats, *[leaf._data for leaf in self.live]], dtype=float)
         return self.pack(self.run(numbers, columns.arrays, columns.rows, threads))
 
-    def _combined(self, uniform: Any, by_row: Any, rows: int) -> Any:
-        """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
-        import numpy as np
-
-        reduce = self.settings.reduce
-        out = np.array(by_row, dtype=float).reshape(len(self.cut.row.outputs), *(() if reduce else (rows,)))
-        with np.errstate(all="ignore"):
-            if reduce == "mean":
-                out /= rows
-            if self.cut.added and rows:
-                same = np.asarray(uniform[self.cut.given :], dtype=float)
-                out += same * rows if reduce == "sum" else same if reduce else same[:, None]
-        return out
-
     def _python(self) -> tuple[Function, str]:
         """Row by row in Python: what any op can do, a user's own too."""
-        uniform = to_python.function(self.cut.uniform)[0]
-        row, source = to_python.function(self.cut.row)
+        cut, reduce = self.cut, self.settings.reduce
+        uniform = to_python.function(cut.uniform)[0]
+        row, source = to_python.function(cut.row)
 
         def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
             numbers = shared.tolist()
@@ -184,8 +173,8 @@ class BatchPath(Path):
             given = [*numbers, *extra]
             rows_of = zip(*[c.tolist() for c in columns], strict=True) if columns else [()] * rows
             table = [row([*given, *values]) for values in rows_of]
-            outputs = [list(column) for column in zip(*table, strict=True)] or [[] for _ in self.cut.row.outputs]
-            return self._combined(extra, [ops.sum(column) if self.reduced else column for column in outputs], rows)
+            outputs = [list(column) for column in zip(*table, strict=True)] or [[] for _ in cut.row.outputs]
+            return _combined(cut, reduce, extra, [ops.sum(column) if reduce else column for column in outputs], rows)
 
         return run, source
 
@@ -195,7 +184,7 @@ class BatchPath(Path):
 
         from . import to_numpy
 
-        cut = self.cut
+        cut, reduce = self.cut, self.settings.reduce
         uniform = to_python.function(cut.uniform)[0]
         is_column = [i >= cut.row.inputs - len(cut.columns) for i in range(cut.row.inputs)]
         run_rows = to_numpy.compile(cut.row, is_column, reduce=self.reduced)
@@ -204,7 +193,7 @@ class BatchPath(Path):
             numbers = shared.tolist()
             extra = uniform(numbers)
             found = run_rows([*numbers, *extra, *columns])
-            return self._combined(extra, [x if self.reduced or np.ndim(x) else np.full(rows, x) for x in found], rows)
+            return _combined(cut, reduce, extra, [x if reduce or np.ndim(x) else np.full(rows, x) for x in found], rows)
 
         return run, to_numpy.source(cut.row, is_column)
 
@@ -212,13 +201,27 @@ class BatchPath(Path):
         """Machine code, a vector of rows at a time."""
         from .llvm import kernel
 
-        cut = self.cut
-        finish = kernel.Finish(self.settings.reduce == "mean", cut.given if cut.added else None)
+        cut, reduce = self.cut, self.settings.reduce
+        finish = kernel.Finish(reduce == "mean", cut.given if cut.added else None)
         columns, fastmath = len(cut.columns), self.settings.fastmath
         self.machine = machine = kernel.batch(cut.uniform, cut.row, columns, self.reduced, fastmath, finish=finish)
 
         def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
             uniform, found = machine(shared, columns, rows, threads)
-            return found if self.reduced else self._combined(uniform, found, rows)
+            return found if reduce else _combined(cut, reduce, uniform, found, rows)
 
         return run, machine.source
+
+
+def _combined(cut: Split, reduce: str | None, uniform: Any, by_row: Any, rows: int) -> Any:
+    """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
+    import numpy as np
+
+    out = np.array(by_row, dtype=float).reshape(len(cut.row.outputs), *(() if reduce else (rows,)))
+    with np.errstate(all="ignore"):
+        if reduce == "mean":
+            out /= rows
+        if cut.added and rows:
+            same = np.asarray(uniform[cut.given :], dtype=float)
+            out += same * rows if reduce == "sum" else same if reduce else same[:, None]
+    return out

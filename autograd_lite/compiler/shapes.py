@@ -152,36 +152,60 @@ def packing(
     if depth(spec) > DEEP:
         names["unflatten"], names["whole"] = unflatten, spec
         return f"unflatten(whole, [{', '.join(leaves)}])"
-    place = 0
+    return _Packing(leaves, names, array, known, run).expression(spec)
 
-    def put_together(spec: Spec) -> str:
-        nonlocal place
+
+class _Packing:
+    """Expressions of the parts of a result, made in the order of its leaves; the arguments are those of `packing`."""
+
+    def __init__(
+        self,
+        leaves: Sequence[str],
+        names: dict[str, Any],
+        array: Callable[[int, Spec], str] | None,
+        known: Mapping[int, str],
+        run: Callable[[int, int, bool], str | None] | None,
+    ) -> None:
+        self.leaves, self.names, self.array, self.known, self.run = leaves, names, array, known, run
+        self.place = 0
+
+    def expression(self, spec: Spec) -> str:
         if spec.kind is None:
-            place += 1
-            return leaves[place - 1]
-        if spec.children and place in known and is_array(spec):
-            first, place = place, place + len(spec.children)
-            return known[first]
-        if array is not None and is_array(spec):
-            first, place = place, place + len(spec.children)
-            return array(first, spec)
-        if run is not None and len(spec.children) > 3 and spec.kind in (list, tuple, Coordinates):
-            first, last = place, place + len(spec.children)
-            if all(child.kind is None for child in spec.children):
-                several = run(first, last, spec.kind is not Coordinates)
-                if several is not None:
-                    place = last
-                    if spec.kind is Coordinates:
-                        names[f"s{first}"] = spec.detail.matrix
-                        return f"s{first}({several})"
-                    return several if spec.kind is list else f"tuple({several})"
-        inside = [put_together(child) for child in spec.children]
+            self.place += 1
+            return self.leaves[self.place - 1]
+        first, last = self.place, self.place + len(spec.children)
+        if spec.children and first in self.known and is_array(spec):
+            self.place = last
+            return self.known[first]
+        if self.array is not None and is_array(spec):
+            self.place = last
+            return self.array(first, spec)
+        if self.run is not None and len(spec.children) > 3 and spec.kind in (list, tuple, Coordinates):
+            several = self._run_of(spec, first, last)
+            if several is not None:
+                self.place = last
+                return several
+        return self._of(spec, [self.expression(child) for child in spec.children])
+
+    def _run_of(self, spec: Spec, first: int, last: int) -> str | None:
+        """The container of some leaves in a row, if there is an expression for them all."""
+        if self.run is None or any(child.kind is not None for child in spec.children):
+            return None
+        several = self.run(first, last, spec.kind is not Coordinates)
+        if several is not None and spec.kind is Coordinates:
+            self.names[f"s{first}"] = spec.detail.matrix
+            return f"s{first}({several})"
+        return several if several is None or spec.kind is list else f"tuple({several})"
+
+    def _of(self, spec: Spec, inside: list[str]) -> str:
+        """The expression of a container, from those of what is in it."""
         if spec.kind is list:
             return f"[{', '.join(inside)}]"
         if spec.kind is tuple:
             return f"({', '.join(inside)}{',' * (len(inside) == 1)})"
         if spec.kind is type(None):
             return "None"
+        names = self.names
         name = f"s{len(names)}"
         if spec.kind is dict:
             keys = [f"{name}_{i}" for i in range(len(inside))]
@@ -194,8 +218,6 @@ def packing(
             return f"array([{', '.join(inside)}], float).reshape({spec.detail})"
         names[name], names["rebuild"] = spec, rebuild
         return f"rebuild({name}, [{', '.join(inside)}])"
-
-    return put_together(spec)
 
 
 def depth(spec: Spec) -> int:

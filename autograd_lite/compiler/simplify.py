@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import ops
@@ -95,27 +95,34 @@ def rewrite(program: Program, *rules: Rule) -> Program:
     """The program with each instruction replaced by what the first rule that applies makes of it, until none does; equal ones
     are made one.
     """
-    new = Builder(program.inputs)
-    seen: dict[tuple[Any, ...], int] = {}
+    new = _Rewritten(program.inputs, rules)
+    return new.program(program, program.values(range(program.inputs), new.emit))
 
-    def emit(op: Op, *args: Any) -> Ref:
+
+class _Rewritten(Builder):
+    """The instructions that rules have made of others."""
+
+    def __init__(self, inputs: int, rules: Sequence[Rule]) -> None:
+        super().__init__(inputs)
+        self._rules = rules
+        self._seen: dict[tuple[Any, ...], int] = {}
+
+    def emit(self, op: Op, *args: Any) -> Ref:
         while True:
-            for rule in rules:
-                found = rule(op, args, new.made)
+            for rule in self._rules:
+                found = rule(op, args, self.made)
                 if found is not None:
                     break
             else:
                 key = _key(op, args)
-                number = seen.get(key)
+                number = self._seen.get(key)
                 if number is None:
-                    number = seen[key] = new.add(op, *args)
+                    number = self._seen[key] = self.add(op, *args)
                 return number
             if not isinstance(found, Instruction):
                 return found  # type: ignore[no-any-return]
             op = found.op
-            args = tuple([emit(a.op, *a.args) if isinstance(a, Instruction) else a for a in found.args])
-
-    return new.program(program, program.values(range(program.inputs), emit))
+            args = tuple([self.emit(a.op, *a.args) if isinstance(a, Instruction) else a for a in found.args])
 
 
 def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:

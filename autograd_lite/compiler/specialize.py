@@ -7,6 +7,7 @@ by a side exit and goes on with the path that turned the other way there, which 
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -42,10 +43,12 @@ class Specializer(Locked):
         self.f, self.settings, self.name = f, settings, called(f)
         self.batch = settings.batch
         self.found: list[Specialization] = []
-        self.fast: Function = self._first
-
-    def _first(self, *args: Any) -> Any:
-        return self.call(args, {})
+        # the entries do not hold what holds them, or a function would go only with the collector
+        owner = weakref.ref(self)
+        self.other: Callable[[tuple[Any, ...], dict[str, Any]], Any] = lambda args, kwargs: owner().call(args, kwargs)  # type: ignore[union-attr]
+        other = self.other
+        self.first: Function = lambda *args: other(args, {})
+        self.fast = self.first
 
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The result for any arguments."""
@@ -88,7 +91,7 @@ class Specializer(Locked):
         """Let so many threads share the rows from now on."""
         with self.lock:
             self.settings = self.settings._replace(threads=threads)
-            self.fast = self._entry(self.found[-1]) if self.found else self._first
+            self.fast = self._entry(self.found[-1]) if self.found else self.first
 
     # -- what is compiled ---------------------------------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ class Specializer(Locked):
         """A function of the positional arguments that checks, takes apart and computes in one, where that is worth it."""
         root, layout = known.root, known.layout
         if root is None or layout.keywords or (self.batch and root.machine is None):
-            return self._first
+            return self.first
         try:
             if root.backend == "llvm":
                 from . import entries
@@ -152,12 +155,12 @@ class Specializer(Locked):
             call = Parameters(layout.positional)
             unpacking = Unpacking(dict(enumerate(layout.specs)), call.leave)
         except RefusedError:
-            return self._first
+            return self.first
         count = root.program.inputs - len(root.live)
         lines = [call.first, *unpacking.lines, *[f"v{count + i} = live{i}._data" for i in range(len(root.live))]]
         floats = "[" + ", ".join(f"v{i}" for i in range(count)) + "]"
         text, name, names = root.source_of(lines, f"entry({call.signature})", "return left(" + "{}, " + floats + ")")
-        names |= call.names | unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.call}
+        names |= call.names | unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.other}
         names["left"] = self.left(known)
         root.source = text
         return to_python.define(text, name, names)  # type: ignore[no-any-return]
@@ -166,7 +169,8 @@ class Specializer(Locked):
 
     def left(self, known: Specialization) -> Callable[[int, list[float]], Any]:
         """A function that gives the result for numbers at which a guard of the first path does not hold."""
-        return lambda guard, floats: self._left(known, known.root, guard, floats)
+        owner = weakref.ref(self)
+        return lambda guard, floats: owner()._left(known, known.root, guard, floats)  # type: ignore[union-attr]
 
     def _left(self, known: Specialization, path: ScalarPath, guard: int, floats: list[float]) -> Any:
         other = self._turn(known, path, guard, floats)

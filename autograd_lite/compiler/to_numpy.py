@@ -230,7 +230,8 @@ def compile(
     emitted = _Emitted(program, is_column)
     names = emitted.names | {"np": np}
     exec(builtins.compile(emitted.text, "<jit numpy>", "exec"), names)
-    shared, some_rows, varies = names["shared"], names["block"], emitted.rows
+    # popped, or they and their names would hold each other
+    shared, some_rows, varies = names.pop("shared"), names.pop("block"), emitted.rows
     columns = emitted.columns
 
     def run(inputs: Sequence[Any]) -> list[Any]:

@@ -181,4 +181,4 @@ def define(text: str, name: str, names: dict[str, Any]) -> Any:
     """The function that a source text of ours defines."""
     scope = {"__name__": __name__, **names}  # a warning from there is not the caller's
     exec(compile(text, "<autograd_lite.jit>", "exec"), scope)
-    return scope[name]
+    return scope.pop(name)  # or it and its names would hold each other

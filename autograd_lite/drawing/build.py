@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections import Counter
@@ -183,7 +184,7 @@ class _Builder(Telling):
         for node, count in shown.stubs.items():
             self.stub(picture, index[node], count)
         self.label(picture)
-        picture.moves = lambda: self.moves(picture.cards, index, edge_at)
+        picture.moves = functools.partial(self.moves, picture.cards, index, edge_at)
         for card in picture.cards:
             measure(card)
         for edge in picture.edges:

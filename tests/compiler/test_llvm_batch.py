@@ -21,7 +21,7 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.compiler.llvm import kernel as kernels
 from autograd_lite.compiler.llvm import native
-from autograd_lite.compiler.llvm.kernel import Finish, batch, scalar
+from autograd_lite.compiler.llvm.kernel import Finish, address, batch, scalar
 from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.compiler.llvm.sums import Layout
 from tests.compiler import cases
@@ -238,9 +238,9 @@ def test_memory_to_work_in_is_aligned_and_long_enough() -> None:
     for _ in range(20):
         memory, start = kernel._taken()
         assert start % 64 == 0
-        begin = ctypes.addressof(memory)
+        begin = address(memory)
         assert begin <= start
-        assert start + 8 * kernel._size <= begin + ctypes.sizeof(memory)
+        assert start + 8 * kernel._size <= begin + len(memory)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -66,8 +66,14 @@ class Functions:
         self.made: list[Any] = []
 
     def text(self) -> str:
-        """All of them."""
-        return "\n".join(str(made).replace(")\n{", ") #0\n{", 1).replace('"', "") for made in self.made)
+        """All of them; then none is left: llvmlite's objects hold each other, and would go only with the collector."""
+        text = "\n".join(str(made).replace(")\n{", ") #0\n{", 1).replace('"', "") for made in self.made)
+        for function in [*self.module.globals.values()]:
+            for block in function.blocks:
+                for part in [*block.instructions, block]:
+                    vars(part).clear()
+            vars(function).clear()
+        return text
 
     def number(self, x: int) -> Any:
         """An int64."""

@@ -36,6 +36,14 @@ SCALAR = "ptr noalias %in, ptr noalias %out"  # the parameters of scalar code
 _int, _pointer = ctypes.c_int64, ctypes.c_void_p
 
 
+def address(memory: Any) -> int:
+    """Where a bytearray, or the numbers of an array, lie; they are in one piece and can be written to.
+
+    Arrays of ctypes would need a type for each length, and types go only with the collector.
+    """
+    return ctypes.addressof(ctypes.c_char.from_buffer(memory))
+
+
 def scalar(program: Program, fastmath: bool = False, *, part: int = PART) -> ScalarCode:
     """A program as machine code for one call at a time, with the bits of the rows' own functions unless `fastmath`.
 
@@ -94,8 +102,8 @@ class ScalarCode:
 
     def _buffer(self) -> tuple[Any, int, int, int]:
         sizes = self._inputs.size, self._outputs.size, 8 * self.frame
-        memory = ctypes.create_string_buffer(sum(sizes) + 1)
-        base = ctypes.addressof(memory)
+        memory = bytearray(sum(sizes) + 1)
+        base = address(memory)
         self._outputs.pack_into(memory, sizes[0], *self.initial)
         return memory, base, base + sizes[0], base + sizes[0] + sizes[1]
 
@@ -265,14 +273,14 @@ class Kernel:
         try:
             return self._pool.pop()
         except IndexError:
-            memory = ctypes.create_string_buffer(8 * self._size + 64)
-            return memory, -(-ctypes.addressof(memory) // 64) * 64
+            memory = bytearray(8 * self._size + 64)
+            return memory, -(-address(memory) // 64) * 64
 
     def _shared_out(self, shared: int, table: int, rows: int, size: int, out: int, extra: int, threads: int, kept: Any) -> None:
         """Chunks go to whichever thread is free; the order in which they are added up does not depend on it."""
         chunks = -(-rows // size)
-        sums = (ctypes.c_double * (chunks * self.outputs if self.reduce else 0))()
-        target = ctypes.addressof(sums) if self.reduce else out
+        sums = bytearray(8 * chunks * self.outputs if self.reduce else 8)
+        target = address(sums) if self.reduce else out
         counter = _int(0)
         entries = [self._taken() for _ in range(min(threads, chunks))]
         self._uniform(shared, extra, entries[0][1])

@@ -206,7 +206,8 @@ def compile_text(
     addresses |= {f"v_{name}": machine.vector[name] for name in vectors}
     kept = [_entry(callback) for callback in callbacks.values()]
     for name, entry in zip(callbacks, kept, strict=True):
-        address = ctypes.cast(entry, ctypes.c_void_p).value
+        # a cast would make the function hold itself
+        address = ctypes.c_void_p.from_address(ctypes.addressof(entry)).value
         assert address is not None
         addresses[name] = address
     with _lock:
