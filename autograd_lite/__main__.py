@@ -1,4 +1,4 @@
-"""`python -m autograd_lite`: the command line.  Imports `cli`."""
+"""`python -m autograd_lite`: the command line."""
 
 from .cli import main
 

@@ -1,8 +1,8 @@
 """Watching computations: `errstate` raises where a result is invalid or infinite, `detect_anomaly` names what made a nan.
 
 Both hold for the code inside the ``with`` in this thread (or asyncio task), and in a generator for the generator and what it
-calls, not for what it yields to.  Imports `errors` and `frames`; `value` asks `active`, one attribute look-up, before it pays
-for anything here.
+calls, not for what it yields to.  Whoever computes asks `active` first, one attribute look-up, before anything here is
+paid for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The library's exceptions and warnings; each also subclasses the builtin a Python user would catch.
 
-Imports no module of the library.  A message says what was given (``name=value``), the rule it broke, and the repair.
+A message says what was given (``name=value``), the rule it broke, and the repair.
 """
 
 from __future__ import annotations

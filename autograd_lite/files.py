@@ -1,4 +1,4 @@
-"""Files that are complete or not there at all, and JSON that says what it holds.  Imports `errors`."""
+"""Files that are complete or not there at all, and JSON that says what it holds."""
 
 from __future__ import annotations
 

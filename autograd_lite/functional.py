@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 from . import context, frames, graph, ops, sweeps
 from . import sparse as sparsity
 from .errors import GradientWarning, InputTypeError, InputValueError
-from .ops.piecewise import Masked
+from .ops.choice import Masked
 from .protocols import clock
 from .tree import Spec, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
 from .value import Value

@@ -2,7 +2,6 @@
 
 Needs the extra `plot` (matplotlib), which is imported when a picture is asked for.  Each function gives back a matplotlib
 `Figure` of its own: pyplot and its global state are not touched, and a notebook shows the figure by itself.
-Imports `value`, `tree`, `files` and `errors`.
 """
 
 from __future__ import annotations

@@ -113,8 +113,8 @@ class Program:
         >>> square = Program(1, (Instruction(ops.mul, (0, 0)), Instruction(ops.add, (1, 1.0))), (2,))
         >>> square.run([3.0], ops.Op.apply), square.run([Value(3.0)], ops.Op.apply)  # floats, Values
         ([10.0], [Value(data=10.0, grad=0.0)])
-        >>> square.run(["x"], lambda op, *operands: op.text.format(*operands), constant=str)
-        ['x × x + 1.0']
+        >>> square.run(["x"], lambda op, *operands: f"({f' {op.symbol} '.join(operands)})", constant=str)
+        ['((x * x) + 1.0)']
 
         Args:
             inputs: what the inputs are in this reading, one for each.

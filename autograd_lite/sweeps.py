@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from . import context
 from .errors import AnomalyError
 from .graph import NOTHING, Node, as_they_were, operands, order, sharing, values
-from .ops.piecewise import Masked
+from .ops.choice import Masked
 from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, first, second, times
 
 Cells = dict[Node, list[Any]]

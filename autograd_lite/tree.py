@@ -3,7 +3,7 @@
 A *tree* is a list, tuple, dict (or what was made of them: a named tuple, an OrderedDict, a class of the user's), dataclass,
 NumPy array or module of trees, down to scalars; ``None`` is an empty tree.
 Anything else can join by having ``tree_flatten() -> (children, spec)`` and a class method ``tree_unflatten(spec, children)``;
-that is how ``nn.Module`` does it.  Imports `errors` only, and NumPy never: an array can only be met if NumPy is there.
+that is how ``nn.Module`` does it.
 """
 
 from __future__ import annotations

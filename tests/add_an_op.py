@@ -27,14 +27,14 @@ surprise = row(
     "surprise", lambda x, y: -xlogy.forward(x, y), (lambda x, y, z: -log(y), lambda x, y, z: -xdivy(x, y)),
     core=lambda x, y: -xlogy(x, y), exact=lambda mp, at, x, y: -x * mp.log(y),
     domain=(Interval(), Interval(0.0, inf, open=True)), kinks=(Kink("y = 0", lambda x, y: y == 0.0),),
-    edges=("-log({1})", "-{0}/{1}"), pins=[((0.0, 0.0), 0.0, (inf, 0.0))],
+    edges=("-log(y)", "-x/y"), pins=[((0.0, 0.0), 0.0, (inf, 0.0))],
     doc="-x log(y), and 0 where x is 0.\\n\\n>>> surprise(2.0, 1.0)\\n-0.0",
 )  # fmt: skip
 log_odds = row(
     "log_odds", lambda p: log.forward(p) - log1p.forward(-p), lambda p, z: inverse(p * (1.0 - p)),
     core=lambda p: log(p) - log1p(-p), exact=lambda mp, at, p: mp.log(p) - mp.log1p(-p),
     domain=(Interval(0.0, 1.0, open=True),), kinks=(Kink("x = 0", lambda p: p == 0.0), Kink("x = 1", lambda p: p == 1.0)),
-    edges="1/({0}·(1 - {0}))", pins=[((0.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
+    edges="1/(x*(1 - x))", pins=[((0.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
     doc="log(p / (1 - p)).\\n\\n>>> log_odds(0.5)\\n0.0",
 )  # fmt: skip
 """

@@ -11,7 +11,7 @@ import typer
 
 from .. import graph
 from ..errors import InputValueError
-from ..formula import notation, printer
+from ..formula import nodes
 from ..formula.expression import Function
 from ..formula.vocabulary import VOCABULARY
 from ..ops import REAL, Kink, Op
@@ -72,7 +72,7 @@ def _described(name: str) -> dict[str, Any]:
     op = node.op
     places = [next(i for i, a in enumerate(graph.operands(node)) if a is leaf) for leaf in leaves]  # they compare by value
     names = dict(zip(leaves, letters, strict=True))
-    formula = printer.formula(node, names)
+    formula = nodes.formula(node, names)
     names[node] = f"({formula})" if " " in formula and not formula.endswith(")") else formula
     data = {
         "name": name,
@@ -81,7 +81,7 @@ def _described(name: str) -> dict[str, Any]:
         "letters": letters,
         "formula": formula,
         "default": dict(zip(letters[function.least :], getattr(row, "defaults", ()), strict=False)),
-        "derivatives": {letter: notation.partial(node, place, names) for letter, place in zip(letters, places, strict=True)},
+        "derivatives": {letter: nodes.partial(node, place, names) for letter, place in zip(letters, places, strict=True)},
         "domain": {},
         "kinks": [],
         "conventions": [],

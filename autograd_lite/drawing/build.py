@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .. import context, frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
-from ..formula import notation, printer
+from ..formula import nodes, notation
 from ..formula.steps import Step, adjoints_of, steps_of
 from . import escape
 from . import fold as folds
@@ -244,7 +244,7 @@ class _Builder(Telling):
         if terms is not None and (node.op.name in ("add", "sum", "dot")):
             text = " + ".join(self.term(t) for t in terms[:4]) if len(terms) <= 4 else ""
             return text if text and len(text) <= HEADER else f"Σ {len(terms)} terms"
-        return escape.clean(printer.formula(node, self.names, self.digits), HEADER)
+        return escape.clean(nodes.formula(node, self.names, self.digits), HEADER)
 
     def term(self, term: Term, prefix: str = "") -> str:
         texts = []
@@ -342,7 +342,7 @@ class _Builder(Telling):
 
     def symbol(self, step: Step) -> str:
         """A step's partial as written."""
-        return notation.partial(step.node, step.argument, self.names, self.digits)
+        return nodes.partial(step.node, step.argument, self.names, self.digits)
 
     def label(self, picture: Picture) -> None:
         """Keep the labels that there is room for, and the thickness of lines."""

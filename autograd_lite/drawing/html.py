@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LoweringError
-from ..formula import printer
+from ..formula import nodes
 from ..formula.steps import Step
 from . import escape, live, svg
 from .document import document, legend
@@ -236,7 +236,7 @@ def _data(drawing: Drawing, found: live.Live, stepping: bool, searching: bool) -
         "end": _end(found, builder),
         "guards": [
             {"o": found.at("guard", node, k), "wanted": wanted, "line": escape.clean(line, 200),
-             "text": escape.clean(printer.formula(node, builder.names, builder.digits), 200)}
+             "text": escape.clean(nodes.formula(node, builder.names, builder.digits), 200)}
             for k, (node, wanted, line) in enumerate(builder.guards)
         ],
         "names": [

@@ -14,7 +14,7 @@ from ..compiler import to_js
 from ..compiler.recorded import program_of
 from ..errors import LoweringError
 from ..ops import piecewise
-from ..ops.piecewise import Masked
+from ..ops.choice import Masked
 from ..program import Program
 from ..value import Value
 from .model import Number

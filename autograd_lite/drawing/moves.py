@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import graph
-from ..formula import printer
+from ..formula import nodes
 from ..formula.steps import Step
 from . import escape
 from .fold import Folding
@@ -138,7 +138,7 @@ class Telling:
         parts: list[str | Number] = [f"{card.header} = "]
         if terms is None:
             marks = {a: f"\x01{i}\x02" for i, a in enumerate(graph.operands(node)) if a.__class__ is not float}
-            pieces = re.split("\x01(\\d+)\x02", printer.formula(node, marks, self.digits))
+            pieces = re.split("\x01(\\d+)\x02", nodes.formula(node, marks, self.digits))
             for before, i, after in zip(pieces[::2], pieces[1::2], pieces[2::2], strict=False):
                 style = "" if before.endswith("(") and after.startswith((")", ",")) else "factor"
                 parts += [before, Number("value", graph.operands(node)[int(i)], 0, style)]

@@ -1,6 +1,6 @@
 """Text that people type -> a function of its names: Python's arithmetic, without Python's `eval` or `ast`.
 
-`parsing` has the language.  What functions and constants a text may mention is handed in as a `Vocabulary`; the library's
+`tokens` has the language.  What functions and constants a text may mention is handed in as a `Vocabulary`; the library's
 own is `autograd_lite.formula.vocabulary.VOCABULARY`, imported where no other is given.  Nothing recurses: neither nesting nor
 length exhausts Python's stack.
 """
@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 from ..errors import InputTypeError, InputValueError
 from ..ops import Op
 from ..program import Program
-from .parsing import Function, Parser, Vocabulary, short
+from .parsing import Function, Parser, Vocabulary
+from .tokens import short
 
 __all__ = ["Expression", "Function", "Vocabulary", "parse"]
 
@@ -152,7 +153,7 @@ def parse(
        ^
 
     Args:
-        text: in the language that `parsing` describes.
+        text: in the language that `tokens` describes.
         vocabulary: its functions, constants and signs; the library's own unless given.
         max_length: of the text, in characters.
         max_tokens: how many numbers, names, signs, parentheses and commas it may have.

@@ -1,69 +1,26 @@
-r"""The language of typed formulas, and its parser: text -> `Program`.
+"""The parser of typed formulas: the tokens of a text, one after the other, into a `Program`.
 
-The language is Python's arithmetic and nothing else:
-
-    comparison  <  <=  >  >=  ==  !=      1 or 0; they do not chain: (a < b) * (b < c)
-    sum         +  -
-    product     *  /  //  %
-    sign        -x  +x
-    power       **                        to the right: 2**3**2 is 2**9; -2**2 is -4; 2**-1 is 0.5
-    operand     1  1.5  .5  1e-3  1_000   name   `any name`   function(x, y)   (...)   is(name, "text")   name[name]
-
-A name is ASCII letters, digits and ``_``, and begins with a letter.  Python's keywords are no names.  What functions and
-constants there are, and what each sign does, is handed in as a `Vocabulary`; such a name never is a variable.  In backquotes
-any line of text is the name of a variable.  ``is(species, "Adelie")`` and ``a[site]`` are variables too, named as they are
-written: what stands in a column of text, and one of many weights, is for the caller to say (`Parser.indicators`, `.grouped`).
-
-Nothing here recurses: neither nesting nor length can exhaust Python's stack.
+`tokens` has the language.  Nothing here recurses: neither nesting nor length can exhaust Python's stack.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from keyword import iskeyword
 from typing import Any, NamedTuple, NoReturn
 
-from ..errors import ExpressionError
 from ..ops import Op
 from ..ops.operators import Operators
 from ..program import Builder, Program, Ref, placed
+from .tokens import LONGEST, TOKEN, Text, Token, short
 
-__all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted", "short"]
-
-SHOWN = 64  # characters of a text that a message shows around the place
-LONGEST = 40  # characters of a name that a message quotes
+__all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted"]
 
 # how tightly a sign binds, as in Python; the right operand of ** may begin with a sign of its own
 COMPARISON, SIGN, POWER = 1, 4, 5
 BINDING = dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARISON) | {
     "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3, "**": POWER,
-}  # fmt: skip
-
-_DIGITS = r"[0-9]+(?:_[0-9]+)*"
-_NAME, _QUOTED, _BLANK = r"[A-Za-z_][A-Za-z0-9_]*", r"`[^`\x00-\x1f\x7f]+`", r"[ \t\r\n]*"
-_COLUMN = rf"(?:{_NAME}|{_QUOTED})"
-_TOKEN = re.compile(
-    rf"(?P<indicator>is{_BLANK}\({_BLANK}(?P<column>{_COLUMN}){_BLANK},{_BLANK}"
-    rf"(?P<string>\"[^\"\x00-\x1f\x7f]*\"|'[^'\x00-\x1f\x7f]*'){_BLANK}\))"
-    rf"|(?P<grouped>(?P<variable>{_COLUMN}){_BLANK}\[{_BLANK}(?P<by>{_COLUMN}){_BLANK}\])|(?P<quoted>{_QUOTED})"
-    rf"|(?P<number>(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?)"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|//|[<>=!]=|[-+*/%<>])|(?P<mark>[(),])|(?P<space>[ \t\r\n]+)"
-)
-_REPAIRS = {
-    "^": "use ** for powers", "=": "use == to compare, and of y = f(x) give f(x) only", ".": "there are no attributes here",
-    "!": "use gamma(n + 1) for n!, and != to compare", ";": "give one formula at a time", "√": "use sqrt(x)", "π": "use pi",
-    **dict.fromkeys("−‐‑–—", "use - for minus"), **dict.fromkeys("×·∙⋅∗✕", "use * for products"),
-    **dict.fromkeys("÷∕⁄", "use / for quotients"), **dict.fromkeys("[]{}", "use ( and ) to group; there are no lists here"),
-    **dict.fromkeys("\"'", 'text stands in is(column, "text") only'), "`": "a name in backquotes ends with one: `any name`",
-    "≤": "use <=", "≥": "use >=", "≠": "use !=",
-    **dict.fromkeys("²³¹⁰⁴⁵⁶⁷⁸⁹⁻", "use ** for powers"), "&": "use (a < b) * (c < d) for 'and'",
-    "|": "use abs(x) for |x|, and maximum(a < b, c < d) for 'or'",
-}  # fmt: skip
-_KEYWORDS = {
-    "and": "use (a < b) * (c < d)", "or": "use maximum(a < b, c < d)", "not": "use 1 - (a < b)", "if": "use where(c, a, b)",
-    "else": "use where(c, a, b)", "True": "use 1", "False": "use 0", "None": "leave it out",
-    "is": 'write is(column, "text"), which is 1 in the rows where the column has that text, else 0',
 }  # fmt: skip
 
 
@@ -109,12 +66,6 @@ class _Operand(Operators):
         return _Operand(parser, parser.builder.add(op, *refs))
 
 
-class _Token(NamedTuple):
-    kind: str  # number, name, sign, mark; "start" before the first
-    text: str
-    at: int
-
-
 class _Waiting(NamedTuple):
     """A sign whose right operand is still being read."""
 
@@ -128,14 +79,14 @@ class _Open:
 
     __slots__ = ("arguments", "at", "call", "name")
 
-    def __init__(self, at: int, call: _Token | None) -> None:
+    def __init__(self, at: int, call: Token | None) -> None:
         self.at = at
         self.call = call
         self.name = "" if call is None else call.text
         self.arguments = 0  # that have ended with a comma
 
 
-class Parser:
+class Parser(Text):
     """One left-to-right pass: operands go to a stack, signs and parentheses wait on another, what is applied is an instruction.
 
     Until the whole is read, an operand is -1 - k for the name k, or the number of an instruction.
@@ -144,9 +95,8 @@ class Parser:
     """
 
     def __init__(self, text: str, vocabulary: Vocabulary, limits: Mapping[str, int]) -> None:
-        self.text = text
+        super().__init__(text, limits)
         self.vocabulary = vocabulary
-        self.limits = limits
         self.builder = Builder(0)
         self.operands: list[Ref] = []
         self.names: dict[str, int] = {}
@@ -156,8 +106,7 @@ class Parser:
         self.constants: set[str] = set()
         self.waiting: list[_Waiting | _Open] = []
         self.depth = 0
-        self.last = _Token("start", "", 0)
-        self.called: _Token | None = None  # the name of a function, whose parenthesis must follow
+        self.called: Token | None = None  # the name of a function, whose parenthesis must follow
 
     def run(self) -> Program:
         """Read the whole text; afterwards `names`, `constants`, `indicators` and `grouped` are set."""
@@ -192,24 +141,9 @@ class Parser:
         made = function(*[_Operand(self, ref) for ref in operands])
         self.operands.append(made.ref if isinstance(made, _Operand) else float(made))
 
-    def tokens(self) -> Iterator[_Token]:
-        """The tokens of the text in order, within the limits on their number."""
-        at, count, text, most = 0, 0, self.text, self.limits["max_tokens"]
-        match = _TOKEN.match
-        while at < len(text):
-            found = match(text, at)
-            if found is None:
-                self.fail_character(at)
-            if (kind := found.lastgroup) != "space":
-                count += 1
-                if count > most:
-                    self.fail(at, f"more than max_tokens={most} numbers, names and signs: shorten the text or raise that")
-                yield _Token(str(kind), found[0], at)
-            at = found.end()
-
     # -- where an operand must come -----------------------------------------------------------------------------------
 
-    def take_operand(self, token: _Token) -> bool:
+    def take_operand(self, token: Token) -> bool:
         """Take a token; whether an operand must come next, still."""
         kind, text, at = token
         if kind == "number":
@@ -238,7 +172,7 @@ class Parser:
             self.fail(self.last.at, f"an operand is missing after {self.last.text!r}")
         self.fail(at, f"an operand is missing before {text!r}")
 
-    def take_name(self, token: _Token) -> None:
+    def take_name(self, token: Token) -> None:
         """A name: a variable, a constant, or the function of a call to come."""
         name, vocabulary = token.text, self.vocabulary
         if name[0] == "_":
@@ -262,13 +196,13 @@ class Parser:
             self.fail(at, f"more than max_names={most} different names: use fewer or raise that")
         self.operands.append(-1 - number)
 
-    def take_quoted(self, token: _Token) -> None:
+    def take_quoted(self, token: Token) -> None:
         """A variable in backquotes."""
         self.take_variable(token.text[1:-1], token.at)
 
-    def take_indicator(self, token: _Token) -> None:
+    def take_indicator(self, token: Token) -> None:
         """``is(column, "text")``: a variable of that name."""
-        found = _TOKEN.fullmatch(token.text)
+        found = TOKEN.fullmatch(token.text)
         assert found is not None
         column, text = found["column"].strip("`"), found["string"][1:-1]
         mark = "'" if '"' in text else '"'
@@ -276,9 +210,9 @@ class Parser:
         self.indicators[spelled] = column, text
         self.take_variable(spelled, token.at)
 
-    def take_grouped(self, token: _Token) -> None:
+    def take_grouped(self, token: Token) -> None:
         """``name[column]``: a variable of that name."""
-        found = _TOKEN.fullmatch(token.text)
+        found = TOKEN.fullmatch(token.text)
         assert found is not None
         name, column = found["variable"], found["by"]
         if name[0] != "`" and (quoted(name, self.vocabulary) != name):
@@ -292,7 +226,7 @@ class Parser:
         """The name of a variable as this vocabulary reads it again."""
         return quoted(name, self.vocabulary)
 
-    def open(self, at: int, call: _Token | None) -> None:
+    def open(self, at: int, call: Token | None) -> None:
         """An opening parenthesis, of a call or of a group."""
         self.depth += 1
         if self.depth > (most := self.limits["max_depth"]):
@@ -301,7 +235,7 @@ class Parser:
 
     # -- where a sign must come ---------------------------------------------------------------------------------------
 
-    def take_sign(self, token: _Token) -> bool:
+    def take_sign(self, token: Token) -> bool:
         """Take a token; whether an operand must come next."""
         kind, text, at = token
         if kind == "sign":
@@ -331,7 +265,7 @@ class Parser:
         sign = "a sign" if what == before == "number" else "'*'"
         self.fail(at, f"missing {sign} between {before} and {what}")
 
-    def reduce(self, binds: int, sign: _Token | None = None) -> _Open | None:
+    def reduce(self, binds: int, sign: Token | None = None) -> _Open | None:
         """Apply the waiting signs that bind as tightly or more; the open parenthesis that ended it, if one did."""
         waiting = self.waiting
         while waiting:
@@ -373,12 +307,6 @@ class Parser:
 
     # -- what is wrong ------------------------------------------------------------------------------------------------
 
-    def fail(self, at: int, what: str) -> NoReturn:
-        """Raise the error that says what is wrong, and points at the place."""
-        error = ExpressionError(f"{what}, at column {at + 1}:\n{_pointed(self.text, at)}" if self.text.strip() else what)
-        error.column = at + 1
-        raise error from None
-
     def fail_ended(self) -> NoReturn:
         """The text ended where an operand should be."""
         if self.last.kind == "start":
@@ -388,32 +316,11 @@ class Parser:
         opened = next(w for w in reversed(self.waiting) if isinstance(w, _Open))
         self.fail(opened.at, "this '(' is never closed: add a ')'")
 
-    def fail_uncalled(self, token: _Token) -> NoReturn:
+    def fail_uncalled(self, token: Token) -> NoReturn:
         """A function's name stands alone."""
         self.fail(token.at, f"{token.text} is a function: write {token.text}(...), and give a variable another name")
 
-    def fail_number(self, token: _Token) -> None:
-        """Letters that directly follow a number, where they are the way that other languages write numbers."""
-        number, letters = self.last.text, token.text
-        if letters in ("j", "J", "i"):
-            self.fail(token.at, f"{number}{letters} is no real number, and formulas have no others: for a product write "
-                                f"{number}*{letters}")  # fmt: skip
-        if letters in ("e", "E"):
-            self.fail(token.at, f"digits are missing after {number}{letters}: write {number}e3 for {number}000, or "
-                                f"{number}*{letters} for a product")  # fmt: skip
-        if number == "0" and letters[0] in "xXbBoO" and len(letters) > 1:
-            try:
-                meant = str(int(number + letters, 0))
-            except ValueError:
-                return
-            self.fail(token.at, f"numbers are decimal: write {meant} for {short(number + letters)}")
-
-    def fail_keyword(self, token: _Token) -> NoReturn:
-        """A word that Python keeps for itself."""
-        repair = _KEYWORDS.get(token.text, "give the variable another name")
-        self.fail(token.at, f"{token.text!r} is a keyword of Python and no name: {repair}")
-
-    def fail_unknown_function(self, token: _Token) -> NoReturn:
+    def fail_unknown_function(self, token: Token) -> NoReturn:
         """A call of what is no function; with the nearest name there is."""
         from difflib import get_close_matches  # slow to import, and wanted only here
 
@@ -423,26 +330,6 @@ class Parser:
             self.fail(token.at, f"{shown!r} is no function: {product}")
         near = get_close_matches(name.lower(), self.vocabulary.functions, 1) if len(name) <= LONGEST else []
         self.fail(token.at, f"unknown function {shown!r}: " + (f"did you mean {near[0]}(...)?" if near else product))
-
-    def fail_character(self, at: int) -> NoReturn:
-        """A character that has no place in a formula."""
-        import unicodedata  # slow to import, and wanted only here
-
-        c = self.text[at]
-        if c == "[" and self.last.kind in ("name", "quoted"):
-            self.fail(at, "unexpected '[': a[column] is one of many weights, with the name of a column inside, no number")
-        plain = unicodedata.normalize("NFKC", c)
-        if c in _REPAIRS or plain in _REPAIRS:
-            repair = _REPAIRS.get(c) or _REPAIRS[plain]
-        elif c != plain and _TOKEN.fullmatch(plain) is not None and not plain.isspace():
-            repair = f"use {plain!r}"  # full-width digits, letters and signs
-        elif c.isspace():
-            repair = "use a plain space"
-        elif c.isalpha():
-            repair = "names are made of the letters a-z and A-Z, digits and _"
-        else:
-            repair = "it has no meaning in a formula"
-        self.fail(at, f"unexpected {c!r}: {repair}")
 
 
 def quoted(name: str, vocabulary: Vocabulary | None = None) -> str:
@@ -460,21 +347,3 @@ def _takes(function: Function) -> str:
     least, most = function.least, function.most
     count = f"at least {least}" if most is None else f"{least}" if least == most else f"{least} to {most}"
     return f"{count} argument{'s' * (count.removeprefix('at least ') != '1')}"
-
-
-def short(text: str) -> str:
-    """A text as a message quotes it.
-
-    >>> short("x" * 100) == "x" * 39 + "…"
-    True
-    """
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
-def _pointed(text: str, at: int) -> str:
-    """The part of a text around a place, and a caret below it."""
-    start = max(0, min(at - SHOWN // 2, len(text) - SHOWN))
-    shown = re.sub(r"\s", " ", text[start : start + SHOWN])
-    shown = "".join(c if c.isprintable() or i + start >= at else "\ufffd" for i, c in enumerate(shown))
-    before, after = "…" if start else "", "…" if start + SHOWN < len(text) else ""
-    return f"  {before}{shown}{after}\n  {' ' * (len(before) + at - start)}^"

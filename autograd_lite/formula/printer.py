@@ -15,21 +15,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from string import Formatter
 from typing import Any, NamedTuple
 
-from .. import graph, ops
-from ..errors import AutogradError
-from ..graph import Node
+from .. import ops
+from ..errors import AutogradError, ExpressionError
 from ..ops import Op
 from ..program import Program
 from . import notation, texmath
+from .expression import Expression, parse
+from .vocabulary import ROWS
 
-__all__ = ["LATEX", "PYTHON", "UNICODE", "Piece", "Printer", "formula", "grouped", "latex", "name_of"]
+__all__ = ["LATEX", "PYTHON", "UNICODE", "Piece", "Printer", "grouped", "name_of"]
 
-COMPARISON, SUM, PRODUCT, POWER, ATOM = range(5)  # how tightly a formula holds together
+RELATION, LOOSE, SUM, PRODUCT, POWER, ATOM = range(6)  # how tightly a formula holds together
 
 
 class Sign(NamedTuple):
@@ -38,31 +39,36 @@ class Sign(NamedTuple):
     level: int
     needs: tuple[int, ...]
     unicode: str
+    short: str
     latex: str
     python: str
 
 
-def _relation(unicode: str, latex: str, python: str) -> Sign:
-    return Sign(COMPARISON, (SUM, SUM), *(f"{{0}} {sign} {{1}}" for sign in (unicode, latex, python)))
+def _relation(short: str, latex: str, python: str) -> Sign:
+    return Sign(RELATION, (SUM, SUM), *(f"{{0}} {sign} {{1}}" for sign in (python, short, latex, python)))
 
 
 # the one table of precedences; in the place of an operand that a template encloses, anything may stand
 SIGNS: dict[Op, Sign] = {
-    ops.add: Sign(SUM, (SUM, PRODUCT), "{0} + {1}", "{0} + {1}", "{0} + {1}"),
-    ops.sub: Sign(SUM, (SUM, PRODUCT), "{0} − {1}", "{0} - {1}", "{0} - {1}"),
-    ops.mul: Sign(PRODUCT, (PRODUCT, POWER), "{0} × {1}", r"{0} \cdot {1}", "{0} * {1}"),
-    ops.div: Sign(PRODUCT, (PRODUCT, POWER), "{0} / {1}", r"\frac{{{0}}}{{{1}}}", "{0} / {1}"),
-    ops.neg: Sign(PRODUCT, (PRODUCT,), "−{0}", "-{0}", "-{0}"),
-    ops.mod: Sign(COMPARISON, (POWER, POWER), "{0} % {1}", r"{0} \bmod {1}", "{0} % {1}"),
-    ops.floordiv: Sign(COMPARISON, (POWER, POWER), "{0} // {1}", r"\left\lfloor {0} / {1} \right\rfloor", "{0} // {1}"),
-    ops.pow: Sign(POWER, (ATOM, POWER), "{0} ** {1}", "{0}^{{{1}}}", "{0} ** {1}"),
+    ops.add: Sign(SUM, (SUM, PRODUCT), "{0} + {1}", "{0} + {1}", "{0} + {1}", "{0} + {1}"),
+    ops.sub: Sign(SUM, (SUM, PRODUCT), "{0} − {1}", "{0} − {1}", "{0} - {1}", "{0} - {1}"),
+    ops.mul: Sign(PRODUCT, (PRODUCT, POWER), "{0} × {1}", "{0}·{1}", r"{0} \cdot {1}", "{0} * {1}"),
+    ops.div: Sign(PRODUCT, (PRODUCT, POWER), "{0} / {1}", "{0}/{1}", r"\frac{{{0}}}{{{1}}}", "{0} / {1}"),
+    ops.neg: Sign(PRODUCT, (PRODUCT,), "−{0}", "−{0}", "-{0}", "-{0}"),
+    ops.mod: Sign(LOOSE, (POWER, POWER), "{0} % {1}", "{0} % {1}", r"{0} \bmod {1}", "{0} % {1}"),
+    ops.floordiv: Sign(LOOSE, (POWER, POWER), "{0} // {1}", "⌊{0}/{1}⌋", r"\left\lfloor {0} / {1} \right\rfloor", "{0} // {1}"),
+    ops.pow: Sign(POWER, (ATOM, POWER), "{0} ** {1}", "{0}^{1}", "{0}^{{{1}}}", "{0} ** {1}"),
     ops.lt: _relation("<", "<", "<"),
-    ops.le: _relation("<=", r"\le", "<="),
+    ops.le: _relation("≤", r"\le", "<="),
     ops.gt: _relation(">", ">", ">"),
-    ops.ge: _relation(">=", r"\ge", ">="),
-    ops.eq: _relation("==", "=", "=="),
-    ops.ne: _relation("!=", r"\ne", "!="),
+    ops.ge: _relation("≥", r"\ge", ">="),
+    ops.eq: _relation("=", "=", "=="),
+    ops.ne: _relation("≠", r"\ne", "!="),
 }
+
+LETTERS = "xyzu"  # the operands in a row's own formulas
+SOFTMAX_WEIGHT = ops.TABLE["softmax_weight"]
+_EXACT = (ops.add, ops.sub, ops.mul, ops.neg)  # of numbers written out, these are written as their result
 
 OPENING = ("(", "[", "{", "|", ",", "⌊", r"\lfloor", r"\lceil", "cases}", r"\\", r"\langle", r"\lVert")
 CLOSING = (")", "]", "}", "|", ",", "⌋", r"\rfloor", r"\rceil", r"\right", r"\\", "&", r"\rangle", r"\rVert")
@@ -99,6 +105,15 @@ class _Slot(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
+def _parsed(text: str) -> Expression | None:
+    """A row's own formula; None for a text that is none."""
+    try:
+        return parse(text, ROWS)
+    except ExpressionError:
+        return None
+
+
+@lru_cache(maxsize=1024)
 def _slots(template: str) -> tuple[tuple[_Slot, ...], int]:
     """The pieces of a template, and how tightly its whole holds where its own look tells."""
     pieces, literal = [], ""
@@ -127,7 +142,7 @@ def _slots(template: str) -> tuple[tuple[_Slot, ...], int]:
     if re.match(r"\|.*\|$|\\left\||\\left\\lfloor|\\lfloor|\\lceil|\\sqrt|⌊", template):
         level = ATOM
     elif _OPERATOR.search("".join(outside)) or template.startswith(r"\begin"):
-        level = COMPARISON
+        level = LOOSE
     return (*slots, _Slot(pieces[-1][0], "", False, False)), level
 
 
@@ -137,14 +152,21 @@ class Printer:
     Args:
         number: how a number is written.
         brackets: that enclose what does not hold together tightly enough.
-        column: the column of the table and of the rows: "unicode", "latex" or "python".
+        column: the column of the table: "unicode", "short" (as little room as an edge has), "latex" or "python".
         most: how many operands are written of a row that takes any number, None for all.
+        relations: that enclose a comparison among other things; brackets unless given.
     """
 
     def __init__(
-        self, column: str, number: Callable[[float], str], brackets: tuple[str, str] = ("(", ")"), most: int | None = None
+        self,
+        column: str,
+        number: Callable[[float], str],
+        brackets: tuple[str, str] = ("(", ")"),
+        most: int | None = None,
+        relations: tuple[str, str] | None = None,
     ) -> None:
         self.column, self.number, self.brackets, self.most = column, number, brackets, most
+        self.relations = relations or brackets
 
     def piece(self, x: Any) -> Piece:
         """A number as a piece; pieces as they are."""
@@ -159,22 +181,23 @@ class Printer:
         piece = self.piece(x)
         if piece.level >= needed and (first or not piece.signed):
             return piece
-        return Piece((self.brackets[0], piece, self.brackets[1]))
+        left, right = self.relations if piece.level == RELATION else self.brackets
+        return Piece((left, piece, right))
 
     def apply(self, op: Op, *operands: Any) -> Piece:
         """An op of its operands."""
         sign = SIGNS.get(op)
-        if op is ops.pow and self.column == "unicode" and (n := _whole(operands[1])) is not None:
+        if op is ops.pow and self.column in ("unicode", "short") and (n := _whole(operands[1])) is not None:
             return Piece((self.at(operands[0], ATOM), str(n).translate(notation.SUPERSCRIPT)), POWER)
         if sign is not None:
             return self._filled(getattr(sign, self.column), operands, sign)
         if self.column == "python":
             return self._called(op, operands)
-        if op is ops.square:
-            return self.apply(ops.pow, operands[0], 2.0)
         if op is ops.dot and self.most is not None:
             return self._terms(operands)
-        template = op.text.replace("-", notation.MINUS) if self.column == "unicode" else op.latex
+        template = op.latex if self.column == "latex" else op.text.replace("-", notation.MINUS)
+        if "{" not in template:
+            return self.piece(self.formula(op.text, operands))
         if self.column == "latex" and template.endswith(" {0}"):  # \sin {0}: no one is left to guess how far it reaches
             template = template.removesuffix(" {0}") + r"\left({0}\right)"
         return self._filled(template, operands, None)
@@ -189,7 +212,7 @@ class Printer:
                 parts += self._word(place, operands)
                 continue
             i = int(place)
-            needed = COMPARISON if enclosed else sign.needs[i] if sign is not None else ATOM
+            needed = RELATION if enclosed else sign.needs[i] if sign is not None else ATOM
             piece = self.at(operands[i], needed, first or enclosed)
             signed |= first and piece.signed
             parts.append(piece)
@@ -197,6 +220,51 @@ class Printer:
         enclosing = all(slot.enclosed for slot in slots[:-1])
         level = sign.level if sign is not None and not enclosing and looks != ATOM else looks
         return Piece(parts, level, signed)
+
+    def formula(self, text: str, operands: Sequence[Any], out: Any = None, index: int = 0) -> Any:
+        """A row's own formula with its operands in place: a piece, or the number that is left.
+
+        Beside x, y, z, u, the first operands, it may name ``out``, the result, and of a row with any number of operands the
+        one at `index`: ``item``; ``n``, their number; ``others``, the product of the others; ``other``, the one that stands
+        where it does in the other half; ``norm``, their Euclidean length; ``weight``, that of the item in the softmax of all
+        after the first.  A text that is no such formula is shown as it stands.
+        """
+        found = _parsed(text)
+        try:
+            if found is not None:
+                return found.program.run([self._meaning(name, operands, out, index) for name in found.names], self._tidy)[0]
+        except KeyError:
+            pass
+        return Piece((rf"\text{{{texmath.text(text)}}}" if self.column == "latex" else text.replace("-", notation.MINUS),))
+
+    def _meaning(self, name: str, operands: Sequence[Any], out: Any, index: int) -> Any:
+        """What a name stands for in a row's own formula; KeyError where it means nothing."""
+        if name in LETTERS[: len(operands)]:
+            return operands[LETTERS.index(name)]
+        n, shown = len(operands), None if self.most is None else self.most + 2
+        if name == "others":
+            return self.apply(ops.prod, *[a for i, a in enumerate(operands[:shown]) if i != index])
+        if name == "norm":
+            return self.apply(ops.hypot, *operands[:shown])
+        if name == "weight":
+            return self.apply(SOFTMAX_WEIGHT, float(index - 1) if index else operands[0], *operands[1:shown])
+        return {
+            "out": out, "item": operands[index], "n": float(n), "other": operands[(index + n // 2) % n],
+            "pi": Piece((r"\pi " if self.column == "latex" else "π",)),
+        }[name]  # fmt: skip
+
+    def _tidy(self, op: Op, *operands: Any) -> Any:
+        """An op of its operands; numbers are added and multiplied, and times 0, times 1 or to the power 1 is shorter."""
+        if op in _EXACT and all(x.__class__ is float for x in operands):
+            return op.forward(*operands)
+        numbers = [x if x.__class__ is float else None for x in operands]
+        if op is ops.mul and 0.0 in numbers:
+            return 0.0
+        if op is ops.mul and 1.0 in numbers:
+            return operands[1 - numbers.index(1.0)]
+        if op in (ops.pow, ops.div) and numbers[1] == 1.0:
+            return operands[0]
+        return 1.0 if op is ops.pow and numbers[1] == 0.0 else self.apply(op, *operands)
 
     def _word(self, word: str, operands: Sequence[Any]) -> list[str | Piece]:
         """What stands for several operands."""
@@ -309,35 +377,6 @@ def grouped(op: Op, args: Sequence[Any]) -> tuple[Any, ...]:
 def name_of(op: Op) -> str:
     """What a row is called in Python."""
     return "round_" if op is ops.round_ else op.name
-
-
-def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
-    """How a node is computed from its operands, by name: ``w × x``; empty for a leaf.
-
-    >>> from autograd_lite import Value
-    >>> w = Value(3.0, "w")
-    >>> formula(w**2, notation.names_of([w]))
-    'w²'
-    """
-    return _of_node(Printer("unicode", lambda x: notation.number(x, digits), most=notation.ROUND), node, names)
-
-
-def latex(node: Node, names: Mapping[Node, str], number: Callable[[float], str]) -> str:
-    r"""The same as `formula` in LaTeX, given names and a way to write numbers that are LaTeX already; empty for a leaf.
-
-    >>> from autograd_lite import Value
-    >>> w = Value(3.0, "w")
-    >>> latex(w * 2, {w: "w"}, str)
-    'w \\cdot 2.0'
-    """
-    return _of_node(Printer("latex", number, (r"\left(", r"\right)"), notation.ROUND), node, names)
-
-
-def _of_node(printer: Printer, node: Node, names: Mapping[Node, str]) -> str:
-    if node.op is None:
-        return ""
-    operands = [a if a.__class__ is float else Piece((names[a],)) for a in graph.operands(node)]
-    return str(printer.apply(node.op, *operands))
 
 
 DIGITS = 12

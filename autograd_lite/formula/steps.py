@@ -1,4 +1,4 @@
-"""The backward pass one product at a time: the list that explanations print and pictures step through.  Imports `notation`."""
+"""The backward pass one product at a time: the list that explanations print and pictures step through."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .. import context, graph, sweeps
 from ..graph import Node
-from . import notation
+from . import nodes, notation
 
 
 class Step(NamedTuple):
@@ -50,7 +50,7 @@ def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 
                 before = adjoint.get(a)
                 after = product if before is None else before + product
                 adjoint[a] = after
-                symbol = notation.partial(node, i, names, digits) if worded else ""
+                symbol = nodes.partial(node, i, names, digits) if worded else ""
                 partial = node.op.partial(i, values, node._data) if partials is None else partials[i]
                 steps.append(Step(node, a, i, g, symbol, partial, product, before, after))
     return steps

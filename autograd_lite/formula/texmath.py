@@ -1,4 +1,4 @@
-r"""Names, numbers and the symbols of partials in LaTeX's math mode.  Imports nothing of the library.
+r"""Names and numbers in LaTeX's math mode.
 
 A name can do nothing in LaTeX but be shown: every character that LaTeX gives a meaning is written by a command, and what
 is not ASCII is replaced, so that any engine compiles it.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Any
 
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta", "ι": "iota",
@@ -22,17 +20,6 @@ _ESCAPES = {c: rf"\{c}" for c in "{}$&#%_"} | {
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\textasciigrave{}", "…": r"\ldots{}",
 }  # fmt: skip
 _STEM = re.compile(r"([A-Za-z]+|[Α-Ωα-ω])(?:_?([0-9]+)|_([A-Za-z0-9]+))?")
-_OPERATORS = {"exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min"}
-_SIGNS = {
-    "·": r"\cdot ", "×": r"\times ", "−": "-", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "π": r"\pi ", "φ": r"\varphi ",
-    "σ": r"\sigma ", "∞": r"\infty ", "⌊": r"\left\lfloor ", "⌋": r"\right\rfloor ", "[": r"\left[", "]": r"\right]",
-    **{c: c for c in "+-/<>=,' "},
-}  # fmt: skip
-_SMALL = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-", strict=True))
-_TOKEN = re.compile(
-    r"(?P<place>[\U000F0000-\U0010FFFD])|(?P<number>[0-9]+(?:\.[0-9]+)?(?:e[+−][0-9]+)?)|(?P<word>[A-Za-z_]+)"
-    r"|(?P<small>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+)|(?P<dots>\.\.\.)|(?P<root>√\(|√)|(?P<power>\^\()|(?P<sign>.)"
-)
 
 
 def text(words: str) -> str:
@@ -80,89 +67,3 @@ def number(written: str) -> str:
         return r"\text{nan}"
     digits, e, power = written.partition("e")
     return rf"{digits} \times 10^{{{int(power)}}}" if e else digits
-
-
-def factor(formula: str) -> str:
-    """A formula in parentheses if it is a sum or negative."""
-    depth = 0
-    for found in re.finditer(r"\\left|\\right|[{}]|(?<=.) [+-] |^-|\\text\{ if \}", formula):
-        if found[0] in ("\\left", "{"):
-            depth += 1
-        elif found[0] in ("\\right", "}"):
-            depth -= 1
-        elif not depth:
-            return rf"\left({formula}\right)"
-    return formula
-
-
-def symbol(write: Callable[[dict[Any, str]], str], node: Any, tex: dict[Any, str]) -> str:
-    """A partial's symbol in LaTeX: `write` puts it as text, given names; the names of the node and its operands are `tex`."""
-    places = _Places()
-    places[node]  # whose name is only asked for where it is known
-    return translate(write(places), {place: tex[a] for a, place in places.items()})
-
-
-class _Places(dict[Any, str]):
-    """A character of its own for every node that is asked for, from a plane that no name has a glyph in."""
-
-    def __missing__(self, node: Any) -> str:
-        place = self[node] = chr(0xF0000 + len(self))
-        return place
-
-
-def translate(formula: str, names: dict[str, str]) -> str:
-    r"""A partial as text, such as ``2·x²``, in LaTeX; `names` are the LaTeX of its one-character names.
-
-    >>> translate("1/√(1 − \U000F0000²)", {"\U000F0000": "x"})
-    '1/\\sqrt{1 - x^{2}}'
-    """
-    out: list[str] = []
-    closing: list[str] = []
-    rooted = norm = False
-    for found in _TOKEN.finditer(formula):
-        kind, token = found.lastgroup, found[0]
-        if token in ("(", "√(", "^("):
-            out.append({"(": r"\left(", "√(": r"\sqrt{", "^(": "^{"}[token])
-            closing.append(r"\right)" if token == "(" else "}")
-            continue
-        if token == ")":
-            if not closing:
-                return _as_words(formula, names)
-            out.append(closing.pop())
-            continue
-        if token == "√":
-            rooted = True
-            continue
-        if token == "|":
-            out.append(r"\right\rVert " if norm else r"\left\lVert ")
-            norm = not norm
-            continue
-        if kind == "place":
-            piece = names[token]
-        elif kind == "number":
-            piece = number(token)
-        elif kind == "small":
-            piece = f"^{{{''.join(_SMALL[c] for c in token)}}}"
-        elif kind == "dots":
-            piece = r"\ldots "
-        elif kind == "word":
-            called = formula[found.end() :].startswith(("(", "'("))
-            piece = _call(token) if called else rf"\text{{{text(token)}}}"
-            piece = {"if": r"\text{ if }", "else": r"\text{ else }"}.get(token, piece)
-        else:
-            piece = _SIGNS.get(token) or rf"\text{{{text(token)}}}"
-        out.append(rf"\sqrt{{{piece.strip()}}}" if rooted else piece)
-        rooted = False
-    written = re.sub(r"(?<!\\) +", " ", "".join(out)).strip()
-    balanced = not closing and not norm and not rooted and written.count(r"\left") == written.count(r"\right")
-    return written if balanced else _as_words(formula, names)
-
-
-def _call(function: str) -> str:
-    if function in _OPERATORS:
-        return "\\" + function
-    return r"\ln" if function == "log" else rf"\operatorname{{{text(function)}}}"
-
-
-def _as_words(formula: str, names: dict[str, str]) -> str:
-    return "".join(names[c] if c in names else rf"\text{{{text(c)}}}" for c in formula)

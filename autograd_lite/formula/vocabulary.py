@@ -15,7 +15,7 @@ from ..ops import Op
 from ..tree import as_float
 from .parsing import Function, Vocabulary
 
-__all__ = ["VOCABULARY"]
+__all__ = ["ROWS", "VOCABULARY"]
 
 SIGNS = (
     ops.add, ops.sub, ops.mul, ops.div, ops.floordiv, ops.mod, ops.pow, ops.lt, ops.le, ops.gt, ops.ge, ops.eq, ops.ne,
@@ -75,3 +75,6 @@ VOCABULARY = Vocabulary(
     negative=ops.neg,
     number=as_float,
 )
+
+# what a row's own formulas are written in: every row under its own name, and no constants
+ROWS = VOCABULARY._replace(functions={name: _function(row) for name, row in ops.TABLE.items()}, constants={})

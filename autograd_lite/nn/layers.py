@@ -1,4 +1,4 @@
-"""Neurons, layers and multi-layer perceptrons. Imports `module` and `ops`."""
+"""Neurons, layers and multi-layer perceptrons."""
 
 from __future__ import annotations
 

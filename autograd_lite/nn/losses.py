@@ -1,4 +1,4 @@
-"""Losses over scalars or lists of them, averaged; right where a prediction is saturated. Imports `ops`."""
+"""Losses over scalars or lists of them, averaged; right where a prediction is saturated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Module`: anything that holds parameters, as a container like a list; saved to and loaded from JSON. Imports `value`."""
+"""`Module`: anything that holds parameters, as a container like a list; saved to and loaded from JSON."""
 
 from __future__ import annotations
 

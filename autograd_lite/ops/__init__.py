@@ -7,6 +7,7 @@ A row is public under the name that its family binds it to, here and in `autogra
 
 from .activations import *
 from .arithmetic import *
+from .choice import *
 from .piecewise import *
 from .powers import *
 from .reductions import *

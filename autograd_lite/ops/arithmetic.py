@@ -1,4 +1,4 @@
-"""Rows of arithmetic: + - * / // % and fmod.  Imports `piecewise`."""
+"""Rows of arithmetic: + - * / // % and fmod."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import operator
 from math import inf, nan
 from typing import Any
 
-from .piecewise import _choice, abs, copysign, eq, gt, lt, ne, round_, where, zero
+from .choice import _choice, eq, gt, lt, ne, where, zero
+from .piecewise import abs, copysign, round_
 from .row import Kink, Op, first, helper, publish, row, second
 from .words import both, c_floor, constant, either, negate
 
 add = row(
-    "add", operator.add, (1.0, 1.0), symbol="+", text="{0} + {1}", latex="{0} + {1}", edges=("1", "1"),
+    "add", operator.add, (1.0, 1.0), symbol="+", edges=("1", "1"),
     exact=lambda mp, at, x, y: x + y,
     doc="The sum of two.\n\n>>> add(1.0, 2.0)\n3.0",
 )  # fmt: skip
 sub = row(
-    "sub", operator.sub, (1.0, -1.0), symbol="-", text="{0} - {1}", latex="{0} - {1}", edges=("1", "-1"),
+    "sub", operator.sub, (1.0, -1.0), symbol="-", edges=("1", "-1"),
     exact=lambda mp, at, x, y: x - y,
     doc="The difference of two.\n\n>>> sub(1.0, 2.0)\n-1.0",
 )  # fmt: skip
 mul = row(
-    "mul", operator.mul, (second, first), symbol="*", text="{0} × {1}", latex=r"{0} \cdot {1}",
-    edges=("{1}", "{0}"),
+    "mul", operator.mul, (second, first), symbol="*", edges=("y", "x"),
     exact=lambda mp, at, x, y: x * y,
     doc="The product of two.\n\n>>> mul(2.0, 3.0)\n6.0",
 )  # fmt: skip
 neg = row(
-    "neg", operator.neg, -1.0, symbol="-", text="-{0}", latex="-{0}", edges="-1",
+    "neg", operator.neg, -1.0, symbol="-", edges="-1",
     exact=lambda mp, at, x: -x,
     doc="The negative.\n\n>>> neg(2.0)\n-2.0",
 )  # fmt: skip
@@ -59,16 +59,16 @@ muldiv: Op = helper(
     (lambda x, y, z, out: div(y, z), lambda x, y, z, out: div(x, z), lambda x, y, z, out: -div(out, z)),
     products=(lambda g, x, y, z, out: muldiv(g, y, z), lambda g, x, y, z, out: muldiv(g, x, z),
               lambda g, x, y, z, out: -muldiv(g, out, z)),
-    text="{0} × {1} / {2}", latex=r"\frac{{{0} \cdot {1}}}{{{2}}}", symbol="*/",
-    kinks=(Kink("z = 0", lambda x, y, z: z == 0.0),), edges=("{1}/{2}", "{0}/{2}", "-{out}/{2}"),
+    text="x*y/z", symbol="*/",
+    kinks=(Kink("z = 0", lambda x, y, z: z == 0.0),), edges=("y/z", "x/z", "-out/z"),
     exact=lambda mp, at, x, y, z: x * y / z,
     doc="x * y / z without overflow on the way.\n\n>>> muldiv(1e300, 1e300, 1e300)\n1e+300",
 )  # fmt: skip
 div: Op = row(
     "div", _div, (lambda x, y, z: div(1.0, y), lambda x, y, z: -div(z, y)),
     products=(lambda g, x, y, z: div(g, y), lambda g, x, y, z: -muldiv(g, z, y)),
-    symbol="/", text="{0} / {1}", latex=r"\frac{{{0}}}{{{1}}}", kinks=(Kink("y = 0", lambda x, y: y == 0.0),),
-    edges=("1/{1}", "-{out}/{1}"),
+    symbol="/", kinks=(Kink("y = 0", lambda x, y: y == 0.0),),
+    edges=("1/y", "-out/y"),
     pins=[((1.0, 0.0), inf, (inf, -inf)), ((1.0, -0.0), -inf, (-inf, -inf)), ((0.0, 0.0), nan, (inf, nan))],
     exact=lambda mp, at, x, y: x / y,
     doc="The quotient; 1/0 is inf and 0/0 is nan.\n\n>>> div(1.0, 0.0)\ninf",
@@ -123,22 +123,21 @@ def _floordiv_core(x: Any, y: Any) -> Any:
 AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or _fmod(x, y) == 0.0),)
 floordiv = _choice(
     "floordiv", _floordiv, core=_floordiv_core, partials=(lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
-    symbol="//", text="{0} // {1}",
-    latex=r"\left\lfloor {0} / {1} \right\rfloor", kinks=AT_MULTIPLE, edges=("0", "0"),
+    symbol="//", kinks=AT_MULTIPLE, edges=("0", "0"),
     pins=[((7.0, 2.0), 3.0, (0.0, 0.0)), ((1.0, 0.0), inf, (0.0, 0.0))],
     exact=lambda mp, at, x, y: mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The quotient rounded down.\n\n>>> floordiv(-7.0, 2.0)\n-4.0",
 )  # fmt: skip
 mod = row(
     "mod", _mod, core=_mod_core, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
-    text="{0} % {1}", latex=r"{0} \bmod {1}", kinks=AT_MULTIPLE, edges=("1", "-⌊{0}/{1}⌋"),
+    kinks=AT_MULTIPLE, edges=("1", "-(x // y)"),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
     exact=lambda mp, at, x, y: x - y * mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
 )  # fmt: skip
 fmod = row(
     "fmod", _fmod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
-    kinks=AT_MULTIPLE, edges=("1", "-trunc({0}/{1})"),
+    kinks=AT_MULTIPLE, edges=("1", "-trunc(x/y)"),
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     exact=lambda mp, at, x, y: x - y * mp.sign(mp.mpf(at[0]) / at[1]) * mp.floor(mp.fabs(mp.mpf(at[0]) / at[1])),
     doc="The remainder with the sign of x, as math.fmod.\n\n>>> fmod(-7.0, 3.0)\n-1.0",
@@ -164,7 +163,7 @@ def _remainder_core(x: Any, y: Any) -> Any:
 remainder = row(
     "remainder", _remainder, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)), core=_remainder_core,
     kinks=(Kink("x/y is half way", lambda x, y: y == 0.0 or math.fabs(_remainder(x, y)) == 0.5 * math.fabs(y)),),
-    exact=lambda mp, at, x, y: x - y * mp.nint(mp.mpf(at[0]) / at[1]), edges=("1", "-round({0}/{1})"),
+    exact=lambda mp, at, x, y: x - y * mp.nint(mp.mpf(at[0]) / at[1]), edges=("1", "-round(x/y)"),
     pins=[((5.0, 2.0), 1.0, (1.0, -2.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     doc="x less the multiple of y nearest to it, as math.remainder.\n\n>>> remainder(8.0, 3.0)\n-1.0",
 )  # fmt: skip
@@ -209,7 +208,7 @@ def _fma_fast(x: Any, y: Any, z: Any) -> Any:
 
 fma = row(
     "fma", _fma, (lambda x, y, z, out: y, lambda x, y, z, out: x, 1.0), fast=_fma_fast, exact=lambda mp, at, x, y, z: x * y + z,
-    text="{0} × {1} + {2}", latex=r"{0} \cdot {1} + {2}", edges=("{1}", "{0}", "1"),
+    text="x*y + z", edges=("y", "x", "1"),
     doc="x y + z, rounded once, as math.fma.\n\n>>> fma(0.1, 10.0, -1.0)\n5.551115123125783e-17",
 )  # fmt: skip
 

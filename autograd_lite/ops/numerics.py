@@ -1,7 +1,7 @@
 """Special functions that Python's :mod:`math` lacks, or answers with an exception, or rounds poorly.
 
 Float in, float out; nothing here raises a math exception: a pole or an overflow answers ``inf`` or
-``-inf``, a point where the function has no value answers ``nan``.  Imports ``math`` and ``functools`` only.
+``-inf``, a point where the function has no value answers ``nan``.
 
 Sources: NIST Digital Library of Mathematical Functions (DLMF, https://dlmf.nist.gov) 2.10, 3.6, 5.4,
 5.5, 5.7, 5.11, 5.15, 25.11; Abramowitz & Stegun, Handbook of Mathematical Functions (A&S), 6.1.33, 6.3, 6.4, 23.2.

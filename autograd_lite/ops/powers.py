@@ -1,4 +1,4 @@
-"""Rows of powers, roots, exponentials and logarithms.  Imports `arithmetic`."""
+"""Rows of powers, roots, exponentials and logarithms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from .. import context
 from .arithmetic import div
-from .piecewise import Masked, abs, eq, ge, gt, lt, where
+from .choice import Masked, eq, ge, gt, lt, where
+from .piecewise import abs
 from .row import ORDER, POSITIVE, Interval, Kink, Op, enter, helper, publish, row
 from .words import both, c_sqrt, constant, either, word
 
@@ -110,9 +111,9 @@ pow_derivative: Op = helper(
     "pow_derivative", _pow_derivative, core=_pow_derivative_core, settings={2: ORDER, 3: ORDER}, partials=
     (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0),
      nan, nan),
-    text="pow_derivative({0}, {1}, {2}, {3})", latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
+    latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
     domain=(POSITIVE, Interval(), NONNEGATIVE, NONNEGATIVE), kinks=(Kink("x <= 0", lambda x, y, n, k: x <= 0.0),),
-    edges=("pow_derivative({0}, {1}, {2} + 1, {3})", "pow_derivative({0}, {1}, {2}, {3} + 1)", "none", "none"),
+    edges=("pow_derivative(x, y, z + 1, u)", "pow_derivative(x, y, z, u + 1)", None, None),
     exact=_pow_derivative_exact,
     doc="The derivative of x**y, n times in x and k times in y, all orders in one row.\n\n"
     ">>> pow_derivative(2.0, 3.0, 1.0, 0.0)\n12.0",
@@ -173,9 +174,9 @@ pow = row(
     "pow", _pow, core=_pow_core, fast=_pow_fast,
     partials=(lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
     products=(_base_product, lambda g, x, y, z: g * pow_derivative(x, y, 0.0, 1.0)),
-    symbol="**", text="{0} ** {1}", latex="{0}^{{{1}}}", domain=(POSITIVE, Interval()),
+    symbol="**", domain=(POSITIVE, Interval()),
     kinks=(Kink("x = 0 and y is not 0, 1, 2, ...", lambda x, y: x == 0.0 and not (y >= 0.0 and y % 1.0 == 0.0)),),
-    edges=("{1}·{0}^({1} - 1)", "{out}·log({0})"),
+    edges=("y*x**(y - 1)", "out*log(x)"),
     pins=[
         ((5.0, 0.0), 1.0, (0.0, math.log(5.0))), ((0.0, 0.0), 1.0, (0.0, 0.0)), ((0.0, 0.5), 0.0, (inf, 0.0)),
         ((0.0, 1.0), 0.0, (1.0, 0.0)), ((0.0, 2.0), 0.0, (0.0, 0.0)), ((0.0, -1.0), inf, (-inf, nan)),
@@ -187,7 +188,7 @@ pow = row(
     doc="x to the power y; nan where Python's ** would turn complex.\n\n>>> pow(2.0, 10.0), pow(-8.0, 1 / 3)\n(1024.0, nan)",
 )  # fmt: skip
 square: Op = row(
-    "square", lambda x: x * x, lambda x, z: 2.0 * x, core=lambda x: x * x, text="{0}²", latex="{0}^2", edges="2·{0}",
+    "square", lambda x: x * x, lambda x, z: 2.0 * x, core=lambda x: x * x, text="x**2", edges="2*x",
     exact=lambda mp, at, x: x * x,
     doc="x times x.\n\n>>> square(3.0)\n9.0",
 )  # fmt: skip
@@ -213,7 +214,7 @@ def _sqrt_core(x: Any) -> Any:
 sqrt: Op = row(
     "sqrt", _sqrt, lambda x, z: div(0.5, z), products=(lambda g, x, z: div(0.5 * g, z),),
     core=_sqrt_core, text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
-    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(2·{out})",
+    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(2*out)",
     pins=[((0.0,), 0.0, (inf,)), ((-0.0,), 0.0, (inf,)), ((-1.0,), nan, (nan,)), ((inf,), inf, (0.0,))],
     exact="sqrt",
     doc="The square root; nan below 0.\n\n>>> sqrt(9.0)\n3.0",
@@ -221,7 +222,7 @@ sqrt: Op = row(
 cbrt = row(
     "cbrt", math.cbrt, lambda x, z: div(1.0, 3.0 * (z * z)), products=(lambda g, x, z: div(g, 3.0 * (z * z)),),
     text="∛{0}", latex=r"\sqrt[3]{{{0}}}",
-    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3·{out}²)",
+    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3*out**2)",
     pins=[((0.0,), 0.0, (inf,)), ((-8.0,), -2.0, (1 / 12,))],
     exact=lambda mp, at, x: mp.sign(x) * mp.cbrt(mp.fabs(x)),
     doc="The real cube root.\n\n>>> cbrt(-8.0)\n-2.0",
@@ -252,19 +253,19 @@ def _expm1(x: float) -> float:
 
 
 exp = row(
-    "exp", _exp, lambda x, z: z, text="exp({0})", latex="e^{{{0}}}", edges="{out}",
+    "exp", _exp, lambda x, z: z, latex="e^{{{0}}}", edges="out",
     pins=[((1000.0,), inf, (inf,)), ((-inf,), 0.0, (0.0,))],
     exact="exp",
     doc="e to the x.\n\n>>> exp(0.0)\n1.0",
 )  # fmt: skip
 exp2 = row(
-    "exp2", _exp2, lambda x, z: z * LN_2, latex="2^{{{0}}}", edges="{out}·log(2)",
+    "exp2", _exp2, lambda x, z: z * LN_2, latex="2^{{{0}}}", edges="out*log(2)",
     pins=[((2000.0,), inf, (inf,))],
     exact=lambda mp, at, x: mp.mpf(2) ** x,
     doc="2 to the x.\n\n>>> exp2(3.0)\n8.0",
 )  # fmt: skip
 expm1 = row(
-    "expm1", _expm1, lambda x, z: exp(x), latex="e^{{{0}}} - 1", edges="exp({0})", pins=[((1000.0,), inf, (inf,))],
+    "expm1", _expm1, lambda x, z: exp(x), latex="e^{{{0}}} - 1", edges="exp(x)", pins=[((1000.0,), inf, (inf,))],
     exact="expm1",
     doc="e to the x, less 1, exact near 0.\n\n>>> expm1(0.0)\n0.0",
 )  # fmt: skip
@@ -279,9 +280,9 @@ def _inverse(x: float) -> float:
 # 1/x where x >= 0: the derivative of a logarithm, which has none where the logarithm itself is nan
 inverse = helper(
     "inverse", _inverse, lambda x, z: -(z * z), products=(lambda g, x, z: -(g * z * z),),
-    core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/{0}",
-    latex=r"\frac{{1}}{{{0}}}", domain=(POSITIVE,),
-    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/{0}²", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
+    core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/x",
+    domain=(POSITIVE,),
+    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/x**2", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
     exact=lambda mp, at, x: 1 / x,
     doc="1/x for x >= 0, nan below.\n\n>>> inverse(4.0)\n0.25",
 )  # fmt: skip
@@ -318,7 +319,7 @@ class _Log(Op):
 log = enter(_Log(
     "log", _logarithm(math.log), lambda x, z: inverse(x), products=(lambda g, x, z: _over(g, x),),
     domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
-    edges="1/{0}", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)),
+    edges="1/x", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)),
           ((5e-324,), -744.4400719213812, (inf,))],
     exact="log",
     doc="The natural logarithm, or that to the base given second; -inf at 0, nan below.\n\n"
@@ -327,7 +328,7 @@ log = enter(_Log(
 log2 = row(
     "log2", _logarithm(math.log2), lambda x, z: inverse(x) * LOG2_E,
     products=(lambda g, x, z: _over(g, x) * LOG2_E,),
-    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_2 {0}", edges="1/({0}·log(2))",
+    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_2 {0}", edges="1/(x*log(2))",
     pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact=lambda mp, at, x: mp.log(x, 2),
     doc="The logarithm to base 2.\n\n>>> log2(8.0)\n3.0",
@@ -335,7 +336,7 @@ log2 = row(
 log10 = row(
     "log10", _logarithm(math.log10), lambda x, z: inverse(x) * LOG10_E,
     products=(lambda g, x, z: _over(g, x) * LOG10_E,),
-    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_{{10}} {0}", edges="1/({0}·log(10))",
+    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_{{10}} {0}", edges="1/(x*log(10))",
     pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact="log10",
     doc="The logarithm to base 10.\n\n>>> log10(100.0)\n2.0",
@@ -344,7 +345,7 @@ log1p = row(
     "log1p", _logarithm(math.log1p, -1.0), lambda x, z: inverse(1.0 + x),
     products=(lambda g, x, z: _over(g, 1.0 + x),),
     domain=(Interval(-1.0, inf, open=True),),
-    kinks=(Kink("x = -1", lambda x: x == -1.0),), latex=r"\ln\left(1 + {0}\right)", edges="1/(1 + {0})",
+    kinks=(Kink("x = -1", lambda x: x == -1.0),), latex=r"\ln\left(1 + {0}\right)", edges="1/(1 + x)",
     pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
     exact="log1p",
     doc="The logarithm of 1 + x, exact near 0.\n\n>>> log1p(0.0)\n0.0",
@@ -366,14 +367,14 @@ AT_EDGE = (Kink("y = 0", lambda x, y: y == 0.0),)
 xdivy: Op = helper(
     "xdivy", lambda x, y: _times(x, y, _inverse), (lambda x, y, z: inverse(y), lambda x, y, z: -xdivy(z, y)),
     core=lambda x, y: _times_core(x, y, inverse), exact=lambda mp, at, x, y: x / y,
-    text="{0} / {1}", latex=r"\frac{{{0}}}{{{1}}}", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("1/{1}", "-{out}/{1}"),
+    text="x/y", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("1/y", "-out/y"),
     pins=[((0.0, 0.0), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)), ((1.0, -1.0), nan, (nan, nan))],
     doc="x/y for y >= 0, and 0 where x is 0.\n\n>>> xdivy(0.0, 0.0)\n0.0",
 )  # fmt: skip
 xlogy = row(
     "xlogy", lambda x, y: _times(x, y, log.forward), (lambda x, y, z: log(y), lambda x, y, z: xdivy(x, y)),
     core=lambda x, y: _times_core(x, y, log), exact=lambda mp, at, x, y: x * mp.log(y),
-    latex=r"{0} \cdot \ln {1}", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("log({1})", "{0}/{1}"),
+    latex=r"{0} \cdot \ln {1}", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("log(y)", "x/y"),
     pins=[((0.0, 0.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)),
           ((0.0, -1.0), 0.0, (nan, 0.0)), ((1.0, 0.0), -inf, (-inf, inf)), ((2.0, -1.0), nan, (nan, nan))],
     doc="x log(y), and 0 where x is 0 whatever y, as in SciPy: an entropy's term.\n\n"
@@ -383,7 +384,7 @@ xlog1py = row(
     "xlog1py", lambda x, y: _times(x, y, log1p.forward), (lambda x, y, z: log1p(y), lambda x, y, z: xdivy(x, 1.0 + y)),
     core=lambda x, y: _times_core(x, y, log1p), exact=lambda mp, at, x, y: x * mp.log1p(y),
     latex=r"{0} \cdot \ln\left(1 + {1}\right)", domain=(Interval(), Interval(-1.0, inf, open=True)),
-    kinks=(Kink("y = -1", lambda x, y: y == -1.0),), edges=("log1p({1})", "{0}/(1 + {1})"),
+    kinks=(Kink("y = -1", lambda x, y: y == -1.0),), edges=("log1p(y)", "x/(1 + y)"),
     pins=[((0.0, -1.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((1.0, -1.0), -inf, (-inf, inf)),
           ((0.0, -2.0), 0.0, (nan, 0.0))],
     doc="x log(1 + y), exact near y = 0, and 0 where x is 0, as in SciPy.\n\n>>> xlog1py(0.0, -1.0)\n0.0",

@@ -1,4 +1,4 @@
-"""Rows over any number of items, one node each: sum, prod, mean, dot, and the family of logsumexp.  Imports `trigonometry`.
+"""Rows over any number of items, one node each: sum, prod, mean, dot, and the family of logsumexp.
 
 A sum is added up from left to right, one rounding a term, so that compiled code gives the same bits.
 """
@@ -16,7 +16,8 @@ from typing import Any
 from ..errors import InputTypeError, InputValueError
 from .activations import sigmoid
 from .arithmetic import _two_sum, div
-from .piecewise import abs, difference, eq, gt, lt, where
+from .choice import eq, gt, lt, where
+from .piecewise import abs, difference
 from .powers import exp, log1p
 from .row import INDEX, Op, helper, publish, row
 from .words import both, either, negate
@@ -129,28 +130,28 @@ def _log_weight_core(index: float, *items: Any) -> Any:
 sum = row(
     "sum", lambda *items: _plus(items), core=lambda *items: _plus(items), partials=lambda args, out: (1.0,) * len(args),
     variadic=True,
-    gather=_items("sum"), symbol="Σ", text="sum({all})", latex=r"\sum\left({all}\right)", edges="1",
+    gather=_items("sum"), symbol="Σ", latex=r"\sum\left({all}\right)", edges="1",
     exact=lambda mp, at, *items: mp.fsum(items),
     doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
 )  # fmt: skip
 prod = row(
     "prod", lambda *items: math.prod(items, start=1.0), _prod_partials, variadic=True,
     core=lambda *items: reduce(operator.mul, items), gather=_items("prod"), symbol="Π",
-    text="prod({all})", latex=r"\prod\left({all}\right)", edges="product of the others",
+    latex=r"\prod\left({all}\right)", edges="others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
     exact=lambda mp, at, *items: mp.fprod(items),
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",
 )  # fmt: skip
 mean = row(
     "mean", _mean, core=_mean, partials=lambda args, out: (1.0 / len(args),) * len(args), variadic=True, gather=_items("mean"),
-    text="mean({all})", latex=r"\operatorname{{mean}}\left({all}\right)", edges="1/{n}",
+    latex=r"\operatorname{{mean}}\left({all}\right)", edges="1/n",
     exact=lambda mp, at, *items: mp.fsum(items) / len(items),
     doc="The average of any number of items, one node.\n\n>>> mean([1.0, 2.0, 6.0])\n3.0",
 )  # fmt: skip
 dot = row(
     "dot", _dot, core=_dot_core, partials=lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True,
     gather=_pairs,
-    symbol="·", text="dot({all})", latex=r"\langle {all} \rangle", edges="{other}",
+    symbol="·", latex=r"\langle {all} \rangle", edges="other",
     exact=lambda mp, at, *args: mp.fdot(args[: len(args) // 2], args[len(args) // 2 :]),
     doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n"
     ">>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
@@ -175,7 +176,6 @@ def _fsum_fast(*items: Any) -> Any:
 
 fsum = row(
     "fsum", _fsum, fast=_fsum_fast, partials=lambda args, out: (1.0,) * len(args), variadic=True, gather=_items("fsum"),
-    text="fsum({all})",
     latex=r"\sum\left({all}\right)", edges="1", exact=lambda mp, at, *items: mp.fsum(items),
     doc="The sum of any number of items, rounded once, as math.fsum.\n\n>>> fsum([0.1] * 10)\n1.0",
 )  # fmt: skip
@@ -249,8 +249,8 @@ softmax_rest = helper(
     "softmax_rest", _rest, core=_rest_core, settings={0: INDEX},
     partials=lambda args, out: _weight_slopes(args, -softmax_weight(*args) * out, lambda w: softmax_weight(*args) * w),
     variadic=True,
-    text="1 - softmax({rest})[{0}]", latex=r"1 - \operatorname{{softmax}}_{{{0}}}\left({rest}\right)",
-    edges=("none", "-{out}·(1 - {out})", "(1 - {out})·{w}"),
+    text="1 - weight",
+    edges=(None, "-out*(1 - out)", "(1 - out)*weight"),
     exact=lambda mp, at, i, *items: 1 - _weight_exact(mp, at, i, *items),
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
@@ -258,7 +258,7 @@ softmax_weight: Op = helper(
     "softmax_weight", lambda index, *items: _weights(items)[_place(index, items)], core=_weight_core, settings={0: INDEX},
     partials=lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
     text="softmax({rest})[{0}]",
-    latex=r"\operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "{out}·(1 - {out})", "-{out}·{w}"),
+    latex=r"\operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=(None, "out*(1 - out)", "-out*weight"),
     exact=_weight_exact,
     doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n"
     ">>> softmax_weight(0, 1.0, 1.0)\n0.5",
@@ -267,7 +267,7 @@ log_softmax_weight = helper(
     "log_softmax_weight", _log_weight, core=_log_weight_core, settings={0: INDEX},
     partials=lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True,
     text="log_softmax({rest})[{0}]",
-    latex=r"\ln \operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=("none", "1 - exp({out})", "-{w}"),
+    latex=r"\ln \operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=(None, "1 - exp(out)", "-weight"),
     exact=lambda mp, at, i, *items: mp.log(_weight_exact(mp, at, i, *items)),
     doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n"
     ">>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
@@ -275,7 +275,7 @@ log_softmax_weight = helper(
 logaddexp = row(
     "logaddexp", _logaddexp, core=_logaddexp_core, partials=
     (lambda x, y, z: sigmoid(difference(x, y)), lambda x, y, z: sigmoid(difference(y, x))),
-    latex=r"\ln\left(e^{{{0}}} + e^{{{1}}}\right)", edges=("sigmoid({0} - {1})", "sigmoid({1} - {0})"),
+    latex=r"\ln\left(e^{{{0}}} + e^{{{1}}}\right)", edges=("sigmoid(x - y)", "sigmoid(y - x)"),
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0)), ((nan, 1.0), nan, (nan, nan)),
           ((1.0, nan), nan, (nan, nan))],
     exact=lambda mp, at, x, y: mp.log(mp.exp(x) + mp.exp(y)),
@@ -284,7 +284,7 @@ logaddexp = row(
 logsumexp = row(
     "logsumexp", _logsumexp, core=_logsumexp_core, partials=lambda args, out: softmax(args), variadic=True,
     gather=_items("logsumexp"),
-    text="logsumexp({all})", latex=r"\ln\sum\exp\left({all}\right)", edges="exp({i} - {out})",
+    latex=r"\ln\sum\exp\left({all}\right)", edges="exp(item - out)",
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0))],
     exact=lambda mp, at, *items: mp.log(mp.fsum(map(mp.exp, items))),
     doc="The logarithm of the sum of exponentials of any number of items.\n\n>>> logsumexp([1000.0, -1000.0])\n1000.0",

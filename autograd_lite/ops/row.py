@@ -14,11 +14,12 @@ compiler.  They may use ``+ - *`` freely, but write ``div`` for ``/`` and ``pow`
 A row's core, what compiled code does in its place, is written in the same words; without one it is called back.
 
 To add an op: one row in the family file it belongs to.  It is public under the name it is bound to, and everything else, the
-tests included, reads the table (``tests/add_an_op.py`` shows it).  Imports `context`, `errors` and `tree`.
+tests included, reads the table (``tests/add_an_op.py`` shows it).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -133,7 +134,12 @@ class Op:
             decide each branch, so that at a kink it is the piece whose slope is the convention's.
         gather: turns the arguments of a call into the flat ones, for functions of a sequence.
         defaults: values of trailing arguments left out of a call.
-        text, latex, edges: how a call and each partial are written; ``{0}``, ``{1}`` are the arguments, ``{out}`` the result.
+        text: how a call is written: a template, whose ``{0}``, ``{1}`` are the arguments, or a formula of other rows, in the
+            arguments by the names x, y, z, u.
+        latex: the same in LaTeX, a template; from a formula unless given.
+        edges: each partial as a formula of the arguments by those names and of ``out``, the result; None at a setting.  With
+            any number of arguments (`formula.printer` names more): one for all; the first's and the others'; or the
+            index's, the chosen item's and the others'.
         symbol: the short sign of the op in a picture, ``"+"``; the name unless given.
         domain: one interval per argument; kinks and pins: see `Kink` and `Pin`.
         doc: the docstring: one sentence and a doctest; formula, derivative and domain are added from the row.
@@ -142,7 +148,6 @@ class Op:
     """
 
     optional = 0  # how many more arguments a subclass takes
-
     plain: Op | None = None  # the row of the first arguments that has the same value, where the others are for slopes only
 
     def __init__(
@@ -161,7 +166,7 @@ class Op:
         defaults: tuple[float, ...] = (),
         text: str | None = None,
         latex: str | None = None,
-        edges: Sequence[str] | str | None = None,
+        edges: Sequence[str | None] | str | None = None,
         symbol: str | None = None,
         domain: Sequence[Interval] = (),
         kinks: Sequence[Kink] = (),
@@ -206,7 +211,7 @@ class Op:
         call = "{all}" if variadic else ", ".join(marks)
         self.text = text or f"{name}({call})"
         spoken = name.replace("_", r"\_")
-        self.latex = latex or rf"\operatorname{{{{{spoken}}}}}\left({call}\right)"
+        self.latex = latex or (rf"\operatorname{{{{{spoken}}}}}\left({call}\right)" if "{" in self.text else self.text)
         self.edges = (edges,) if isinstance(edges, str) else tuple(edges or ())
         self.symbol = symbol or name
         self.domain = tuple(domain) or (REAL,) * (self.arity or 1)
@@ -334,8 +339,10 @@ class Op:
         letters = "xyzuvw"
         names = [letters[i] for i in range(min(self.arity or 0, 6))]
         if names and self.edges:
+            call = f"{self.name}({', '.join(names)})"
             for x, edge in zip(names, self.edges, strict=False):
-                lines.append(f"d/d{x} {self.text.format(*names)} = {edge.format(*names, out=self.text.format(*names))}")
+                if edge is not None:
+                    lines.append(f"d/d{x} {call} = " + re.sub(r"\bout\b", call, edge))
         if any(d != REAL for d in self.domain):
             lines.append("Domain: " + ", ".join(f"{x} in {d}" for x, d in zip(names, self.domain, strict=False)) + ".")
         if self.kinks:

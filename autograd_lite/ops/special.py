@@ -1,4 +1,4 @@
-"""Rows of the error function, the gamma family and sinc.  Imports `trigonometry` and the floats of `numerics`."""
+"""Rows of the error function, the gamma family and sinc."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from . import numerics
 from .arithmetic import div
-from .piecewise import abs, eq, gt, lt, ne, where
+from .choice import eq, gt, lt, ne, where
+from .piecewise import abs
 from .powers import _exp, exp
 from .row import ORDER, REAL, Interval, Kink, Op, helper, publish, row
 from .trigonometry import sin
@@ -49,45 +50,45 @@ def _gaussian_fast(x: Any, c: Any) -> Any:
 gaussian = helper(
     "gaussian", _gaussian, core=_gaussian_core, fast=_gaussian_fast, partials=
     (lambda x, c, z: -2.0 * c * where(z, x, 0.0) * z, lambda x, c, z: -(where(z, x, 0.0) * where(z, x, 0.0)) * z),
-    text="exp(-{1}·{0}²)", latex=r"e^{{-{1} \cdot {0}^2}}", domain=(REAL, Interval(0.0, inf, open=True)),
-    edges=("-2·{1}·{0}·{out}", "-{0}²·{out}"), pins=[((inf, 1.0), 0.0, (0.0, 0.0))],
+    text="exp(-y*x**2)", domain=(REAL, Interval(0.0, inf, open=True)),
+    edges=("-2*y*x*out", "-x**2*out"), pins=[((inf, 1.0), 0.0, (0.0, 0.0))],
     exact=lambda mp, at, x, c: mp.exp(-c * x * x),
     doc="exp(-c * x**2).\n\n>>> gaussian(0.0, 1.0)\n1.0",
 )  # fmt: skip
 erf = row(
     "erf", math.erf, lambda x, z: ERF_SLOPE * gaussian(x, 1.0), latex=r"\operatorname{{erf}} {0}",
-    edges="2/√π·exp(-{0}²)", pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))],
+    edges="2/sqrt(pi)*exp(-x**2)", pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))],
     exact="erf",
     doc="The error function.\n\n>>> erf(0.0)\n0.0",
 )  # fmt: skip
 erfc = row(
     "erfc", math.erfc, lambda x, z: -ERF_SLOPE * gaussian(x, 1.0), latex=r"\operatorname{{erfc}} {0}",
-    edges="-2/√π·exp(-{0}²)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 2.0, (0.0,))],
+    edges="-2/sqrt(pi)*exp(-x**2)", pins=[((inf,), 0.0, (0.0,)), ((-inf,), 2.0, (0.0,))],
     exact="erfc",
     doc="1 - erf(x), exact where that is tiny.\n\n>>> erfc(0.0)\n1.0",
 )  # fmt: skip
 gamma = row(
     "gamma", numerics.gamma, lambda x, z: z * digamma(x), kinks=AT_POLES, latex=r"\Gamma\left({0}\right)",
-    edges="{out}·digamma({0})", pins=[((-2.0,), nan, (nan,)), ((200.0,), inf, (inf,))],
+    edges="out*digamma(x)", pins=[((-2.0,), nan, (nan,)), ((200.0,), inf, (inf,))],
     exact="gamma",
     doc="The gamma function: (x - 1)! for whole x.\n\n>>> gamma(5.0)\n24.0",
 )  # fmt: skip
 lgamma = row(
     "lgamma", numerics.lgamma, lambda x, z: digamma(x), kinks=AT_POLES, latex=r"\ln\left|\Gamma\left({0}\right)\right|",
-    edges="digamma({0})", pins=[((-2.0,), inf, (nan,))],
+    edges="digamma(x)", pins=[((-2.0,), inf, (nan,))],
     exact=lambda mp, at, x: mp.log(mp.fabs(mp.gamma(x))),
     doc="The logarithm of |gamma(x)|.\n\n>>> lgamma(1.0)\n0.0",
 )  # fmt: skip
 digamma: Op = row(
     "digamma", numerics.digamma, lambda x, z: polygamma(1.0, x), kinks=AT_POLES, latex=r"\psi\left({0}\right)",
-    edges="polygamma(1, {0})", pins=[((0.0,), -inf, (inf,)), ((-1.0,), nan, (inf,))],
+    edges="polygamma(1, x)", pins=[((0.0,), -inf, (inf,)), ((-1.0,), nan, (inf,))],
     exact="digamma",
     doc="The derivative of lgamma.\n\n>>> round(digamma(1.0), 12)\n-0.577215664902",
 )  # fmt: skip
 polygamma: Op = row(
     "polygamma", numerics.polygamma, settings={0: ORDER}, partials=(nan, lambda n, x, z: polygamma(n + 1.0, x)),
     kinks=AT_POLES, domain=(NATURAL, REAL),
-    latex=r"\psi^{{({0})}}\left({1}\right)", edges=("none", "polygamma({0} + 1, {1})"),
+    latex=r"\psi^{{({0})}}\left({1}\right)", edges=(None, "polygamma(x + 1, y)"),
     exact=lambda mp, at, n, x: mp.psi(int(n), x),
     doc="The n-th derivative of digamma; n is a whole constant.\n\n>>> round(polygamma(1, 1.0), 12)\n1.644934066848",
 )  # fmt: skip
@@ -108,7 +109,7 @@ def _sinc_derivative_exact(mp: Any, at: Any, n: Any, x: Any) -> Any:
 sinc_derivative: Op = helper(
     "sinc_derivative", numerics.sinc_derivative, settings={0: ORDER},
     partials=(nan, lambda n, x, z: sinc_derivative(n + 1.0, x)), domain=(NATURAL, REAL),
-    latex=r"\operatorname{{sinc}}^{{({0})}} {1}", edges=("none", "sinc_derivative({0} + 1, {1})"),
+    latex=r"\operatorname{{sinc}}^{{({0})}} {1}", edges=(None, "sinc_derivative(x + 1, y)"),
     exact=_sinc_derivative_exact,
     doc="The n-th derivative of sinc; n is a whole constant.\n\n>>> sinc_derivative(1, 0.0)\n0.0",
 )  # fmt: skip
@@ -125,7 +126,7 @@ def _sinc_core(x: Any) -> Any:
 
 sinc = row(
     "sinc", numerics.sinc, core=_sinc_core, partials=lambda x, z: sinc_derivative(1.0, x), latex=r"\operatorname{{sinc}} {0}",
-    edges="sinc'({0})", pins=[((0.0,), 1.0, (0.0,)), ((1.0,), 0.0, (-1.0,))],
+    edges="sinc_derivative(1, x)", pins=[((0.0,), 1.0, (0.0,)), ((1.0,), 0.0, (-1.0,))],
     exact=lambda mp, at, x: mp.sinc(mp.pi * x),
     doc="sin(πx) / (πx), and 1 at 0, as in NumPy.\n\n>>> sinc(0.0)\n1.0",
 )  # fmt: skip

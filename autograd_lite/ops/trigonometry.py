@@ -1,4 +1,4 @@
-"""Rows of circular and hyperbolic functions, their inverses, and lengths and angles.  Imports `powers`.
+"""Rows of circular and hyperbolic functions, their inverses, and lengths and angles.
 
 ``unit(x, y) = x / hypot(x, y)`` carries hypot, atan2, asinh and the second derivative of atan: it neither overflows at
 1e200 nor loses the digits of 1 - u*u, because du = w (w dx - u dy) / h.
@@ -15,7 +15,8 @@ from typing import Any
 
 from ..errors import InputValueError
 from .arithmetic import div, mul, sub
-from .piecewise import abs, copysign, eq, gt, lt, where
+from .choice import eq, gt, lt, where
+from .piecewise import abs, copysign
 from .powers import exp, inverse, sqrt, square
 from .row import Interval, Kink, Op, helper, publish, row
 from .words import c_sqrt
@@ -41,17 +42,17 @@ def _guarded(f: Any) -> Any:
 # -- circular ---------------------------------------------------------------------------------------------------------
 
 sin = row(
-    "sin", _guarded(math.sin), lambda x, z: cos(x), latex=r"\sin {0}", edges="cos({0})", pins=[((inf,), nan, (nan,))],
+    "sin", _guarded(math.sin), lambda x, z: cos(x), latex=r"\sin {0}", edges="cos(x)", pins=[((inf,), nan, (nan,))],
     exact="sin",
     doc="The sine of x radians.\n\n>>> sin(0.0)\n0.0",
 )  # fmt: skip
 cos: Op = row(
-    "cos", _guarded(math.cos), lambda x, z: -sin(x), latex=r"\cos {0}", edges="-sin({0})", pins=[((inf,), nan, (nan,))],
+    "cos", _guarded(math.cos), lambda x, z: -sin(x), latex=r"\cos {0}", edges="-sin(x)", pins=[((inf,), nan, (nan,))],
     exact="cos",
     doc="The cosine of x radians.\n\n>>> cos(0.0)\n1.0",
 )  # fmt: skip
 tan = row(
-    "tan", _guarded(math.tan), lambda x, z: 1.0 + z * z, latex=r"\tan {0}", edges="1 + {out}²",
+    "tan", _guarded(math.tan), lambda x, z: 1.0 + z * z, latex=r"\tan {0}", edges="1 + out**2",
     kinks=(Kink("x = π/2 + kπ", lambda x: math.fabs(cos.forward(x)) < 1e-15),),
     exact="tan",
     doc="The tangent of x radians.\n\n>>> tan(0.0)\n0.0",
@@ -59,20 +60,20 @@ tan = row(
 # (1-x)(1+x), whose derivative -2x would be lost in the difference of the two factors' slopes
 co_square = helper(
     "co_square", lambda x: (1.0 - x) * (1.0 + x), lambda x, z: -2.0 * x, core=lambda x: (1.0 - x) * (1.0 + x),
-    text="(1 - {0}²)", latex="(1 - {0}^2)",
-    edges="-2·{0}",
+    text="1 - x**2",
+    edges="-2*x",
     exact=lambda mp, at, x: 1 - x * x,
     doc="1 - x*x, exact near 1.\n\n>>> co_square(0.5)\n0.75",
 )  # fmt: skip
 asin = row(
     "asin", _guarded(math.asin), lambda x, z: div(1.0, sqrt(co_square(x))), latex=r"\arcsin {0}", domain=(UNIT,),
-    kinks=AT_ENDS, edges="1/√(1 - {0}²)", pins=[((1.0,), math.pi / 2, (inf,)), ((2.0,), nan, (nan,))],
+    kinks=AT_ENDS, edges="1/sqrt(1 - x**2)", pins=[((1.0,), math.pi / 2, (inf,)), ((2.0,), nan, (nan,))],
     exact="asin",
     doc="The angle in [-π/2, π/2] whose sine is x.\n\n>>> asin(0.0)\n0.0",
 )  # fmt: skip
 acos = row(
     "acos", _guarded(math.acos), lambda x, z: div(-1.0, sqrt(co_square(x))), latex=r"\arccos {0}", domain=(UNIT,),
-    kinks=AT_ENDS, edges="-1/√(1 - {0}²)", pins=[((1.0,), 0.0, (-inf,)), ((2.0,), nan, (nan,))],
+    kinks=AT_ENDS, edges="-1/sqrt(1 - x**2)", pins=[((1.0,), 0.0, (-inf,)), ((2.0,), nan, (nan,))],
     exact="acos",
     doc="The angle in [0, π] whose cosine is x.\n\n>>> acos(1.0)\n0.0",
 )  # fmt: skip
@@ -89,12 +90,12 @@ def _atan_derivative_core(x: Any) -> Any:
 atan_derivative = helper(
     "atan_derivative", _atan_derivative, core=_atan_derivative_core,
     partials=lambda x, z: -2.0 * z * (unit(x, 1.0) * unit(1.0, x)),
-    text="1/(1 + {0}²)", latex=r"\frac{{1}}{{1 + {0}^2}}", edges="-2·{0}/(1 + {0}²)²", pins=[((inf,), 0.0, (0.0,))],
+    text="1/(1 + x**2)", edges="-2*x/(1 + x**2)**2", pins=[((inf,), 0.0, (0.0,))],
     exact=lambda mp, at, x: 1 / (1 + x * x),
     doc="1 / (1 + x*x), the derivative of atan.\n\n>>> atan_derivative(1.0)\n0.5",
 )  # fmt: skip
 atan = row(
-    "atan", math.atan, lambda x, z: atan_derivative(x), latex=r"\arctan {0}", edges="1/(1 + {0}²)",
+    "atan", math.atan, lambda x, z: atan_derivative(x), latex=r"\arctan {0}", edges="1/(1 + x**2)",
     pins=[((inf,), math.pi / 2, (0.0,)), ((-inf,), -math.pi / 2, (0.0,))],
     exact="atan",
     doc="The angle in [-π/2, π/2] whose tangent is x.\n\n>>> atan(0.0)\n0.0",
@@ -157,9 +158,8 @@ def _hypot_fast(*args: Any) -> Any:
 
 
 unit: Op = helper(
-    "unit", _unit, _unit_partials, fast=_unit_fast, variadic=True, text="{0}/|{all}|",
-    latex=r"\frac{{{0}}}{{\lVert {all} \rVert}}",
-    edges=("(1 - {out}²)/|{all}|", "-{out}·{i}/|{all}|²"), kinks=AT_ORIGIN,
+    "unit", _unit, _unit_partials, fast=_unit_fast, variadic=True, text="x/norm",
+    edges=("(1 - out**2)/norm", "-out*item/norm**2"), kinks=AT_ORIGIN,
     pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0))],
     exact=lambda mp, at, x, *others: x / mp.sqrt(mp.fsum(v * v for v in (x, *others))),
     doc="The first argument over the length of all: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
@@ -167,7 +167,7 @@ unit: Op = helper(
 hypot = row(
     "hypot", math.hypot, lambda args, out: [unit(*_others(args, i)) for i in range(len(args))], variadic=True,
     fast=_hypot_fast,
-    latex=r"\sqrt{{{squares}}}", kinks=AT_ORIGIN, edges="{i}/{out}",
+    latex=r"\sqrt{{{squares}}}", kinks=AT_ORIGIN, edges="item/out",
     pins=[((0.0, 0.0), 0.0, (0.0, 0.0)), ((inf, 1.0), inf, (1.0, 0.0)), ((3e200, 4e200), 5e200, (0.6, 0.8)),
           ((3e-200, 4e-200), 5e-200, (0.6, 0.8))],
     exact=lambda mp, at, *args: mp.sqrt(mp.fsum(v * v for v in args)),
@@ -176,7 +176,7 @@ hypot = row(
 # as `co_square`: the slopes would be lost in the difference of the two factors' slopes
 square_difference = helper(
     "square_difference", lambda x, y: (x - y) * (x + y), (lambda x, y, z: 2.0 * x, lambda x, y, z: -2.0 * y),
-    core=lambda x, y: (x - y) * (x + y), text="({0}² - {1}²)", latex="({0}^2 - {1}^2)", edges=("2·{0}", "-2·{1}"),
+    core=lambda x, y: (x - y) * (x + y), text="x**2 - y**2", edges=("2*x", "-2*y"),
     exact=lambda mp, at, x, y: x * x - y * y, doc="x*x - y*y, exact near x = y.\n\n>>> square_difference(3.0, 2.0)\n5.0",
 )  # fmt: skip
 # x/(x^2 + y^2), the partial of atan2, whose own partials are products of two such: they overflow only where they must
@@ -184,14 +184,14 @@ over_square: Op = helper(
     "over_square", lambda x, y: div.forward(_unit(x, y), math.hypot(x, y)),
     (lambda x, y, z: square_difference(over_square(y, x), z), lambda x, y, z: -2.0 * z * over_square(y, x)),
     core=lambda x, y: div(unit(x, y), hypot(x, y)), exact=lambda mp, at, x, y: x / (x * x + y * y), kinks=AT_ORIGIN,
-    text="{0}/({0}² + {1}²)", latex=r"\frac{{{0}}}{{{0}^2 + {1}^2}}",
-    edges=("({1}² - {0}²)/({0}² + {1}²)²", "-2·{0}·{1}/({0}² + {1}²)²"), pins=[((1.0, inf), 0.0, (0.0, 0.0))],
+    text="x/(x**2 + y**2)",
+    edges=("(y**2 - x**2)/(x**2 + y**2)**2", "-2*x*y/(x**2 + y**2)**2"), pins=[((1.0, inf), 0.0, (0.0, 0.0))],
     doc="x / (x*x + y*y), the partial of atan2.\n\n>>> over_square(3.0, 4.0)\n0.12",
 )  # fmt: skip
 atan2 = row(
     "atan2", math.atan2,
     (lambda y, x, z: over_square(x, y), lambda y, x, z: -over_square(y, x)),
-    latex=r"\operatorname{{atan2}}\left({0}, {1}\right)", edges=("{1}/({0}² + {1}²)", "-{0}/({0}² + {1}²)"),
+    latex=r"\operatorname{{atan2}}\left({0}, {1}\right)", edges=("y/(x**2 + y**2)", "-x/(x**2 + y**2)"),
     kinks=(Kink("y = 0 and x <= 0", lambda y, x: y == 0.0 and x <= 0.0),),
     pins=[((0.0, 0.0), 0.0, (nan, nan)), ((1e200, 1e200), math.pi / 4, (5e-201, -5e-201))],
     exact="atan2",
@@ -240,12 +240,12 @@ def _sech2(x: float) -> float:
 
 
 sinh = row(
-    "sinh", _sinh, lambda x, z: cosh(x), latex=r"\sinh {0}", edges="cosh({0})", pins=[((-1000.0,), -inf, (inf,))],
+    "sinh", _sinh, lambda x, z: cosh(x), latex=r"\sinh {0}", edges="cosh(x)", pins=[((-1000.0,), -inf, (inf,))],
     exact="sinh",
     doc="The hyperbolic sine.\n\n>>> sinh(0.0)\n0.0",
 )  # fmt: skip
 cosh: Op = row(
-    "cosh", _cosh, lambda x, z: sinh(x), latex=r"\cosh {0}", edges="sinh({0})", pins=[((-1000.0,), inf, (-inf,))],
+    "cosh", _cosh, lambda x, z: sinh(x), latex=r"\cosh {0}", edges="sinh(x)", pins=[((-1000.0,), inf, (-inf,))],
     exact="cosh",
     doc="The hyperbolic cosine.\n\n>>> cosh(0.0)\n1.0",
 )  # fmt: skip
@@ -277,18 +277,18 @@ def _tanh_fast(x: Any) -> Any:
 
 sech2 = helper(
     "sech2", _sech2, lambda x, z: -2.0 * tanh(x) * z, core=_sech2_core, text="sech²({0})", latex=r"\operatorname{{sech}}^2 {0}",
-    edges="-2·tanh({0})·{out}", pins=[((inf,), 0.0, (0.0,))],
+    edges="-2*tanh(x)*out", pins=[((inf,), 0.0, (0.0,))],
     exact=lambda mp, at, x: mp.sech(x) ** 2,
     doc="1 - tanh(x)**2 without the cancellation: the derivative of tanh.\n\n>>> sech2(0.0)\n1.0",
 )  # fmt: skip
 tanh: Op = row(
-    "tanh", math.tanh, lambda x, z: sech2(x), fast=_tanh_fast, latex=r"\tanh {0}", edges="1 - {out}²",
+    "tanh", math.tanh, lambda x, z: sech2(x), fast=_tanh_fast, latex=r"\tanh {0}", edges="1 - out**2",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))],
     exact="tanh",
     doc="The hyperbolic tangent.\n\n>>> tanh(0.0)\n0.0",
 )  # fmt: skip
 asinh = row(
-    "asinh", math.asinh, lambda x, z: unit(1.0, x), latex=r"\operatorname{{arsinh}} {0}", edges="1/√({0}² + 1)",
+    "asinh", math.asinh, lambda x, z: unit(1.0, x), latex=r"\operatorname{{arsinh}} {0}", edges="1/sqrt(x**2 + 1)",
     pins=[((inf,), inf, (0.0,))],
     exact="asinh",
     doc="The inverse of sinh.\n\n>>> asinh(0.0)\n0.0",
@@ -296,7 +296,7 @@ asinh = row(
 acosh = row(
     "acosh", _guarded(math.acosh), lambda x, z: div(div(1.0, sqrt(x - 1.0)), sqrt(x + 1.0)),
     latex=r"\operatorname{{arcosh}} {0}", domain=(Interval(1.0, inf),), kinks=(Kink("x = 1", lambda x: x == 1.0),),
-    edges="1/√({0}² - 1)", pins=[((1.0,), 0.0, (inf,)), ((0.5,), nan, (nan,))],
+    edges="1/sqrt(x**2 - 1)", pins=[((1.0,), 0.0, (inf,)), ((0.5,), nan, (nan,))],
     exact="acosh",
     doc="The inverse of cosh, for x >= 1.\n\n>>> acosh(1.0)\n0.0",
 )  # fmt: skip
@@ -310,7 +310,7 @@ def _atanh(x: float) -> float:
 
 atanh = row(
     "atanh", _atanh, lambda x, z: inverse(co_square(x)), latex=r"\operatorname{{artanh}} {0}",
-    domain=(Interval(-1.0, 1.0, open=True),), kinks=AT_ENDS, edges="1/(1 - {0}²)",
+    domain=(Interval(-1.0, 1.0, open=True),), kinks=AT_ENDS, edges="1/(1 - x**2)",
     pins=[((1.0,), inf, (inf,)), ((-1.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
     exact="atanh",
     doc="The inverse of tanh, for |x| < 1.\n\n>>> atanh(0.0)\n0.0",

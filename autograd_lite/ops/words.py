@@ -1,4 +1,4 @@
-"""What a core may say beside rows: functions with the special values of C, and conditions joined.  Imports `row`.
+"""What a core may say beside rows: functions with the special values of C, and conditions joined.
 
 A backend has these words as it has rows such as exp, which are computed by no others; on floats they are functions too.
 """

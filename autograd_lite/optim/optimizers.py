@@ -1,4 +1,4 @@
-"""The optimizers: a base that moves all parameters or none, and one pure update rule each. Imports `parameters`."""
+"""The optimizers: a base that moves all parameters or none, and one pure update rule each."""
 
 from __future__ import annotations
 

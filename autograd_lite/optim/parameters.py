@@ -1,4 +1,4 @@
-"""Parameters and gradients as optimizers take them: a Module, a dict or a list, by name; and clipping. Imports `settings`."""
+"""Parameters and gradients as optimizers take them: a Module, a dict or a list, by name; and clipping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: one pure factor of the base lr each; several on one optimizer multiply. Imports `optimizers`."""
+"""Learning-rate schedules: one pure factor of the base lr each; several on one optimizer multiply."""
 
 from __future__ import annotations
 

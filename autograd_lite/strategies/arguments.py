@@ -1,4 +1,4 @@
-"""What a row says about its arguments, as the strategies need it.  Imports `ops` and `errors`."""
+"""What a row says about its arguments, as the strategies need it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """The noisy replay: an expression in high precision, and how far rounding may move its value and derivatives.
 
 Every place where rounding enters is disturbed in turn, by 1e-30 of its size, in the replay at 120 digits: operands, slopes
-and second derivatives.  What that moves, added up, is the condition number.  Imports `formula`,
-`arguments` and `gradcheck`, which has the op table in mpmath.
+and second derivatives.  What that moves, added up, is the condition number.
 """
 
 from __future__ import annotations

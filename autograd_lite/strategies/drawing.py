@@ -1,4 +1,4 @@
-"""`expressions`: whole expressions, drawn.  Imports `conditioning`, `formula`, `points` and `arguments`.
+"""`expressions`: whole expressions, drawn.
 
 A list of instructions is drawn, each an op and where its operands come from, then a point for the names, from the domains of
 the ops that take them directly.  The instructions run on intervals, a small box around the point: an op joins only where

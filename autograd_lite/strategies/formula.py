@@ -1,4 +1,4 @@
-"""`Expression`: a formula with a point at which it is well conditioned, callable and printable.  Imports `arguments`."""
+"""`Expression`: a formula with a point at which it is well conditioned, callable and printable."""
 
 from __future__ import annotations
 

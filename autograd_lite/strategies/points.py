@@ -1,4 +1,4 @@
-"""Points of one op, ordinary and special, and calls of it there.  Imports `arguments`."""
+"""Points of one op, ordinary and special, and calls of it there."""
 
 from __future__ import annotations
 

@@ -292,7 +292,7 @@ def relu_one() -> None:
 # -- breaking the engine ----------------------------------------------------------------------------------------------
 
 VALUE, PROTOCOLS, GRAPH, SWEEPS, STEPS, EXPLAIN = (
-    f"autograd_lite/{name}.py" for name in ("value", "protocols", "graph", "sweeps", "formula/steps", "explanation")
+    f"autograd_lite/{name}.py" for name in ("value", "protocols", "graph", "sweeps", "formula/steps", "explanation/parts")
 )
 ENGINE_TESTS = ("tests/test_value.py", "tests/test_functional.py", "tests/test_promises.py")
 CHECK, NUMERICAL = "autograd_lite/gradcheck", "autograd_lite/numerical"
@@ -362,8 +362,7 @@ ENGINE = [
          '                f"data of', "        if False:\n            raise NotALeafError(\n"
          '                f"data of'),
     line("detach keeps the graph", VALUE, "        return Value(self._data, self.name)\n", "        return self\n"),
-    line("comparison by identity", VALUE, "return y if y is NotImplemented else bool(forward(self._data, y))",
-         "return y if y is NotImplemented else self is other"),
+    line("comparison by identity", PROTOCOLS, "outcome = forward(self._data, y)", "outcome = self is other"),
     line("gradients are handed over one by one", VALUE,
          "            deque(map(_set_grad, chain(inputs, nodes), chain(totals, grads)), maxlen=0)",
          "            for n, g in zip(chain(inputs, nodes), chain(totals, grads)):\n                n.grad = g"),

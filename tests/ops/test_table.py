@@ -16,12 +16,16 @@ import pytest
 
 import autograd_lite
 from autograd_lite import Op, Value, errors
+from autograd_lite.formula.expression import parse
+from autograd_lite.formula.vocabulary import ROWS
 from autograd_lite.functional import grad
 from autograd_lite.ops import TABLE
 from autograd_lite.ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, UNARY
 from tests import same as numbers
 
 same = partial(numbers.same, rel=4e-16)
+
+IN_EDGES = {"out", "pi"} | {"item", "n", "others", "other", "norm", "weight"}
 
 ASKED = [
     "add",
@@ -132,9 +136,12 @@ def test_rows_are_whole(op: Op) -> None:
     assert op.edges, "no text for the partials on an edge"
     assert op.arity is None or len(op.edges) == op.arity == len(op.domain)
     names = ["a", "b", "c", "d"][: sizes(op)]
-    words = {"out": "z", "all": "a, b", "rest": "b", "squares": "a^2", "i": "a", "n": "2", "other": "b", "w": "w"}
-    for template in (op.text, op.latex, *op.edges):
+    words = {"all": "a, b", "rest": "b", "squares": "a^2"}
+    for template in (op.text, op.latex):
         assert "{" not in template.format(*names, **words).replace("{a", "").replace("{b", "") or template is op.latex
+    for i, edge in enumerate(op.edges):
+        assert (edge is None) == (i in op.settings)
+        assert edge is None or set(parse(edge, ROWS).names) <= {*"xyzu"[: sizes(op)], *IN_EDGES}, edge
     assert op.kind in (PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY)
     for pin in op.pins:
         assert len(pin.at) == len(pin.partials)

@@ -1,0 +1,92 @@
+"""Nodes of a graph in the printer's notations: how one is computed from its operands, and what its partials are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import graph
+from ..graph import Node
+from . import notation
+from .printer import LOOSE, Piece, Printer
+
+__all__ = ["edge", "formula", "latex", "partial", "tex"]
+
+
+def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
+    """How a node is computed from its operands, by name: ``w × x``; empty for a leaf.
+
+    >>> from autograd_lite import Value
+    >>> w = Value(3.0, "w")
+    >>> formula(w**2, notation.names_of([w]))
+    'w²'
+    """
+    return _computed(Printer("unicode", lambda x: notation.number(x, digits), most=notation.ROUND), node, names)
+
+
+def latex(node: Node, names: Mapping[Node, str], number: Callable[[float], str]) -> str:
+    r"""The same as `formula` in LaTeX, given names and a way to write numbers that are LaTeX already; empty for a leaf.
+
+    >>> from autograd_lite import Value
+    >>> w = Value(3.0, "w")
+    >>> latex(w * 2, {w: "w"}, str)
+    'w \\cdot 2.0'
+    """
+    return _computed(tex(number), node, names)
+
+
+def tex(number: Callable[[float], str]) -> Printer:
+    """The printer of nodes in LaTeX, given a way to write numbers that is LaTeX already."""
+    return Printer("latex", number, (r"\left(", r"\right)"), notation.ROUND, (r"\left[", r"\right]"))
+
+
+def partial(node: Node, index: int, names: Mapping[Node, str], digits: int = 4) -> str:
+    """The symbol of a node's partial with respect to one operand, short: ``x`` for ``w × x`` by w.
+
+    ``[x > 0]`` is 1 where that holds, else 0.
+
+    >>> from autograd_lite import Value
+    >>> w = Value(3.0, "w")
+    >>> partial(w**2, 0, notation.names_of([w**2]))
+    '2·w'
+    """
+    short = Printer("short", lambda x: notation.number(x, digits), most=notation.ROUND, relations=("[", "]"))
+    return str(edge(short, node, index, names))
+
+
+def edge(printer: Printer, node: Node, index: int, names: Mapping[Node, str]) -> Piece:
+    """A node's partial with respect to one operand, as the row's formula has it, by the names of the node and its operands."""
+    text = _formula(node, index)
+    if text is None:
+        return Piece(("none",))
+    out = Piece((names.get(node, "out"),))
+    return printer.at(printer.formula(text, _Named(graph.operands(node), names), out, index), LOOSE)
+
+
+def _formula(node: Node, index: int) -> str | None:
+    """The row's formula of one partial; see `Op` for the rows of any number of arguments."""
+    edges: tuple[str | None, ...] = node.op.edges
+    if node.op.arity is None and len(edges) == 3 and index:
+        return edges[1 if graph.values(node)[0] == index - 1 else 2]
+    place = index if node.op.arity is not None else min(index, len(edges) - 1)
+    return edges[place] if place < len(edges) and edges else "partial"
+
+
+def _computed(printer: Printer, node: Node, names: Mapping[Node, str]) -> str:
+    return "" if node.op is None else str(printer.apply(node.op, *_Named(graph.operands(node), names)))
+
+
+class _Named(Sequence[Any]):
+    """Operands as pieces, each made when it is asked for: a partial of one of 10,000 needs few of them."""
+
+    def __init__(self, operands: Sequence[Any], names: Mapping[Node, str]) -> None:
+        self.operands, self.names = operands, names
+
+    def __len__(self) -> int:
+        return len(self.operands)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        a = self.operands[index]
+        return a if a.__class__ is float else Piece((self.names[a],))

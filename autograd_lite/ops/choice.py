@@ -1,0 +1,173 @@
+"""Comparisons, `where`, and the rows that only pass on: how a value is chosen, and what a gradient does there.
+
+A choice (`_choice`) gives the operand that it does not take no gradient at all, and so does a flat
+function, save that the gradient of nan is nan (the row `zero`).
+"""
+
+from __future__ import annotations
+
+from math import inf, nan
+from typing import Any
+
+from .. import context
+from ..errors import InputTypeError
+from ..tree import is_node
+from .row import Kink, Op, enter, helper, publish, row
+
+AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
+AT_TIE = (Kink("x = y", lambda x, y: x == y),)
+
+# -- passing on -------------------------------------------------------------------------------------------------------
+
+identity = row(
+    "identity", lambda x: x, 1.0, core=lambda x: x, text="x", edges="1",
+    exact=lambda mp, at, x: x,
+    doc="The argument itself, as a node of its own.\n\n>>> identity(2.0)\n2.0",
+)  # fmt: skip
+stop_gradient = row(
+    "stop_gradient", lambda x: x, 0.0, core=lambda x: x, edges="0",
+    exact=lambda mp, at, x: mp.mpf(at[0]),
+    doc="The argument as a constant: no gradient passes (as in JAX).\n\n>>> stop_gradient(2.0)\n2.0",
+)  # fmt: skip
+zero: Op = helper(
+    "zero", lambda x: 0.0 if x == x else nan, 0.0, core=lambda x: where(eq(x, x), 0.0, nan), text="0", edges="0",
+    exact=lambda mp, at, x: mp.mpf(0),
+    doc="0 for every number, nan for nan: the derivative of a flat function.\n\n>>> zero(7.0)\n0.0",
+)  # fmt: skip
+
+
+def _chosen(g: Any, share: Any) -> Any:
+    """`g` times the share of a choice that an operand has; where that is 0 nothing flows, whatever `g` is.
+
+    >>> _chosen(5.0, 1.0), _chosen(5.0, 0.5), _chosen(inf, 0.0)
+    (5.0, 2.5, None)
+    """
+    if share.__class__ is float:
+        return g * share if share and share != 1.0 else g if share else None
+    if context.active and (trace := context.trace()) is not None:  # it may come out either way
+        return Masked(share, True, g * share, loose=trace.is_tame(g))
+    return g * share if share._data and share._data != 1.0 else g if share._data else None
+
+
+def _choice(name: str, forward: Any, *, partials: tuple[Any, ...], made: Any = row, **columns: Any) -> Any:
+    """A row whose partials are an operand's share of a choice: 0 where it is not taken, or has no influence."""
+    products = [(lambda g, *args, rule=rule: _chosen(g, rule(*args))) if callable(rule) else None for rule in partials]
+    return made(name, forward, partials, products=products, **columns)
+
+
+def _flat(name: str, forward: Any, **columns: Any) -> Op:
+    """A row of one argument whose slope is 0 wherever its value is a number."""
+    op: Op = _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", **columns)
+    return op
+
+
+# -- comparisons: 1.0 or 0.0 ------------------------------------------------------------------------------------------
+
+
+def _comparison(name: str, sign: str, forward: Any, doc: str) -> Op:
+    return row(
+        name, lambda x, y: 1.0 if forward(x, y) else 0.0, (0.0, 0.0), symbol=sign, kinks=AT_TIE, edges=("0", "0"),
+        doc=doc, exact=lambda mp, at, x, y: mp.mpf(forward(*at)),
+    )  # fmt: skip
+
+
+lt = _comparison("lt", "<", lambda x, y: x < y, "1 where x < y, else 0.\n\n>>> lt(1.0, 2.0)\n1.0")
+le = _comparison("le", "<=", lambda x, y: x <= y, "1 where x <= y, else 0.\n\n>>> le(2.0, 2.0)\n1.0")
+gt = _comparison("gt", ">", lambda x, y: x > y, "1 where x > y, else 0.\n\n>>> gt(1.0, 2.0)\n0.0")
+ge = _comparison("ge", ">=", lambda x, y: x >= y, "1 where x >= y, else 0.\n\n>>> ge(2.0, 2.0)\n1.0")
+eq: Op = _comparison("eq", "==", lambda x, y: x == y, "1 where x equals y, else 0.\n\n>>> eq(1.0, 2.0)\n0.0")
+ne = _comparison("ne", "!=", lambda x, y: x != y, "1 where x and y differ, else 0.\n\n>>> ne(1.0, 2.0)\n1.0")
+
+# -- choice -----------------------------------------------------------------------------------------------------------
+
+
+class _Where(Op):
+    """`where` with a plain condition is decided at once: the chosen operand itself, and no node."""
+
+    def __call__(self, *args: Any) -> Any:
+        if len(args) != 3 or is_node(args[0]):
+            return super().__call__(*args)
+        if args[0].__class__ is int and args[0] in (-1, -2):
+            raise InputTypeError(
+                f"condition={args[0]} of where() is what ~ makes of Python's {args[0] == -2}: "
+                f"write where(not c, a, b), or where(c, b, a)"
+            )
+        chosen = 1 if self.number(args[0], 0) else 2
+        return args[chosen] if is_node(args[chosen]) else self.number(args[chosen], chosen)
+
+
+def _taken(g: Any, c: Any, wanted: bool) -> Any:
+    """`g` where the condition is as wanted, else nothing; while a program is traced, what may flow."""
+    if context.active and is_node(c) and context.trace() is not None:
+        return Masked(c, wanted, g)
+    return g if bool(c) is wanted else None
+
+
+class Masked:
+    """An adjoint or tangent that flows only where condition `c` is as `wanted`, and elsewhere is not there at all.
+
+    It stands for a number in sweeps while a program is traced, where the condition may come out either way: what an edge makes
+    of the number keeps the mask (`over`), sums choose.  A mask of 0 times inf would be nan; nothing is multiplied here, only
+    chosen.  Where the number is 0 anyway when nothing flows (`loose`), and was multiplied by finite numbers only, the mask
+    costs nothing: only a partial that may be infinite needs it.
+    """
+
+    __slots__ = ("c", "g", "loose", "wanted")
+
+    c: Any
+    wanted: bool
+    g: Any
+    loose: bool
+
+    def __init__(self, c: Any, wanted: bool, g: Any, loose: bool = False) -> None:
+        if isinstance(g, Masked):  # both must hold
+            c, wanted, g, loose = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g, loose and g.loose
+        self.c, self.wanted, self.g, self.loose = c, wanted, g, loose
+
+    def over(self, d: Any) -> Masked:
+        """What an edge made of the number, under the same mask."""
+        trace = context.trace()
+        loose = self.loose and (isinstance(d, Masked) or (trace is not None and trace.is_tame(d)))
+        return Masked(self.c, self.wanted, d, loose)
+
+    def chosen(self, otherwise: Any) -> Any:
+        """The number where it flows, `otherwise` elsewhere."""
+        if self.loose and otherwise == 0.0:
+            return self.g
+        return where(self.c, self.g, otherwise) if self.wanted else where(self.c, otherwise, self.g)
+
+    def resolved(self) -> Any:
+        """The gradient it stands for in the end: 0 where nothing flows."""
+        return self.chosen(0.0)
+
+    def __add__(self, other: Any) -> Any:
+        if not isinstance(other, Masked):
+            return self.chosen(-0.0) + other  # -0.0 + x is x to the bit
+        if self.c is other.c:
+            if self.wanted is other.wanted:
+                return Masked(self.c, self.wanted, self.g + other.g, self.loose and other.loose)
+            return where(self.c, self.g, other.g) if self.wanted else where(self.c, other.g, self.g)
+        either = where(_truth(self.c, self.wanted), 1.0, _truth(other.c, other.wanted))
+        return Masked(either, True, self.chosen(-0.0) + other.chosen(-0.0), self.loose and other.loose)
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.chosen(-0.0)
+
+
+def _truth(c: Any, wanted: bool) -> Any:
+    return c if wanted else eq(c, 0.0)
+
+
+where: Op = enter(_Where(
+    "where", lambda c, a, b: a if c else b,
+    (0.0, lambda c, a, b, z: ne(c, 0.0), lambda c, a, b, z: eq(c, 0.0)),
+    products=(lambda g, c, a, b, z: None, lambda g, c, a, b, z: _taken(g, c, True), lambda g, c, a, b, z: _taken(g, c, False)),
+    latex=r"\begin{{cases}}{1}&\text{{if }}{0}\\{2}&\text{{else}}\end{{cases}}",
+    edges=("0", "x != 0", "x == 0"),
+    pins=[((1.0, 2.0, nan), 2.0, (0.0, 1.0, 0.0)), ((0.0, inf, 3.0), 3.0, (0.0, 0.0, 1.0))],
+    exact=lambda mp, at, c, a, b: a if at[0] else b,
+    doc="`a` where the condition is not 0, else `b`; the operand not taken gets no gradient at all, not even 0 times inf.\n"
+    "\n>>> where(2 > 1, 10.0, 20.0)\n10.0",
+))  # fmt: skip
+
+publish(globals())
