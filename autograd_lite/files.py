@@ -35,12 +35,11 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
         with open(path, "wb") as file:
             file.write(data)
         return
-    with _temporary(path) as (handle, temporary, real):
-        with os.fdopen(handle, "wb") as file:
+    with _temporary(path) as (temporary, real):
+        with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, os.stat(real).st_mode & 0o777 if os.path.exists(real) else 0o666 & ~_umask())
         os.replace(temporary, real)
         _flush_folder(os.path.dirname(real))
 
@@ -50,8 +49,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     path = os.fspath(path)
     if _is_special(path) or _own_output(path) is not None:
         return
-    with _temporary(path) as (handle, temporary, _):
-        os.close(handle)
+    with _temporary(path) as (temporary, _):
         os.unlink(temporary)
 
 
@@ -93,31 +91,39 @@ def _not_ours(real: str) -> int:
     return 0 if found.st_mode & stat.S_IWUSR and os.access(real, os.W_OK) else errno.EACCES
 
 
+_writing: set[str] = set()  # the temporary files of this process, which may have the number of one that was killed
+
+
 @contextmanager
-def _temporary(path: str) -> Iterator[tuple[int, str, str]]:
-    """A temporary file beside what `path` stands for, which an error takes away, and what that is.
+def _temporary(path: str) -> Iterator[tuple[str, str]]:
+    """An empty temporary file beside what `path` stands for, with the permissions that is to have; and what that is.
 
-    An OSError gets the name that was given.
+    It is gone at the end, whatever happens.  An OSError gets the name that was given.
     """
-    import tempfile
-
     real = os.path.realpath(path)
     folder, name = os.path.split(real)
-    temporary = None
+    mark = f".{_digest(name)}."
+    temporary = os.path.join(folder, f"{mark}{os.getpid()}.{os.urandom(8).hex()}.tmp")
     try:
         wrong = _not_ours(real) if path else errno.ENOENT
         if wrong:
             raise OSError(wrong, os.strerror(wrong))
-        mark = f".{_digest(name)}."
         _sweep(folder, mark)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{mark}{os.getpid()}.", suffix=".tmp")
-        yield handle, temporary, real
-    except BaseException as error:
-        if temporary is not None and os.path.exists(temporary):
+        _writing.add(temporary)
+        there = os.path.exists(real)
+        mode = os.stat(real).st_mode & 0o777 if there else 0o666
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode & (0o600 if there else mode)))
+        if there:
+            os.chmod(temporary, mode)
+        yield temporary, real
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, path) from error
+    finally:
+        with suppress(FileNotFoundError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.errno is not None:
-            raise OSError(error.errno, error.strerror, path) from error
-        raise
+        _writing.discard(temporary)
 
 
 def _digest(name: str) -> str:
@@ -132,8 +138,10 @@ def _sweep(folder: str, mark: str) -> None:
     with suppress(OSError):
         for name in os.listdir(folder):
             owner = name.removeprefix(mark).partition(".")[0]
-            if name.startswith(mark) and name.endswith(".tmp") and owner.isdigit() and not _runs(int(owner)):
-                os.unlink(os.path.join(folder, name))
+            if name.startswith(mark) and name.endswith(".tmp") and owner.isdigit():
+                path = os.path.join(folder, name)
+                if not (path in _writing if int(owner) == os.getpid() else _runs(int(owner))):
+                    os.unlink(path)
 
 
 def _runs(process: int) -> bool:
@@ -146,13 +154,6 @@ def _runs(process: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
-
-
-def _umask() -> int:
-    """The permissions that new files go without; reading them means setting them for a moment."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def json_number(x: float) -> float | str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dis
 import functools
-import gc
-import itertools
 import sys
+
+# the instructions at whose end CPython looks for signals; after a jump back that is at the head of the loop, not behind it
+LOOKS = ("CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME")
 
 
 @functools.cache
-def signal_points(code):
-    """The offsets in a function's bytecode just after those instructions at whose end CPython looks for signals."""
-    listing = list(dis.get_instructions(code))
-    looks = ("CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME")
-    return {after.offset for before, after in itertools.pairwise(listing) if before.opname in looks}
+def _names(code):
+    """The names of a function's instructions, by their offsets."""
+    return {instruction.offset: instruction.opname for instruction in dis.get_instructions(code)}
 
 
 def interrupt_at(event, call, within=""):
@@ -24,25 +23,32 @@ def interrupt_at(event, call, within=""):
     """
     left = event
 
-    def trace(frame, kind, arg):
-        nonlocal left
+    def entered(frame, kind, arg):
+        """Trace a frame, for which `done` is the instruction that has just been carried out."""
         frame.f_trace_opcodes = True
-        if kind == "opcode" and frame.f_code.co_filename.endswith(within) and frame.f_lasti in signal_points(frame.f_code):
-            left -= 1
-            if left < 0:
-                sys.settrace(None)
-                raise KeyboardInterrupt
+        if not frame.f_code.co_filename.endswith(within):
+            return None
+        names, done = _names(frame.f_code), "RESUME"
+
+        def trace(frame, kind, arg):
+            nonlocal left, done
+            frame.f_trace_opcodes = True
+            if kind == "opcode":
+                left -= done in LOOKS
+                if left < 0:
+                    sys.settrace(None)
+                    raise KeyboardInterrupt
+                done = names.get(frame.f_lasti, "")
+            return trace
+
         return trace
 
-    before, collecting = sys.gettrace(), gc.isenabled()
-    gc.disable()  # the garbage of other tests may run Python code, whose interruptions Python only reports
+    before = sys.gettrace()
     try:
-        sys.settrace(trace)
+        sys.settrace(entered)
         call()
     except KeyboardInterrupt:
         return True
     finally:
         sys.settrace(before)
-        if collecting:
-            gc.enable()
     return False

@@ -118,10 +118,11 @@ def test_what_a_killed_process_left_goes_at_the_next_write(tmp_path):
     (left,) = os.listdir(tmp_path)
     write_atomically(tmp_path / "other.json", "new")
     assert left in os.listdir(tmp_path)  # another file's
-    mine = tmp_path / left.replace(left.split(".")[2], str(os.getpid()))
-    mine.write_text("of a process that still writes")
+    writing, ours = (tmp_path / left.replace(left.split(".")[2], str(n)) for n in (os.getppid(), os.getpid()))
+    writing.write_text("of a process that still runs")
+    ours.write_text("of one that was killed and had our number, as in a container")
     write_atomically(path, "new")
-    assert sorted(os.listdir(tmp_path)) == sorted(["a.json", "other.json", mine.name])
+    assert sorted(os.listdir(tmp_path)) == sorted(["a.json", "other.json", writing.name])
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no /dev/stdout")
@@ -134,3 +135,30 @@ def test_the_own_output_is_written_to_and_not_replaced(tmp_path):
         out.flush()
         subprocess.run([sys.executable, "-c", program], stdout=out, check=True)
     assert path.read_text() == "first\nbefore\nin between\nafter\n"
+
+
+@unix
+def test_a_new_file_has_the_permissions_of_any_and_a_private_one_is_private_while_it_is_written(tmp_path, monkeypatch):
+    modes, replace = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: (modes.append(stat.S_IMODE(os.stat(old).st_mode)), replace(old, new)))
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "a.json", "new")
+        assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o640
+        (tmp_path / "a.json").chmod(0o600)
+        write_atomically(tmp_path / "a.json", "newer")
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+    assert modes == [0o640, 0o600]
+
+
+def test_threads_that_write_one_file_leave_one_of_their_contents_and_nothing_else(tmp_path):
+    path, contents = tmp_path / "a.json", [str(i) * 50_000 for i in range(4)]
+    threads = [threading.Thread(target=lambda c=c: [write_atomically(path, c) for _ in range(20)]) for c in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert path.read_text() in contents
+    assert os.listdir(tmp_path) == ["a.json"]

@@ -7,12 +7,14 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass
+from itertools import repeat
 from numbers import Real
 from typing import Any
 
 from .. import context
 from ..errors import InputTypeError, InputValueError, NotALeafError, listed
 from ..files import json_number, read_json, write_atomically
+from ..protocols import looked_at
 from ..tree import as_float, refilled
 from ..value import Value
 
@@ -91,8 +93,11 @@ class Module:
             raise NotALeafError(
                 f"{listed(computed, 3)} cannot be set: computed from other Values; keep only leaves in a module"
             )
-        for name, p in own.items():
-            p.data = numbers[name]
+        if context.active:
+            for p in own.values():
+                looked_at(p, ".data = ...")
+        # by one call that runs no Python code of ours, so that Ctrl-C comes before or after
+        deque(map(setattr, own.values(), repeat("_data"), map(numbers.__getitem__, own)), maxlen=0)
 
 
 FORMAT, VERSION = "autograd_lite.parameters", 1

@@ -10,7 +10,7 @@ from weakref import ref
 
 from .. import frames
 from ..errors import GradientWarning, InputValueError, NotALeafError, listed
-from .parameters import items, nonzero, numeric, parameters, require_finite
+from .parameters import assign, items, nonzero, numeric, parameters, require_finite
 from .settings import Configured, same_names, valid
 
 # An object no arithmetic returns: while a parameter's grad *is* this zero, no gradient came since zero_grad().
@@ -85,17 +85,14 @@ class Optimizer(Configured):
     def lr(self, lr: float) -> None:
         lr = valid("lr", lr)
         self._settle()
-        self._lr, self.base_lr = lr, lr / (self._product() or 1.0)
-
-    def _product(self) -> float:
-        return math.prod(factor.value for factor in self._factors)
+        base = lr / (math.prod(factor.value for factor in self._factors) or 1.0)
+        self._lr, self.base_lr = lr, base
 
     def _settle(self) -> None:
         """The factor of a schedule that is gone belongs to the base rate: what replaces it goes on from there."""
-        for factor in self._factors:
-            if factor.schedule() is None:
-                self.base_lr *= factor.value
-        self._factors = [factor for factor in self._factors if factor.schedule() is not None]
+        left = [factor for factor in self._factors if factor.schedule() is not None]
+        base = math.prod([factor.value for factor in self._factors if factor not in left], start=self.base_lr)
+        self.base_lr, self._factors = base, left
 
     def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
         """The new data and state, as a pure function; floats and NumPy arrays alike.
@@ -174,12 +171,12 @@ class Optimizer(Configured):
 
     def zero_grad(self) -> None:
         """Set every gradient to zero, with a zero that step() can tell from a gradient that came out as 0."""
+        zeros: dict[str, Any] = dict.fromkeys(self._params, _CLEARED)
         for name, p in self._params.items():
-            zero = _CLEARED
             if getattr(p.data, "shape", ()):
-                zero = self._zeros[name] = p.data + 0.0
-                zero[...] = 0.0
-            p.grad = zero
+                zeros[name] = 0.0 * p.data
+                zeros[name][...] = 0.0
+        assign([*self._params.values(), self], [*["grad"] * len(zeros), "_zeros"], [*zeros.values(), zeros])
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later run needs, besides the parameters, to go on to the same bits; JSON if they are scalars."""
@@ -204,8 +201,7 @@ class Optimizer(Configured):
                 rest.append(numeric(f"{name}: {key}", saved[key], like))
                 require_finite(f"{name}: {key}", rest[-1], repair)
             states[name] = (valid("step", saved["step"]), *rest)
-        vars(self).update(settings)
-        (self._lr, self.base_lr), self._steps, self._state = rates, steps, states
+        vars(self).update(**settings, _lr=rates[0], base_lr=rates[1], _steps=steps, _state=states)
 
 
 class SGD(Optimizer):

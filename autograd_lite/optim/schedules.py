@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from weakref import ref
 
 from ..errors import InputTypeError, InputValueError
 from ..tree import an
 from .optimizers import Factor, Optimizer
+from .parameters import assign
 from .settings import Configured, short, valid
 
 
@@ -33,6 +35,8 @@ class Schedule(Configured):
     InputValueError when made.  Source of all: torch.optim.lr_scheduler.
     """
 
+    _step: int
+
     def __init__(self, optimizer: Optimizer) -> None:
         self._configure()
         if not isinstance(optimizer, Optimizer):
@@ -45,12 +49,15 @@ class Schedule(Configured):
         """What the base lr is multiplied by after ``step`` steps; a pure function."""
         raise NotImplementedError(f"{type(self).__name__} must define factor(step)")
 
-    def _go_to(self, step: int) -> None:
+    def _go_to(self, step: int, settings: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Set the rate of a step, and other settings with it: all or nothing."""
         optimizer = self.optimizer
+        new: Schedule = object.__new__(type(self))
+        vars(new).update({**vars(self), **settings})
         optimizer._settle()
         others = math.prod(f.value for f in optimizer._factors if f is not self._factor)
         try:
-            factor = self.factor(step)
+            factor = new.factor(step)
             lr = optimizer.base_lr * others * factor
         except OverflowError:
             factor = lr = math.inf
@@ -61,7 +68,8 @@ class Schedule(Configured):
             )
         if self._factor not in optimizer._factors:
             optimizer._factors.append(self._factor)
-        self._factor.value, optimizer._lr, self._step = factor, lr, step
+        owners = [self._factor, optimizer, *[self] * (1 + len(settings))]
+        assign(owners, ["value", "_lr", "_step", *settings], [factor, lr, step, *settings.values()])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -79,8 +87,7 @@ class Schedule(Configured):
         """Continue where ``state_dict()`` was taken, once the optimizer's is loaded; on an error nothing changes."""
         settings = self._check_saved("schedule", state, self.state_dict())
         step = valid("step", state["step"])
-        vars(self).update(settings)
-        self._go_to(step)
+        self._go_to(step, settings)
 
 
 class StepLR(Schedule):
