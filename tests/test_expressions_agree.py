@@ -6,9 +6,9 @@ from hypothesis import settings
 pytest.importorskip("mpmath", reason="the truth is worked out with mpmath: install the extra 'test'")
 
 from autograd_lite import Op, ops
-from autograd_lite.strategies import Expression, Step
 from autograd_lite.strategies.conditioning import judge
 from tests.benchmarks import expressions as benchmark
+from tests.lines import formula
 
 COUNT = 60 if settings.default.max_examples <= 25 else 2000  # the long profile draws what the benchmark's table shows
 
@@ -41,8 +41,7 @@ def test_a_wrong_rule_is_noticed_by_every_route_that_differentiates(fault):
     wrong = Op("exp", ops.exp.forward, lambda x, out: fault * out)
 
     def written_with(exp):
-        steps = [Step(ops.mul, (0, 1)), Step(ops.sin, (2,)), Step(exp, (3,)), Step(ops.div, (4, 0))]
-        return Expression(("x", "y"), steps, {"x": 0.7, "y": 1.3})
+        return formula([(ops.mul, (0, 1)), (ops.sin, (2,)), (exp, (3,)), (ops.div, (4, 0))], x=0.7, y=1.3)
 
     right, planted = written_with(ops.exp), written_with(wrong)
     assert judge(right, {})

@@ -93,7 +93,7 @@ class Expression:
             raise InputValueError(f"{taken[0]}={given[taken[0]]!r} is a constant and takes no value: rename the variable")
         if named and not named.keys() <= known.keys():
             self._refuse_unknown(named)
-        (result,) = self.program.run(known.values(), _called)
+        (result,) = self.program.run(known.values(), called)
         return result
 
     def _refuse_missing(self, given: Mapping[str, Any]) -> NoReturn:
@@ -127,8 +127,13 @@ class Expression:
         return hash(self.text)
 
 
-def _called(op: Op, *args: Any) -> Any:
-    """A row of its operands one by one, as a call of it."""
+def called(op: Op, *args: Any) -> Any:
+    """A row of its operands one by one, as a call of it: how a formula's program is run.
+
+    >>> from autograd_lite import logsumexp
+    >>> called(logsumexp, 0.0, 0.0) == logsumexp([0.0, 0.0])
+    True
+    """
     return op(*args) if op.gather is None else op.apply(*args)
 
 

@@ -1,15 +1,13 @@
-"""A recorded graph once more in mpmath, its branches frozen: derivatives to as many digits as one likes.
-
-Imports `graph`, `ops` and `errors`; mpmath only when a replay is asked for.
-"""
+"""A recorded graph once more in mpmath, its branches frozen: derivatives to as many digits as one likes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import repeat
 from typing import Any
 
-from .. import graph
+from ..compiler.recorded import program_of
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
 
@@ -70,10 +68,11 @@ class Replay:
 
     def __init__(self, root: Any, inputs: Sequence[Any], extra: Forms) -> None:
         self.mp = load_mpmath().mp
-        self.root, self.inputs = root, list(inputs)
-        self.steps = []
-        for node in reversed(graph.order([root], frozenset(self.inputs))):
-            op = node.op
+        self.inputs = list(inputs)
+        self.program = program_of(self.inputs, [root])
+        self.forms: list[tuple[Callable[..., Any], tuple[float, ...], float]] = []  # of each instruction, and what was recorded
+
+        def recorded(op: Op, *at: float) -> float:
             given = extra.get(op.name)
             form = partial(_of_arguments, given) if given is not None else high_precision_form(op, self.mp)
             if form is None:
@@ -81,25 +80,32 @@ class Replay:
                     f"op {op.name} has no high-precision form: "
                     f'give one with reference={{"{op.name}": function of mpmath numbers}}'
                 )
-            self.steps.append((node, form, graph.operands(node), graph.values(node), node._data))
+            out = op.forward(*at)
+            self.forms.append((form, at, out))
+            return out
+
+        self.program.run([node._data for node in self.inputs], recorded)
 
     def __call__(self, shifts: Sequence[Any], wobble: Sequence[Any] | None = None) -> Any:
-        """The result with each input moved by a shift, and each step's result scaled by ``1 + wobble``."""
+        """The result with each input moved by a shift, and each instruction's result scaled by ``1 + wobble``."""
         mp = self.mp
-        known = {node: mp.mpf(node._data) + d for node, d in zip(self.inputs, shifts, strict=True)}
-        for i, (node, form, args, floats, out) in enumerate(self.steps):
-            numbers = [mp.mpf(a) if a.__class__ is float else known[a] if a in known else mp.mpf(a._data) for a in args]
+        recorded = zip(self.forms, wobble or repeat(0), strict=False)
+
+        def repeated(op: Op, *numbers: Any) -> Any:
+            (form, floats, out), error = next(recorded)
             try:
                 value = form(floats, out, *numbers)
-            except (ValueError, ArithmeticError, TypeError) as error:
-                raise NoReplayError(f"op {node.op.name} cannot be replayed at {floats}: {error}") from None
+            except (ValueError, ArithmeticError, TypeError) as wrong:
+                raise NoReplayError(f"op {op.name} cannot be replayed at {floats}: {wrong}") from None
             if isinstance(value, mp.mpc) or not mp.isfinite(value):
-                raise NoReplayError(f"op {node.op.name} is not finite at {floats}")
-            known[node] = value * (1 + wobble[i]) if wobble else value
-        return known[self.root] if self.root in known else mp.mpf(self.root._data)
+                raise NoReplayError(f"op {op.name} is not finite at {floats}")
+            return value * (1 + error) if error else value
+
+        moved = [mp.mpf(node._data) + d for node, d in zip(self.inputs, shifts, strict=True)]
+        return self.program.run(moved, repeated, mp.mpf)[0]
 
     def derivative(self, *directions: Sequence[float]) -> tuple[float, float]:
-        """The first or second derivative along one or two directions, and how far rounding each step would move it."""
+        """The first or second derivative along one or two directions, and how far rounding each instruction would move it."""
         import random  # slow to import, and wanted only here
 
         mp = self.mp
@@ -108,7 +114,7 @@ class Replay:
             draw = random.Random(0)
             moved = mp.mpf(0)
             for _ in range(ROUNDING_TRIALS):
-                wobble = [mp.mpf(draw.choice((-1, 1))) * mp.mpf(2) ** -53 for _ in self.steps]
+                wobble = [mp.mpf(draw.choice((-1, 1))) * mp.mpf(2) ** -53 for _ in self.forms]
                 moved = max(moved, abs(self._difference(directions, wobble) - exact))
             return float(exact), float(moved)
 

@@ -16,7 +16,7 @@ except ImportError as error:
     ) from error
 
 from .drawing import expressions
-from .formula import Expression, Step, Truth
+from .formula import Expression, Truth
 from .points import Call, calls, points, special_points
 
-__all__ = ["Call", "Expression", "Step", "Truth", "calls", "expressions", "points", "special_points"]
+__all__ = ["Call", "Expression", "Truth", "calls", "expressions", "points", "special_points"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..gradcheck.replay import high_precision_forms, load_mpmath
 from ..ops import TABLE, Op
-from .arguments import settings_of
+from ..program import Program
 from .formula import Expression, Truth
 
 DIGITS = 120  # of the replay
@@ -25,8 +25,7 @@ FLAT = 1e-12  # a second derivative below this is none
 
 def _polynomial(op: Op, at: tuple[float, ...]) -> Callable[..., Any]:
     """A row near a point as its values there have it: a polynomial of second order in the variables' relative changes."""
-    settings = settings_of(op, len(at))
-    variables = [i for i in range(len(at)) if i not in settings]
+    variables = [i for i in range(len(at)) if i not in op.settings]
     scale = [abs(at[i]) or 1.0 for i in variables]
 
     def moved(directions: tuple[int, ...]) -> float:
@@ -48,9 +47,9 @@ def _polynomial(op: Op, at: tuple[float, ...]) -> Callable[..., Any]:
 
 
 class _Disturbance(NamedTuple):
-    """A relative error somewhere in one step: in an operand, in the slope by an operand, or in a second derivative."""
+    """A relative error at one instruction: in an operand, in the slope by an operand, or in a second derivative."""
 
-    step: int
+    instruction: int
     kind: int  # 0, 1, 2: how often what is disturbed is differentiated
     i: int
     j: int
@@ -58,7 +57,7 @@ class _Disturbance(NamedTuple):
     curve: Any  # d^2 f / dx_i dx_j there
 
     def into(self, args: list[Any], noise: Any) -> Any:
-        """Disturb the operands of the step in place, or return what is to be added to its result."""
+        """Disturb the operands of the instruction in place, or return what is to be added to its result."""
         i, j = self.i, self.j
         if self.kind == 2:
             half = 2 if i == j else 1
@@ -68,18 +67,15 @@ class _Disturbance(NamedTuple):
 
 
 def _disturbances(
-    point: Sequence[float],
-    steps: Sequence[tuple[Callable[..., Any], tuple[int | float, ...]]],
-    settings: Sequence[frozenset[int]],
-    h: Any,
+    point: Sequence[float], program: Program, forms: Sequence[Callable[..., Any]], h: Any
 ) -> Iterable[_Disturbance]:
     """Every place of a replay where rounding enters."""
     mpf = load_mpmath().mpf
     known = [mpf(x) for x in point]
-    for s, (f, operands) in enumerate(steps):
+    for s, (f, (op, operands)) in enumerate(zip(forms, program.instructions, strict=True)):
         at = tuple(known[a] if isinstance(a, int) else mpf(a) for a in operands)
         known.append(f(*at))
-        moving = [j for j in range(len(at)) if j not in settings[s]]
+        moving = [j for j in range(len(at)) if j not in op.settings]
         for j in moving:
             if at[j]:
                 yield _Disturbance(s, 0, j, j, at, 0)
@@ -132,14 +128,15 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -
             return reference[op.name]
         return partial(forms[op.name], at, out) if TABLE.get(op.name) is op else _polynomial(op, at)
 
-    known: list[float] = list(expression.at)
-    steps: list[tuple[Callable[..., Any], tuple[int | float, ...]]] = []
-    settings: list[frozenset[int]] = []
-    for op, operands in expression.steps:
-        at = tuple(known[a] if isinstance(a, int) else a for a in operands)
-        known.append(op.forward(*at))
-        steps.append((replayed(op, at, known[-1]), operands))
-        settings.append(settings_of(op, len(operands)))
+    program = expression.program
+    functions: list[Callable[..., Any]] = []  # of the instructions, one each
+
+    def recorded(op: Op, *at: float) -> float:
+        out = op.forward(*at)
+        functions.append(replayed(op, at, out))
+        return out
+
+    program.run(expression.at, recorded)
 
     with mp.workdps(DIGITS):
         h, noise = mpf(10) ** -STEP, mpf(10) ** -NOISE
@@ -151,8 +148,8 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -
             values = [mpf(x) + s * h for x, s in zip(expression.at, directions, strict=True)]
             known = undisturbed.get(directions) if disturbance is not None else None
             changed: set[int] = set()
-            for i, (f, operands) in enumerate(steps):
-                disturbed = disturbance is not None and disturbance.step == i
+            for i, (f, (_, operands)) in enumerate(zip(functions, program.instructions, strict=True)):
+                disturbed = disturbance is not None and disturbance.instruction == i
                 if known is not None and not disturbed and changed.isdisjoint(operands):
                     values.append(known[len(values)])
                     continue
@@ -171,13 +168,13 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -
 
         truth = quantities(None)
         moves = [mpf(0)] * len(truth)
-        for disturbance in _disturbances(expression.at, steps, settings, h):
+        for disturbance in _disturbances(expression.at, program, functions, h):
             for k, (q, exact) in enumerate(zip(quantities(disturbance), truth, strict=True)):
                 moves[k] += abs(q - exact) / noise
             if any(not mp.isfinite(m) or m > ILL * abs(q) for m, q in zip(moves, truth, strict=True)):
                 return False
         half_ulp = mpf(2) ** -53
-        allowances = [float(half_ulp * (m + len(steps) * abs(q)) + smallest) for m, q in zip(moves, truth, strict=True)]
+        allowances = [float(half_ulp * (m + len(program) * abs(q)) + smallest) for m, q in zip(moves, truth, strict=True)]
     expression.truth = _structured(expression.names, truth)
     expression.allowance = _structured(expression.names, allowances)
     return True

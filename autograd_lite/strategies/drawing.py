@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from .. import ops as rows
 from ..errors import InputValueError
 from ..ops import Interval, Op
-from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of, settings_of, size_of
+from ..program import Builder, Program, placed
+from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of, size_of
 from .conditioning import judge
-from .formula import Expression, Step
-from .points import ends, setting, simple
+from .formula import Expression
+from .points import chosen, ends, simple
 
 WIDTH = 2.0**-10  # half the width of an expression's box, relative to its point
 VARIES = 0.5  # by how much, relatively, an op's value and slopes may vary over its operands' intervals
@@ -104,7 +105,7 @@ class _Instruction(NamedTuple):
 def lively(op: Op) -> bool:
     """Whether a row's value changes with its variables at some ordinary place."""
     n = size_of(op)
-    near, far = ([x if i in settings_of(op, n) else x * s for i, x in enumerate((0.4, 0.7, 0.3, 0.6)[:n])] for s in (1.0, 1.05))
+    near, far = ([x if i in op.settings else x * s for i, x in enumerate((0.4, 0.7, 0.3, 0.6)[:n])] for s in (1.0, 1.05))
     try:
         return op.forward(*near) != op.forward(*far)  # nan too: there it is not defined, but it may be elsewhere
     except (ArithmeticError, ValueError):
@@ -117,13 +118,12 @@ def _instructions(ops: Sequence[Op], names: int) -> st.SearchStrategy[_Instructi
     ops = [op for op in ops for _ in range((5 if size_of(op) == 1 else 9) if lively(op) else 1)]
 
     def of(op: Op) -> st.SearchStrategy[_Instruction]:
-        n = size_of(op)
-        settings = settings_of(op, n)
+        n, settings = size_of(op), op.settings
         each: list[st.SearchStrategy[int | float]] = []
         for i, d in enumerate(domain_of(op, n)):
             inside = [c for c in CONSTANTS if c in d] or [ends(d)[0] / 2 + ends(d)[1] / 2]
             latest = [st.just(0)] * 2 if i == 0 else []
-            each.append(setting(d) if i in settings else st.one_of(*latest, *earlier, st.sampled_from(inside)))
+            each.append(chosen(settings[i]) if i in settings else st.one_of(*latest, *earlier, st.sampled_from(inside)))
         return st.tuples(*each).map(lambda operands: _Instruction(op, operands))
 
     each = {op: of(op) for op in ops}
@@ -131,24 +131,23 @@ def _instructions(ops: Sequence[Op], names: int) -> st.SearchStrategy[_Instructi
 
 
 class _Builder:
-    """Runs instructions on intervals and keeps the steps that fit."""
+    """Runs what was drawn on intervals and keeps the instructions that fit."""
 
     def __init__(self, names: Sequence[str], max_ops: int, ops: Iterable[Op]) -> None:
         self.names = names
         self.max_ops = max_ops
         self.may_fit = {rows.add, rows.mul} <= set(ops)
         self.spans: list[Span] = []
-        self.steps: list[Step] = []
+        self.made = Builder(len(names))
 
     def resolve(self, instruction: _Instruction, pool: Sequence[int]) -> tuple[int | float, ...]:
-        """The operands as Step has them; at least one is no constant."""
+        """The operands as a program has them; at least one is no constant."""
         op, operands = instruction
-        settings = settings_of(op, len(operands))
         found = [
             a if isinstance(a, float) else pool[-1 - a % len(pool)] if a >= 0 else -1 - a  # the names are numbered first
             for a in operands
         ]
-        variables = [i for i in range(len(found)) if i not in settings]
+        variables = [i for i in range(len(found)) if i not in op.settings]
         if all(found[i].__class__ is float for i in variables):
             found[variables[0]] = pool[-1]
         return tuple(found)
@@ -171,16 +170,16 @@ class _Builder:
         return self.spans[a] if isinstance(a, int) else (a, a, a)
 
     def append(self, op: Op, operands: tuple[int | float, ...]) -> int | None:
-        """The number of a new step, or None where the op does not fit there."""
-        span = _applied(op, [self.span(a) for a in operands]) if len(self.steps) < PLAN * self.max_ops else None
+        """The number of a new value, or None where the op does not fit there."""
+        room = len(self.made.instructions) < PLAN * self.max_ops
+        span = _applied(op, [self.span(a) for a in operands]) if room else None
         if span is None:
             return None
         self.spans.append(span)
-        self.steps.append(Step(op, operands))
-        return len(self.spans) - 1
+        return self.made.add(op, *operands)
 
     def fitted(self, a: int | float, domain: Interval) -> int | float:
-        """The operand, brought into a domain by steps of their own where it lies outside."""
+        """The operand, brought into a domain by instructions of their own where it lies outside."""
         low, _, high = span = self.span(a)
         is_result = isinstance(a, int) and a >= len(self.names)  # a name is drawn inside, so that failures shrink to it alone
         if not is_result or not self.may_fit or (low in domain and high in domain):
@@ -189,8 +188,8 @@ class _Builder:
             a = self.append(op, (a, constant)) or a
         return a
 
-    def run(self, instructions: Sequence[_Instruction], point: Sequence[float]) -> None:
-        """Set spans and steps.  An instruction that does not fit passes its first operand on."""
+    def run(self, instructions: Sequence[_Instruction], point: Sequence[float]) -> Program:
+        """The program that is left; sets spans.  An instruction that does not fit passes its first operand on."""
         self.spans = [tuple(sorted((x * (1.0 - WIDTH), x, x * (1.0 + WIDTH)))) for x in point]  # type: ignore[misc]
         pool = list(range(len(point)))[::-1]
         for instruction in instructions:
@@ -199,28 +198,27 @@ class _Builder:
             fitted = tuple(self.fitted(a, d) for a, d in zip(operands, domain_of(op, n), strict=True))
             made = self.append(op, fitted)
             pool.append(made if made is not None else next(a for a in operands if isinstance(a, int)))
-        self._prune()
+        return self._pruned()
 
     def _needed(self, root: int) -> set[int]:
-        """The names and steps that a step comes from, itself included."""
+        """The names and values that a value comes from, itself included."""
         needed = {root}
-        for i in reversed(range(len(self.steps))):
-            if len(self.names) + i in needed:
-                needed.update(a for a in self.steps[i].operands if isinstance(a, int))
+        for ref in range(root, len(self.names) - 1, -1):
+            if ref in needed and (instruction := self.made.made(ref)) is not None:
+                needed.update(a for a in instruction.args if isinstance(a, int))
         return needed
 
-    def _prune(self) -> None:
-        """Leave the largest expression that is small enough, the latest of several."""
+    def _pruned(self) -> Program:
+        """The largest expression that is small enough, the latest of several; empty where there is none."""
         n = len(self.names)
-        each = [self._needed(n + i) for i in range(len(self.steps))]
+        each = [self._needed(n + i) for i in range(len(self.made.instructions))]
         needed: set[int] = max((s for s in reversed(each) if sum(a >= n for a in s) <= self.max_ops), key=len, default=set())
-        number = {a: a for a in range(n)}
-        kept: list[Step] = []
-        for i, (op, operands) in enumerate(self.steps):
-            if n + i in needed:
-                number[n + i] = n + len(kept)
-                kept.append(Step(op, tuple(number[a] if isinstance(a, int) else a for a in operands)))
-        self.steps = kept
+        kept = Builder(n)
+        place = {a: a for a in range(n)}
+        for ref, (op, args) in enumerate(self.made.instructions, n):
+            if ref in needed:
+                place[ref] = kept.add(op, *placed(args, place))
+        return Program(n, tuple(kept.instructions), (n + len(kept.instructions) - 1,) if kept.instructions else ())
 
 
 def expressions(
@@ -265,12 +263,12 @@ def expressions(
         builder = _Builder(names, max_ops, drawn)
         plan = draw(instructions)
         point = [draw(simple(interval)) for interval in builder.wanted(plan)]
-        builder.run(plan, point)
-        if not builder.steps:
+        program = builder.run(plan, point)
+        if not len(program):
             reject()
         expression = Expression(
             names,
-            builder.steps,
+            program,
             dict(zip(names, point, strict=True)),
             {name: (low, high) for name, (low, _, high) in zip(names, builder.spans, strict=False)},
         )

@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InputTypeError, InputValueError
-from ..formula.printer import PYTHON, grouped
+from ..formula.expression import called
+from ..formula.printer import PYTHON
 from ..ops import Op
-from ..program import Instruction, Program
-
-
-class Step(NamedTuple):
-    """One op of an expression: its operands are floats, or ints that count the names and then the steps before."""
-
-    op: Op
-    operands: tuple[int | float, ...]
+from ..program import Program
 
 
 class Truth(NamedTuple):
@@ -33,7 +27,9 @@ class Expression:
     ``repr`` also has the point; both are Python to be pasted after ``from autograd_lite import *``.
 
     >>> from autograd_lite import mul, sin
-    >>> product = Expression(("x", "y"), [Step(mul, (0, 1)), Step(sin, (2,))], {"x": 0.5, "y": 3.0})
+    >>> from autograd_lite.program import Instruction, Program
+    >>> program = Program(2, (Instruction(mul, (0, 1)), Instruction(sin, (2,))), (3,))
+    >>> product = Expression(("x", "y"), program, {"x": 0.5, "y": 3.0})
     >>> product
     (lambda x, y: sin(x * y))(x=0.5, y=3.0)
     >>> product(0.5, 3.0) == product({"x": 0.5, "y": 3.0}) == sin(1.5)
@@ -41,26 +37,26 @@ class Expression:
 
     Args:
         names: of the variables, in the order of positional arguments.
-        steps: the ops in the order of evaluation; the last is the result.
+        program: the formula as a straight line; its inputs are the names.
         point: a float for each name.
         box: for each name an interval around its point, all over which the expression is smooth and finite.
         truth: value and derivatives at the point in high precision (mpmath numbers).
         allowance: for each of them, what errors of half an ulp in every operand on the way add up to.
     """
 
-    __slots__ = ("allowance", "box", "names", "point", "steps", "truth")
+    __slots__ = ("allowance", "box", "names", "point", "program", "truth")
 
     def __init__(
         self,
         names: Sequence[str],
-        steps: Sequence[Step],
+        program: Program,
         point: Mapping[str, float],
         box: Mapping[str, tuple[float, float]] | None = None,
         truth: Truth | None = None,
         allowance: Truth | None = None,
     ) -> None:
         self.names = tuple(names)
-        self.steps = tuple(steps)
+        self.program = program
         self.point = dict(point)
         self.box = dict(box) if box is not None else {name: (x, x) for name, x in self.point.items()}
         self.truth = truth
@@ -69,7 +65,7 @@ class Expression:
     @property
     def ops(self) -> tuple[Op, ...]:
         """The ops in the order of evaluation, repeats kept."""
-        return tuple(step.op for step in self.steps)
+        return tuple(instruction.op for instruction in self.program.instructions)
 
     @property
     def at(self) -> tuple[float, ...]:
@@ -87,20 +83,12 @@ class Expression:
             args = tuple(args[0][name] for name in self.names)
         if len(args) != len(self.names):
             raise InputTypeError(f"{len(args)} arguments given to {self}: it takes {', '.join(self.names)}, or a dict of them")
-        known = list(args)
-        for op, operands in self.steps:
-            known.append(op(*grouped(op, [known[a] if a.__class__ is int else a for a in operands])))
-        return known[-1]
+        (result,) = self.program.run(args, called)
+        return result
 
     def __str__(self) -> str:
         """The formula; a result used again is named where it first stands, ``(v1 := sin(x)) * v1``."""
         return PYTHON.program(self.program, self.names)
-
-    @property
-    def program(self) -> Program:
-        """The same as a straight line, whose inputs are the names."""
-        n = len(self.names)
-        return Program(n, tuple(Instruction(*step) for step in self.steps), (n + len(self.steps) - 1,))
 
     def __repr__(self) -> str:
         point = ", ".join(f"{name}={self.point[name]!r}" for name in self.names)

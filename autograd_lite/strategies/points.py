@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from ..errors import InputTypeError
 from ..formula.printer import grouped, name_of
 from ..ops import Interval, Op
-from .arguments import NOT_DRAWN, PUBLIC, SETTINGS, domain_of, row_of, settings_of, size_of, usable
+from ..ops.row import Setting
+from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of, size_of, usable
 
 WIDE = 40.0  # points of an unbounded domain lie within this of 0, or of its end
 ROUND = (2.0, 0.5, -0.5, -2.0, 3.0)
@@ -46,9 +47,9 @@ def simple(interval: Interval) -> st.SearchStrategy[float]:
     return st.one_of(st.sampled_from(round_ones), drawn, drawn, drawn) if round_ones else drawn
 
 
-def setting(interval: Interval) -> st.SearchStrategy[float]:
+def chosen(setting: Setting) -> st.SearchStrategy[float]:
     """What an argument that selects a function is drawn from."""
-    return st.sampled_from([x for x in SETTINGS if x in interval])
+    return st.sampled_from(setting.examples)
 
 
 def points(op: Op | str) -> st.SearchStrategy[tuple[float, ...]]:
@@ -67,8 +68,8 @@ def points(op: Op | str) -> st.SearchStrategy[tuple[float, ...]]:
     """
     op = row_of(op)
     n = size_of(op)
-    settings = settings_of(op, n)
-    each = [setting(d) if i in settings else coordinates(d) for i, d in enumerate(domain_of(op, n))]
+    settings = op.settings
+    each = [chosen(settings[i]) if i in settings else coordinates(d) for i, d in enumerate(domain_of(op, n))]
     return st.tuples(*each).filter(lambda at: usable(op, at))
 
 
@@ -83,8 +84,8 @@ def special_points(op: Op | str) -> st.SearchStrategy[tuple[float, ...]]:
     """
     op = row_of(op)
     n = size_of(op)
-    settings, domain = settings_of(op, n), domain_of(op, n)
-    each = [list(SETTINGS) if i in settings else _special(d) for i, d in enumerate(domain)]
+    settings, domain = op.settings, domain_of(op, n)
+    each = [[*settings[i].examples] if i in settings else _special(d) for i, d in enumerate(domain)]
     pinned = [pin.at for pin in op.pins]
     few = each if n < 3 else [[x for x in c if x in (0.0, 1.0, 2.0, -1.0)] for c in each]
     kinked = [at for at in product(*few) if any(_holds(kink.holds, at) for kink in op.kinks)]
@@ -134,10 +135,9 @@ class Call:
     __slots__ = ("_variables", "args", "at", "op")
 
     def __init__(self, op: Op, args: Sequence[float]) -> None:
-        settings = settings_of(op, len(args))
         self.op = op
         self.args = tuple(args)
-        self._variables = [i for i in range(len(args)) if i not in settings]
+        self._variables = [i for i in range(len(args)) if i not in op.settings]
         self.at = tuple(self.args[i] for i in self._variables)
 
     def __call__(self, *variables: Any) -> Any:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from autograd_lite.gradcheck import check_grads
 from autograd_lite.ops import TABLE, Op
 from autograd_lite.strategies import Call, points, special_points
-from autograd_lite.strategies.arguments import NOT_DRAWN, settings_of
+from autograd_lite.strategies.arguments import NOT_DRAWN
 
 EVERY = 5  # of how many draws one is used for faults
 FACTORS = {f"{10.0**-k:.0e}": 1.0 + 10.0**-k for k in range(1, 10)}
@@ -85,7 +85,7 @@ def outcomes(job: tuple[str, int, int]) -> tuple[str, Counter[str], list[str]]:
 
 
 def plant(op: Op, at: tuple[float, ...], number: int, counts: Counter[str]) -> None:
-    variables = [i for i in range(len(at)) if i not in settings_of(op, len(at))]
+    variables = [i for i in range(len(at)) if i not in op.settings]
     partials = [float(op.partial(i, at, op.forward(*at))) for i in variables]
     if not all(map(math.isfinite, (*partials, *at))) or not variables:
         return

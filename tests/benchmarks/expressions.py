@@ -203,8 +203,8 @@ def main() -> None:
     chosen = parser.parse_args()
     began = perf_counter()
     drawn = draw(chosen.count, chosen.seed)
-    sizes = sorted(len(e.steps) for e in drawn)
-    both = sum({0, 1} <= {a for step in e.steps for a in step.operands if isinstance(a, int)} for e in drawn)
+    sizes = sorted(len(e.program) for e in drawn)
+    both = sum({0, 1} <= {a for _, args in e.program.instructions for a in args if isinstance(a, int)} for e in drawn)
     ops = {op.name for e in drawn for op in e.ops}
     median = sizes[len(sizes) // 2]
     print(

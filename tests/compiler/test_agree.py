@@ -17,11 +17,12 @@ pytest.importorskip("mpmath", reason="the truth is worked out with mpmath: insta
 
 import autograd_lite as al
 from autograd_lite import Op, grad, hessian, jacobian, jit, ops, value_and_grad
-from autograd_lite.strategies import Expression, Step, expressions
+from autograd_lite.strategies import Expression, expressions
 from autograd_lite.strategies.conditioning import ILL, judge
 from autograd_lite.tree import flatten
 from tests.benchmarks import expressions as benchmark
 from tests.compiler import programs as p
+from tests.lines import formula
 from tests.same import same_bits
 
 LLVM = pytest.mark.skipif(not p.has("llvmlite"), reason="llvmlite is not installed: install the extra 'jit'")
@@ -49,7 +50,7 @@ def drawn():
 
 def chooses(e):
     """Whether conditions of the expression are computed: then the sums of second sweeps have an order of their own."""
-    return any(op.name == "where" and operands[0].__class__ is int for op, operands in e.steps)
+    return any(op.name == "where" and operands[0].__class__ is int for op, operands in e.program.instructions)
 
 
 # -- scalar calls -----------------------------------------------------------------------------------------------------
@@ -71,8 +72,8 @@ def test_scalar_calls_have_the_bits_of_the_eager_engine(drawn, backend, order):
 
 @pytest.mark.parametrize("backend", SCALAR)
 def test_a_wrong_bit_would_be_noticed(backend):
-    nearly = Expression(("x",), [Step(ops.sin, (0,)), Step(ops.mul, (1, 1.0 + 2.0**-52))], {"x": 0.7})
-    right = Expression(("x",), [Step(ops.sin, (0,)), Step(ops.mul, (1, 1.0))], {"x": 0.7})
+    nearly = formula([(ops.sin, (0,)), (ops.mul, (1, 1.0 + 2.0**-52))], x=0.7)
+    right = formula([(ops.sin, (0,)), (ops.mul, (1, 1.0))], x=0.7)
     assert not p.same(jit(nearly, backend=backend)(0.7), p.reference(right)(0.7))
     assert p.same(jit(right, backend=backend)(0.7), p.reference(right)(0.7))
 
@@ -95,7 +96,7 @@ def rows_of(e):
     found = [e]
     for share in (0.0, 0.25, 0.8, 1.0):
         point = {name: low + share * (high - low) for name, (low, high) in e.box.items()}
-        there = Expression(e.names, e.steps, point)
+        there = Expression(e.names, e.program, point)
         if all(low < high for low, high in e.box.values()) and judge(there, {}):
             found.append(there)
     return found
@@ -168,9 +169,9 @@ def test_sums_over_a_batch_are_those_of_its_rows(drawn, backend):
 def test_a_wrong_derivative_in_a_batch_would_be_noticed(fault):
     pytest.importorskip("numpy", reason="batches are made of NumPy arrays: install the extra 'jit'")
     wrong = Op("exp", ops.exp.forward, lambda x, out: fault * out)
-    steps = [Step(ops.mul, (0, 1)), Step(ops.sin, (2,)), Step(ops.exp, (3,)), Step(ops.div, (4, 0))]
-    right = Expression(("x", "y"), steps, {"x": 0.7, "y": 1.3})
-    planted = Expression(("x", "y"), [s._replace(op=wrong) if s.op is ops.exp else s for s in steps], {"x": 0.7, "y": 1.3})
+    right, planted = (
+        formula([(ops.mul, (0, 1)), (ops.sin, (2,)), (exp, (3,)), (ops.div, (4, 0))], x=0.7, y=1.3) for exp in (ops.exp, wrong)
+    )
     assert judge(right, {})
 
     def errors(e):
