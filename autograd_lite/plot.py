@@ -7,6 +7,7 @@ Needs the extra `plot` (matplotlib), which is imported when a picture is asked f
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from os import PathLike, fspath
@@ -61,7 +62,7 @@ def plot_history(result: Any, *, path: str | PathLike[str] | None = None) -> Fig
         from matplotlib.ticker import MaxNLocator
 
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return _done(figure, path)
+    return finished(figure, path)
 
 
 def plot_descent(
@@ -115,7 +116,7 @@ def plot_descent(
     if title is not None:
         axes.set_title(title)
     axes.legend(loc="best", framealpha=0.9)
-    return _done(figure, save)
+    return finished(figure, save)
 
 
 def check_picture(path: str | PathLike[str]) -> None:
@@ -262,15 +263,25 @@ def _some(heights: list[float], limits: Sequence[tuple[float, float]]) -> None:
 
 
 def _figure() -> tuple[Figure, Axes]:
+    figure, axes = canvas([["all"]], (6.4, 4.4))
+    return figure, axes["all"]
+
+
+def canvas(
+    panels: list[list[str]], size: tuple[float, float], path: str | PathLike[str] | None = None
+) -> tuple[Figure, dict[str, Axes]]:
+    """An empty figure of panels by name, in inches, that can be saved at `path`; see `Figure.subplot_mosaic`."""
+    _suffix(path)
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackageError("plots need matplotlib, which is not installed: pip install 'autograd-lite[plot]'") from error
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(True, color="#d8dee4", linewidth=0.6)
-    axes.set_axisbelow(True)
+    figure = Figure(figsize=size, layout="constrained")
+    axes: dict[str, Axes] = figure.subplot_mosaic(panels)  # type: ignore[arg-type,unused-ignore]
+    for panel in axes.values():
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(True, color="#d8dee4", linewidth=0.6)
+        panel.set_axisbelow(True)
     return figure, axes
 
 
@@ -281,9 +292,12 @@ def _suffix(path: str | PathLike[str] | None) -> str:
     return suffix
 
 
-def _done(figure: Figure, path: str | PathLike[str] | None) -> Figure:
+def finished(figure: Figure, path: str | PathLike[str] | None) -> Figure:
+    """The figure, saved at `path` if there is one."""
     if path is not None:
         picture = BytesIO()
-        figure.savefig(picture, format=_suffix(path)[1:], dpi=150)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph .* missing from")  # a name in another script is drawn as boxes
+            figure.savefig(picture, format=_suffix(path)[1:], dpi=150)
         write_atomically(path, picture.getvalue())
     return figure

@@ -21,6 +21,8 @@ from ..value import Value
 from .output import say
 
 PLUS_MINUS = re.compile(r"\+/-|\+-|±")  # between a number and its standard error
+# a name as formulas have it, one in backquotes or one of a group, and what it is given
+PAIR = re.compile(r"(?:`(?P<quoted>[^`]+)`|(?P<plain>[^\W\d]\w*(?:\[.*\])?))=(?P<text>.*)", re.DOTALL)
 RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
 
 
@@ -107,10 +109,10 @@ def read_pairs(pairs: Sequence[str] | None, errors: dict[str, float] | None = No
     """
     found: dict[str, float] = {}
     for pair in pairs or ():
-        name, equals, text = pair.partition("=")
+        name, text = parted(pair)
         if pair.startswith("--"):
-            raise InputValueError(f"{name} is no option of this command: --help lists them")
-        if not equals or not name.isidentifier():
+            raise InputValueError(f"{pair.partition('=')[0]} is no option of this command: --help lists them")
+        if not name:
             raise InputValueError(f"{pair!r} is no pair NAME=VALUE: write x=1.5, and put quotes around a formula")
         if name in found:
             raise InputValueError(f"{name} is given twice, as {found[name]!r} and {text}: give it once")
@@ -124,6 +126,16 @@ def read_pairs(pairs: Sequence[str] | None, errors: dict[str, float] | None = No
         if sign and errors is not None:
             errors[name] = _read_error(error, name, sign)
     return found
+
+
+def parted(pair: str) -> tuple[str, str]:
+    """The name and the value of a pair; both are empty where it is none.
+
+    >>> parted("x=1.5"), parted("a[New York]=3"), parted("`Weight (kg)`=70"), parted("3=x")
+    (('x', '1.5'), ('a[New York]', '3'), ('Weight (kg)', '70'), ('', ''))
+    """
+    found = PAIR.fullmatch(pair)
+    return ("", "") if found is None else (found["quoted"] or found["plain"], found["text"])
 
 
 def _parted(text: str) -> tuple[str, str, str]:

@@ -14,7 +14,8 @@ from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.model import Model
 from ..tables import Table
-from .output import say_on
+from .output import say_on, shown
+from .score import scored
 
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad}
 TRIAL = 50  # steps that show whether a learning rate goes downhill
@@ -57,7 +58,7 @@ class Descended:
 
     asked: Descent
     model: Model
-    table: Table
+    rows: Table
     start: dict[str, float]
     found: Result
 
@@ -70,25 +71,45 @@ class Descended:
         """Some steps with another rate."""
         rule = partial(OPTIMIZERS[self.asked.rule], lr=rate)
         size, seed = self.asked.batch_size, self.asked.seed
-        return minimize(self.model.loss, self.start, self.table, optimizer=rule, steps=steps, batch_size=size, seed=seed)
+        return minimize(self.model.loss, self.start, self.rows, optimizer=rule, steps=steps, batch_size=size, seed=seed)
 
     @cached_property
     def first(self) -> float:
         """The loss at the start, over all rows."""
         return self.trial(self.asked.lr, 0).loss if self.noisy else self.found.history[0][1]
 
+    @property
+    def params(self) -> Any:
+        """The weights."""
+        return self.found.params
+
+    @property
+    def history(self) -> list[tuple[int, float]]:
+        """Pairs (step, loss)."""
+        return self.found.history
+
+    @property
+    def reason(self) -> str:
+        """Why it ended, in one word."""
+        return self.found.reason
+
     def ended(self) -> str:
         """How it ended, in words."""
         steps = self.found.steps
-        what = {"converged": "converged after", "interrupted": "interrupted after"}.get(self.found.reason, "after")
+        what = {"converged": "converged after", "interrupted": "interrupted after"}.get(self.reason, "after")
         return f"{what} {steps} step{'s' * (steps != 1)}"
+
+    def table(self) -> str:
+        """The report as text: the weights, the loss and the score."""
+        weights = [f"{name} = {shown(weight)}" for name, weight in self.params.items()]
+        return "\n".join(["", self.ended(), *weights, f"loss = {shown(self.found.loss)}", scored(self.model, self.rows)])
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints, beside the score."""
-        params = {n: {"value": x, "stderr": None, "low": None, "high": None} for n, x in self.found.params.items()}
+        params = {n: {"value": x, "stderr": None, "low": None, "high": None} for n, x in self.params.items()}
         return {
-            "converged": self.found.reason == "converged", "reason": self.ended(), "method": self.asked.rule, "params": params,
-            "loss": self.found.loss, "n": self.table.rows, "steps": self.found.steps,
+            "converged": self.reason == "converged", "reason": self.ended(), "method": self.asked.rule, "params": params,
+            "loss": self.found.loss, "n": self.rows.rows, "steps": self.found.steps,
         }  # fmt: skip
 
     def diverged(self) -> InputValueError:
@@ -98,7 +119,7 @@ class Descended:
             f"--lr {lr:g} is too large: the loss is {last:.4g} at iteration {steps + 1}, and was {self.first:.4g} at the first"
         )
         rate, falls = self.downhill() if steps else (lr, False)
-        where = "" if falls else self.model.first_bad_row(self.table)
+        where = "" if falls else self.model.first_bad_row(self.rows)
         if where or not (falls or steps):
             why = where or "the sum over all rows is not finite"
             return InputValueError(
@@ -108,7 +129,7 @@ class Descended:
 
     def climbed(self) -> str:
         """What to say of a run that ends above where it began; empty for others."""
-        if self.found.reason not in ("steps", "converged") or not self.found.loss > self.first:
+        if self.reason not in ("steps", "converged") or not self.found.loss > self.first:
             return ""
         advice = _advice(*self.downhill())
         return f"the loss ends at {self.found.loss:.4g} and was {self.first:.4g} at the first iteration: {advice}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -10,18 +10,21 @@ import typer
 
 from ..errors import InputValueError, listed
 from ..files import check_writable
-from ..fit.ending import finite
+from ..fit.ending import Fit, finite
 from ..fit.live import page as write_page
 from ..fit.losses import LOSSES
-from ..fit.model import Model
+from ..fit.model import GROUP, Model
+from ..fit.picture import plot_fit
+from ..fit.saved import kept_of
 from ..fit.saved import save as save_model
+from ..formula.expression import Expression
 from ..plot import check_picture, plot_history
 from ..tables.choice import SHOWN, resembling
 from ..tables.table import numpy
 from .common import read_formula, read_pairs, refuse_one_file
-from .descent import OPTIMIZERS, Descent
+from .descent import OPTIMIZERS, Descended, Descent
 from .methods import METHODS, Options, by_method, kept_rows, read_ranges
-from .output import say, say_json, say_note, say_on, say_saved, shown
+from .output import say, say_json, say_note, say_on, say_saved
 from .reading import File, Reading, reads_tables
 from .score import scored
 
@@ -39,7 +42,7 @@ def fit(
     reading: Reading,
     pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", hidden=True)] = None,
     target: Annotated[str, typer.Option(help="The column to predict, or a formula of columns.", show_default=False)] = "",
-    loss: Annotated[str, _choice(LOSSES, "Averaged over rows; logistic is for 0 and 1.")] = "mse",
+    loss: Annotated[str, _choice(LOSSES, "Averaged over rows; logistic is for 0 and 1, poisson for counts.")] = "mse",
     method: Annotated[
         str, _choice(METHODS, "auto: lm for mse, newton for others; --optimizer, --lr or --steps alone choose descent.")
     ] = "auto",
@@ -54,6 +57,13 @@ def fit(
     absolute: Annotated[bool, typer.Option("--absolute/--relative", help="Whether sigma is in the target's units.")] = False,
     weights: Annotated[str, typer.Option(metavar="COLUMN", help="Weights of the rows.", show_default=False)] = "",
     where: Annotated[str, typer.Option(metavar="FORMULA", help="Keep rows where it is not 0.", show_default=False)] = "",
+    group: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Weights written a[group] are one for each word of it.", show_default=False)
+    ] = "",
+    scale: Annotated[
+        float | None,
+        typer.Option(help="Of huber, soft_l1, cauchy: the size of a residual that is no outlier; estimated unless given."),
+    ] = None,
     starts: Annotated[int | None, typer.Option(metavar="N", help="Starts to go on with, of those tried.", min=1)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object; nan and inf are null.")] = False,
     seed: Annotated[int, typer.Option(help="Decides the order of rows in batches, and which are held out.")] = 0,
@@ -61,7 +71,9 @@ def fit(
     every: Annotated[int | None, typer.Option(metavar="N", help="Print each N-th iteration.", min=1)] = None,
     digits: Annotated[int, typer.Option(help="Decimals in the table of descent.", min=0, max=17)] = 2,
     holdout: Annotated[float | None, typer.Option(metavar="PART", help="Keep this part of the rows for a score.")] = None,
-    plot: Annotated[str | None, typer.Option(metavar="FILE", help="Draw the loss curve: .svg .png .pdf.")] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Draw data, curve, bands, residuals: .svg .png .pdf.")
+    ] = None,
     page: Annotated[str | None, typer.Option(metavar="FILE", help="Write the fit as a live page: .html.")] = None,
     save: Annotated[str | None, typer.Option(metavar="FILE", help="Write the weights as JSON, for predict.")] = None,
     checkpoint: Annotated[
@@ -108,76 +120,95 @@ def fit(
     for path in (save, checkpoint, page):
         if path is not None:
             check_writable(path)
+    spoken = Spoken(formula, condition, group)
     header: list[str] = []
+
+    def modelled(levels: Mapping[str, Sequence[str]] | None = None) -> Model:
+        return Model(formula, target, header, loss, start, sigma, weights, levels=levels, group=group, scale=scale)
 
     def needed(found: list[str]) -> list[str]:
         header[:] = found
-        model = Model(formula, target, found, loss, start, sigma, weights)  # its errors before those of the cells
-        others = [] if condition is None else list(condition.names)
-        return list(dict.fromkeys([*model.needed, *others]))
+        model = modelled()  # its errors before those of the cells
+        return spoken.columns(model)
 
     with ExitStack() as stack:
-        table = stack.enter_context(reading.read(file, needed))
-        model = Model(formula, target, header, loss, start, sigma, weights)
-        model.check(table)
-        for note in _doubts(model, header, {*start, *ranges, *held_at}):
-            say_note(note)
+        table = stack.enter_context(reading.read(file, needed, text=spoken.words))
         if condition is not None:
             table, left = kept_rows(table, condition, reading.room)
             stack.enter_context(table)
             say(f"{left} row{'s' * (left != 1)} left out by --where {where}", aside=True)
+        model = modelled(table.levels)
+        model.check(table)
+        for note in _doubts(model, header, {*start, *ranges, *held_at}):
+            say_note(note)
         held = None
         if holdout is not None:
             table, held = map(stack.enter_context, table.split(holdout, seed=seed, memory=reading.room))
-        found: Any
+        found: Fit | Descended
         if by_descent:
             rule = optimizer or (method if method in OPTIMIZERS else "sgd")
             about = {"formula": formula, "target": target, "loss": loss}
-            asked = Descent(
+            found = Descent(
                 rule, 0.01 if lr is None else lr, 1000 if steps is None else steps, batch_size, tol, seed, checkpoint,
                 every or 1, digits, json, about,
-            )  # fmt: skip
-            run = asked.run(model, table)
-            if run.found.reason == "diverged":
+            ).run(model, table)  # fmt: skip
+            if found.reason == "diverged":
                 if plot is not None:
-                    plot_history(run.found, path=plot)
-                raise run.diverged()
-            found, ending = run.found, run.as_dict()
+                    plot_history(found, path=plot)
+                raise found.diverged()
         else:
-            found = by_method(
-                model, table, start, Options(method, ranges, held_at, seed, starts, steps, absolute, checkpoint, every)
+            begun, within, fixed_at = (
+                model.spread(*pair) for pair in ((start, "starts"), (ranges, "bounds"), (held_at, "holds"))
             )
-            ending = {**found.as_dict(), "covariance": finite(found.covariance)}
+            options = Options(method, begun, within, fixed_at, seed, starts, steps, absolute, checkpoint, every)
+            found = by_method(model, table, options)
         model.weights = found.params
         if save is not None:  # before anything that may fail
-            save_model(save, model, ending, reading.dialect())
+            save_model(save, model, kept_of(found) if isinstance(found, Fit) else found.as_dict(), reading.dialect())
         if json:
-            say_json({k: v for k, v in ending.items() if k != "covariance"}, None)
-        elif by_descent:
-            say_on(f"\n{run.ended()}")
-            for name, weight in model.weights.items():
-                say_on(f"{name} = {shown(weight)}")
-            say_on(f"loss = {shown(found.loss)}")
-            say_on(scored(model, table))
+            say_json(finite(found.as_dict()), None)
         else:
             say_on(found.table())
         if held is not None:
             say(scored(model, held, " on {} not seen"), aside=json)
-        if by_descent and (note := run.climbed()):
+        if isinstance(found, Descended) and (note := found.climbed()):
             say_note(note)
+        if save is not None:
+            say_saved(save, json)
         if page is not None:
-            write_page(found, page, model=model, data=table)
-    if save is not None:
-        say_saved(save, json)
-    if page is not None:
-        say_saved(page, json)
-    if plot is not None:
-        plot_history(found, path=plot)
-        say_saved(plot, json)
+            write_page(found if isinstance(found, Fit) else found.found, page, model=model, data=table)
+            say_saved(page, json)
+        if plot is not None:
+            band = found.band() if isinstance(found, Fit) and found.covariance is not None else None
+            plot_fit(model, table, found.history, band, path=plot)
+            say_saved(plot, json)
     if found.reason == "interrupted":
         raise typer.Exit(130)
-    if not by_descent and not found.converged:
+    if isinstance(found, Fit) and not found.converged:
         raise typer.Exit(3)
+
+
+class Spoken:
+    """The columns that a command line speaks of: those of words, known before the table is, and those of numbers."""
+
+    def __init__(self, formula: str, condition: Expression | None, group: str) -> None:
+        parsed = read_formula(formula)
+        self.condition = condition
+        indicators = {**parsed.indicators, **({} if condition is None else condition.indicators)}
+        by = [group if column == GROUP and group else column for _, column in parsed.grouped.values()]
+        self.words = list(dict.fromkeys([*by, *(column for column, _ in indicators.values())]))
+        if condition is not None and condition.grouped:
+            raise InputValueError(f"--where {condition} has one weight for each group, and takes columns only: leave that out")
+
+    def columns(self, model: Model) -> list[str]:
+        """All of them; InputValueError for one that is meant as words in one place and as numbers in another."""
+        numbers = [*model.plain, *model.measured, *(n for n in (model.sigma, model.weighting) if n)]
+        if self.condition is not None:
+            numbers += [name for name in self.condition.names if name not in self.condition.indicators]
+        for name in self.words:
+            if name in numbers:
+                raise InputValueError(f"{name} is asked for as words and as numbers: compare numbers, {name} == 1")
+        return list(dict.fromkeys([*numbers, *self.words]))
 
 
 def _doubts(model: Model, header: Sequence[str], known: Collection[str]) -> Iterator[str]:
@@ -187,7 +218,7 @@ def _doubts(model: Model, header: Sequence[str], known: Collection[str]) -> Iter
     given a start, a range or a value is.
     """
     columns = [n for n in header if n not in model.measured]
-    for name in model.weights:
+    for name in (n for n in model.formula.names if n in model.weights):
         near = resembling(name, columns) if name not in known else None
         if near is not None:
             written = near if near.isidentifier() else f"`{near}`"

@@ -165,6 +165,12 @@ class Fit:
 
         page(self, path)
 
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """The picture: data with curve and bands, residuals, and loss; a matplotlib `Figure`, saved at `path`."""
+        from .picture import plot_fit
+
+        return plot_fit(self.model, self.data, self.history, None if self.covariance is None else self.band(), path=path)
+
     def _repr_html_(self) -> str:
         """The report in a notebook."""
         return preformatted(self.table())

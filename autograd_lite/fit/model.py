@@ -87,7 +87,7 @@ class Model:
     ) -> None:  # fmt: skip
         self.formula: Expression = parse(formula, VOCABULARY)
         self.target, self.kind, given = target, kind, dict(weights or {})
-        self.sigma, self.weighting, self.scale = sigma, weighting, scale
+        self.sigma, self.weighting, self.group, self.scale = sigma, weighting, group, scale
         self.wanted: Expression | None = None  # the target, where that is a formula of columns
         if target and target not in names and not target.isidentifier():
             self.wanted = parse(target, VOCABULARY)
@@ -150,7 +150,8 @@ class Model:
         for spelled, (column, _) in self.indicators.items():
             if column not in names:
                 raise InputValueError(f"{spelled} asks for {column}, which is no column: they are {listed(list(names), 9)}")
-        self.text = list(dict.fromkeys(column for _, column in (*self.grouped.values(), *self.indicators.values())))
+        by, asked = [column for _, column in self.grouped.values()], [column for column, _ in self.indicators.values()]
+        self.text = list(dict.fromkeys([*by, *asked]))
         self.plain = [n for n in self.formula.names if n in names and n not in self.grouped and n not in self.indicators]
         for name in self.text:
             if name in self.plain:

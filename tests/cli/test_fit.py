@@ -345,7 +345,7 @@ def test_weights_are_printed_and_saved_before_the_plot_is_drawn(folder, monkeypa
         raise OSError(28, "No space left on device", "l.svg")
 
     pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
-    monkeypatch.setattr(command, "plot_history", full)
+    monkeypatch.setattr(command, "plot_fit", full)
     done = run(*LINE, "--steps", 6, "--plot", "l.svg", "--save", "w.json")
     assert (done.exit_code, done.stderr) == (2, "error: l.svg: No space left on device\n")
     assert done.stdout.splitlines()[9].startswith("weight = 3.61")
@@ -520,3 +520,86 @@ def test_a_page_that_is_no_page(tmp_path):
     done = invoke("fit", table, "w*pounds + b", "--target", "mpg", "--page", tmp_path / "fit.svg")
     assert done.exit_code == 2
     assert "must end in .html" in done.output
+
+
+# -- groups and words -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def birds(folder):
+    rng = np.random.default_rng(5)
+    words = rng.choice(["Adelie", "Gentoo", "Chin strap"], 90)
+    x = rng.uniform(1, 5, 90)
+    y = 3 * x + np.array([{"Adelie": 1.0, "Gentoo": 5.0, "Chin strap": -2.0}[w] for w in words]) + rng.normal(0, 0.2, 90)
+    rows = "".join(
+        f"{w},{a!r},{b!r},{70 + i % 2}\n" for i, (w, a, b) in enumerate(zip(words, x.tolist(), y.tolist(), strict=True))
+    )
+    (folder / "birds.csv").write_text("species,x,y,year\n" + rows)
+    return words, x, y
+
+
+def params(*arguments):
+    return {name: entry["value"] for name, entry in json.loads(run(*arguments, "--json").stdout)["params"].items()}
+
+
+def test_weights_of_groups(birds):
+    words, x, y = birds
+    levels = list(dict.fromkeys(words))
+    design = np.column_stack([*[(words == word).astype(float) for word in levels], x])
+    wanted = dict(zip([*[f"a[{word}]" for word in levels], "b"], np.linalg.lstsq(design, y)[0].tolist(), strict=True))
+    for formula, options in (("a[species] + b*x", ()), ("a[group] + b*x", ("--group", "species"))):
+        found = params("birds.csv", formula, "--target", "y", *options)
+        assert found == pytest.approx(wanted, rel=1e-9)
+    report = run("birds.csv", "a[species] + b*x", "--target", "y").stdout
+    assert [line.split("  ")[0] for line in report.splitlines()[1:5]] == list(wanted)
+
+
+def test_categories(birds):
+    words, x, y = birds
+    design = np.column_stack([np.ones(90), words == "Gentoo", x])
+    found = params("birds.csv", 'a + c*is(species, "Gentoo") + b*x', "--target", "y")
+    assert list(found.values()) == pytest.approx(np.linalg.lstsq(design, y)[0].tolist(), rel=1e-9)
+    mine = words == "Chin strap"
+    slope, start = np.polyfit(x[mine], y[mine], 1)
+    found = params("birds.csv", "a + b*x", "--target", "y", "--where", "is(species, 'Chin strap') * (x > 0)")
+    assert found == pytest.approx({"a": start, "b": slope}, rel=1e-9)
+    kept = params("birds.csv", "a[species] + b*x", "--target", "y", "--where", "1 - is(species, 'Adelie')")
+    assert set(kept) == {"a[Gentoo]", "a[Chin strap]", "b"}
+
+
+def test_groups_by_descent(birds):
+    found = params("birds.csv", "a[species] + b*x", "--target", "y", "--lr", 0.05, "--steps", 4000)
+    assert found == pytest.approx(params("birds.csv", "a[species] + b*x", "--target", "y"), abs=1e-3)
+
+
+B = ("--target", "y")
+GROUPS = [
+    (("a[group] + b*x", *B), "a[group] is one a for each word of group, which is no column: name the column with --group"),
+    (("a[site] + b*x", *B), "a[site] is one a for each word of site, which is no column: the columns are species, x, y, year"),
+    (("a[group] + b*x", *B, "--group", "site"), "--group='site' is no column: the columns are species, x, y, year"),
+    (("a + b*x", *B, "--group", "species"), "no weight of a + b*x is one for each species: write a[group] for one that is"),
+    (('a + b*is(species, "Adelle")', *B), "is(species, \"Adelle\"): no row of species is 'Adelle'; they are "),
+    (('a + b*is(site, "Adelle")', *B), 'is(site, "Adelle") asks for site, which is no column'),
+    (("a + b*species", *B), "birds.csv line 2, column 'species': "),
+    (("a[year] + b*year", *B), "the formula a[year] + b*year has year as a number and as words: give it a column for each"),
+    (("a*year + b*x", *B, "--where", "is(year, '70')"), "year is asked for as words and as numbers: compare numbers, year == 1"),
+    (("a + b*x", *B, "--where", "is(species, 'Adelle')"), "no row of species is 'Adelle'; they are "),
+    (("a + b*x", *B, "--where", "c[species]"), "--where c[species] has one weight for each group, and takes columns only"),
+    (("a + b*x", *B, "--where", "z > 1"), "birds.csv has no column 'z'; its columns are 'species', 'x', 'y', 'year'"),
+    (("a[x] + b", "--target", "x"), "the formula a[x] + b has the target 'x' in it"),
+    (("a[species] + b*x", *B, "--init", "a[Adelle]=1"), "a[Adelle]=1.0 starts a weight that a[species] + b*x has not"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "message"), GROUPS, ids=[message[:50] for _, message in GROUPS])
+def test_groups_and_words_that_are_none(arguments, message, birds):
+    done = run("birds.csv", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+
+
+def test_a_group_that_only_other_rows_have_is_not_determined(birds, folder):
+    text = (folder / "birds.csv").read_text() + "Emperor,1,,70\n"
+    (folder / "birds.csv").write_text(text)
+    assert "line 92, column 'y': '' is a missing cell" in run("birds.csv", "a[species] + b*x", *B).stderr
+    assert "a[Emperor]" not in params("birds.csv", "a[species] + b*x", *B, "--drop-missing")

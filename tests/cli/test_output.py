@@ -121,7 +121,7 @@ def test_an_error_after_the_answer_is_no_second_object(monkeypatch):
         raise OSError(28, "No space left on device", "l.svg")
 
     pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
-    monkeypatch.setattr(command, "plot_history", full)
+    monkeypatch.setattr(command, "plot_fit", full)
     done = invoke("fit", "cars.csv", "w*pounds + b", "--target", "mpg", "--plot", "l.svg", "--json")
     assert (done.exit_code, done.stderr) == (2, "error: l.svg: No space left on device\n")
     assert json.loads(done.stdout)["converged"] is True

@@ -1,5 +1,7 @@
 """`autograd-lite predict`: predictions digit for digit, scores, and files that are not weights."""
 
+import csv
+import io
 import json
 import re
 from functools import partial
@@ -218,3 +220,130 @@ def test_a_table_larger_than_the_memory(folder):
     assert (rows[0], len(rows)) == ("name,pounds,prediction", 200_001)
     assert rows[-1].split(",")[:2] == ["row 199999", repr(x[-1].item())]
     assert float(rows[-1].split(",")[2]) == pytest.approx(-4 * x[-1] + 32.5)
+
+
+# -- bands ------------------------------------------------------------------------------------------------------------
+
+
+def written(folder, name, **columns):
+    rows = zip(*columns.values(), strict=True)
+    (folder / name).write_text(",".join(columns) + "\n" + "".join(",".join(map(str, row)) + "\n" for row in rows))
+
+
+def columns_of(done):
+    head, *rows = csv.reader(io.StringIO(done.stdout))
+    return dict(zip(head, np.array(rows)[:, :].T, strict=True))
+
+
+BANDS = ("prediction", "mean_low", "mean_high", "obs_low", "obs_high")
+
+
+@pytest.mark.parametrize("level", [0.95, 0.5])
+@pytest.mark.parametrize("weights", [False, True])
+def test_bands_are_those_of_statsmodels(folder, level, weights):
+    sm = pytest.importorskip("statsmodels.api", reason="statsmodels is only among the peers")
+    rng = np.random.default_rng(3)
+    x, z, v = rng.uniform(0, 5, 60), rng.normal(size=60), rng.uniform(0.5, 4, 60)
+    y = 2 * x - z + 1 + rng.normal(0, 0.3, 60)
+    written(folder, "cars.csv", x=x, z=z, y=y, v=v)
+    more = ("--weights", "v") if weights else ()
+    assert fit("cars.csv", "a*x + b*z + c", "--target", "y", "--save", "w.json", *more).exit_code == 0
+    found = columns_of(run("w.json", "cars.csv", "--interval", level))
+    design = np.column_stack([x, z, np.ones(60)])
+    wanted = (sm.WLS(y, design, weights=v) if weights else sm.OLS(y, design)).fit().get_prediction(design)
+    if weights:  # the standard deviation of an observation of that weight
+        wanted = sm.WLS(y, design, weights=v).fit().get_prediction(design, weights=v)
+    wanted = wanted.summary_frame(alpha=1 - level)
+    for ours, theirs in zip(BANDS, ("mean", "mean_ci_lower", "mean_ci_upper", "obs_ci_lower", "obs_ci_upper"), strict=True):
+        assert found[ours].astype(float) == pytest.approx(wanted[theirs].to_numpy(), rel=1e-7)
+
+
+def test_bands_of_a_logistic_fit_are_those_of_statsmodels(folder):
+    sm = pytest.importorskip("statsmodels.api", reason="statsmodels is only among the peers")
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=200)
+    y = (rng.random(200) < 1 / (1 + np.exp(-2 * x - 0.5))).astype(int)
+    written(folder, "cars.csv", x=x, y=y)
+    assert fit("cars.csv", "a*x + b", "--target", "y", "--loss", "logistic", "--save", "w.json").exit_code == 0
+    done = run("w.json", "cars.csv", "--interval", 0.9)
+    assert done.stdout.partition("\n")[0] == "x,y,prediction,mean_low,mean_high"
+    found = columns_of(done)
+    model = sm.GLM(y, sm.add_constant(x), family=sm.families.Binomial()).fit()
+    wanted = model.get_prediction(sm.add_constant(x)).summary_frame(alpha=0.1)
+    for ours, theirs in zip(BANDS[:3], ("mean", "mean_ci_lower", "mean_ci_upper"), strict=True):
+        assert found[ours].astype(float) == pytest.approx(wanted[theirs].to_numpy(), rel=1e-5)
+
+
+@pytest.mark.parametrize("level", ["0", "1", "1.5", "nan", "-0.5"])
+def test_a_level_that_is_none(folder, level):
+    assert fit("cars.csv", "w*pounds + b", "--target", "mpg", "--save", "w.json").exit_code == 2  # no such table
+    written(folder, "cars.csv", pounds=[3.5, 3.69, 3.44, 4.1], mpg=[18, 15, 18, 14])
+    assert fit("cars.csv", "w*pounds + b", "--target", "mpg", "--save", "w.json").exit_code == 0
+    done = run("w.json", "cars.csv", "--interval", level)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"error: --interval={float(level)!r} must be between 0 and 1: 0.95 is usual\n"
+
+
+def test_a_fit_without_errors_has_no_bands(folder):
+    written(folder, "cars.csv", pounds=[3.5, 3.69, 3.44, 4.1], mpg=[18, 15, 18, 14])
+    done = run("weights.json", "cars.csv", "--interval", 0.95)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: a fit by mse has no covariance of its weights")
+    assert fit("cars.csv", "w*pounds + b", "--target", "mpg", "--lr", 0.01, "--steps", 9, "--save", "d.json").exit_code == 0
+    assert run("d.json", "cars.csv", "--interval", 0.95).exit_code == 2
+
+
+def test_a_table_without_sigma_has_no_band_of_an_observation(folder):
+    x = np.arange(10.0)
+    written(folder, "cars.csv", x=x, y=2 * x + np.cos(9 * x), s=1 + x)
+    assert fit("cars.csv", "a*x + b", "--target", "y", "--sigma", "s", "--save", "w.json").exit_code == 0
+    written(folder, "more.csv", x=[1.5])
+    done = run("w.json", "more.csv", "--interval", 0.95)
+    assert done.stderr == "note: more.csv has no column 's', so that there is no band of a new observation\n"
+    head, row = (line.split(",") for line in done.stdout.splitlines())
+    assert dict(zip(head, row, strict=True))["obs_low"] == ""
+    assert float(dict(zip(head, row, strict=True))["mean_low"]) < float(dict(zip(head, row, strict=True))["prediction"])
+
+
+# -- groups and words -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def species(folder):
+    rng = np.random.default_rng(5)
+    words = rng.choice(["Adelie", "Gentoo", "Chin strap"], 90)
+    x = rng.uniform(1, 5, 90)
+    y = 3 * x + np.array([{"Adelie": 1.0, "Gentoo": 5.0, "Chin strap": -2.0}[w] for w in words]) + rng.normal(0, 0.2, 90)
+    written(folder, "birds.csv", species=words, x=x, y=y)
+    return words, x, y
+
+
+def test_predictions_of_groups(species, folder):
+    words, x, _ = species
+    done = fit("birds.csv", "a[species] + b*x", "--target", "y", "--save", "w.json", "--json")
+    params = {name: entry["value"] for name, entry in json.loads(done.stdout)["params"].items()}
+    written(folder, "more.csv", who=["i", "j"], species=["Gentoo", " Adelie "], x=[1, 2])
+    found = run("w.json", "more.csv", "--interval", 0.95)
+    assert found.stderr == ""
+    assert [row.split(",")[:3] for row in found.stdout.splitlines()[1:]] == [["i", "Gentoo", "1"], ["j", " Adelie ", "2"]]
+    wanted = [params["a[Gentoo]"] + params["b"], params["a[Adelie]"] + 2 * params["b"]]
+    assert columns_of(found)["prediction"].astype(float) == pytest.approx(wanted)
+    written(folder, "more.csv", species=["Gentoo", "Adelle"], x=[1, 2])
+    done = run("w.json", "more.csv")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "more.csv, column 'species': 'Adelle' has no weight, the fit has " in done.stderr
+    assert done.stderr.endswith(": did you mean 'Adelie'?\n")
+    written(folder, "more.csv", species=["Gentoo"], z=[1])
+    assert "more.csv has no column 'x'" in run("w.json", "more.csv").stderr
+    written(folder, "more.csv", z=["Gentoo"], x=[1])
+    assert "more.csv has no column 'species'" in run("w.json", "more.csv").stderr
+
+
+def test_predictions_of_categories(species, folder):
+    done = fit("birds.csv", 'a + c*is(species, "Gentoo") + b*x', "--target", "y", "--save", "w.json", "--json")
+    params = {name: entry["value"] for name, entry in json.loads(done.stdout)["params"].items()}
+    written(folder, "more.csv", species=["Gentoo", "Emperor"], x=[1, 2])
+    found = run("w.json", "more.csv")
+    assert found.stderr.startswith("note: more.csv, column 'species': 'Emperor' is new, the fit has ")
+    wanted = [params["a"] + params["c"] + params["b"], params["a"] + 2 * params["b"]]
+    assert columns_of(found)["prediction"].astype(float) == pytest.approx(wanted)
