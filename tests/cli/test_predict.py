@@ -318,8 +318,8 @@ def species(folder):
     return words, x, y
 
 
-def test_predictions_of_groups(species, folder):
-    words, x, _ = species
+@pytest.mark.usefixtures("species")
+def test_predictions_of_groups(folder):
     done = fit("birds.csv", "a[species] + b*x", "--target", "y", "--save", "w.json", "--json")
     params = {name: entry["value"] for name, entry in json.loads(done.stdout)["params"].items()}
     written(folder, "more.csv", who=["i", "j"], species=["Gentoo", " Adelie "], x=[1, 2])
@@ -339,7 +339,8 @@ def test_predictions_of_groups(species, folder):
     assert "more.csv has no column 'species'" in run("w.json", "more.csv").stderr
 
 
-def test_predictions_of_categories(species, folder):
+@pytest.mark.usefixtures("species")
+def test_predictions_of_categories(folder):
     done = fit("birds.csv", 'a + c*is(species, "Gentoo") + b*x', "--target", "y", "--save", "w.json", "--json")
     params = {name: entry["value"] for name, entry in json.loads(done.stdout)["params"].items()}
     written(folder, "more.csv", species=["Gentoo", "Emperor"], x=[1, 2])
