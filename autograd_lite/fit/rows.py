@@ -12,6 +12,7 @@ import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from .. import frames
@@ -19,7 +20,7 @@ from ..compiler import Jitted, jit
 from ..compiler.arguments import doubles
 from ..errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ..functional import value_and_grad
-from ..tables.parts import Parts
+from ..tables.parts import Joined, Parts
 from ..tables.table import numpy
 from ..tree import Spec, an, as_float, called, flatten, unflatten
 from .interrupt import no_pause
@@ -54,10 +55,10 @@ class Rows:
     def __init__(self, data: Any) -> None:
         self.names: list[Any] | None = None
         self.source, self._columns = None, []
-        self._parts: list[Rows | None] | None = None
-        self.dropped = self.left = 0
-        if isinstance(data, Parts):
-            self._join([part.table(data.memory) for part in data])
+        self._ends: list[int] | None = None  # of files, the rows up to the end of each
+        if isinstance(data, (Parts, Joined)):
+            self.source = data if isinstance(data, Joined) else Joined(data)
+            self.names, self.count, self._ends = list(self.source.names), self.source.rows, self.source.ends
         elif hasattr(data, "read") and hasattr(data, "rows"):
             self.source, self.names, self.count = data, list(data.names), data.rows
         elif isinstance(data, dict):
@@ -75,30 +76,12 @@ class Rows:
         if not self.count:
             raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
 
-    def _join(self, tables: list[Any]) -> None:
-        """Several tables, whose rows follow one another; some may have none."""
-        self._parts = [Rows(table) if table.rows else None for table in tables]
-        self.names = list(tables[0].names)
-        self.count = sum(table.rows for table in tables)
-        self.dropped, self.left = sum(table.dropped for table in tables), sum(table.left for table in tables)
-
     def read(self, start: int, stop: int) -> Columns:
         """The rows from `start` up to `stop`."""
-        if self._parts is not None:
-            return self._across(start, stop)
         if self.source is None:
             return [column[start:stop] for column in self._columns]
         block = self.source.read(start, stop)
         return [block[name] for name in self.names or ()]
-
-    def _across(self, start: int, stop: int) -> Columns:
-        at, found = 0, list[Columns]()
-        for part in filter(None, self._parts or ()):
-            low, high = max(start, at), min(stop, at + part.count)
-            if low < high:
-                found.append(part.read(low - at, high - at))
-            at += part.count
-        return found[0] if len(found) == 1 else _joined(found)
 
     def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
         """The rows of several ranges, one after the other."""
@@ -110,10 +93,11 @@ class Rows:
         `pause` is called between blocks.
         """
         files: Pairs[T] = Pairs(work.both)
-        for part in [self] if self._parts is None else self._parts:
+        ends = [self.count] if self._ends is None else self._ends
+        for first, last in pairwise([0, *ends]):
             blocks: Pairs[T] = Pairs(work.both)
-            for block in part.blocks() if part is not None else ():
-                blocks.leaf(work.leaf(leaves, block))
+            for start in range(first, last, BLOCK):
+                blocks.leaf(work.leaf(leaves, self.read(start, min(start + BLOCK, last))))
                 pause()
             files.leaf(blocks.root())
         found = files.root()

@@ -15,12 +15,12 @@ from . import arrow, excel
 from . import text as texts
 from .choice import Pick, Wanted, coded, filled, picking
 from .dialect import COMMENT, Dialect
-from .parts import Part, Parts
+from .parts import Joined, Part, Parts
 from .raw import Raw
 from .source import opened
 from .table import MEMORY, Table
 
-__all__ = ["MEMORY", "Dialect", "Part", "Parts", "Table", "read_table"]
+__all__ = ["MEMORY", "Dialect", "Joined", "Part", "Parts", "Table", "read_table"]
 
 
 def read_table(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, listed
 from .choice import SHOWN, Pick, picking
-from .table import MEMORY, Table
+from .table import CELLS, MEMORY, Table
 
 SUFFIXES = (".parquet", ".pq", ".feather", ".csv", ".tsv", ".txt", ".xlsx")
 PACKED = (".gz", ".bz2", ".xz", ".zip")
@@ -23,7 +24,7 @@ class Part:
     Attributes:
         path: the file.
         size, changed: its bytes and the time of its last change; a file that is no longer so is refused.
-        names: the columns.
+        names: the columns, of which those in `levels` hold words, with the words known.
         rows: how many there are, where the file says so before it is read, else None.
         start, stop: the rows meant, of a Parquet file; 0 and None for all.
         options: what `read_table` is told of it.
@@ -39,6 +40,7 @@ class Part:
     stop: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     keep: Callable[[Table, int], tuple[Table, int]] | None = None
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -51,11 +53,13 @@ class Part:
 
         self.same()
         rows = None if self.stop is None or self.whole else (self.start, self.stop)
-        table = read_part(self.path, list(self.names), rows=rows, memory=memory, **self.options)
+        table = read_part(self.path, list(self.names), rows=rows, levels=self.levels, memory=memory, **self.options)
         if self.keep is not None and table.rows:
             with table:
                 kept, left = self.keep(table, memory)
-            kept.levels, kept.dropped, kept.left = table.levels, table.dropped, left
+            kept.levels, kept.header, kept.notes, kept.dropped, kept.left = (
+                table.levels, table.header, table.notes, table.dropped, left,
+            )  # fmt: skip
             return kept
         return table
 
@@ -83,20 +87,22 @@ class Parts:
     Args:
         paths: a folder, of which the files with a known suffix are meant; a pattern as of `glob`; or a list of paths.
         columns: the names wanted, or a function that picks them from those in the first file; by default all.
+        text: names of columns that hold words, over all files one list of them.
         keep: the function of a table and of bytes of memory that leaves out rows and tells how many.
-        memory: as for `Table`, for each file.
-        options: drop_missing, sep, decimal, thousands, header, comment, blank and text as of `read_table`.
+        memory: as for `Table`, over all files.
+        options: drop_missing, sep, decimal, thousands, header, comment and blank as of `read_table`.
 
     Raises InputValueError where no file is meant, and as `read_table`.
     """
 
     def __init__(
         self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], columns: Iterable[str] | Pick | None = None, *,
-        keep: Callable[[Table, int], tuple[Table, int]] | None = None, memory: int = MEMORY, **options: Any,
+        text: Iterable[str] = (), keep: Callable[[Table, int], tuple[Table, int]] | None = None, memory: int = MEMORY,
+        **options: Any,
     ) -> None:  # fmt: skip
         self.paths = os.fspath(paths) if isinstance(paths, (str, os.PathLike)) else [os.fspath(p) for p in paths]
         self.pick = columns if callable(columns) else picking(columns)
-        self.keep, self.memory, self.options = keep, memory, options
+        self.text, self.keep, self.memory, self.options = tuple(text), keep, memory, options
 
     def __iter__(self) -> Iterator[Part]:
         """How to read each file."""
@@ -111,7 +117,47 @@ class Parts:
                     f"{part.path} has no column {missing[0]!r}, which {found[0].path} has; its columns are "
                     f"{listed([*map(repr, part.names)], SHOWN)}: give files of one table"
                 )
-        return [replace(part, names=names, options=self.options, keep=self.keep) for part in found]
+        levels: dict[str, list[str]] = {name: [] for name in self.text if name in names}
+        return [replace(part, names=names, options=self.options, keep=self.keep, levels=levels) for part in found]
+
+
+class Joined(Table):
+    """The rows of many files, one after the other, as one table; `ends` has the number of rows up to the end of each file.
+
+    >>> import tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for i, word in enumerate("aba"):
+    ...         with open(os.path.join(folder, f"{i}.csv"), "w") as file:
+    ...             _ = file.write(f"x,site\\n{i},{word}\\n")
+    ...     table = Joined(Parts(folder, text=["site"]))
+    >>> {name: column.tolist() for name, column in table.read(0, 3).items()}, table.levels, table.ends
+    ({'x': [0.0, 1.0, 2.0], 'site': [0.0, 1.0, 0.0]}, {'site': ['a', 'b']}, [1, 2, 3])
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.ends: list[int] = []
+        found = list(parts)
+        dropped, left, notes, header = 0, 0, dict[str, None](), list[str]()
+        levels = found[0].levels
+
+        def blocks() -> Iterator[list[Any]]:
+            nonlocal dropped, left, header, levels
+            for part in found:
+                with replace(part, levels=levels).table(parts.memory // 2) as table:
+                    dropped, left, levels = dropped + table.dropped, left + table.left, table.levels
+                    header = header or table.header
+                    notes.update(dict.fromkeys(table.notes))
+                    self.ends.append(table.rows + (self.ends[-1] if self.ends else 0))
+                    for start in range(0, table.rows, CELLS):
+                        block = table.read(start, min(start + CELLS, table.rows))
+                        yield [array("d", block[name].tobytes()) for name in found[0].names]
+
+        super().__init__(found[0].names, blocks(), memory=parts.memory)
+        self.dropped, self.left, self.notes, self.header = dropped, left, list(notes), header
+        self.levels = {name: list(words) for name, words in levels.items()}
+        if not self.rows:
+            self.close()
+            raise InputValueError(f"the {len(found)} files have no row that counts: give at least one")
 
 
 def is_many(path: str) -> bool:
