@@ -5,7 +5,7 @@ import os
 import pytest
 
 from autograd_lite.errors import InputTypeError, InputValueError
-from autograd_lite.tables import Parts, Table, read_part, read_table
+from autograd_lite.tables import Joined, Parts, Table, read_part, read_table
 from autograd_lite.tables.parts import expand, is_many
 
 
@@ -118,3 +118,40 @@ def test_a_bad_cell_among_rows_of_a_parquet_file(tmp_path):
     assert read_part(str(tmp_path / "t.parquet"), ["x"], rows=(0, 900)).rows == 900
     with pytest.raises(InputValueError, match="row 901, column 'x'"):
         read_part(str(tmp_path / "t.parquet"), ["x"], rows=(700, 1000))
+
+
+def test_many_files_are_one_table(folder):
+    table = Joined(Parts(folder, ["x", "kind"], text=["kind"]))
+    assert (table.rows, table.ends, table.levels) == (3, [1, 2, 3], {"kind": ["k1", "k0", "k2"]})
+    assert {n: c.tolist() for n, c in table.read(1, 3).items()} == {"x": [0.0, 2.0], "kind": [1.0, 2.0]}
+    assert [t.rows for t in table.split(0.34)] == [2, 1]
+
+
+def test_many_files_beyond_memory(folder):
+    table = Joined(Parts(folder, ["x", "y"], memory=0))
+    assert table.read(0, 3)["y"].tolist() == [10.0, 0.0, 20.0]
+
+
+def test_many_files_without_rows(folder):
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (folder / name).write_text("x,y,kind\n")
+    os.unlink(folder / "c.csv.gz")
+    with pytest.raises(InputValueError, match="the 3 files have no row that counts"):
+        Joined(Parts(folder, ["x"]))
+
+
+def test_sums_go_file_by_file(tmp_path):
+    from autograd_lite.fit.rows import Rows
+
+    class Trace:
+        def leaf(self, leaves, columns):
+            return f"{len(columns[0])}"
+
+        def both(self, a, b):
+            return f"({a} {b})"
+
+    for i, rows in enumerate([3, 0, 2]):
+        (tmp_path / f"{i}.csv").write_text("x\n" + "1\n" * rows)
+    assert Rows(Parts(tmp_path)).total(Trace(), ()) == "(3 2)"
+    rows = Rows({"x": [0.0] * (3 * 2**16 + 5)})
+    assert rows.total(Trace(), ()) == "((65536 65536) (65536 5))"
