@@ -83,7 +83,7 @@ class Spread:
     def close(self) -> None:
         """Free the workers' memory, at once."""
         _release(self._shares)
-        self._shares = []
+        self._shares, self._sent = [], (None, b"")
 
     # -- what a fit asks of rows ------------------------------------------------------------------------------------------
 
