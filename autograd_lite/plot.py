@@ -107,7 +107,10 @@ def plot_descent(
     names = names or (("w",) if weights == 1 else ("w0", "w1"))
     limits = limits or _around([p for p in points if all(map(math.isfinite, p))])
     figure, axes = _figure()
-    (_curve if weights == 1 else _contours)(axes, f, points, limits, grid, levels)
+    if weights == 1:
+        _curve(axes, f, points, limits[0], grid)
+    else:
+        _contours(axes, f, points, limits, grid, levels)
     axes.set_xlabel(names[0])
     axes.set_ylabel("f" if weights == 1 else names[1])
     axes.set_xlim(*limits[0])
@@ -138,15 +141,14 @@ def _curve(
     axes: Axes,
     f: Callable[..., Any],
     points: list[tuple[float, ...]],
-    limits: Sequence[tuple[float, float]],
+    limits: tuple[float, float],
     grid: int,
-    levels: int,
 ) -> None:
     """f against its one weight, and the points of the path on it."""
-    del levels
-    xs = sorted({*_spread(limits[0], 4 * grid), *(p[0] for p in points if limits[0][0] <= p[0] <= limits[0][1])})
+    low, high = limits
+    xs = sorted({*_spread(limits, 4 * grid), *(p[0] for p in points if low <= p[0] <= high)})
     ys = [_ask(f, x) for x in xs]
-    _some(ys, limits)
+    _some(ys, [limits])
     axes.plot(xs, ys, color="#8c959f", zorder=1, label="_f")
     _path(axes, [p[0] for p in points], [_ask(f, *p) for p in points], [_ask(f, *p) for p in points])
 

@@ -86,7 +86,7 @@ def all_orders(op: Any) -> None:
 
 def pins(op: Any) -> None:
     from autograd_lite import grad
-    from autograd_lite.ops.row import Pin
+    from autograd_lite.ops.columns import Pin
     from tests.same import same
 
     for pin in op.pins:

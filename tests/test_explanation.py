@@ -309,13 +309,12 @@ KINKS: list[tuple[str, tuple[float, ...], str, list[tuple[float, float]]]] = [
     ("logit", (1.0,), "x = 1", [(inf, nan)]),
     *[(name, (1.0, 1.0), "x = y", [(0.0, 0.0), (0.0, 0.0)]) for name in ("lt", "le", "gt", "ge", "eq", "ne")],
 ]  # fmt: skip
-CONSTANT = {"pow_derivative": (2, 3), "round": (1,), "polygamma": (0,)}  # arguments that select a function
 
 
 @pytest.mark.parametrize(("name", "at", "text", "slopes"), KINKS, ids=[f"{k[0]}{k[1]}" for k in KINKS])
 def test_kinks_and_their_one_sided_slopes(name: str, at: tuple[float, ...], text: str, slopes: Any) -> None:
     op = TABLE[name]
-    args = tuple(x if i in CONSTANT.get(name, ()) else Value(x, "abc"[i]) for i, x in enumerate(at))
+    args = tuple(x if i in TABLE[name].settings else Value(x, "abc"[i]) for i, x in enumerate(at))
     node = Value._record(op, args)
     (kink,) = (k for k in explain(node).kinks if k.text == text)
     assert kink.node is node
@@ -338,7 +337,7 @@ SMOOTH = {"relu": (1.0,), "pow": (0.0, 2.0), "atan2": (0.0, 1.0), "mod": (6.5, 2
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_no_kinks_elsewhere(name: str) -> None:
-    args = tuple(x if i in CONSTANT.get(name, ()) else Value(x) for i, x in enumerate(SMOOTH[name]))
+    args = tuple(x if i in TABLE[name].settings else Value(x) for i, x in enumerate(SMOOTH[name]))
     assert explain(Value._record(TABLE[name], args)).kinks == []
 
 
@@ -346,9 +345,9 @@ def test_no_kinks_elsewhere(name: str) -> None:
 @pytest.mark.parametrize("x", [inf, -inf, nan])
 def test_infinities_and_nan_do_not_disturb(op: Op, x: float) -> None:
     at = (x,) * (op.arity or 3)
-    if op.name in CONSTANT:
+    if op.settings:
         at = (2.0, *at[1:]) if op.name == "polygamma" else (x, *(1.0,) * (len(at) - 1))
-    args = tuple(v if i in CONSTANT.get(op.name, ()) else Value(v) for i, v in enumerate(at))
+    args = tuple(v if i in op.settings else Value(v) for i, v in enumerate(at))
     assert str(explain(Value._record(op, args)))
 
 
@@ -504,21 +503,14 @@ def test_factors_of_one_operand_in_two_places_are_told_apart() -> None:
         assert len(lines) == len(set(lines)) == 4
 
 
-SIZES = {"softmax_weight": (0.0, 1.0, 2.0, 3.0),
-         "softmax_rest": (1.0, 1.0, 2.0, 3.0), "log_softmax_weight": (1.0, 1.0, 2.0, 3.0),
-         "dot": (1.0, 2.0, 3.0, 4.0), "pow_derivative": (2.0, 1.5, 1.0, 0.0), "polygamma": (1.0, 2.0),
-         "sinc_derivative": (1.0, 0.5), "round": (1.5, 0.0), "acosh": (2.0,)}  # fmt: skip
-SELECTING = {**CONSTANT, "sinc_derivative": (0,), "softmax_weight": (0,), "softmax_rest": (0,), "log_softmax_weight": (0,)}
-
-
 @pytest.mark.parametrize("op", TABLE.values(), ids=TABLE)
 def test_every_row_in_latex(op: Op) -> None:
-    at = SIZES.get(op.name, (0.5, 0.25, 0.75)[: op.arity or 3])
+    at = op.example
     for names in (["a", "b", "c", "d"], ["w_1", "layer.0", "x^2", "\\q"]):
-        args = tuple(x if i in SELECTING.get(op.name, ()) else Value(x, names[i]) for i, x in enumerate(at))
+        args = tuple(x if i in op.settings else Value(x, names[i]) for i, x in enumerate(at))
         check_latex(str(explain(Value._record(op, args), format="latex")))
     for constant in range(len(at)) if len(at) > 1 else ():
-        kept = SELECTING.get(op.name, ())
+        kept = op.settings
         args = tuple(x if i in kept else -x if i == constant else Value(x) for i, x in enumerate(at))
         if any(isinstance(a, Value) for a in args):
             check_latex(str(explain(Value._record(op, args), format="latex")))

@@ -21,6 +21,7 @@ ROWS = [
     "errors frames",
     "tree context files tables notebook",
     "optim",
+    "ops.columns",
     "ops.row",
     "ops.words",
     "ops.numerics ops.choice",

@@ -13,7 +13,7 @@ import autograd_lite as al
 from autograd_lite import Op, Value, grad, hessian, ops
 from autograd_lite.errors import InputTypeError, InputValueError
 from autograd_lite.ops import TABLE, Interval
-from autograd_lite.ops.row import Kink
+from autograd_lite.ops.columns import Kink
 from autograd_lite.strategies import Call, calls, conditioning, expressions, points, special_points
 from tests.lines import formula
 

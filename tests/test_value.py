@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import autograd_lite as al
 from autograd_lite import Op, Value, errors, grad, hessian, jvp
 from autograd_lite.errors import InputTypeError, InputValueError, NotALeafError
-from autograd_lite.ops.row import REAL, Interval
+from autograd_lite.ops.columns import REAL, Interval
 
 # -- micrograd's code with another import -----------------------------------------------------------------------------
 

@@ -66,8 +66,8 @@ def _described(name: str) -> dict[str, Any]:
     function = VOCABULARY.functions[name]
     row: Any = function.call
     letters = _letters(row, function)
-    settings = getattr(row, "settings", {})
-    leaves = [Value(settings[i].examples[0] if i in settings else 0.5, letter) for i, letter in enumerate(letters)]
+    example = getattr(row, "example", (0.5,) * len(letters))
+    leaves = [Value(x, letter) for x, letter in zip(example, letters, strict=False)]
     node: Any = function(*leaves)
     op = node.op
     places = [next(i for i, a in enumerate(graph.operands(node)) if a is leaf) for leaf in leaves]  # they compare by value

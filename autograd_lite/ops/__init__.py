@@ -8,16 +8,16 @@ A row is public under the name that its family binds it to, here and in `autogra
 from .activations import *
 from .arithmetic import *
 from .choice import *
+from .columns import REAL as REAL
+from .columns import Interval as Interval
+from .columns import Kink as Kink
+from .columns import Pin as Pin
 from .piecewise import *
 from .powers import *
 from .reductions import *
 from .row import PUBLIC as PUBLIC
-from .row import REAL as REAL
 from .row import TABLE as TABLE
-from .row import Interval as Interval
-from .row import Kink as Kink
 from .row import Op as Op
-from .row import Pin as Pin
 from .special import *
 from .trigonometry import *
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from .arithmetic import _halves
 from .choice import AT_ZERO, _chosen, eq, ge, gt, le, lt, where
+from .columns import Interval, Kink
 from .piecewise import abs, heaviside
 from .powers import _expm1, exp, expm1, inverse, log, log1p, square
-from .row import Interval, Kink, Op, helper, publish, row
+from .row import Op, helper, publish, row
 from .special import ERF_SLOPE, erfc, gaussian
 from .trigonometry import atanh, tanh
 from .words import both
@@ -125,7 +126,7 @@ def _leaky_relu(x: float, slope: float) -> float:
 leaky_relu = row(
     "leaky_relu", _leaky_relu, core=lambda x, slope: where(gt(x, 0.0), x, slope * x), partials=
     (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
-    defaults=(0.01,), kinks=AT_ZERO, edges=("where(x > 0, 1, y)", "where(x > 0, 0, x)"),
+    defaults=(0.01,), example=(-2.0, 0.5), kinks=AT_ZERO, edges=("where(x > 0, 1, y)", "where(x > 0, 0, x)"),
     pins=[((0.0, 0.1), 0.0, (0.1, 0.0)), ((nan, 0.1), nan, (nan, nan))],
     exact=lambda mp, at, x, slope: x if at[0] > 0 else slope * x,
     doc="x, and slope * x below 0; the slope is 0.01 unless given.\n\n>>> leaky_relu(-2.0, 0.5)\n-1.0",
@@ -139,7 +140,8 @@ def _elu(x: float, alpha: float) -> float:
 elu = row(
     "elu", _elu, core=lambda x, alpha: where(gt(x, 0.0), x, alpha * expm1(x)), partials=
     (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
-    defaults=(1.0,), kinks=AT_ZERO, edges=("where(x > 0, 1, y*exp(x))", "where(x > 0, 0, exp(x) - 1)"),
+    defaults=(1.0,), example=(-2.0, 0.5), kinks=AT_ZERO,
+    edges=("where(x > 0, 1, y*exp(x))", "where(x > 0, 0, exp(x) - 1)"),
     pins=[((0.0, 1.0), 0.0, (1.0, 0.0)), ((-inf, 1.0), -1.0, (0.0, -1.0)), ((nan, 1.0), nan, (nan, nan))],
     exact=lambda mp, at, x, alpha: x if at[0] > 0 else alpha * mp.expm1(x),
     doc="x, and alpha * (exp(x) - 1) below 0; alpha is 1 unless given.\n\n>>> elu(2.0)\n2.0",

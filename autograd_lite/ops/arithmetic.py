@@ -8,8 +8,10 @@ from math import inf, nan
 from typing import Any
 
 from .choice import _choice, eq, gt, lt, ne, where, zero
+from .columns import Kink
+from .numerics import guarded_of_two
 from .piecewise import abs, copysign, round_
-from .row import Kink, Op, first, helper, publish, row, second
+from .row import Op, first, helper, publish, row, second
 from .words import both, c_floor, constant, either, negate
 
 add = row(
@@ -75,11 +77,7 @@ div: Op = row(
 )  # fmt: skip
 
 
-def _mod(x: float, y: float) -> float:
-    try:
-        return x % y
-    except ZeroDivisionError:
-        return nan
+_mod = guarded_of_two(operator.mod, ZeroDivisionError)
 
 
 def _floordiv(x: float, y: float) -> float:
@@ -89,11 +87,7 @@ def _floordiv(x: float, y: float) -> float:
         return _div(x, y)
 
 
-def _fmod(x: float, y: float) -> float:
-    try:
-        return math.fmod(x, y)
-    except ValueError:
-        return nan
+_fmod = guarded_of_two(math.fmod, ValueError)
 
 
 def _opposite(x: Any, y: Any) -> Any:
@@ -130,25 +124,21 @@ floordiv = _choice(
 )  # fmt: skip
 mod = row(
     "mod", _mod, core=_mod_core, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
-    kinks=AT_MULTIPLE, edges=("1", "-(x // y)"),
+    kinks=AT_MULTIPLE, edges=("1", "-(x // y)"), example=(7.5, 2.0),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
     exact=lambda mp, at, x, y: x - y * mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
 )  # fmt: skip
 fmod = row(
     "fmod", _fmod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
-    kinks=AT_MULTIPLE, edges=("1", "-trunc(x/y)"),
+    kinks=AT_MULTIPLE, edges=("1", "-trunc(x/y)"), example=(7.5, 2.0),
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     exact=lambda mp, at, x, y: x - y * mp.sign(mp.mpf(at[0]) / at[1]) * mp.floor(mp.fabs(mp.mpf(at[0]) / at[1])),
     doc="The remainder with the sign of x, as math.fmod.\n\n>>> fmod(-7.0, 3.0)\n-1.0",
 )  # fmt: skip
 
 
-def _remainder(x: float, y: float) -> float:
-    try:
-        return math.remainder(x, y)
-    except ValueError:
-        return nan
+_remainder = guarded_of_two(math.remainder, ValueError)
 
 
 def _remainder_core(x: Any, y: Any) -> Any:
@@ -164,6 +154,7 @@ remainder = row(
     "remainder", _remainder, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)), core=_remainder_core,
     kinks=(Kink("x/y is half way", lambda x, y: y == 0.0 or math.fabs(_remainder(x, y)) == 0.5 * math.fabs(y)),),
     exact=lambda mp, at, x, y: x - y * mp.nint(mp.mpf(at[0]) / at[1]), edges=("1", "-round(x/y)"),
+    example=(7.5, 2.0),
     pins=[((5.0, 2.0), 1.0, (1.0, -2.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     doc="x less the multiple of y nearest to it, as math.remainder.\n\n>>> remainder(8.0, 3.0)\n-1.0",
 )  # fmt: skip

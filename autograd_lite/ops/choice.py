@@ -12,7 +12,8 @@ from typing import Any
 from .. import context
 from ..errors import InputTypeError
 from ..tree import is_node
-from .row import Kink, Op, enter, helper, publish, row
+from .columns import Kink
+from .row import Op, enter, helper, publish, row
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
 AT_TIE = (Kink("x = y", lambda x, y: x == y),)

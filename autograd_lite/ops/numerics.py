@@ -13,6 +13,7 @@ polygamma 2.5, sinc 1.8, sinc_derivative 3.5, gamma 6.3, lgamma 6.7; the last tw
 
 import functools
 import math
+from collections.abc import Callable
 
 # B(2j), j = 1..11: the Bernoulli numbers of the Euler-Maclaurin correction (DLMF 24.2(iv)).
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6,
@@ -22,6 +23,36 @@ _NEGLIGIBLE = 1e-20  # a term this far below a sum of order one no longer change
 _PI_TAIL = 1.2246467991473532e-16  # pi - math.pi
 _PSI_2 = 0.42278433509846714  # digamma(2) = 1 - Euler's constant (DLMF 5.4.14)
 _ROOT, _ROOT_TAIL = 1.4616321449683622, 9.549995429965697e-17  # digamma's positive root (DLMF 5.4(iii)) in two parts
+
+
+def guarded(
+    f: Callable[[float], float], error: type[Exception] = ValueError, value: float = math.nan
+) -> Callable[[float], float]:
+    """A function of `math` that answers with a value where it would raise.
+
+    >>> guarded(math.exp, OverflowError, math.inf)(1000.0)
+    inf
+    """
+
+    def forward(x: float) -> float:
+        try:
+            return f(x)
+        except error:
+            return value
+
+    return forward
+
+
+def guarded_of_two(f: Callable[[float, float], float], error: type[Exception]) -> Callable[[float, float], float]:
+    """The same of a function of two, which answers nan."""
+
+    def forward(x: float, y: float) -> float:
+        try:
+            return f(x, y)
+        except error:
+            return math.nan
+
+    return forward
 
 
 def _is_pole(x: float) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import context
 from .choice import AT_TIE, AT_ZERO, _choice, _flat, eq, ge, gt, le, lt, where, zero
-from .row import DIGITS, TABLE, Kink, Op, enter, helper, publish, row
+from .columns import DIGITS, Kink
+from .row import TABLE, Op, enter, helper, publish, row
 from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
 
 # -- signs and steps --------------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ clamp = _choice(
      lambda x, low, high, z: zero(z) + gt(maximum(x, low), high)),
     kinks=(Kink("x = low", lambda x, low, high: x == low), Kink("x = high", lambda x, low, high: x == high),
            Kink("low = high", lambda x, low, high: low == high)),
-    edges=("(x >= y)*(x <= z)", "(x < y)*(y <= z)", "maximum(x, y) > z"),
+    example=(0.5, 0.0, 1.0), edges=("(x >= y)*(x <= z)", "(x < y)*(y <= z)", "maximum(x, y) > z"),
     pins=[((0.0, 0.0, 1.0), 0.0, (1.0, 0.0, 0.0)), ((1.0, 0.0, 1.0), 1.0, (1.0, 0.0, 0.0)),
           ((-1.0, 0.0, 1.0), 0.0, (0.0, 1.0, 0.0)), ((2.0, 0.0, 1.0), 1.0, (0.0, 0.0, 1.0)),
           ((nan, 0.0, 1.0), nan, (nan, nan, nan))],

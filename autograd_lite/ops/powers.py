@@ -10,8 +10,10 @@ from typing import Any
 from .. import context
 from .arithmetic import div
 from .choice import Masked, eq, ge, gt, lt, where
+from .columns import ORDER, POSITIVE, Interval, Kink
+from .numerics import guarded
 from .piecewise import abs
-from .row import ORDER, POSITIVE, Interval, Kink, Op, enter, helper, publish, row
+from .row import Op, enter, helper, publish, row
 from .words import both, c_sqrt, constant, either, word
 
 NONNEGATIVE = Interval(0.0, inf)
@@ -231,26 +233,9 @@ cbrt = row(
 # -- exponentials -----------------------------------------------------------------------------------------------------
 
 
-def _exp(x: float) -> float:
-    try:
-        return math.exp(x)
-    except OverflowError:
-        return inf
-
-
-def _exp2(x: float) -> float:
-    try:
-        return math.exp2(x)
-    except OverflowError:
-        return inf
-
-
-def _expm1(x: float) -> float:
-    try:
-        return math.expm1(x)
-    except OverflowError:
-        return inf
-
+_exp = guarded(math.exp, OverflowError, inf)
+_exp2 = guarded(math.exp2, OverflowError, inf)
+_expm1 = guarded(math.expm1, OverflowError, inf)
 
 exp = row(
     "exp", _exp, lambda x, z: z, latex="e^{{{0}}}", edges="out",

@@ -17,9 +17,10 @@ from ..errors import InputTypeError, InputValueError
 from .activations import sigmoid
 from .arithmetic import _two_sum, div
 from .choice import eq, gt, lt, where
+from .columns import INDEX
 from .piecewise import abs, difference
 from .powers import exp, log1p
-from .row import INDEX, Op, helper, publish, row
+from .row import Op, helper, publish, row
 from .words import both, either, negate
 
 # -- sums and products ------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ mean = row(
 dot = row(
     "dot", _dot, core=_dot_core, partials=lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True,
     gather=_pairs,
-    symbol="·", latex=r"\langle {all} \rangle", edges="other",
+    symbol="·", latex=r"\langle {all} \rangle", edges="other", example=(0.4, 0.7, 0.3, 0.6),
     exact=lambda mp, at, *args: mp.fdot(args[: len(args) // 2], args[len(args) // 2 :]),
     doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n"
     ">>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",

@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from .. import context
-from ..errors import InputTypeError, InputValueError
+from ..errors import InputTypeError
 from ..tree import as_float
+from .columns import LETTERS, ORDINARY, REAL, Interval, Kink, Pin, Setting
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -51,69 +53,6 @@ HELPERS: set[Op] = set()  # those that are no public functions
 PUBLIC: dict[str, Any] = {}  # the public functions by name: rows and compositions
 
 
-class Interval(NamedTuple):
-    """The values an argument may take; an end belongs to the domain unless it is open (or infinite)."""
-
-    low: float = -inf
-    high: float = inf
-    open: bool = False
-
-    def __contains__(self, x: object) -> bool:
-        assert isinstance(x, (float, int))
-        return self.low < x < self.high if self.open else self.low <= x <= self.high
-
-    def __str__(self) -> str:
-        left = "(" if self.open or self.low == -inf else "["
-        right = ")" if self.open or self.high == inf else "]"
-        return f"{left}{self.low:g}, {self.high:g}{right}"
-
-
-REAL = Interval()
-POSITIVE = Interval(0.0, inf, open=True)
-
-
-class Pin(NamedTuple):
-    """A value and partials fixed by convention at one special point; checked by the tests, offered to strategies."""
-
-    at: tuple[float, ...]
-    value: float
-    partials: tuple[float, ...]
-
-
-class Kink(NamedTuple):
-    """Where the derivative does not exist or jumps: a kink, a jump or a pole."""
-
-    text: str
-    holds: Callable[..., bool]
-
-
-class Setting(NamedTuple):
-    """What an argument is that selects a function rather than being a variable, and what it is tried with.
-
-    It is a whole number: an order is not negative, an index is of the items after it, from their end if it is negative.
-    """
-
-    what: str
-    examples: tuple[float, ...]
-
-    def checked(self, number: float, where: str, items: int) -> float:
-        """The number as the row takes it; InputValueError where it is none that selects."""
-        if number % 1.0 != 0.0:  # nan and infinities too
-            raise InputValueError(f"{self.what}={number!r} of {where} must be a whole number")
-        if self is ORDER and number < 0.0:
-            raise InputValueError(f"order={number:g} of {where} must be 0 or more: it counts derivatives")
-        if self is not INDEX:
-            return number
-        if not -items <= number < items:
-            raise InputValueError(f"index={number:g} of {where} with {items} items: give 0 to {items - 1}, or -{items} to -1")
-        return number + items if number < 0.0 else number
-
-
-ORDER = Setting("order", (0.0, 1.0, 2.0, 3.0))
-INDEX = Setting("index", (0.0, 1.0, 2.0))
-DIGITS = Setting("digits", (0.0, 1.0, 3.0, -1.0))
-
-
 class Op:
     """A primitive: forward on floats, one partial rule per argument, where it holds, and how it is written.
 
@@ -126,6 +65,7 @@ class Op:
         products: per argument, None or a rule ``(g, arguments..., out) -> g * partial``, for when forming the partial first
             would overflow or lose the point; a product that returns None gives the argument nothing at all.
         settings: the arguments that are no variables, by position: see `Setting`.
+        example: an ordinary point, with as many floats as the row is tried with; one in the domain unless given.
         core: how it is computed in other rows, ``(arguments...)``, to the bits of `forward`: what compiled code does.  It may
             ask which arguments are constants, and gives NotImplemented where it has no formula.  Without a core, or where
             a setting is no constant, compiled code calls back `forward`.
@@ -159,6 +99,7 @@ class Op:
         variadic: bool = False,
         products: Sequence[Rule | None] | None = None,
         settings: Mapping[int, Setting] | None = None,
+        example: tuple[float, ...] = (),
         core: Callable[..., Any] | None = None,
         fast: Callable[..., Any] | None = None,
         exact: str | Callable[..., Any] | None = None,
@@ -215,9 +156,19 @@ class Op:
         self.edges = (edges,) if isinstance(edges, str) else tuple(edges or ())
         self.symbol = symbol or name
         self.domain = tuple(domain) or (REAL,) * (self.arity or 1)
+        self.example = example or self._ordinary()
         self.kinks = tuple(kinks)
         self.pins = tuple(Pin(*pin) for pin in pins)
         self.__doc__ = self._document(doc)
+
+    def _ordinary(self) -> tuple[float, ...]:
+        """A point in the domain, the settings at an example of theirs; three items, or four where one is a setting."""
+        domains = self.domain if self.arity is not None else self.domain[:1] * (4 if self.settings else 3)
+        at = [
+            x if x in d else d.low + 1.0 if d.low > -inf else d.high - 1.0
+            for x, d in zip(cycle(ORDINARY), domains, strict=False)
+        ]
+        return tuple(self.settings[i].examples[1] if i in self.settings else x for i, x in enumerate(at))
 
     def _counted(self, rule: Rule) -> Rule:
         """The rule of a row with any number of arguments, held to give as many partials."""
@@ -300,10 +251,8 @@ class Op:
             return args + self.defaults[-missing:]
         least = self.arity - len(self.defaults)
         count = f"{self.arity}" if not self.defaults else f"{least} to {self.arity}"
-        raise InputTypeError(f"{self.name}() takes {count} argument{'s' * (count != '1')}, got {len(args)}: {self._example()}")
-
-    def _example(self) -> str:
-        return f"{self.name}({', '.join('xyzuvw'[: self.arity])})"
+        what = f"{count} argument{'s' * (count != '1')}, got {len(args)}"
+        raise InputTypeError(f"{self.name}() takes {what}: {self.name}({', '.join(LETTERS[: self.arity])})")
 
     def partial(self, index: int, args: Sequence[Any], out: Any) -> Any:
         """The partial derivative with respect to argument `index`, on floats or on nodes."""
@@ -336,8 +285,7 @@ class Op:
 
     def _document(self, doc: str) -> str:
         lines = [doc.strip() or f"{self.name}, a primitive."]
-        letters = "xyzuvw"
-        names = [letters[i] for i in range(min(self.arity or 0, 6))]
+        names = LETTERS[: self.arity or 0]
         if names and self.edges:
             call = f"{self.name}({', '.join(names)})"
             for x, edge in zip(names, self.edges, strict=False):

@@ -9,9 +9,10 @@ from typing import Any
 from . import numerics
 from .arithmetic import div
 from .choice import eq, gt, lt, ne, where
+from .columns import ORDER, REAL, Interval, Kink
 from .piecewise import abs
 from .powers import _exp, exp
-from .row import ORDER, REAL, Interval, Kink, Op, helper, publish, row
+from .row import Op, helper, publish, row
 from .trigonometry import sin
 from .words import both, c_trunc, constant, rint
 

@@ -16,9 +16,11 @@ from typing import Any
 from ..errors import InputValueError
 from .arithmetic import div, mul, sub
 from .choice import eq, gt, lt, where
+from .columns import Interval, Kink
+from .numerics import guarded
 from .piecewise import abs, copysign
 from .powers import exp, inverse, sqrt, square
-from .row import Interval, Kink, Op, helper, publish, row
+from .row import Op, helper, publish, row
 from .words import c_sqrt
 
 UNIT = Interval(-1.0, 1.0)
@@ -27,32 +29,20 @@ AT_ENDS = (Kink("x = -1", lambda x: x == -1.0), Kink("x = 1", lambda x: x == 1.0
 AT_ORIGIN = (Kink("all are 0", lambda *args: not any(args)),)
 
 
-def _guarded(f: Any) -> Any:
-    """`f` with its domain errors as nan."""
-
-    def forward(x: float) -> float:
-        try:
-            return float(f(x))
-        except ValueError:
-            return nan
-
-    return forward
-
-
 # -- circular ---------------------------------------------------------------------------------------------------------
 
 sin = row(
-    "sin", _guarded(math.sin), lambda x, z: cos(x), latex=r"\sin {0}", edges="cos(x)", pins=[((inf,), nan, (nan,))],
+    "sin", guarded(math.sin), lambda x, z: cos(x), latex=r"\sin {0}", edges="cos(x)", pins=[((inf,), nan, (nan,))],
     exact="sin",
     doc="The sine of x radians.\n\n>>> sin(0.0)\n0.0",
 )  # fmt: skip
 cos: Op = row(
-    "cos", _guarded(math.cos), lambda x, z: -sin(x), latex=r"\cos {0}", edges="-sin(x)", pins=[((inf,), nan, (nan,))],
+    "cos", guarded(math.cos), lambda x, z: -sin(x), latex=r"\cos {0}", edges="-sin(x)", pins=[((inf,), nan, (nan,))],
     exact="cos",
     doc="The cosine of x radians.\n\n>>> cos(0.0)\n1.0",
 )  # fmt: skip
 tan = row(
-    "tan", _guarded(math.tan), lambda x, z: 1.0 + z * z, latex=r"\tan {0}", edges="1 + out**2",
+    "tan", guarded(math.tan), lambda x, z: 1.0 + z * z, latex=r"\tan {0}", edges="1 + out**2",
     kinks=(Kink("x = π/2 + kπ", lambda x: math.fabs(cos.forward(x)) < 1e-15),),
     exact="tan",
     doc="The tangent of x radians.\n\n>>> tan(0.0)\n0.0",
@@ -66,13 +56,13 @@ co_square = helper(
     doc="1 - x*x, exact near 1.\n\n>>> co_square(0.5)\n0.75",
 )  # fmt: skip
 asin = row(
-    "asin", _guarded(math.asin), lambda x, z: div(1.0, sqrt(co_square(x))), latex=r"\arcsin {0}", domain=(UNIT,),
+    "asin", guarded(math.asin), lambda x, z: div(1.0, sqrt(co_square(x))), latex=r"\arcsin {0}", domain=(UNIT,),
     kinks=AT_ENDS, edges="1/sqrt(1 - x**2)", pins=[((1.0,), math.pi / 2, (inf,)), ((2.0,), nan, (nan,))],
     exact="asin",
     doc="The angle in [-π/2, π/2] whose sine is x.\n\n>>> asin(0.0)\n0.0",
 )  # fmt: skip
 acos = row(
-    "acos", _guarded(math.acos), lambda x, z: div(-1.0, sqrt(co_square(x))), latex=r"\arccos {0}", domain=(UNIT,),
+    "acos", guarded(math.acos), lambda x, z: div(-1.0, sqrt(co_square(x))), latex=r"\arccos {0}", domain=(UNIT,),
     kinks=AT_ENDS, edges="-1/sqrt(1 - x**2)", pins=[((1.0,), 0.0, (-inf,)), ((2.0,), nan, (nan,))],
     exact="acos",
     doc="The angle in [0, π] whose cosine is x.\n\n>>> acos(1.0)\n0.0",
@@ -227,13 +217,6 @@ def _sinh(x: float) -> float:
         return math.copysign(inf, x)
 
 
-def _cosh(x: float) -> float:
-    try:
-        return math.cosh(x)
-    except OverflowError:
-        return inf
-
-
 def _sech2(x: float) -> float:
     e = math.exp(-2.0 * math.fabs(x))
     return 4.0 * e / ((1.0 + e) * (1.0 + e))
@@ -245,7 +228,8 @@ sinh = row(
     doc="The hyperbolic sine.\n\n>>> sinh(0.0)\n0.0",
 )  # fmt: skip
 cosh: Op = row(
-    "cosh", _cosh, lambda x, z: sinh(x), latex=r"\cosh {0}", edges="sinh(x)", pins=[((-1000.0,), inf, (-inf,))],
+    "cosh", guarded(math.cosh, OverflowError, inf), lambda x, z: sinh(x), latex=r"\cosh {0}", edges="sinh(x)",
+    pins=[((-1000.0,), inf, (-inf,))],
     exact="cosh",
     doc="The hyperbolic cosine.\n\n>>> cosh(0.0)\n1.0",
 )  # fmt: skip
@@ -294,7 +278,7 @@ asinh = row(
     doc="The inverse of sinh.\n\n>>> asinh(0.0)\n0.0",
 )  # fmt: skip
 acosh = row(
-    "acosh", _guarded(math.acosh), lambda x, z: div(div(1.0, sqrt(x - 1.0)), sqrt(x + 1.0)),
+    "acosh", guarded(math.acosh), lambda x, z: div(div(1.0, sqrt(x - 1.0)), sqrt(x + 1.0)),
     latex=r"\operatorname{{arcosh}} {0}", domain=(Interval(1.0, inf),), kinks=(Kink("x = 1", lambda x: x == 1.0),),
     edges="1/sqrt(x**2 - 1)", pins=[((1.0,), 0.0, (inf,)), ((0.5,), nan, (nan,))],
     exact="acosh",

@@ -23,13 +23,6 @@ def row_of(op: Op | str) -> Op:
     return named
 
 
-def size_of(op: Op) -> int:
-    """How many arguments the strategies give to a row."""
-    if op.arity is not None:
-        return op.arity
-    return 4 if op is rows.dot or op.settings else 3
-
-
 def domain_of(op: Op, n: int) -> tuple[Interval, ...]:
     """The domain of each of n arguments."""
     return op.domain if op.arity is not None else op.domain[:1] * n

@@ -22,7 +22,7 @@ from .. import ops as rows
 from ..errors import InputValueError
 from ..ops import Interval, Op
 from ..program import Builder, Program, placed
-from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of, size_of
+from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of
 from .conditioning import judge
 from .formula import Expression
 from .points import chosen, ends, simple
@@ -104,8 +104,7 @@ class _Instruction(NamedTuple):
 
 def lively(op: Op) -> bool:
     """Whether a row's value changes with its variables at some ordinary place."""
-    n = size_of(op)
-    near, far = ([x if i in op.settings else x * s for i, x in enumerate((0.4, 0.7, 0.3, 0.6)[:n])] for s in (1.0, 1.05))
+    near, far = ([x if i in op.settings else x * s for i, x in enumerate(op.example)] for s in (1.0, 1.05))
     try:
         return op.forward(*near) != op.forward(*far)  # nan too: there it is not defined, but it may be elsewhere
     except (ArithmeticError, ValueError):
@@ -115,10 +114,10 @@ def lively(op: Op) -> bool:
 def _instructions(ops: Sequence[Op], names: int) -> st.SearchStrategy[_Instruction]:
     earlier = [st.integers(0, 2), st.integers(-names, -1)]
     # in what is flat the slopes of all below it are lost; with unary ops alone an expression has one variable
-    ops = [op for op in ops for _ in range((5 if size_of(op) == 1 else 9) if lively(op) else 1)]
+    ops = [op for op in ops for _ in range((5 if len(op.example) == 1 else 9) if lively(op) else 1)]
 
     def of(op: Op) -> st.SearchStrategy[_Instruction]:
-        n, settings = size_of(op), op.settings
+        n, settings = len(op.example), op.settings
         each: list[st.SearchStrategy[int | float]] = []
         for i, d in enumerate(domain_of(op, n)):
             inside = [c for c in CONSTANTS if c in d] or [ends(d)[0] / 2 + ends(d)[1] / 2]

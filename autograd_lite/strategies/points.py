@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ..errors import InputTypeError
 from ..formula.printer import grouped, name_of
 from ..ops import Interval, Op
-from ..ops.row import Setting
-from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of, size_of, usable
+from ..ops.columns import Setting
+from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of, usable
 
 WIDE = 40.0  # points of an unbounded domain lie within this of 0, or of its end
 ROUND = (2.0, 0.5, -0.5, -2.0, 3.0)
@@ -67,7 +67,7 @@ def points(op: Op | str) -> st.SearchStrategy[tuple[float, ...]]:
     Raises InputTypeError for what is not an op.
     """
     op = row_of(op)
-    n = size_of(op)
+    n = len(op.example)
     settings = op.settings
     each = [chosen(settings[i]) if i in settings else coordinates(d) for i, d in enumerate(domain_of(op, n))]
     return st.tuples(*each).filter(lambda at: usable(op, at))
@@ -83,12 +83,12 @@ def special_points(op: Op | str) -> st.SearchStrategy[tuple[float, ...]]:
     Args and errors: as `points`.  No promise is made that the op is defined there.
     """
     op = row_of(op)
-    n = size_of(op)
+    n = len(op.example)
     settings, domain = op.settings, domain_of(op, n)
     each = [[*settings[i].examples] if i in settings else _special(d) for i, d in enumerate(domain)]
     pinned = [pin.at for pin in op.pins]
-    few = each if n < 3 else [[x for x in c if x in (0.0, 1.0, 2.0, -1.0)] for c in each]
-    kinked = [at for at in product(*few) if any(_holds(kink.holds, at) for kink in op.kinks)]
+    likely = each if n < 3 else [[x for x in c if x in (0.0, 1.0, 2.0, -1.0)] for c in each]
+    kinked = [at for at in product(*likely) if any(_holds(kink.holds, at) for kink in op.kinks)]
     kinds: list[st.SearchStrategy[tuple[float, ...]]] = [st.sampled_from(some) for some in (kinked, pinned) if some]
     kinds.append(st.tuples(*map(st.sampled_from, each)))
     if n > 1:

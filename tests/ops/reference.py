@@ -11,7 +11,7 @@ from mpmath import mp, mpf
 
 from autograd_lite.gradcheck.replay import high_precision_form
 from autograd_lite.ops import TABLE, Op
-from autograd_lite.ops.row import Interval
+from autograd_lite.ops.columns import Interval
 
 STEP = 50  # differences are taken over 1e-50 of the argument
 DIGITS = 350  # and worked out with so many digits that slopes of 1e-200 come out right
@@ -26,7 +26,7 @@ OF_DIFFERENCES = {"softmax_weight", "softmax_rest", "log_softmax_weight"}
 
 def size(op: Op) -> int:
     """How many arguments the tests give to a row."""
-    return op.arity if op.arity is not None else 4 if SELECTORS.get(op.name) or op.name == "dot" else 3
+    return len(op.example)
 
 
 def intervals(op: Op) -> tuple[Interval, ...]:

@@ -1,0 +1,74 @@
+"""What the columns of a row are made of: the domain's intervals, pins, kinks, and the arguments that select a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple
+
+from ..errors import InputValueError
+
+
+class Interval(NamedTuple):
+    """The values an argument may take; an end belongs to the domain unless it is open (or infinite)."""
+
+    low: float = -inf
+    high: float = inf
+    open: bool = False
+
+    def __contains__(self, x: object) -> bool:
+        assert isinstance(x, (float, int))
+        return self.low < x < self.high if self.open else self.low <= x <= self.high
+
+    def __str__(self) -> str:
+        left = "(" if self.open or self.low == -inf else "["
+        right = ")" if self.open or self.high == inf else "]"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+
+REAL = Interval()
+ORDINARY = (0.4, 0.7, 0.3, 0.6)
+LETTERS = "xyzuvw"  # what arguments are called in messages and formulas of a row
+POSITIVE = Interval(0.0, inf, open=True)
+
+
+class Pin(NamedTuple):
+    """A value and partials fixed by convention at one special point; checked by the tests, offered to strategies."""
+
+    at: tuple[float, ...]
+    value: float
+    partials: tuple[float, ...]
+
+
+class Kink(NamedTuple):
+    """Where the derivative does not exist or jumps: a kink, a jump or a pole."""
+
+    text: str
+    holds: Callable[..., bool]
+
+
+class Setting(NamedTuple):
+    """What an argument is that selects a function rather than being a variable, and what it is tried with.
+
+    It is a whole number: an order is not negative, an index is of the items after it, from their end if it is negative.
+    """
+
+    what: str
+    examples: tuple[float, ...]
+
+    def checked(self, number: float, where: str, items: int) -> float:
+        """The number as the row takes it; InputValueError where it is none that selects."""
+        if number % 1.0 != 0.0:  # nan and infinities too
+            raise InputValueError(f"{self.what}={number!r} of {where} must be a whole number")
+        if self is ORDER and number < 0.0:
+            raise InputValueError(f"order={number:g} of {where} must be 0 or more: it counts derivatives")
+        if self is not INDEX:
+            return number
+        if not -items <= number < items:
+            raise InputValueError(f"index={number:g} of {where} with {items} items: give 0 to {items - 1}, or -{items} to -1")
+        return number + items if number < 0.0 else number
+
+
+ORDER = Setting("order", (0.0, 1.0, 2.0, 3.0))
+INDEX = Setting("index", (0.0, 1.0, 2.0))
+DIGITS = Setting("digits", (0.0, 1.0, 3.0, -1.0))
