@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from autograd_lite import Value, context, draw, jit, nn, optim
+from autograd_lite.fit import minimize
+from autograd_lite.fit.interrupt import deferred_interrupt
 from tests.interrupt import interrupt_at
 
 Made = tuple[Callable[[], Any], Callable[[], Any]]
@@ -205,7 +208,7 @@ def test_after_an_interrupted_turn_to_another_path_the_next_call_is_right(calm: 
     assert event > 1
 
 
-@pytest.mark.filterwarnings("default::pytest.PytestUnraisableExceptionWarning")  # of a file closed by its end, not by `with`
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a file closed by its end, not by `with`
 def test_a_picture_interrupted_while_it_is_saved_is_old_or_new(tmp_path: Any, calm: None) -> None:
     path = tmp_path / "a.svg"
     new = draw(Value(2.0, "x") * 3.0)
@@ -217,3 +220,34 @@ def test_a_picture_interrupted_while_it_is_saved_is_old_or_new(tmp_path: Any, ca
         assert [p.name for p in tmp_path.iterdir()] == ["a.svg"], event
         event += 1
     assert path.read_text(encoding="utf-8") == new.svg()
+
+
+needs_ctrl_c = pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is not signal.default_int_handler, reason="the suite was started with Ctrl-C ignored"
+)
+
+
+@needs_ctrl_c
+def test_ctrl_c_in_the_last_step_of_minimize_is_told() -> None:
+    def last(step: int, loss: float, params: Any) -> None:
+        if step == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    found = minimize(lambda p: p[0] * p[0], [1.0], steps=5, callback=last)
+    assert (found.reason, found.steps) == ("interrupted", 5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@needs_ctrl_c
+def test_a_deferred_ctrl_c_that_nobody_asked_for_comes_at_the_end() -> None:
+    done = []
+
+    def work() -> None:
+        with deferred_interrupt():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the work")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["the work"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

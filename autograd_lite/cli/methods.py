@@ -16,7 +16,7 @@ from ..compiler import jit
 from ..errors import InputValueError, listed
 from ..files import read_json, write_atomically
 from ..fit.ending import Fit
-from ..fit.interrupt import deferred_interrupt
+from ..fit.interrupt import deferred_interrupt, is_interrupted
 from ..fit.model import Model
 from ..fit.rows import Rows
 from ..fit.solve import Solver
@@ -157,10 +157,7 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
 
     def step(now: State) -> bool:
         nonlocal interrupted
-        try:
-            pause()
-        except KeyboardInterrupt:
-            interrupted = True
+        interrupted = interrupted or is_interrupted(pause)
         return watch(now) or interrupted
 
     solver = Solver(
@@ -169,6 +166,7 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
     )  # fmt: skip
     with deferred_interrupt() as pause:
         found = solver.run()
+        interrupted = interrupted or is_interrupted(pause)
     if interrupted:
         found.converged, found.reason = False, "interrupted"
     return found

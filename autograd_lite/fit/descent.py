@@ -21,7 +21,7 @@ from ..tree import an, as_float, describe, flatten, is_node, unflatten
 from . import checkpoint as checkpoints
 from .bar import Bar
 from .cluster import rows_of
-from .interrupt import deferred_interrupt, no_pause
+from .interrupt import deferred_interrupt, is_interrupted, no_pause
 from .rows import Objective
 from .trail import Trail
 
@@ -163,6 +163,8 @@ def minimize(
         value = run.seen[0] if run.seen else run.objective.whole(run.leaves(), no_pause)[0]
         if reason in ("steps", "converged") and (not math.isfinite(value) or run.rose(value)):
             reason = "diverged"
+        if is_interrupted(pause):  # after the last step
+            reason = "interrupted"
     path = [(step, unflatten(spec, x)) for step, x in run.trail.ended(len(history), run.leaves())]
     return Result(run.tree(), value, [*history, (len(history), value)], len(history), reason, path, loss, data)
 

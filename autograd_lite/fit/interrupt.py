@@ -15,14 +15,17 @@ def no_pause() -> None:
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """While inside, Ctrl-C waits for the function given out, which raises KeyboardInterrupt; a second one does not wait."""
+    """While inside, Ctrl-C waits for the function given out, which raises KeyboardInterrupt; a second one does not wait.
+
+    One that has come after the last call of that function is raised at the end.
+    """
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGINT) != signal.default_int_handler
     ):
         yield no_pause
         return
-    asked = False
+    asked = told = False
 
     def remember(number: int, frame: Any) -> None:
         nonlocal asked
@@ -31,11 +34,27 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
         asked = True
 
     def pause() -> None:
+        nonlocal told
         if asked:
+            told = True
             raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, remember)
     try:
+        signal.signal(signal.SIGINT, remember)
         yield pause
+    except BaseException:
+        told = True  # whatever is on its way ends the work
+        raise
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if asked and not told:
+            raise KeyboardInterrupt
+
+
+def is_interrupted(pause: Callable[[], None]) -> bool:
+    """Whether Ctrl-C has come."""
+    try:
+        pause()
+    except KeyboardInterrupt:
+        return True
+    return False

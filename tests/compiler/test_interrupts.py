@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from tests.process import run
 
 pytest.importorskip("llvmlite")
 
-from autograd_lite.compiler.llvm import workers
+from autograd_lite.compiler.llvm import native, workers
 
 OWN = Op("own", lambda x: 2.0 * x, 2.0)
 CALLED_BACK = {
@@ -212,6 +213,36 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
 def test_a_child_compiles_and_has_threads_of_its_own_whatever_the_others_did() -> None:
     assert run(FORKED) == "0\n"
+
+
+class Engine:
+    """What `native.Module` holds, which is told to close."""
+
+    def __init__(self, close: Any) -> None:
+        self.close = close
+
+
+def test_machine_code_is_freed_while_nobody_forks() -> None:
+    held = []
+    native.Module(Engine(lambda: held.append(native._lock._is_owned())), [])  # type: ignore[attr-defined]
+    assert held == [True]
+
+
+@pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is not signal.default_int_handler, reason="Ctrl-C was ignored from the start"
+)
+def test_an_interruption_while_machine_code_is_freed_comes_all_the_same() -> None:
+    def close() -> None:
+        raise KeyboardInterrupt
+
+    def dropped() -> None:
+        native.Module(Engine(close), [])
+        deadline = time.monotonic() + 20.0
+        while time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        dropped()
 
 
 # -- arrays that move -------------------------------------------------------------------------------------------------

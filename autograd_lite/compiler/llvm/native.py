@@ -5,6 +5,7 @@ Needs llvmlite, of the extra `jit`, which is imported when code is compiled.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import functools
 import os
@@ -24,8 +25,10 @@ LONG = 300_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is
 
 OLDEST = 20  # LLVM; before, pointers had types
 
-_lock = threading.RLock()  # LLVM's objects are not for several threads at once
-if hasattr(os, "register_at_fork"):  # whoever forks waits until nothing is being compiled: LLVM has locks of its own
+# LLVM's objects are not for several threads at once.  Whoever forks waits until no thread of ours is within LLVM, which has
+# locks of its own, as llvmlite has: every call of llvmlite, the freeing of code too, is made with this one held.
+_lock = threading.RLock()
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
@@ -69,14 +72,15 @@ def _initialized(binding: Any) -> Any:
 @functools.cache
 def host(without: str = "") -> Machine:
     """This machine, as if it had no instructions whose names begin with `without`: "avx512"."""
-    binding = llvmlite()
-    try:
-        found = dict(binding.get_host_cpu_features())
-    except RuntimeError:
-        found = {}
+    with _lock:
+        binding = llvmlite()
+        try:
+            found = dict(binding.get_host_cpu_features())
+        except RuntimeError:
+            found = {}
+        cpu = binding.get_host_cpu_name() if not without else ""
     found |= {name: False for name in found if without and name.startswith(without)}
     features = ",".join(f"{'+' if there else '-'}{name}" for name, there in sorted(found.items()))
-    cpu = binding.get_host_cpu_name() if not without else ""
     width = 8 if found.get("avx512f") and found.get("avx512dq") else 4
     return Machine(width, _vector_library(width, found), cpu, features)
 
@@ -183,11 +187,21 @@ class Module:
 
     def function(self, name: str, *arguments: Any) -> Callable[..., Any]:
         """A function of the module for ctypes, which releases the interpreter lock; the result is an int64."""
-        address = self._engine.get_function_address(name)
+        with _lock:
+            address = self._engine.get_function_address(name)
         assert address, name
         function = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(address)
         function.module = self  # type: ignore[attr-defined]
         return function
+
+    def __del__(self) -> None:
+        if sys is None or sys.is_finalizing():
+            return
+        try:
+            with _lock:
+                self._engine.close()
+        except KeyboardInterrupt:  # which is lost in here: so it comes again, a moment later
+            _thread.start_new_thread(_thread.interrupt_main, ())
 
 
 def compile_text(
