@@ -22,7 +22,7 @@ from . import sparse as sparsity
 from .errors import GradientWarning, InputTypeError, InputValueError
 from .ops.choice import Masked
 from .protocols import clock
-from .tree import Spec, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
+from .tree import Spec, Tree, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
 from .value import Value
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -76,19 +76,19 @@ class _Inputs:
         node.name = leaf.name or f"argument {number} of {self.f_name}"
         return node
 
-    def restore(self, leaves: Sequence[Any]) -> Any:
+    def restore(self, leaves: Sequence[Any]) -> Tree:
         """`leaves`, one for each input, in the structure of the differentiated arguments."""
         supply = iter(leaves)
         trees = [unflatten(spec, [next(supply) for _ in range(size(spec))]) for spec in self.specs]
         return trees[0] if self.single else tuple(trees)
 
-    def restore_block(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Any:
+    def restore_block(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Tree:
         """The rows of a Jacobian that belong to an array of results: the inputs' structure with arrays at its leaves."""
         places = iter(range(len(self.nodes)))
         trees = [_block(spec, rows, shape, places) for spec in self.specs]
         return trees[0] if self.single else tuple(trees)
 
-    def results(self, out: Any) -> tuple[list[Any], Spec]:
+    def results(self, out: Tree) -> tuple[list[Any], Spec]:
         """The scalars that f returned, and their structure."""
         if out is None:
             raise InputTypeError(f"{self.transform} of {self.f_name}, which returned None: does it end in a return statement?")
@@ -241,7 +241,7 @@ def _grad(transform: str, f: Callable[P, Any], argnums: int | Sequence[int]) -> 
     return transformed
 
 
-def vjp(f: Callable[..., R], *primals: Any) -> tuple[R, Callable[[Any], Any]]:
+def vjp(f: Callable[..., R], *primals: Tree) -> tuple[R, Callable[[Tree], Tree]]:
     """``f(*primals)`` and the function that pulls a gradient of the result back to the arguments.
 
     ``pullback(v) = v^T J``, a tuple with one entry for each argument
@@ -261,7 +261,7 @@ def vjp(f: Callable[..., R], *primals: Any) -> tuple[R, Callable[[Any], Any]]:
     roots = [out for out in outs if isinstance(out, Value)]
     inputs.in_graph = in_graph = inputs.in_graph or graph.has_leaves(roots, frozenset(inputs.nodes), inputs.since)
 
-    def pullback(cotangents: Any) -> Any:
+    def pullback(cotangents: Tree) -> Tree:
         seeds: dict[Value, Any] = {}
         given = flatten_like(spec, cotangents, "cotangents", f"the result of {inputs.f_name}")
         for out, g in zip(outs, given, strict=True):
@@ -281,7 +281,7 @@ def _weight(given: Any, what: str) -> Any:
     return Masked(given, True, given, loose=True) if trace is not None and trace.is_plain(given) else given
 
 
-def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
+def jvp(f: Callable[..., R], primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[R, R]:
     """``f(*primals)`` and its derivative in the direction `tangents`, by one forward sweep.
 
     ``(f(x), J t)``
@@ -364,7 +364,7 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: bo
     return jacobian(_grad("hessian", f, argnums), argnums, sparse=sparse)
 
 
-def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(f: Function, primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     """The Hessian times a vector, without the Hessian: a forward sweep over the gradient's graph.
 
     ``H t``

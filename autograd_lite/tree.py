@@ -20,6 +20,9 @@ from .errors import InputOverflowError, InputTypeError, StructureError
 __all__ = ["as_float", "flatten", "map_leaves", "unflatten"]
 
 
+Tree = Any  # nested containers of scalars, or a scalar
+
+
 def as_float(number: Any, what: str = "data") -> float:
     """The exact Python float of a number of any kind: bool, int, Fraction, float subclass, NumPy scalar.
 
@@ -124,7 +127,7 @@ class Keys(tuple[Any, ...]):
 class Extra:
     """What an instance of a subclass of list, tuple or dict holds besides its items; two are equal where all of it is."""
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Tree) -> None:
         held = getattr(container, "__dict__", {})
         self.itself = held is container  # a dict that is its own attributes
         self.attributes = {} if self.itself else dict(held)
@@ -144,7 +147,7 @@ class Extra:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def give(self, container: Any) -> Any:
+    def give(self, container: Tree) -> Any:
         """The container, with all of it."""
         if self.itself:
             container.__dict__ = container
@@ -160,7 +163,7 @@ def _equal(a: Any, b: Any) -> bool:
         return False
 
 
-def kind_of(container: Any) -> tuple[Any, Any]:
+def kind_of(container: Tree) -> tuple[Any, Any]:
     """The kind and the detail of a list, tuple or dict, which its `Spec` begins with."""
     cls = type(container)
     if cls is list or cls is tuple:
@@ -174,7 +177,7 @@ def kind_of(container: Any) -> tuple[Any, Any]:
     return cls, keys
 
 
-def flatten(tree: Any, what: str = "argument") -> tuple[list[Any], Spec]:
+def flatten(tree: Tree, what: str = "argument") -> tuple[list[Any], Spec]:
     """The scalars of a tree in order, and the structure that puts them back.
 
     >>> leaves, spec = flatten({"w": [1, 2], "b": 3.0})
@@ -187,7 +190,7 @@ def flatten(tree: Any, what: str = "argument") -> tuple[list[Any], Spec]:
     return leaves, _flatten(tree, leaves, what)
 
 
-def _flatten(tree: Any, leaves: list[Any], where: str) -> Spec:
+def _flatten(tree: Tree, leaves: list[Any], where: str) -> Spec:
     if is_scalar(tree):
         leaves.append(tree)
         return LEAF
@@ -233,7 +236,7 @@ def _require_plain(array: Any, where: str) -> None:
     raise InputTypeError(f"{where} is {repair}")
 
 
-def unflatten(spec: Spec, leaves: Sequence[Any]) -> Any:
+def unflatten(spec: Spec, leaves: Sequence[Any]) -> Tree:
     """The tree of structure `spec` holding `leaves`; the inverse of `flatten`."""
     supply = iter(leaves)
     tree = take(spec, supply)
@@ -242,7 +245,7 @@ def unflatten(spec: Spec, leaves: Sequence[Any]) -> Any:
     return tree
 
 
-def take(spec: Spec, supply: Iterator[Any]) -> Any:
+def take(spec: Spec, supply: Iterator[Any]) -> Tree:
     """The tree of a structure, its leaves taken from `supply`, which may hold more.
 
     Raises StructureError where it holds too few.
@@ -264,7 +267,7 @@ def size(spec: Spec) -> int:
     return 1 if spec.kind is None else sum(map(size, spec.children))
 
 
-def rebuild(spec: Spec, children: list[Any]) -> Any:
+def rebuild(spec: Spec, children: list[Any]) -> Tree:
     """One container of the kind that `spec` says, holding `children`."""
     cls, detail, _ = spec
     if cls is type(None):
@@ -297,7 +300,7 @@ def rebuild(spec: Spec, children: list[Any]) -> Any:
     return array_of(children, detail)
 
 
-def refilled(container: Any, children: list[Any]) -> Any:
+def refilled(container: Tree, children: list[Any]) -> Tree:
     """A list, tuple or dict like this one, holding `children`."""
     return rebuild(Spec(*kind_of(container), ()), children)
 
@@ -314,7 +317,7 @@ def array_of(children: list[Any], shape: tuple[int, ...]) -> Any:
     return array.reshape(shape)
 
 
-def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
+def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     """The tree with `function` applied to each leaf, and to the leaves of `others` in the same places.
 
     >>> map_leaves(lambda w, g: w - 0.1 * g, {"w": 1.0, "b": [2.0]}, {"w": 10.0, "b": [20.0]})
@@ -327,7 +330,7 @@ def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     return unflatten(spec, [function(*row) for row in zip(*columns, strict=True)])
 
 
-def flatten_like(spec: Spec, tree: Any, what: str = "argument", like: str = "the other") -> list[Any]:
+def flatten_like(spec: Spec, tree: Tree, what: str = "argument", like: str = "the other") -> list[Any]:
     """The scalars of `tree` in the order of `spec`, whose structure it must have; a dict's keys may come in any order."""
     leaves, other = flatten(tree, what)
     order = _matched(spec, other, iter(range(len(leaves))))

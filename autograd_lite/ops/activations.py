@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from math import inf, nan
-from typing import Any
 
 from .arithmetic import _halves
 from .choice import AT_ZERO, _chosen, eq, ge, gt, le, lt, where
-from .columns import Interval, Kink
+from .columns import Interval, Kink, Number
 from .piecewise import abs, heaviside
 from .powers import _expm1, exp, expm1, inverse, log, log1p, square
 from .row import Op, helper, publish, row
@@ -36,21 +35,21 @@ def _softplus(x: float) -> float:
     return max(x, 0.0) + math.log1p(math.exp(-math.fabs(x))) if x == x else nan
 
 
-def _decay(x: Any) -> Any:
+def _decay(x: Number) -> Number:
     return exp(-abs(x))
 
 
-def _sigmoid_core(x: Any) -> Any:
+def _sigmoid_core(x: Number) -> Number:
     e = _decay(x)
     return where(ge(x, 0.0), 1.0, e) / (1.0 + e)
 
 
-def _sigmoid_derivative_core(x: Any) -> Any:
+def _sigmoid_derivative_core(x: Number) -> Number:
     e = _decay(x)
     return e / square(1.0 + e)
 
 
-def _softplus_core(x: Any) -> Any:
+def _softplus_core(x: Number) -> Number:
     return where(lt(x, 0.0), 0.0, x) + log1p(_decay(x))
 
 
@@ -90,7 +89,7 @@ def _logit(p: float) -> float:
     return log.forward(p) - log1p.forward(-p)
 
 
-def _logit_core(p: Any) -> Any:
+def _logit_core(p: Number) -> Number:
     return where(both(ge(p, 0.25), le(p, 0.75)), 2.0 * atanh(2.0 * p - 1.0), log(p) - log1p(-p))
 
 
@@ -104,7 +103,7 @@ logit = row(
 )  # fmt: skip
 
 
-def _relu_product(g: Any, x: Any, z: Any) -> Any:
+def _relu_product(g: Number, x: Number, z: Number) -> Number:
     if x.__class__ is float:  # what `_chosen` comes to, in half the time: every neuron passes here
         return g if x > 0.0 else None if x <= 0.0 else x
     return _chosen(g, heaviside(x, 0.0))
@@ -148,7 +147,7 @@ elu = row(
 )  # fmt: skip
 
 
-def _lost(x: Any, t: Any) -> Any:
+def _lost(x: Number, t: Number) -> Number:
     """What the rounding of -x/√2 to `t` lost, times the slope of erfc: 2/√π of the bell exp(-x²/2)."""
     (a, b), (c, d) = _halves(t), ROOT_2_HALVES
     product = t * ROOT_2
@@ -171,12 +170,12 @@ def _gelu_derivative(x: float) -> float:
     return 0.5 * _tail(x, bell) + (x * bell * PHI_0 if bell else 0.0)
 
 
-def _tail_core(x: Any, bell: Any) -> Any:
+def _tail_core(x: Number, bell: Number) -> Number:
     t = -x / ROOT_2
     return erfc(t) - where(bell, _lost(x, t) * bell, 0.0)
 
 
-def _gelu_derivative_core(x: Any) -> Any:
+def _gelu_derivative_core(x: Number) -> Number:
     bell = gaussian(x, 0.5)
     return 0.5 * _tail_core(x, bell) + where(bell, x * bell * PHI_0, 0.0)
 

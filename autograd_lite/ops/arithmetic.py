@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from math import inf, nan
-from typing import Any
 
 from .choice import _choice, eq, gt, lt, ne, where, zero
-from .columns import Kink
+from .columns import Kink, Number
 from .numerics import guarded_of_two
 from .piecewise import abs, copysign, round_
 from .row import Op, first, helper, publish, row, second
@@ -47,7 +46,7 @@ def _muldiv(x: float, y: float, z: float) -> float:
     return _div(x * y, z) if -1.0 < y < 1.0 else _div(x, z) * y
 
 
-def _muldiv_core(x: Any, y: Any, z: Any) -> Any:
+def _muldiv_core(x: Number, y: Number, z: Number) -> Number:
     if constant(y):
         return div(x * y, z) if -1.0 < y < 1.0 else div(x, z) * y
     small = both(gt(y, -1.0), lt(y, 1.0))
@@ -90,19 +89,19 @@ def _floordiv(x: float, y: float) -> float:
 _fmod = guarded_of_two(math.fmod, ValueError)
 
 
-def _opposite(x: Any, y: Any) -> Any:
+def _opposite(x: Number, y: Number) -> Number:
     """Whether just one of two is below 0."""
     below_x, below_y = lt(x, 0.0), lt(y, 0.0)
     return both(either(below_x, below_y), negate(both(below_x, below_y)))
 
 
-def _mod_core(x: Any, y: Any) -> Any:
+def _mod_core(x: Number, y: Number) -> Number:
     """C's remainder, moved by y where its sign is not y's."""
     rest = fmod(x, y)
     return where(eq(rest, 0.0), copysign(0.0, y), where(_opposite(rest, y), rest + y, rest))
 
 
-def _floordiv_core(x: Any, y: Any) -> Any:
+def _floordiv_core(x: Number, y: Number) -> Number:
     """The quotient less its remainder is whole but for its rounding, which must not cost a unit."""
     rest = fmod(x, y)
     quotient = div(x - rest, y)
@@ -141,7 +140,7 @@ fmod = row(
 _remainder = guarded_of_two(math.remainder, ValueError)
 
 
-def _remainder_core(x: Any, y: Any) -> Any:
+def _remainder_core(x: Number, y: Number) -> Number:
     """From the remainder of the sizes: that, its distance to y, or at half way the even one; each step is exact."""
     size, step = abs(x), abs(y)
     rest = fmod(size, step)
@@ -175,21 +174,21 @@ def _fma(x: float, y: float, z: float) -> float:
         return inf if total > 0 else -inf
 
 
-def _two_sum(x: Any, y: Any) -> tuple[Any, Any]:
+def _two_sum(x: Number, y: Number) -> tuple[Number, Number]:
     """A sum and what its rounding lost, exactly (Knuth)."""
     total = x + y
     of_y = total - x
     return total, (x - (total - of_y)) + (y - of_y)
 
 
-def _halves(x: Any) -> tuple[Any, Any]:
+def _halves(x: Number) -> tuple[Number, Number]:
     """The high and the low half of the digits (Veltkamp)."""
     spread = 134217729.0 * x
     high = spread - (spread - x)
     return high, x - high
 
 
-def _fma_fast(x: Any, y: Any, z: Any) -> Any:
+def _fma_fast(x: Number, y: Number, z: Number) -> Number:
     """The product with what its rounding lost (Dekker), where nothing on the way overflows."""
     product, (a, b), (c, d) = x * y, _halves(x), _halves(y)
     total, lost = _two_sum(product, z)

@@ -12,7 +12,7 @@ from typing import Any
 from .. import context
 from ..errors import InputTypeError
 from ..tree import is_node
-from .columns import Kink
+from .columns import Kink, Number
 from .row import Op, enter, helper, publish, row
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
@@ -37,7 +37,7 @@ zero: Op = helper(
 )  # fmt: skip
 
 
-def _chosen(g: Any, share: Any) -> Any:
+def _chosen(g: Number, share: Number) -> Number:
     """`g` times the share of a choice that an operand has; where that is 0 nothing flows, whatever `g` is.
 
     >>> _chosen(5.0, 1.0), _chosen(5.0, 0.5), _chosen(inf, 0.0)
@@ -50,7 +50,7 @@ def _chosen(g: Any, share: Any) -> Any:
     return g * share if share._data and share._data != 1.0 else g if share._data else None
 
 
-def _choice(name: str, forward: Any, *, partials: tuple[Any, ...], made: Any = row, **columns: Any) -> Any:
+def _choice(name: str, forward: Any, *, partials: tuple[Number, ...], made: Any = row, **columns: Any) -> Number:
     """A row whose partials are an operand's share of a choice: 0 where it is not taken, or has no influence."""
     products = [(lambda g, *args, rule=rule: _chosen(g, rule(*args))) if callable(rule) else None for rule in partials]
     return made(name, forward, partials, products=products, **columns)
@@ -85,7 +85,7 @@ ne = _comparison("ne", "!=", lambda x, y: x != y, "1 where x and y differ, else 
 class _Where(Op):
     """`where` with a plain condition is decided at once: the chosen operand itself, and no node."""
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Number) -> Number:
         if len(args) != 3 or is_node(args[0]):
             return super().__call__(*args)
         if args[0].__class__ is int and args[0] in (-1, -2):
@@ -97,7 +97,7 @@ class _Where(Op):
         return args[chosen] if is_node(args[chosen]) else self.number(args[chosen], chosen)
 
 
-def _taken(g: Any, c: Any, wanted: bool) -> Any:
+def _taken(g: Number, c: Number, wanted: bool) -> Number:
     """`g` where the condition is as wanted, else nothing; while a program is traced, what may flow."""
     if context.active and is_node(c) and context.trace() is not None:
         return Masked(c, wanted, g)
@@ -120,28 +120,28 @@ class Masked:
     g: Any
     loose: bool
 
-    def __init__(self, c: Any, wanted: bool, g: Any, loose: bool = False) -> None:
+    def __init__(self, c: Number, wanted: bool, g: Number, loose: bool = False) -> None:
         if isinstance(g, Masked):  # both must hold
             c, wanted, g, loose = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g, loose and g.loose
         self.c, self.wanted, self.g, self.loose = c, wanted, g, loose
 
-    def over(self, d: Any) -> Masked:
+    def over(self, d: Number) -> Masked:
         """What an edge made of the number, under the same mask."""
         trace = context.trace()
         loose = self.loose and (isinstance(d, Masked) or (trace is not None and trace.is_tame(d)))
         return Masked(self.c, self.wanted, d, loose)
 
-    def chosen(self, otherwise: Any) -> Any:
+    def chosen(self, otherwise: Number) -> Number:
         """The number where it flows, `otherwise` elsewhere."""
         if self.loose and otherwise == 0.0:
             return self.g
         return where(self.c, self.g, otherwise) if self.wanted else where(self.c, otherwise, self.g)
 
-    def resolved(self) -> Any:
+    def resolved(self) -> Number:
         """The gradient it stands for in the end: 0 where nothing flows."""
         return self.chosen(0.0)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Number) -> Number:
         if not isinstance(other, Masked):
             return self.chosen(-0.0) + other  # -0.0 + x is x to the bit
         if self.c is other.c:
@@ -151,11 +151,11 @@ class Masked:
         either = where(_truth(self.c, self.wanted), 1.0, _truth(other.c, other.wanted))
         return Masked(either, True, self.chosen(-0.0) + other.chosen(-0.0), self.loose and other.loose)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Number) -> Number:
         return other + self.chosen(-0.0)
 
 
-def _truth(c: Any, wanted: bool) -> Any:
+def _truth(c: Number, wanted: bool) -> Number:
     return c if wanted else eq(c, 0.0)
 
 

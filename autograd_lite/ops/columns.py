@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InputValueError
+
+Number = Any  # a float, a Value, a number of a backend: what rules and cores are written in
 
 
 class Interval(NamedTuple):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .arithmetic import add, div, mul, neg, sub
+from .columns import Number
 from .powers import pow
 
 
@@ -13,35 +12,35 @@ class Operators:
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Number) -> Number:
         return add(self, other)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Number) -> Number:
         return add(other, self)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Number) -> Number:
         return sub(self, other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Number) -> Number:
         return sub(other, self)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Number) -> Number:
         return mul(self, other)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Number) -> Number:
         return mul(other, self)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Number) -> Number:
         return div(self, other)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Number) -> Number:
         return div(other, self)
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Number) -> Number:
         return pow(self, other)
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: Number) -> Number:
         return pow(other, self)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Number:
         return neg(self)

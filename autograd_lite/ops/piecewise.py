@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .. import context
 from .choice import AT_TIE, AT_ZERO, _choice, _flat, eq, ge, gt, le, lt, where, zero
-from .columns import DIGITS, Kink
+from .columns import DIGITS, Kink, Number
 from .row import TABLE, Op, enter, helper, publish, row
 from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
 
@@ -33,7 +33,7 @@ def _heaviside(x: float, at_zero: float) -> float:
     return 1.0 if x > 0.0 else 0.0 if x < 0.0 else at_zero if x == 0.0 else nan
 
 
-def _heaviside_core(x: Any, at_zero: Any) -> Any:
+def _heaviside_core(x: Number, at_zero: Number) -> Number:
     if constant(at_zero) and at_zero.hex() == "0x0.0p+0":
         return where(gt(x, 0.0), 1.0, where(le(x, 0.0), 0.0, nan))
     return where(gt(x, 0.0), 1.0, where(lt(x, 0.0), 0.0, where(eq(x, 0.0), at_zero, nan)))
@@ -64,7 +64,7 @@ copysign: Op = row(
 # -- rounding ---------------------------------------------------------------------------------------------------------
 
 
-def _whole(rounding: Any) -> Any:
+def _whole(rounding: Any) -> Number:
     """Python's roundings go through int, which has no -0."""
 
     def forward(x: float) -> float:
@@ -136,7 +136,7 @@ def _minimum(x: float, y: float) -> float:
     return x if x < y else y if y <= x else nan
 
 
-def _extreme(beyond: Op, at_least: Op, x: Any, y: Any) -> Any:
+def _extreme(beyond: Op, at_least: Op, x: Number, y: Number) -> Number:
     """The one that lies beyond the other, by the relation and its weak form; nan where either is."""
     if constant(x) and x == x:
         return where(beyond(x, y), x, y)
@@ -152,7 +152,7 @@ class _Extreme(Op):
 
     if not TYPE_CHECKING:
 
-        def __call__(self, *args: Any) -> Any:  # its types are those of `Op`
+        def __call__(self, *args: Number) -> Number:  # its types are those of `Op`
             if len(args) == 2:
                 traced = context.trace() is not None
                 m, n = self._items(args[0], traced), self._items(args[1], traced)
@@ -160,7 +160,7 @@ class _Extreme(Op):
                     return self.tied(*args, m, n)
             return super().__call__(*args)
 
-        def _items(self, a: Any, traced: bool) -> Any:
+        def _items(self, a: Number, traced: bool) -> Number:
             """How many items tie in an operand; a node while a program is traced, where they may or may not."""
             op = getattr(a, "op", None)
             if op is self:
@@ -175,7 +175,7 @@ class _Extreme(Op):
 def _tied(extreme: Any, sign: float) -> Op:
     """The row of an extreme of two that stand for m and n items which tie: at a tie each item has the same share."""
 
-    def share(x: Any, y: Any, m: Any, n: Any) -> Any:
+    def share(x: Number, y: Number, m: Number, n: Number) -> Number:
         return heaviside(sign * difference(x, y), TABLE["div"](m, m + n))  # `arithmetic` comes after this module
 
     tied: Op = _choice(
@@ -217,7 +217,7 @@ def _clamp(x: float, low: float, high: float) -> float:
     return high if x > high else high if low > high else low if x < low else x
 
 
-def _clamp_core(x: Any, low: Any, high: Any) -> Any:
+def _clamp_core(x: Number, low: Number, high: Number) -> Number:
     above, inside = gt(x, high), where(lt(x, low), low, x)
     if constant(low) and constant(high) and low <= high:
         return where(above, high, inside)  # a nan passes every comparison
@@ -242,7 +242,7 @@ clamp = _choice(
 )  # fmt: skip
 
 
-def fabs(x: Any) -> Any:
+def fabs(x: Number) -> Number:
     """The absolute value, by the name it has in math: ``abs(x)``.
 
     >>> fabs(-2.0)
@@ -251,7 +251,7 @@ def fabs(x: Any) -> Any:
     return abs(x)
 
 
-def modf(x: Any) -> tuple[Any, Any]:
+def modf(x: Number) -> tuple[Number, Number]:
     """The fractional and the whole part of x, both with its sign, as in math.
 
     >>> modf(-2.5)

@@ -10,7 +10,7 @@ from typing import Any
 from .. import context
 from .arithmetic import div
 from .choice import Masked, eq, ge, gt, lt, where
-from .columns import ORDER, POSITIVE, Interval, Kink
+from .columns import ORDER, POSITIVE, Interval, Kink, Number
 from .numerics import guarded
 from .piecewise import abs
 from .row import Op, enter, helper, publish, row
@@ -37,7 +37,7 @@ def _pow(x: float, y: float) -> float:
         return nan
 
 
-def _log_terms(y: Any, n: int, k: int) -> tuple[Any, ...]:
+def _log_terms(y: Number, n: int, k: int) -> tuple[Any, ...]:
     """c_0 .. c_k with  d^n/dx^n [x^y L^k] = x^(y-n) (c_0 + c_1 L + ... + c_k L^k),  L = log x."""
     terms = [0.0] * k + [1.0]
     for i in range(n):
@@ -45,7 +45,7 @@ def _log_terms(y: Any, n: int, k: int) -> tuple[Any, ...]:
     return tuple(terms)
 
 
-def _pow_derivative(x: float, y: float, n: float, k: float) -> Any:
+def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
     if k == 0.0:
         if n == 1.0:
             return y * _pow(x, y - 1.0) if y else 0.0
@@ -72,7 +72,7 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Any:
     return terms[m] * (-inf if x == 0.0 and m % 2 else inf) if m or power else terms[0]
 
 
-def _pow_derivative_core(x: Any, y: Any, n: float, k: float) -> Any:
+def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
     terms, power = _log_terms(y, int(n), int(k)), y - n
     if k == 0.0:
         if n == 1.0:
@@ -96,7 +96,7 @@ def _pow_derivative_core(x: Any, y: Any, n: float, k: float) -> Any:
     return where(eq(x, 0.0), at_zero, where(eq(x, inf), at_inf, where(gt(x, 0.0), inside, nan)))
 
 
-def _limit(vanishes: Any, power: Any, terms: Sequence[Any], logarithm: float) -> Any:
+def _limit(vanishes: Number, power: Number, terms: Sequence[Number], logarithm: float) -> Number:
     """The limit where x is 0 or inf: 0 where the power says so, else that of the highest log that is left."""
     result: Any = 0.0
     for j, c in enumerate(terms):
@@ -123,7 +123,7 @@ pow_derivative: Op = helper(
 c_pow = word("pow", _pow, 2)
 
 
-def _pow_core(x: Any, y: Any) -> Any:
+def _pow_core(x: Number, y: Number) -> Number:
     if constant(y):
         return x * x if y == 2.0 else c_pow(x, y)
     return where(eq(y, 2.0), x * x, c_pow(x, y))
@@ -135,7 +135,7 @@ def _pow_exact(mp: Any, at: Any, x: Any, y: Any) -> Any:
     return x ** int(y) if y == mp.floor(y) and abs(at[1]) < 1e6 else x**y
 
 
-def _pow_fast(x: Any, y: Any) -> Any:
+def _pow_fast(x: Number, y: Number) -> Number:
     return _SHORT[y](x) if constant(y) and y in _SHORT else c_pow(x, y)
 
 
@@ -144,7 +144,7 @@ def _inverted(power: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: power(1.0 / x)
 
 
-def _cubed(x: Any) -> Any:
+def _cubed(x: Number) -> Number:
     return x * x * x
 
 
@@ -164,7 +164,7 @@ _SHORT: dict[float, Callable[[Any], Any]] = {
 }
 
 
-def _base_product(g: Any, x: Any, y: Any, z: Any) -> Any:
+def _base_product(g: Number, x: Number, y: Number, z: Number) -> Number:
     if y.__class__ is float and y == 0.0:
         return None  # x**0 is 1, whatever x is
     d = g * pow_derivative(x, y, 1.0, 0.0)
@@ -196,7 +196,7 @@ square: Op = row(
 )  # fmt: skip
 
 
-def reciprocal(x: Any) -> Any:
+def reciprocal(x: Number) -> Number:
     """One over x: ``div(1.0, x)``.
 
     >>> reciprocal(4.0)
@@ -209,7 +209,7 @@ def _sqrt(x: float) -> float:
     return math.sqrt(x) + 0.0 if x >= 0.0 else nan  # + 0.0: the root of -0.0 is 0.0, so that its slope is +inf
 
 
-def _sqrt_core(x: Any) -> Any:
+def _sqrt_core(x: Number) -> Number:
     return abs(c_sqrt(x))  # by `abs`, as compilers drop the addition of 0
 
 
@@ -273,14 +273,14 @@ inverse = helper(
 )  # fmt: skip
 
 
-def _over(g: Any, x: Any) -> Any:
+def _over(g: Number, x: Number) -> Number:
     """``g * inverse(x)``, in one step where x > 0: at 1e-200 x log x has a second derivative, 1/x none that is a double."""
     if context.trace() is not None:
         return where(gt(x, 0.0), div(g, x), g * inverse(x))
     return div(g, x) if (x if x.__class__ is float else x._data) > 0.0 else g * inverse(x)
 
 
-def _logarithm(log: Any, zero_at: float = 0.0) -> Any:
+def _logarithm(log: Number, zero_at: float = 0.0) -> Number:
     def forward(x: float) -> float:
         return float(log(x)) if x > zero_at else -inf if x == zero_at else nan
 
@@ -295,7 +295,7 @@ class _Log(Op):
 
     optional = 1
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Number) -> Number:
         if len(args) == 2:
             return div(super().__call__(args[0]), super().__call__(args[1]))
         return super().__call__(*args)
@@ -343,7 +343,7 @@ def _times(x: float, y: float, f: Callable[[float], float]) -> float:
     return x * f(y) if x else 0.0 if y == y else nan
 
 
-def _times_core(x: Any, y: Any, f: Callable[[Any], Any]) -> Any:
+def _times_core(x: Number, y: Number, f: Callable[[Any], Any]) -> Number:
     return where(eq(x, 0.0), where(eq(y, y), 0.0, nan), x * f(y))
 
 

@@ -17,7 +17,7 @@ from ..errors import InputTypeError, InputValueError
 from .activations import sigmoid
 from .arithmetic import _two_sum, div
 from .choice import eq, gt, lt, where
-from .columns import INDEX
+from .columns import INDEX, Number
 from .piecewise import abs, difference
 from .powers import exp, log1p
 from .row import Op, helper, publish, row
@@ -26,8 +26,8 @@ from .words import both, either, negate
 # -- sums and products ------------------------------------------------------------------------------------------------
 
 
-def _items(name: str) -> Any:
-    def gather(*args: Any) -> tuple[Any, ...]:
+def _items(name: str) -> Number:
+    def gather(*args: Number) -> tuple[Any, ...]:
         if len(args) != 1 or not hasattr(args[0], "__iter__"):
             raise InputTypeError(f"{name}() takes one list of items: {name}([x, y, z])")
         return tuple(args[0])
@@ -35,7 +35,7 @@ def _items(name: str) -> Any:
     return gather
 
 
-def _pairs(*args: Any) -> tuple[Any, ...]:
+def _pairs(*args: Number) -> tuple[Any, ...]:
     try:
         first, second = args
         a, b = (*first,), (*second,)
@@ -46,18 +46,18 @@ def _pairs(*args: Any) -> tuple[Any, ...]:
     return a + b
 
 
-def _prod_partials(args: Sequence[Any], out: Any) -> list[Any]:
+def _prod_partials(args: Sequence[Number], out: Number) -> list[Number]:
     """Each the product of the others, from the products before and after it: no division, so zeros do no harm."""
     before = [1.0, *accumulate(args[:-1], operator.mul)]
     after = [1.0, *accumulate(args[:0:-1], operator.mul)][::-1]
     return list(map(operator.mul, before, after))
 
 
-def _plus(items: Iterable[Any]) -> Any:
+def _plus(items: Iterable[Number]) -> Number:
     return reduce(operator.add, items, 0.0)
 
 
-def _mean(*items: Any) -> Any:
+def _mean(*items: Number) -> Number:
     return _plus(items) / len(items) if items else nan
 
 
@@ -72,22 +72,22 @@ def _weight_exact(mp: Any, at: Any, index: Any, *items: Any) -> Any:
 # -- what compiled code does: floats of ours in rows' words -----------------------------------------------------------
 
 
-def _dot_core(*args: Any) -> Any:
+def _dot_core(*args: Number) -> Number:
     return _plus(map(operator.mul, args, args[len(args) // 2 :]))
 
 
-def _top(items: Sequence[Any]) -> Any:
+def _top(items: Sequence[Number]) -> Number:
     """The largest; where some item is nan its difference, and with it every sum below, is nan whatever this gives."""
     return reduce(lambda top, x: where(gt(x, top), x, top), items)
 
 
-def _shares(items: Sequence[Any]) -> list[Any]:
+def _shares(items: Sequence[Number]) -> list[Number]:
     """exp of the items less the largest."""
     top = _top(items)
     return [exp(difference(x, top)) for x in items]
 
 
-def _top_and_others(items: Sequence[Any], own: int | None = None) -> tuple[Any, Any]:
+def _top_and_others(items: Sequence[Number], own: int | None = None) -> tuple[Number, Number]:
     """The largest item, and log1p of the shares of all the others.
 
     Of several largest the one at `own` is left out, or the first; a share of 0 in its place does not change a bit.
@@ -104,26 +104,26 @@ def _top_and_others(items: Sequence[Any], own: int | None = None) -> tuple[Any, 
     return top, log1p(_plus(shares))
 
 
-def _logsumexp_core(*items: Any) -> Any:
+def _logsumexp_core(*items: Number) -> Number:
     top, others = _top_and_others(items)
     return top + others
 
 
-def _logaddexp_core(x: Any, y: Any) -> Any:
+def _logaddexp_core(x: Number, y: Number) -> Number:
     return where(eq(x, y), x + math.log(2.0), where(gt(y, x), y, x) + log1p(exp(-abs(x - y))))
 
 
-def _weight_core(index: float, *items: Any) -> Any:
+def _weight_core(index: float, *items: Number) -> Number:
     shares = _shares(items)
     return shares[int(index)] / _plus(shares)
 
 
-def _rest_core(index: float, *items: Any) -> Any:
+def _rest_core(index: float, *items: Number) -> Number:
     i, shares = int(index), _shares(items)
     return div(_plus(shares[:i] + shares[i + 1 :]), _plus(shares))
 
 
-def _log_weight_core(index: float, *items: Any) -> Any:
+def _log_weight_core(index: float, *items: Number) -> Number:
     top, others = _top_and_others(items, int(index))
     return difference(items[int(index)], top) - others
 
@@ -166,7 +166,7 @@ def _fsum(*items: float) -> float:
         return float(_plus(items))
 
 
-def _fsum_fast(*items: Any) -> Any:
+def _fsum_fast(*items: Number) -> Number:
     """What each rounding lost is added up beside (Neumaier), where nothing on the way overflows."""
     total, lost = items[0], 0.0
     for x in items[1:]:
@@ -231,7 +231,7 @@ def _log_weight(index: float, *items: float) -> float:
     return difference.forward(own, items[top]) - math.log1p(_plus(map(math.exp, below)))
 
 
-def _rest(index: float, *items: float) -> Any:
+def _rest(index: float, *items: float) -> Number:
     if any(x != x for x in items):
         return nan
     e = [math.exp(d) for d in _shifted(items)[1]]
@@ -239,7 +239,7 @@ def _rest(index: float, *items: float) -> Any:
     return _plus(e[:i] + e[i + 1 :]) / _plus(e)
 
 
-def _weight_slopes(args: Sequence[Any], own: Any, others: Callable[[Any], Any]) -> list[Any]:
+def _weight_slopes(args: Sequence[Number], own: Number, others: Callable[[Any], Any]) -> list[Number]:
     """A slope for each item: `own` at the index, `others` of the weight elsewhere; none for the index itself."""
     i = int(args[0])
     return [nan, *[own if j == i else others(w) for j, w in enumerate(softmax(args[1:]))]]
@@ -292,7 +292,7 @@ logsumexp = row(
 )  # fmt: skip
 
 
-def softmax(items: Iterable[Any]) -> list[Any]:
+def softmax(items: Iterable[Number]) -> list[Number]:
     """Positive weights that add up to 1: ``exp(x_i) / sum_j exp(x_j)``, one node an item.
 
     >>> softmax([0.0, 0.0])
@@ -304,7 +304,7 @@ def softmax(items: Iterable[Any]) -> list[Any]:
     return [softmax_weight(float(i), *items) for i in range(len(items))]
 
 
-def log_softmax(items: Iterable[Any], index: int | None = None) -> Any:
+def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
     """The logarithms of the softmax weights, right also where a weight is nearly 1 or underflows; or just one of them.
 
     >>> log_softmax([0.0, -1000.0])
@@ -318,7 +318,7 @@ def log_softmax(items: Iterable[Any], index: int | None = None) -> Any:
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
 
 
-def sumprod(p: Iterable[Any], q: Iterable[Any]) -> Any:
+def sumprod(p: Iterable[Number], q: Iterable[Number]) -> Number:
     """The sum of products of two lists, by the name it has in math: ``dot(p, q)``.
 
     >>> sumprod([1.0, 2.0], [3.0, 4.0])

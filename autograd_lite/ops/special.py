@@ -9,7 +9,7 @@ from typing import Any
 from . import numerics
 from .arithmetic import div
 from .choice import eq, gt, lt, ne, where
-from .columns import ORDER, REAL, Interval, Kink
+from .columns import ORDER, REAL, Interval, Kink, Number
 from .piecewise import abs
 from .powers import _exp, exp
 from .row import Op, helper, publish, row
@@ -29,7 +29,7 @@ def _gaussian(x: float, c: float) -> float:
     return _exp(-c * high * high) * _exp(-c * (x - high) * (x + high))
 
 
-def _gaussian_core(x: Any, c: Any, tail: Any = exp) -> Any:
+def _gaussian_core(x: Number, c: Number, tail: Any = exp) -> Number:
     spread = 134217729.0 * x
     high = spread - (spread - x)
     body, rest = exp(-c * high * high), -c * (x - high) * (x + high)
@@ -37,10 +37,10 @@ def _gaussian_core(x: Any, c: Any, tail: Any = exp) -> Any:
     return where(lt(c * x * x, 800.0), body * tail(rest), where(number, 0.0, nan))
 
 
-def _gaussian_fast(x: Any, c: Any) -> Any:
+def _gaussian_fast(x: Number, c: Number) -> Number:
     """By the series of exp for what is left, which is below 800 / 2^25 for c > 0."""
 
-    def tail(rest: Any) -> Any:
+    def tail(rest: Number) -> Number:
         series = 1.0 + rest * (1.0 + rest * (0.5 + rest * (1.0 / 6.0)))
         return where(gt(c, 0.0), series, exp(rest)) if not (constant(c) and c > 0.0) else series
 
@@ -98,7 +98,7 @@ polygamma: Op = row(
 def _sinc_derivative_exact(mp: Any, at: Any, n: Any, x: Any) -> Any:
     """By the series, term by term."""
 
-    def term(k: Any) -> Any:
+    def term(k: Number) -> Number:
         k, powers = int(k), 2 * int(k) - int(n)
         if powers < 0:
             return mp.mpf(0)
@@ -116,7 +116,7 @@ sinc_derivative: Op = helper(
 )  # fmt: skip
 
 
-def _sinc_core(x: Any) -> Any:
+def _sinc_core(x: Number) -> Number:
     """By the distance to the nearest whole number, which is exact."""
     nearest = rint(x)
     wave = sin(math.pi * (x - nearest))

@@ -11,12 +11,11 @@ import operator
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from math import inf, nan
-from typing import Any
 
 from ..errors import InputValueError
 from .arithmetic import div, mul, sub
 from .choice import eq, gt, lt, where
-from .columns import Interval, Kink
+from .columns import Interval, Kink, Number
 from .numerics import guarded
 from .piecewise import abs, copysign
 from .powers import exp, inverse, sqrt, square
@@ -73,7 +72,7 @@ def _atan_derivative(x: float) -> float:
     return 1.0 / (1.0 + x * x) if -1e150 < x < 1e150 else 1.0 / x / x
 
 
-def _atan_derivative_core(x: Any) -> Any:
+def _atan_derivative_core(x: Number) -> Number:
     return where(lt(abs(x), 1e150), 1.0 / (1.0 + x * x), 1.0 / x / x)
 
 
@@ -104,11 +103,11 @@ def _unit(x: float, *others: float) -> float:
     return math.ldexp(x, scale) / math.hypot(*[math.ldexp(v, scale) for v in (x, *others)])
 
 
-def _others(args: Sequence[Any], i: int) -> list[Any]:
+def _others(args: Sequence[Number], i: int) -> list[Number]:
     return [args[i], *args[:i], *args[i + 1 :]]
 
 
-def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
+def _unit_partials(args: Sequence[Number], out: Number) -> list[Number]:
     h = hypot(*args)
     rest = [unit(*_others(args, i)) for i in range(1, len(args))]
     slopes = [div(w, h) for w in rest]  # before the second factor, whose square may underflow
@@ -119,7 +118,7 @@ def _unit_partials(args: Sequence[Any], out: Any) -> list[Any]:
 _FAR, _SCALE = 2.0**500, 2.0**600  # beyond 2^+-500 squares come near the ends of the range
 
 
-def _scaled(args: Sequence[Any]) -> tuple[Any, Any, Any]:
+def _scaled(args: Sequence[Number]) -> tuple[Number, Number, Number]:
     """The largest size (nan passed over), a power of two that brings it near 1, and the sum of the scaled squares."""
     largest = _largest(args)
     scale = where(gt(largest, _FAR), 1.0 / _SCALE, where(lt(largest, 1.0 / _FAR), _SCALE, 1.0))
@@ -127,11 +126,11 @@ def _scaled(args: Sequence[Any]) -> tuple[Any, Any, Any]:
     return largest, scale, reduce(operator.add, [v * v for v in scaled])
 
 
-def _largest(args: Sequence[Any]) -> Any:
+def _largest(args: Sequence[Number]) -> Number:
     return reduce(lambda largest, size: where(gt(size, largest), size, largest), map(abs, args), 0.0)
 
 
-def _unit_fast(x: Any, *others: Any) -> Any:
+def _unit_fast(x: Number, *others: Number) -> Number:
     largest, scale, squares = _scaled((x, *others))
     far = gt(largest, _FAR)  # scaled down only after the division, or a small x would be lost
     ratio = div(x * where(far, 1.0, scale), c_sqrt(squares)) * where(far, scale, 1.0)
@@ -140,7 +139,7 @@ def _unit_fast(x: Any, *others: Any) -> Any:
     return where(eq(squares, 0.0), 0.0, where(eq(squares, inf), at_inf, ratio))
 
 
-def _hypot_fast(*args: Any) -> Any:
+def _hypot_fast(*args: Number) -> Number:
     if len(args) <= 1:
         return abs(*args) if args else NotImplemented
     largest, scale, squares = _scaled(args)
@@ -189,7 +188,7 @@ atan2 = row(
 )  # fmt: skip
 
 
-def degrees(x: Any) -> Any:
+def degrees(x: Number) -> Number:
     """Radians to degrees: ``x * (180 / pi)``.
 
     >>> degrees(math.pi)
@@ -198,7 +197,7 @@ def degrees(x: Any) -> Any:
     return mul(x, 180.0 / math.pi)
 
 
-def radians(x: Any) -> Any:
+def radians(x: Number) -> Number:
     """Degrees to radians: ``x * (pi / 180)``.
 
     >>> radians(180.0)
@@ -235,7 +234,7 @@ cosh: Op = row(
 )  # fmt: skip
 
 
-def _sech2_core(x: Any) -> Any:
+def _sech2_core(x: Number) -> Number:
     e = exp(-2.0 * abs(x))
     return div(4.0 * e, square(1.0 + e))
 
@@ -245,12 +244,12 @@ _TANH_P = (-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441
 _TANH_Q = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
 
 
-def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
+def _polynomial(coefficients: Sequence[float], x: Number) -> Number:
     """By Horner's rule, the highest power first."""
     return reduce(lambda total, c: total * x + c if total != 1.0 else x + c, coefficients)
 
 
-def _tanh_fast(x: Any) -> Any:
+def _tanh_fast(x: Number) -> Number:
     """From the exponential that its slope needs as well, with one division and no call of its own."""
     e, squared = exp(-2.0 * abs(x)), square(x)
     small = lt(abs(x), 0.625)
@@ -301,7 +300,7 @@ atanh = row(
 )  # fmt: skip
 
 
-def dist(p: Iterable[Any], q: Iterable[Any]) -> Any:
+def dist(p: Iterable[Number], q: Iterable[Number]) -> Number:
     """The distance of two points given by their coordinates, as in math: ``hypot(p1 - q1, p2 - q2, ...)``.
 
     >>> dist([1.0, 2.0], [4.0, 6.0])
