@@ -294,7 +294,8 @@ KINKS: list[tuple[str, tuple[float, ...], str, list[tuple[float, float]]]] = [
     ("mod", (6.0, 2.0), "x/y is whole", [(1.0, 1.0), (-3.0, -2.0)]),
     ("fmod", (6.0, 2.0), "x/y is whole", [(1.0, 1.0), (-3.0, -2.0)]),
     ("hypot", (0.0, 0.0, 0.0), "all are 0", [(-1.0, 1.0)] * 3),
-    ("unit", (0.0, 0.0, 0.0), "all are 0", [(0.0, 0.0)] * 3),
+    ("unit", (0.0, 0.0), "all are 0", [(0.0, 0.0)] * 2),
+    ("direction", (0.0, 0.0, 0.0), "all are 0", [(0.0, 0.0)] * 2),
     ("over_square", (0.0, 0.0), "all are 0", [(-inf, -inf), (0.0, 0.0)]),
     ("atan2", (0.0, -1.0), "y = 0 and x <= 0", [(-1.0, -1.0), (0.0, 0.0)]),
     ("gamma", (-2.0,), "x = 0, -1, -2, ...", [(-inf, -inf)]),
@@ -345,7 +346,9 @@ def test_no_kinks_elsewhere(name: str) -> None:
 @pytest.mark.parametrize("x", [inf, -inf, nan])
 def test_infinities_and_nan_do_not_disturb(op: Op, x: float) -> None:
     at = (x,) * (op.arity or 3)
-    if op.settings:
+    if op.name == "direction":
+        at = (1.0, *at[1:])
+    elif op.settings:
         at = (2.0, *at[1:]) if op.name == "polygamma" else (x, *(1.0,) * (len(at) - 1))
     args = tuple(v if i in op.settings else Value(v) for i, v in enumerate(at))
     assert str(explain(Value._record(op, args)))

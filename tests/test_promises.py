@@ -299,7 +299,7 @@ def apply(op, args):
 def derivatives(op, mutate_before, mutate_between):
     """Both orders of derivative of exp(op(leaves)), in hexadecimal."""
     leaves = [Value(x) for x in point(op)]
-    if op.name.endswith("_weight") or op.name == "softmax_rest":
+    if op.name.endswith("_weight") or op.name in ("softmax_rest", "direction"):
         leaves[0] = leaves[0].data  # an index
 
     def mutate():

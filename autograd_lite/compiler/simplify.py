@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 from .. import ops
 from ..ops import Op
+from ..ops.operators import Operators
+from ..ops.trigonometry import _direction_of, _length_parts
 from ..program import Builder, Instruction, Program, Ref, is_constant, same
 
 # What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
@@ -53,40 +56,70 @@ def dead_code(program: Program) -> Program:
     return new.program(program, program.values(range(first), lambda op, *args: new.add(op, *args) if next(wanted) else -1))
 
 
-def shared(program: Program) -> Program:
-    """Several weights of one softmax by the exponentials and the sum that they share: n weights of n items in n steps, not n².
+class _Step(Operators):
+    """A value of a program while more of it is made: rows applied to it become its instructions."""
 
-    >>> from autograd_lite import grad, jit, logsumexp
+    __slots__ = ("new", "ref")
+
+    def __init__(self, new: Builder, ref: Ref) -> None:
+        self.new, self.ref = new, ref
+
+    @staticmethod
+    def _record(op: Op, args: tuple[Any, ...]) -> _Step:
+        new = next(a.new for a in args if isinstance(a, _Step))
+        return _Step(new, new.add(op, *[a.ref if isinstance(a, _Step) else op.number(a, i) for i, a in enumerate(args)]))
+
+
+def _exponentials(items: Sequence[Any]) -> tuple[list[Any], Any]:
+    """The exponentials of items less the largest, and their sum."""
+    top = reduce(ops.maximum, items)
+    each = [ops.exp(ops.TABLE["difference"](item, top)) for item in items]
+    return each, ops.sum(each)
+
+
+def _lengths(items: Sequence[Any]) -> tuple[Sequence[Any], tuple[Any, ...]]:
+    return items, _length_parts(items)
+
+
+# what rows of one group of items share, and how each is made of that
+GROUPS: dict[Callable[..., Any], dict[str, Callable[..., Any]]] = {
+    _exponentials: {
+        "softmax_weight": lambda i, each, total: ops.div(each[i], total),
+        "softmax_rest": lambda i, each, total: ops.div(ops.sum([*each[:i], *each[i + 1 :]]), total),
+    },
+    _lengths: {"direction": lambda i, items, parts: _direction_of(items[i], *parts)},
+}
+
+
+def shared(program: Program) -> Program:
+    """Several rows of one group of items by the steps that they share: n weights of n items in n steps, not n².
+
+    >>> from autograd_lite import grad, hypot, jit, logsumexp
     >>> gradient = jit(grad(lambda v: logsumexp(v)))
     >>> [len(gradient.program([0.5] * n)) for n in (10, 20, 30)]
     [40, 80, 120]
     """
-    weight, rest = ops.TABLE["softmax_weight"], ops.TABLE["softmax_rest"]
-    of_softmax = [op in (weight, rest) and is_constant(args[0]) for op, args in program.instructions]
-    if sum(of_softmax) < 2:
+    group = {ops.TABLE[name]: (pieces, one) for pieces, rows in GROUPS.items() for name, one in rows.items()}
+    in_group = [op in group and is_constant(args[0]) for op, args in program.instructions]
+    if sum(in_group) < 2:
         return program
-    softmaxes = [_key(*made)[2:] if is_one else () for made, is_one in zip(program.instructions, of_softmax, strict=True)]
-    several = {of for of, count in Counter(softmaxes).items() if of and count > 1}
+    keys = [
+        (group[made.op][0], *_key(*made)[2:]) if is_one else ()
+        for made, is_one in zip(program.instructions, in_group, strict=True)
+    ]
+    several = {key for key, count in Counter(keys).items() if key and count > 1}
     if not several:
         return program
-    new, known, now = Builder(program.inputs), dict[Any, tuple[list[int], int]](), iter(softmaxes)
+    new, known, now = Builder(program.inputs), dict[Any, Any](), iter(keys)
 
-    def pieces(items: tuple[Ref, ...]) -> tuple[list[int], int]:
-        """The exponentials of the items less the largest, and their sum: the steps of the rows' own function."""
-        top = items[0]
-        for item in items[1:]:
-            top = new.add(ops.maximum, top, item)
-        each = [new.add(ops.exp, new.add(ops.TABLE["difference"], item, top)) for item in items]
-        return each, new.add(ops.sum, *each)
-
-    def emit(op: Op, *args: Ref) -> int:
-        if (of := next(now)) not in several:
+    def emit(op: Op, *args: Ref) -> Ref:
+        if (key := next(now)) not in several:
             return new.add(op, *args)
-        if of not in known:
-            known[of] = pieces(args[1:])
-        (each, total), i = known[of], int(args[0])
-        own = each[i] if op is weight else new.add(ops.sum, *each[:i], *each[i + 1 :])
-        return new.add(ops.div, own, total)
+        pieces, one = group[op]
+        if key not in known:
+            known[key] = pieces([a if is_constant(a) else _Step(new, a) for a in args[1:]])
+        result = one(int(args[0]), *known[key])
+        return result.ref if isinstance(result, _Step) else result
 
     return new.program(program, program.values(range(program.inputs), emit))
 

@@ -64,7 +64,7 @@ TAME = frozenset(map(ops.TABLE.__getitem__, (
     "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "square", "sum", "prod",
     "mean", "dot", "relu", "leaky_relu", "tanh", "sech2", "sigmoid", "sigmoid_derivative", "softplus", "log_sigmoid", "sin",
     "cos", "atan", "atan_derivative", "erf", "erfc", "gaussian", "gelu", "gelu_derivative", "silu", "co_square", "unit",
-    "hypot", "logsumexp", "logaddexp", "softmax_weight", "softmax_rest", "log_softmax_weight",
+    "direction", "hypot", "logsumexp", "logaddexp", "softmax_weight", "softmax_rest", "log_softmax_weight",
 )))  # fmt: skip
 
 

@@ -226,8 +226,8 @@ class Printer:
 
         Beside x, y, z, u, the first operands, it may name ``out``, the result, and of a row with any number of operands the
         one at `index`: ``item``; ``n``, their number; ``others``, the product of the others; ``other``, the one that stands
-        where it does in the other half; ``norm``, their Euclidean length; ``weight``, that of the item in the softmax of all
-        after the first.  A text that is no such formula is shown as it stands.
+        where it does in the other half; ``norm``, the length of all after the first; ``weight``, that of the item in the
+        softmax of these.  A text that is no such formula is shown as it stands.
         """
         found = _parsed(text)
         try:
@@ -245,7 +245,7 @@ class Printer:
         if name == "others":
             return self.apply(ops.prod, *[a for i, a in enumerate(operands[:shown]) if i != index])
         if name == "norm":
-            return self.apply(ops.hypot, *operands[:shown])
+            return self.apply(ops.hypot, *operands[1:shown])
         if name == "weight":
             return self.apply(SOFTMAX_WEIGHT, float(index - 1) if index else operands[0], *operands[1:shown])
         return {

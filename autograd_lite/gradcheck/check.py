@@ -174,9 +174,8 @@ def _check_order(
     if order == 1:
         engine = _gradients(subject, k, modes, directions)
         for i, (name, d) in enumerate(directions):
-            differenced = subject.along(lambda p: subject.value(k, p), d)
-            found = numerical_derivative(*differenced, fast=fast)
-            rounding = Rounding(subject, k, differenced, fast, d)
+            rounding = Rounding(subject, k, lambda p: subject.value(k, p), fast, d)
+            found = numerical_derivative(*rounding.differenced, fast=fast)
             certify = certifier(replay, reason, rtol, rounding)
             rows += _rows(1, subject.outputs[k], name, {m: engine[m][i] for m in modes}, found, rtol, rounding, certify)
         rows = swapped(rows, subject.inputs)
@@ -197,10 +196,9 @@ def _check_order(
         for i, (first, d) in enumerate(directions):
             if len(subject.point) > FEW and abs(i - j) > 1:
                 continue  # of random directions a few pairs will do
-            differenced = subject.along(lambda p, d=d: subject.slope(k, p, d), e)  # type: ignore[misc]
-            found = numerical_derivative(*differenced, fast=fast)
-            errors[i, j] = found.error
-            roundings[i, j] = rounding = Rounding(subject, k, differenced, fast, d, e)
+            rounding = Rounding(subject, k, lambda p, d=d: subject.slope(k, p, d), fast, d, e)  # type: ignore[misc]
+            found = numerical_derivative(*rounding.differenced, fast=fast)
+            errors[i, j], roundings[i, j] = found.error, rounding
             certify = certifier(replay, reason, rtol, rounding)
             engines = {m: seconds[m][i][j] for m in modes}
             rows += _rows(2, subject.outputs[k], f"({first}, {second})", engines, found, rtol, rounding, certify)
@@ -247,7 +245,7 @@ def _symmetry(
         for i, j in combinations(range(len(directions)), 2):
             a, b = seconds[mode][i][j], seconds[mode][j][i]
             largest = max(abs(a), abs(b))
-            slack = 2.0 * (errors.get((i, j), math.inf) + errors.get((j, i), math.inf))
+            slack = 2.0 * (errors.get((i, j), math.inf) + errors.get((j, i), math.inf)) + UNDERFLOW
             excess = abs(a - b) - rtol * largest - slack
             if math.isfinite(largest) and excess > 0.0 and excess > roundings[i, j].slack + roundings[j, i].slack:
                 pair = f"({directions[i][0]}, {directions[j][0]})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..value import Value
 from .subject import Subject, Vector
 
 STEPPED = ("floor", "ceil", "trunc", "round", "floordiv")  # flat between jumps
+REMAINDERS = ("mod", "fmod", "remainder", "floordiv")
 PERIODIC = ("sin", "cos", "tan", "sinc", "sinc_derivative", "gamma", "lgamma", "digamma", "polygamma")
 WHOLE = 2.0**51  # from here on floats lie half a period of those apart, or more
 
@@ -43,8 +45,21 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
             return f"{call} on the way has no derivative there, and its values do not show it"
         if op.name in STEPPED and _steps_between_floats(op, floats, node._data):
             return f"{call} on the way jumps between neighbouring floats"
+        if op.name in REMAINDERS and math.ulp(floats[0]) > abs(floats[1]) / 2.0:
+            return f"{call} on the way jumps between neighbouring floats"
+        if op.name == "pow" and floats[0] < 0.0 and math.ulp(floats[1]) >= 1.0:
+            return f"{call} on the way is defined at whole exponents only"
         if op.name in PERIODIC and max(map(abs, floats)) >= WHOLE:
             return f"{call} on the way oscillates between neighbouring floats"
+    return ""
+
+
+def overflows_below(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
+    """Why a derivative may be nan by overflow alone: an operand on the way whose reciprocal no float can hold."""
+    for node in moving_steps(subject, k, directions):
+        for x in graph.values(node):
+            if 0.0 < abs(x) < sys.float_info.min:
+                return f"{x:g} on the way is so small that its reciprocal overflows"
     return ""
 
 

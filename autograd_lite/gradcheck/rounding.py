@@ -15,9 +15,10 @@ from .. import graph, sweeps
 from ..numerical.derivative import Derivative, numerical_derivative
 from ..numerical.probe import UNEVEN
 from ..value import Value
-from .places import hidden_place
+from .limits import agrees_in_the_limit
+from .places import hidden_place, overflows_below
 from .subject import Subject, Vector
-from .verdict import FAIL, INCONCLUSIVE, Verdict, judge
+from .verdict import FAIL, INCONCLUSIVE, PASS, Verdict, judge
 
 STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
 
@@ -92,13 +93,14 @@ class Rounding:
 
     Args:
         subject, k: the function and which of its outputs; directions: those of the derivative.
-        differenced: what was differenced for the last of them, and where; fast: how.
+        g: what was differenced for the last of them; fast: how.
     """
 
     def __init__(
-        self, subject: Subject, k: int, differenced: tuple[Callable[[float], float], float], fast: bool, *directions: Vector
+        self, subject: Subject, k: int, g: Callable[[tuple[float, ...]], float], fast: bool, *directions: Vector
     ) -> None:
-        self.subject, self.k, self.differenced, self.fast, self.directions = subject, k, differenced, fast, directions
+        self.subject, self.k, self.g, self.fast, self.directions = subject, k, g, fast, directions
+        self.differenced = subject.along(g, directions[-1])
 
     @cached_property
     def size(self) -> float:
@@ -121,11 +123,15 @@ class Rounding:
         as something that is noisy by its own rounding, not a function with jumps.
         """
         verdict = judge(engine, found, rtol)
-        if verdict.verdict not in (FAIL, INCONCLUSIVE) or found.kind == "not finite":
+        if verdict.verdict not in (FAIL, INCONCLUSIVE):
             return verdict, found
+        if found.kind == "not finite":
+            why = agrees_in_the_limit(engine, self.subject, self.g, self.directions[-1], rtol)
+            return (Verdict(PASS, 0.0, why) if why else verdict), found
         if not math.isfinite(engine):
             told = verdict.verdict != FAIL or (engine != engine and len(self.directions) == 1)
-            why = "" if told else hidden_place(self.subject, self.k, self.directions)
+            place = (self.subject, self.k, self.directions)
+            why = "" if told else hidden_place(*place) or (overflows_below(*place) if len(self.directions) == 2 else "")
             return (Verdict(INCONCLUSIVE, verdict.relative, why) if why else verdict), found
         if found.kind != "smooth" or not math.isfinite(found.error):
             noise = STEP * self._size(*self.directions[:-1])

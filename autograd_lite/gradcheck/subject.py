@@ -100,14 +100,17 @@ class Subject:
         sizes = [math.ldexp(1.0, math.frexp(x)[1] - 1) if x and math.isfinite(x) else 1.0 for x in self.point]
         return [(f"direction {i + 1} of {DIRECTIONS}", [draw.choice((-s, s)) for s in sizes]) for i in range(DIRECTIONS)]
 
-    def along(self, g: Callable[[tuple[float, ...]], float], direction: Vector) -> tuple[Callable[[float], float], float]:
-        """`g` on the line through the point in a direction, as a function of one float, and where on it the point is."""
+    def along(
+        self, g: Callable[[tuple[float, ...]], float], direction: Vector, at: tuple[float, ...] | None = None
+    ) -> tuple[Callable[[float], float], float]:
+        """`g` on the line through the point, or another, in a direction, as a function of a float, and where on it that is."""
+        point = self.point if at is None else at
         moving = [i for i, d in enumerate(direction) if d]
         if len(moving) == 1:
             (i,) = moving
-            return lambda t: g((*self.point[:i], t, *self.point[i + 1 :])), self.point[i]
+            return lambda t: g((*point[:i], t, *point[i + 1 :])), point[i]
         # from 1, so that steps stay above the rounding of each input
-        return lambda t: g(tuple(x + (t - 1.0) * d for x, d in zip(self.point, direction, strict=True))), 1.0
+        return lambda t: g(tuple(x + (t - 1.0) * d for x, d in zip(point, direction, strict=True))), 1.0
 
 
 def plain(x: Any) -> float:

@@ -17,6 +17,8 @@ DIGITS = 0.01  # and one that does not know two digits of it can say nothing
 STRAIGHT = 16.0  # and not straight where it bends by more than this part of its rise
 STEEP = 8.0  # a slope is steep that within the finest step rises by more than this part of what f does
 UNDERFLOW = 64.0 * SMALLEST  # what is left of a slope below 1e-308
+FEW_STEPS = 2.0**12 * SMALLEST  # values below this take too few steps for their slopes to be told
+NEARBY = 2.0**44  # of the finest step: a part of the point
 LARGEST = sys.float_info.max
 
 
@@ -36,6 +38,9 @@ def judge(engine: float, found: Derivative, rtol: float) -> Verdict:
         return Verdict(
             INCONCLUSIVE, verdict.relative, "the values of f beside this point differ by what underflow leaves of them"
         )
+    if verdict.verdict == FAIL and max(abs(found.at), found.rise, abs(engine) * found.finest * NEARBY) < FEW_STEPS:
+        hint = "the values of f are among the smallest floats, of which they take a few only"
+        return Verdict(INCONCLUSIVE, verdict.relative, hint)
     if verdict.verdict == FAIL and _unresolved(engine, found):
         hint = "f changes more within the finest step than values can show: they allow this slope and others"
         return Verdict(INCONCLUSIVE, verdict.relative, hint)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import context
 from .arithmetic import div
-from .choice import Masked, eq, ge, gt, lt, where
+from .choice import Masked, eq, ge, gt, lt, ne, where
 from .columns import ORDER, POSITIVE, Interval, Kink, Number
 from .numerics import guarded
 from .piecewise import abs
@@ -47,10 +47,10 @@ def _log_terms(y: Number, n: int, k: int) -> tuple[Any, ...]:
 
 def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
     if k == 0.0:
-        if n == 1.0:
-            return y * _pow(x, y - 1.0) if y else 0.0
         c: float = _log_terms(y, int(n), 0)[0]
         power = _pow(x, y - n)
+        if n == 1.0 and math.isinf(power) and 0.0 < math.fabs(y) < 1.0 and x:  # one step later it need not overflow
+            return y / x * _pow(x, y)
         return c * power if c and (power or -inf < c < inf) else 0.0  # a power that is 0 outweighs an infinite c
     if n == 0.0 and x == 0.0:
         return 0.0 if y >= 0.0 else nan  # the convention for 0**y, at every order in y
@@ -75,9 +75,11 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
 def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
     terms, power = _log_terms(y, int(n), int(k)), y - n
     if k == 0.0:
-        if n == 1.0:
-            return where(y, y * pow(x, power), 0.0)
         c, powered = terms[0], pow(x, power)
+        if n == 1.0 and not constant(y):
+            late = both(both(eq(abs(powered), inf), lt(abs(y), 1.0)), both(ne(x, 0.0), ne(y, 0.0)))
+            zero_wins = both(y, either(powered, lt(abs(y), inf)))
+            return where(late, div(y, x) * pow(x, y), where(zero_wins, y * powered, 0.0))
         if constant(c) and -inf < c < inf:
             return where(c, c * powered, 0.0)
         return where(both(c, either(powered, lt(abs(c), inf))), c * powered, 0.0)

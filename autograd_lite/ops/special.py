@@ -11,7 +11,7 @@ from .arithmetic import div
 from .choice import eq, gt, lt, ne, where
 from .columns import ORDER, REAL, Interval, Kink, Number
 from .piecewise import abs
-from .powers import _exp, exp
+from .powers import _exp, exp, square
 from .row import Op, helper, publish, row
 from .trigonometry import sin
 from .words import both, c_trunc, constant, rint
@@ -50,7 +50,7 @@ def _gaussian_fast(x: Number, c: Number) -> Number:
 # exp(-c x^2), the bell under erf (c = 1) and gelu (c = 1/2).  `where` keeps the infinite x from meeting the 0
 gaussian = helper(
     "gaussian", _gaussian, core=_gaussian_core, fast=_gaussian_fast, partials=
-    (lambda x, c, z: -2.0 * c * where(z, x, 0.0) * z, lambda x, c, z: -(where(z, x, 0.0) * where(z, x, 0.0)) * z),
+    (lambda x, c, z: -2.0 * where(z, c * x, 0.0) * z, lambda x, c, z: -square(where(z, x, 0.0)) * z),
     text="exp(-y*x**2)", domain=(REAL, Interval(0.0, inf, open=True)),
     edges=("-2*y*x*out", "-x**2*out"), pins=[((inf, 1.0), 0.0, (0.0, 0.0))],
     exact=lambda mp, at, x, c: mp.exp(-c * x * x),

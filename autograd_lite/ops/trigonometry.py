@@ -13,9 +13,9 @@ from functools import reduce
 from math import inf, nan
 
 from ..errors import InputValueError
-from .arithmetic import div, mul, sub
-from .choice import eq, gt, lt, where
-from .columns import Interval, Kink, Number
+from .arithmetic import add, div, mul, muldiv, sub
+from .choice import eq, gt, lt, where, zero
+from .columns import INDEX, Interval, Kink, Number
 from .numerics import guarded
 from .piecewise import abs, copysign
 from .powers import exp, inverse, sqrt, square
@@ -93,26 +93,45 @@ atan = row(
 # -- lengths and angles -----------------------------------------------------------------------------------------------
 
 
-def _unit(x: float, *others: float) -> float:
-    if math.isinf(x):
-        return nan if any(map(math.isinf, others)) or any(o != o for o in others) else math.copysign(1.0, x)
-    largest = max(map(math.fabs, (x, *others)))
-    if not 0.0 < largest < inf:
-        return 0.0 if not any(v != v for v in (x, *others)) else nan
+def _directions(items: Sequence[float]) -> list[float]:
+    """Each item over the length of all."""
+    if any(x != x for x in items):
+        return [nan] * len(items)
+    infinite = sum(map(math.isinf, items))
+    if infinite:
+        return [0.0 if not math.isinf(x) else math.copysign(1.0, x) if infinite == 1 else nan for x in items]
+    largest = max(map(math.fabs, items))
+    if not largest:
+        return [0.0] * len(items)
     scale = -math.frexp(largest)[1]  # a power of two: exact, and the length neither overflows nor turns denormal
-    return math.ldexp(x, scale) / math.hypot(*[math.ldexp(v, scale) for v in (x, *others)])
+    scaled = [math.ldexp(x, scale) for x in items]
+    length = math.hypot(*scaled)
+    return [x / length for x in scaled]
 
 
-def _others(args: Sequence[Number], i: int) -> list[Number]:
-    return [args[i], *args[:i], *args[i + 1 :]]
+def _unit(x: float, y: float) -> float:
+    return _directions((x, y))[0]
 
 
-def _unit_partials(args: Sequence[Number], out: Number) -> list[Number]:
-    h = hypot(*args)
-    rest = [unit(*_others(args, i)) for i in range(1, len(args))]
-    slopes = [div(w, h) for w in rest]  # before the second factor, whose square may underflow
-    own = reduce(operator.add, map(operator.mul, slopes, rest)) if rest else 0.0
-    return [own, *[-(slope * out) for slope in slopes]]
+def _all_directions(items: Sequence[Number]) -> list[Number]:
+    """The partials of hypot: of two items, or of more that share their length."""
+    if len(items) == 2:
+        x, y = items
+        return [unit(x, y), unit(y, x)]
+    if all(x.__class__ is float for x in items):
+        return _directions(items)
+    return [direction(float(i), *items) for i in range(len(items))]
+
+
+def _turn(items: Sequence[Number], i: int, out: Number) -> list[Number]:
+    """The partials of item i over the length; at the origin and at infinity 0, as those of sign are."""
+    h = hypot(*items)
+    inside, nothing = gt(h, 0.0) * lt(h, inf), zero(out)
+    found = _all_directions(items)
+    others = [w for j, w in enumerate(found) if j != i]
+    # each slope before its second factor, whose square may underflow
+    own = reduce(add, [div(w, h) * w for w in others]) if others else 0.0
+    return [where(inside, own if j == i else -muldiv(w, out, h), nothing) for j, w in enumerate(found)]
 
 
 _FAR, _SCALE = 2.0**500, 2.0**600  # beyond 2^+-500 squares come near the ends of the range
@@ -130,13 +149,21 @@ def _largest(args: Sequence[Number]) -> Number:
     return reduce(lambda largest, size: where(gt(size, largest), size, largest), map(abs, args), 0.0)
 
 
-def _unit_fast(x: Number, *others: Number) -> Number:
-    largest, scale, squares = _scaled((x, *others))
+def _length_parts(items: Sequence[Number]) -> tuple[Number, ...]:
+    """What all directions of some items share: the largest size, a power of two, the sum of squares, how many are infinite."""
+    return (*_scaled(items), reduce(add, [eq(abs(v), inf) for v in items]))
+
+
+def _direction_of(x: Number, largest: Number, scale: Number, squares: Number, infinite: Number) -> Number:
+    """One item over the length of all, by their `_length_parts`."""
     far = gt(largest, _FAR)  # scaled down only after the division, or a small x would be lost
-    ratio = div(x * where(far, 1.0, scale), c_sqrt(squares)) * where(far, scale, 1.0)
-    lonely = lt(_largest(others), inf)
-    at_inf = where(lt(abs(x), inf), 0.0, where(lonely, copysign(1.0, x), nan))
+    ratio = div(x * where(far, 1.0, scale), sqrt(squares)) * where(far, scale, 1.0)
+    at_inf = where(lt(abs(x), inf), 0.0, where(eq(infinite, 1.0), copysign(1.0, x), nan))
     return where(eq(squares, 0.0), 0.0, where(eq(squares, inf), at_inf, ratio))
+
+
+def _direction_fast(index: float, *items: Number) -> Number:
+    return _direction_of(items[int(index)], *_length_parts(items))
 
 
 def _hypot_fast(*args: Number) -> Number:
@@ -147,14 +174,25 @@ def _hypot_fast(*args: Number) -> Number:
 
 
 unit: Op = helper(
-    "unit", _unit, _unit_partials, fast=_unit_fast, variadic=True, text="x/norm",
-    edges=("(1 - out**2)/norm", "-out*item/norm**2"), kinks=AT_ORIGIN,
-    pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0))],
-    exact=lambda mp, at, x, *others: x / mp.sqrt(mp.fsum(v * v for v in (x, *others))),
-    doc="The first argument over the length of all: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
+    "unit", _unit, (lambda x, y, z: _turn((x, y), 0, z)[0], lambda x, y, z: _turn((x, y), 0, z)[1]),
+    fast=lambda x, y: _direction_fast(0.0, x, y), text="x/hypot(x, y)", kinks=AT_ORIGIN,
+    edges=("(1 - out**2)/hypot(x, y)", "-out*y/hypot(x, y)**2"),
+    pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0)), ((0.0, 0.0), 0.0, (0.0, 0.0))],
+    exact=lambda mp, at, x, y: x / mp.hypot(x, y),
+    doc="The first of two over the length of both: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
+)  # fmt: skip
+direction: Op = helper(
+    "direction", lambda index, *items: _directions(items)[int(INDEX.checked(index, "a direction", len(items)))],
+    partials=lambda args, out: [nan, *_turn(args[1:], int(args[0]), out)],
+    fast=_direction_fast, settings={0: INDEX}, variadic=True, text="direction({rest})[{0}]",
+    latex=r"\operatorname{{direction}}_{{{0}}}\left({rest}\right)", edges=(None, "(1 - out**2)/norm", "-out*item/norm**2"),
+    kinks=(Kink("all are 0", lambda index, *items: not any(items)),),
+    exact=lambda mp, at, index, *items: items[int(index)] / mp.sqrt(mp.fsum(v * v for v in items)),
+    doc="The item at the index given first over the length of all after it: the partial of hypot.\n\n"
+    ">>> direction(1, 2.0, 3.0, 6.0) * 7.0\n3.0",
 )  # fmt: skip
 hypot = row(
-    "hypot", math.hypot, lambda args, out: [unit(*_others(args, i)) for i in range(len(args))], variadic=True,
+    "hypot", math.hypot, lambda args, out: _all_directions(args), variadic=True,
     fast=_hypot_fast,
     latex=r"\sqrt{{{squares}}}", kinks=AT_ORIGIN, edges="item/out",
     pins=[((0.0, 0.0), 0.0, (0.0, 0.0)), ((inf, 1.0), inf, (1.0, 0.0)), ((3e200, 4e200), 5e200, (0.6, 0.8)),

@@ -26,7 +26,7 @@ FEW = (0.0, -0.0, 1.0, -1.0, 2.0, -2.5, 1e155, 1e-160, inf, -inf, nan)
 FEWER = (0.0, 1.0, -2.5, inf, -inf, nan)
 
 # The rows of any number of items, by how many arguments they are tried with
-COUNTS = {"hypot": (1, 2, 3), "unit": (1, 2, 3), "dot": (2, 4, 6)}
+COUNTS = {"hypot": (1, 2, 3), "dot": (2, 4, 6)}
 # Arguments that select a function: the constants they are tried with
 SELECTORS = {op.name: {i: setting.examples for i, setting in op.settings.items()} for op in TABLE.values() if op.settings}
 SELECTORS["pow_derivative"][3] = (0.0, 1.0, 2.0)  # each power of the logarithm costs a unit

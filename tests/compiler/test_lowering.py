@@ -182,7 +182,7 @@ def test_few_rows_are_called_back(exact: bool) -> None:
         k = Floats(exact)
         lowered(op.name, k, (1.0,) * arity, tuple(i not in cases.SELECTORS.get(op.name, {}) for i in range(arity)))
         found.update(k.calls)
-    assert found == CALLED | ({"hypot", "unit", "fma", "fsum"} if exact else set())
+    assert found == CALLED | ({"hypot", "unit", "direction", "fma", "fsum"} if exact else set())
 
 
 def test_what_selects_may_vary_by_a_callback() -> None:

@@ -17,6 +17,7 @@ from autograd_lite.ops import TABLE
 from tests.formula import reading
 
 POINTS: dict[str, list[tuple[float, ...]]] = {
+    "direction": [(0.0, 0.3, 0.7, -0.2), (2.0, 0.3, 0.7, -0.2)],
     "acosh": [(2.5,)], "cbrt": [(0.4,), (0.9,)], "softmax_rest": [(0.0, 0.3, 0.7, -0.2), (2.0, 0.3, 0.7, -0.2)],
     "softmax_weight": [(0.0, 0.3, 0.7, -0.2), (1.0, 0.3, 0.7, -0.2)],
     "log_softmax_weight": [(0.0, 0.3, 0.7, -0.2), (2.0, 0.3, 0.7, -0.2)], "polygamma": [(1.0, 2.5), (2.0, 0.7)],
@@ -42,7 +43,7 @@ def points(op: Op) -> list[tuple[float, ...]]:
 def recorded(op: Op, at: tuple[float, ...], constant: tuple[int, ...] = ()) -> tuple[Any, dict[Any, str]]:
     """A node of this op with operands named a, b, c, d, and names for all."""
     args = [x if i in constant else Value(x, "abcd"[i]) for i, x in enumerate(at)]
-    if op.name in ("softmax_weight", "softmax_rest", "log_softmax_weight"):
+    if op.name in ("softmax_weight", "softmax_rest", "log_softmax_weight", "direction"):
         args[0] = at[0]
     node = Value._record(op, tuple(args))
     return node, notation.names_of([node])
