@@ -83,6 +83,9 @@ GOOD = [
     ("xz", lzma.compress(b"x,y\n1,2\n"), None, {"x": [1], "y": [2]}),
     ("gzip twice", gzip.compress(gzip.compress(b"x,y\n1,2\n")), None, {"x": [1], "y": [2]}),
     ("zip", zipped(b"x,y\n1,2\n"), None, {"x": [1], "y": [2]}),
+    ("a first line that names the separator", "sep=;\nx;y\n1;2\n", None, {"x": [1], "y": [2]}),
+    ("a line of blanks", "x,y\n1,2\n \t \n3,4\n", None, {"x": [1, 3], "y": [2, 4]}),
+    ("a line of blanks in one column", "x\n1\n  \n3\n", None, {"x": [1, 3]}),
     ("every digit", "x\n0.1000000000000000055511151231257827\n5e-324\n1.7976931348623157e308\n", None,
      {"x": [0.1, 5e-324, 1.7976931348623157e308]}),
 ]  # fmt: skip
@@ -96,7 +99,7 @@ def test_reads(text, columns, wanted, reader, tmp_path):
 
 
 BAD = [
-    ("a word", "x,y\n1,2\n3,four\n", "cars.csv line 3, column 'y': 'four' is not a number; the columns in"),
+    ("a word", "x,y\n1,2\n3,four\n", "cars.csv line 3, column 'y': 'four' is not a number; a formula has words as is("),
     ("empty", "x,y\n1,2\n3,\n", "cars.csv line 3, column 'y': '' is a missing cell; fill it in, or leave such rows out with "
      "drop_missing (--drop-missing)"),
     *[(word, f"x,y\n1,2\n{word},4\n", f"line 3, column 'x': {word!r} is a missing cell")
@@ -111,7 +114,7 @@ BAD = [
     ("digits of another script", "x,y\n1,٣\n", "line 2, column 'y': '٣' is not a number"),
     ("hexadecimal", "x,y\n1,0x10\n", "line 2, column 'y': '0x10' is not a number"),
     ("long", f"x,y\n1,{'z' * 500}\n", "line 2, column 'y': 'zzzzzzzzzzzz...zzzzzzzzzzzzz' is not a number"),
-    ("short row", "x,y\n1,2\n3\n", "cars.csv line 3 has 1 cells and the header 2: separate cells by single commas"),
+    ("short row", "x,y\n1,2\n3\n", "cars.csv line 3 has 1 cell and the header 2: separate cells by single commas"),
     ("long row", "x,y\n1,2\n3,4,5\n", "cars.csv line 3 has 3 cells and the header 2"),
     ("commas for decimals", "x,y\n3,5,1\n", "cars.csv line 2 has 3 cells and the header 2"),
     ("after blank lines", "x,y\n\n1,2\n3,z\n", "cars.csv line 4, column 'y': 'z' is not a number"),
@@ -131,8 +134,9 @@ BAD = [
      "thousands: say which, decimal=',' (--decimal ,) or thousands=',' (--thousands ,)"),
     ("points between digits", "x;y\n1;7.661,5\n", "has points between its digits: decimal=',' and thousands='.'"),
     ("a name with a unit", "x,y (cm)\n1,2\n", "has no column 'y'; its columns are 'x', 'y (cm)': did you mean 'y (cm)'?"),
+    ("a title above", "of 2020\nx,y\n1,2\n", "its columns are 'of 2020': choose it, or take the line out"),
     ("no header", "1.5,2\n3,4\n", "its columns are '1.5', '2': if that is its first row, say that it has no header"),
-    ("a picture", b"\x89PNG\r\n\x1a\n\0\0", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
+    ("a picture", b"\x89PNG\r\n\x1a\n\0\0", "cars.csv is a picture: give the table as CSV"),
     ("a column twice", "y,x,y\n1,2,3\n", "cars.csv has 2 columns called 'y'; its columns are 'y', 'x', 'y': rename them"),
 ]  # fmt: skip
 
@@ -296,7 +300,7 @@ def test_parquet_in_many_batches(tmp_path, monkeypatch):
     ("columns", "message"),
     [
         ({"x": ["a", "b"]}, "cars.parquet, column 'x' holds string, not numbers: convert it, or choose another"),
-        ({"y": [1, 2]}, "cars.parquet has no column 'x'; its columns are 'y': choose one of them"),
+        ({"y": [1, 2]}, "cars.parquet has no column 'x'; its columns are 'y': choose it"),
         ({"x": [1.0, math.inf]}, "cars.parquet row 2, column 'x': inf is not a finite number"),
     ],
     ids=["text", "no such column", "infinite"],
@@ -484,6 +488,45 @@ def test_rows_of_other_files_as_they_stand(tmp_path):
         assert rows_of(table) == ["x,who,n", "1,a,[1]", "2.5,,"]
     with read_table(workbook(tmp_path, ["x", "who"], [1, "a,b"], [2.5]), ["x"], raw=True) as table:
         assert rows_of(table) == ["x,who", '1,"a,b"', "2.5,"]
+
+
+@pytest.mark.parametrize("word", ["#N/A", "#NA", " #n/a "])
+def test_a_missing_cell_at_the_beginning_of_a_line_is_no_comment(word, reader, tmp_path):
+    with read_table(saved(tmp_path, f"x,y\n{word},1\n2,3\n# 4,5\n"), drop_missing=True) as table:
+        assert (content(table), table.dropped) == ({"x": [2], "y": [3]}, 1)
+    for error in ("#VALUE!", "#DIV/0!", "#REF!", "#NAME?", "#NUM!", "#NULL!"):
+        with pytest.raises(InputValueError, match=re.escape(f"line 3, column 'x': {error!r} is not a number")):
+            read_table(saved(tmp_path, f"x,y\n1,2\n{error},1\n"))
+
+
+def test_lines_above_the_header_are_named(reader, tmp_path):
+    with pytest.raises(InputValueError, match="line 2 has 2 cells and the header 1: take out lines above the header, or say"):
+        read_table(saved(tmp_path, "of 2020\nx,y\n1,2\n"))
+
+
+OTHERS = {
+    b"\xd0\xcf\x11\xe0\xa1\xb1": "a workbook of an old Excel",
+    b"SQLite format 3\0": "an SQLite database",
+    b"\x89HDF\r\n": "HDF5",
+    b"\x93NUMPY\x01": "an array of NumPy",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"\x04\x22\x4d\x18": "packed by lz4",
+    b"%PDF-1.7\n": "a PDF",
+    b"<!DOCTYPE html>": "a page of HTML",
+    b"\xef\xbb\xbf\n<html>": "a page of HTML",
+    b'[{"x": 1}]': "JSON",
+    b"\x80\x04\x95\0": "a pickle, which is never opened",
+    b"RDX3\nX": "R's own format",
+    zipped(b"a", name="mimetype"): "a document of OpenOffice",
+    gzip.compress(bytes(257) + b"ustar"): "a tar archive",
+    gzip.compress(b"%PDF"): "a PDF",
+}
+
+
+@pytest.mark.parametrize("content", OTHERS, ids=OTHERS.values())
+def test_other_kinds_of_files_are_named(content, tmp_path):
+    with pytest.raises(InputValueError, match=f"t.csv is {OTHERS[content]}"):
+        read_table(saved(tmp_path, content, "t.csv"))
 
 
 @pytest.mark.parametrize("word", ["#N/A", "<NA>", "-nan", "#NA", " N/A ", "1.#QNAN"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import arrow, excel
 from . import text as texts
-from .choice import Pick, Wanted, coded, filled, picking
+from .choice import Pick, Wanted, coded, filled, selector
 from .dialect import COMMENT, Dialect
 from .parts import Joined, Part, Parts
 from .raw import Raw
@@ -66,7 +66,7 @@ def read_table(
     """
     path = os.fspath(path)
     name = "standard input" if path == "-" else path
-    pick = columns if callable(columns) else picking(columns)
+    pick = columns if callable(columns) else selector(columns)
     levels = coded(text if isinstance(text, Mapping) else dict.fromkeys(text, ()))
     rows = Raw(memory) if raw else None
     wanted = Wanted(pick, frozenset(blank), drop_missing, levels, rows)
@@ -88,7 +88,7 @@ def read_part(
         rows: of a Parquet file those from the first of these numbers up to the second.
         levels: the words of columns of words, in the order of their numbers, over all the files.
     """
-    wanted = Wanted(picking(columns), frozenset(blank), drop_missing, coded(levels or {}), rows=rows)
+    wanted = Wanted(selector(columns), frozenset(blank), drop_missing, coded(levels or {}), rows=rows)
     return _read(path, wanted, _dialect(**dialect), memory)
 
 

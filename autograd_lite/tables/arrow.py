@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any, BinaryIO
 
-from ..errors import InputValueError, MissingPackageError
+from ..errors import InputValueError
 from .choice import FILL, Wanted, places
-from .source import OLD_FEATHER
+from .source import OLD_FEATHER, package
 from .table import CELLS, Block
 
 
@@ -18,11 +18,7 @@ class Arrow:
     """The rows of a Parquet or Feather file, counted from 1."""
 
     def __init__(self, path: str, binary: BinaryIO, kind: str, wanted: Wanted) -> None:
-        try:
-            import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        except ImportError as error:
-            repair = "pip install 'autograd-lite[parquet]'"
-            raise MissingPackageError(f"reading {path} needs pyarrow, which is not installed: {repair}") from error
+        pa = package("pyarrow", path, "parquet")
         self.path, self.wanted, self.dropped = path, wanted, 0
         self.notes: list[str] = []
         self._damage = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, KeyError)

@@ -98,6 +98,8 @@ class Cells:
                 return mark
         if self.dialect.decimal == "," and re.fullmatch(r"[+-]?\d*\.\d+(?:[eE][+-]?\d+)?", text):
             return "has a decimal point where decimal=',' (--decimal ,) says comma: leave that out, or give thousands='.'"
+        if text[:1].isalpha():
+            return 'is not a number; a formula has words as is(column, "text") or a[column]'
         return "is not a number; the columns in use hold numbers only, such as 3504 or -1.5e3"
 
 

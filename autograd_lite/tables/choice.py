@@ -51,7 +51,7 @@ def coded(levels: Mapping[str, Iterable[str]]) -> dict[str, dict[str, float]]:
     return {name: {word: float(i) for i, word in enumerate(words)} for name, words in levels.items()}
 
 
-def picking(columns: Iterable[str] | None) -> Pick:
+def selector(columns: Iterable[str] | None) -> Pick:
     """The function that picks these columns, or all."""
     if isinstance(columns, str):
         raise InputTypeError(f"columns={columns!r} is a str: put it in a list, [{columns!r}]")
@@ -94,6 +94,8 @@ def places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[int
             repair = "choose one of them" if name not in count else "rename them"
             if name not in count and (near := resembling(name, names)):
                 repair = f"did you mean {near!r}?"
+            if name not in count and len(names) == 1:
+                repair = "choose it, or take the line out if it is a title above the table"
             if name not in count and all(re.fullmatch(r"[-+.,\d eE]+", n) for n in names):
                 repair = "if that is its first row, say that it has no header (header=False, --no-header)"
             raise InputValueError(f"{path} has {rule} {name!r}; its columns are {listed([*map(repr, names)], SHOWN)}: {repair}")

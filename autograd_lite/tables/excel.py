@@ -7,10 +7,11 @@ from array import array
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ..errors import InputValueError, MissingPackageError
+from ..errors import InputValueError
 from .cells import Cells, is_missing
 from .choice import FILL, Wanted, places
 from .dialect import Dialect
+from .source import package
 from .table import CELLS, Block
 
 
@@ -18,11 +19,7 @@ class Sheet:
     """The rows of a sheet: its first row that is not empty names the columns."""
 
     def __init__(self, path: str, binary: BinaryIO, kind: str, wanted: Wanted) -> None:
-        try:
-            import openpyxl  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        except ImportError as error:
-            repair = "pip install 'autograd-lite[excel]'"
-            raise MissingPackageError(f"reading {path} needs openpyxl, which is not installed: {repair}") from error
+        openpyxl = package("openpyxl", path, "excel")
         self.path, self.wanted, self.dropped = path, wanted, 0
         try:
             book: Any = openpyxl.load_workbook(binary, read_only=True, data_only=True)

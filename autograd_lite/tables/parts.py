@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, listed
-from .choice import SHOWN, Pick, picking
+from .choice import SHOWN, Pick, selector
 from .table import CELLS, MEMORY, Table
 
 SUFFIXES = (".parquet", ".pq", ".feather", ".csv", ".tsv", ".txt", ".xlsx")
@@ -101,7 +101,7 @@ class Parts:
         **options: Any,
     ) -> None:  # fmt: skip
         self.paths = os.fspath(paths) if isinstance(paths, (str, os.PathLike)) else [os.fspath(p) for p in paths]
-        self.pick = columns if callable(columns) else picking(columns)
+        self.pick = columns if callable(columns) else selector(columns)
         self.text, self.keep, self.memory, self.options = tuple(text), keep, memory, options
 
     def __iter__(self) -> Iterator[Part]:

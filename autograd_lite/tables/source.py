@@ -9,13 +9,34 @@ import lzma
 import sys
 import zipfile
 from contextlib import ExitStack
+from importlib import import_module
 from typing import Any, BinaryIO
 
-from ..errors import InputValueError
+from ..errors import InputValueError, MissingPackageError
 
 _STREAMS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 ZIP = b"PK\x03\x04"
 PARQUET, FEATHER, OLD_FEATHER = b"PAR1", b"ARROW1", b"FEA1"
+SIGNS = {
+    b"\xd0\xcf\x11\xe0": "a workbook of an old Excel: save it as .xlsx or as CSV",
+    b"SQLite format 3": "an SQLite database: export a table of it",
+    b"\x89HDF": "HDF5: export a table of it",
+    b"\x93NUMPY": "an array of NumPy: numpy.savetxt writes it as text",
+    b"(\xb5/\xfd": "packed by zstd: unpack it",
+    b'\x04"M\x18': "packed by lz4: unpack it",
+    b"7z\xbc\xaf": "a 7z archive: unpack it",
+    b"Rar!": "a rar archive: unpack it",
+    b"%PDF": "a PDF: give the table as CSV",
+    b"\x89PNG": "a picture: give the table as CSV",
+    b"\xff\xd8\xff": "a picture: give the table as CSV",
+    b"Obj\x01": "Avro: write it as Parquet",
+    b"RDX": "R's own format: write.csv writes it as text",
+    b"<stata_dta": "Stata's own format: export it as CSV",
+    b"$FL2": "SPSS's own format: export it as CSV",
+    b"\x80\x04\x95": "a pickle, which is never opened, since it may run anything: write the table as CSV",
+    b"\x80\x05\x95": "a pickle, which is never opened, since it may run anything: write the table as CSV",
+}
+MARKUP = {"<!doctype": "a page of HTML", "<html": "a page of HTML", "<?xml": "XML", "[{": "JSON", '{"': "JSON", "[[": "JSON"}
 DAMAGED = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -42,8 +63,20 @@ def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
             raw = io.BufferedReader(_Named(stack.enter_context(archive.open(_only(path, archive))), path))
         else:
             break
+    _refuse_others(path, raw.peek(512)[:512])
     kind = "parquet" if first.startswith(PARQUET) else "feather" if first.startswith((FEATHER, OLD_FEATHER)) else "text"
     return (_seekable(raw, stack) if kind != "text" else raw), kind
+
+
+def _refuse_others(path: str, first: bytes) -> None:
+    """InputValueError for what is another kind of file, by its first bytes."""
+    start = first.removeprefix(b"\xef\xbb\xbf").lstrip().lower().decode("latin-1")
+    found = next((what for sign, what in SIGNS.items() if first.startswith(sign)), "")
+    found = found or next((f"{what}: give the table as CSV" for sign, what in MARKUP.items() if start.startswith(sign)), "")
+    if first[257:262] == b"ustar":
+        found = "a tar archive: unpack it, and give one of its files"
+    if found:
+        raise InputValueError(f"{path} is {found}")
 
 
 class _Named(io.RawIOBase):
@@ -66,6 +99,15 @@ class _Named(io.RawIOBase):
         return len(data)
 
 
+def package(name: str, path: str, extra: str) -> Any:
+    """A package that reads this kind of file, or the error that says which extra brings it."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        repair = f"pip install 'autograd-lite[{extra}]'"
+        raise MissingPackageError(f"reading {path} needs {name}, which is not installed: {repair}") from error
+
+
 def _seekable(raw: Any, stack: ExitStack) -> BinaryIO:
     """Bytes that can be read from any place: what comes through a pipe, or unpacked, is read whole."""
     if raw.seekable():
@@ -83,6 +125,8 @@ def _archive(path: str, raw: Any, stack: ExitStack) -> zipfile.ZipFile:
 
 def _only(path: str, archive: zipfile.ZipFile) -> str:
     names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX/")]
+    if "mimetype" in names:
+        raise InputValueError(f"{path} is a document of OpenOffice: save it as .xlsx or as CSV")
     if len(names) != 1:
         raise InputValueError(f"{path} is a zip file of {len(names)} files: unpack it, and give one of them")
     if archive.getinfo(names[0]).flag_bits & 1:

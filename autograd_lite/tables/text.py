@@ -20,6 +20,8 @@ from .dialect import BLANKS, SEPARATORS, Dialect, guessed, records
 from .table import CELLS, Block, numpy
 
 SAMPLE = 64  # lines by which the separator is guessed
+_ERROR = re.compile(r"\s*#(?:n/a|na|value!|div/0!|ref!|name\?|num!|null!)\s*(?:[,;|\t\r\n]|$)", re.IGNORECASE)
+_SAYS = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*')  # a first line that names the separator, as Excel takes it
 _BREAK = re.compile("\r\n|\r|\n")  # inside a cell
 _ODD = re.compile(r"[\"\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")  # what NumPy reads in its own way
 
@@ -54,11 +56,16 @@ class Text:
             wanted.raw.begin(self.header, first or None, self.sep, self._end)
 
     def _is_comment(self, line: str) -> bool:
-        return bool(self.dialect.comment) and line.lstrip().startswith(str(self.dialect.comment))
+        """Whether a line, or its first cell, begins as comments do and not as what a spreadsheet writes for an error."""
+        sign = self.dialect.comment
+        return bool(sign) and line.lstrip().startswith(str(sign)) and not _ERROR.match(line)
 
     def _guess(self) -> str:
         """The separator that the first lines speak for; they are read again afterwards."""
         first = list(islice(self.file, SAMPLE))
+        if first and (said := _SAYS.fullmatch(first[0])):
+            self.file, self.line = chain(first[1:], self.file), 1
+            return said[1]
         self.file = chain(first, self.file)
         whole = first if len(first) < SAMPLE else first[:-1]
         sep = guessed([line for line in whole if line.strip() and not self._is_comment(line)], self._is_number)
@@ -199,14 +206,19 @@ class Text:
         kept = []
         for record, text in zip(found, self._texts, strict=True):
             where = f"{self.path} line {line + 1}"
+            if not text.strip():
+                record = []
             line += 1 + sum(len(_BREAK.findall(cell)) for cell in record)
             if record and self._is_comment(record[0]):
                 self.comments += 1
                 continue
             if record and len(record) != self.width:
-                rule = f"{where} has {len(record)} cells and the header {self.width}"
+                rule = f"{where} has {len(record)} cell{'s' * (len(record) != 1)} and the header {self.width}"
                 sign = SEPARATORS.get(self.sep, repr(self.sep))
-                raise InputValueError(f"{rule}: separate cells by single {sign}, and quote those with one inside")
+                repair = f"separate cells by single {sign}, and quote those with one inside"
+                if self.width == 1:
+                    repair = "take out lines above the header, or say what separates the cells (sep, --sep)"
+                raise InputValueError(f"{rule}: {repair}")
             cells = [record[place] for place in self.places] if record else []
             named = list(zip(self.names, cells, strict=False))  # no cells in a blank line
             if self.wanted.drop and any(is_missing(cell) and name not in self.wanted.blank for name, cell in named):

@@ -272,7 +272,7 @@ CELLS = [
     ("3.1,NA", "cars.csv line 9, column 'mpg': 'NA' is a missing cell; fill it in, or leave such rows out with drop_missing"),
     ("3.1,x", "cars.csv line 9, column 'mpg': 'x' is not a number"),
     ('"3,504",20', "cars.csv line 9, column 'pounds': '3,504' has a comma that may be a decimal sign or separate thousands"),
-    ("3.1", "cars.csv line 9 has 1 cells and the header 2"),
+    ("3.1", "cars.csv line 9 has 1 cell and the header 2"),
 ]
 
 
