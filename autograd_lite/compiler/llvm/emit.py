@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ...ops import TABLE, Op
 from ...program import Program, Ref, written
 from ..lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
+from .functions import ROWS
 from .schedule import OPERANDS, arranged
 
 __all__ = ["INTRINSICS", "LIBRARY", "Callback", "Emitter", "Parts", "emit"]
@@ -45,10 +46,21 @@ class Emitter:
         exact: whether results must have the bits of the rows' own functions.
         fastmath: allow LLVM to fuse, and to leave out what only matters to signs of zero.
         vector: the functions of `LIBRARY` that the vector library has in this width.
+        fused: whether the processor multiplies and adds in one, so that `rows` are written by `functions`.
+        scalef: whether it multiplies by a power of two, as AVX-512 does.
     """
 
-    def __init__(self, width: int, exact: bool, fastmath: bool = False, vector: Collection[str] = ()) -> None:
-        self.width, self.exact, self.vector = width, exact, vector
+    def __init__(
+        self,
+        width: int,
+        exact: bool,
+        fastmath: bool = False,
+        vector: Collection[str] = (),
+        fused: bool = False,
+        scalef: bool = False,
+    ) -> None:
+        self.width, self.exact, self.vector, self.scalef = width, exact, vector, scalef
+        self.rows = ROWS if fused and not exact else {}
         self.inline = width > 1
         self.flags = FASTMATH if fastmath else ""
         self.type = "double" if width == 1 else f"<{width} x double>"
@@ -96,7 +108,7 @@ class Emitter:
         if a.__class__ is str:
             return a
         bits = f"0x{struct.unpack('<Q', struct.pack('<d', a))[0]:016X}"
-        return bits if self.width == 1 else f"<{', '.join([f'double {bits}'] * self.width)}>"
+        return bits if self.width == 1 else f"splat (double {bits})"
 
     def typed(self, a: Handle) -> str:
         """An operand after its type."""
@@ -213,6 +225,32 @@ class Emitter:
         target = f"llvm.{'fabs' if name == 'abs' else name}.{self.suffix}"
         self.declared[target] = f"declare {self.type} @{target}({', '.join([self.type] * len(args))})"
         return self.value(f"call {self.type} @{target}({', '.join(map(self.typed, args))})")
+
+    # -- for `functions` ----------------------------------------------------------------------------------------------
+
+    def fma(self, a: Handle, b: Handle, c: Handle) -> Handle:
+        """a * b + c, rounded once."""
+        return self.intrinsic("fma", a, b, c)
+
+    def scaled(self, a: Handle, n: Handle) -> Handle:
+        """a 2^n, rounded once."""
+        name = f"llvm.x86.avx512.mask.scalef.pd.{64 * self.width}"
+        self.declared[name] = f"declare {self.type} @{name}({self.type}, {self.type}, {self.type}, i8, i32)"
+        return self.value(
+            f"call {self.type} @{name}({self.typed(a)}, {self.typed(n)}, {self.type} zeroinitializer, i8 -1, i32 4)"
+        )
+
+    def bits_of(self, a: Handle) -> str:
+        """The bits of each number, as a whole number."""
+        return self.value(f"bitcast {self.typed(a)} to <{self.width} x i64>")
+
+    def number_of(self, bits: str) -> str:
+        """The number that has these bits."""
+        return self.value(f"bitcast <{self.width} x i64> {bits} to {self.type}")
+
+    def bits(self, word: str, a: str, b: int) -> str:
+        """An operation on bits, with the same whole number in each lane."""
+        return self.value(f"{word} <{self.width} x i64> {a}, splat (i64 {b})")
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The words that are alike: each a line of IR, or a call."""
@@ -368,19 +406,31 @@ class _Cutting:
     def _cut(self, number: int) -> None:
         """Close the function after a value; what is needed later goes to the frame."""
         self._arrange()
+        later = {v: self._new_slot() for v in self.made if self.last[v] > number}
+        # a place that is read in this function is free for the next one only, as stores stand where the values are made
         for old in [v for v in self.slots if self.last[v] <= number]:
             self.free.append(self.slots.pop(old))
-        for v in self.made:
-            if self.last[v] > number:
-                if self.free:
-                    slot = self.free.pop()
-                else:
-                    slot, self.frame = self.frame, self.frame + 1
-                self.slots[v] = slot
-                self.k.store(self.handles[v], self._slot(slot), 8)
+        self.slots |= later
+        made: dict[str, list[int]] = {}  # several values may be one, told apart by the program alone
+        for v, slot in later.items():
+            made.setdefault(self.handles[v], []).append(slot)
+        lines, self.k.lines = self.k.lines, []
+        for line in lines:
+            self.k.lines.append(line)
+            name = line.partition(" = ")[0].strip()
+            for slot in made.pop(name, ()):
+                self.k.store(name, self._slot(slot), 8)
+        assert not made
         self._close()
         self.handles, self.made = {}, []
         self.k.restart()
+
+    def _new_slot(self) -> int:
+        """A place of the frame that holds nothing."""
+        if self.free:
+            return self.free.pop()
+        self.frame += 1
+        return self.frame - 1
 
     def _arrange(self) -> None:
         if self.k.width > 1:  # over rows; scalar code is short, or compiled to be called once

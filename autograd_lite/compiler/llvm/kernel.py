@@ -28,6 +28,7 @@ from .workers import share
 __all__ = ["CHUNK", "Arguments", "Finish", "Kernel", "ScalarCode", "batch", "scalar"]
 
 PART = 2_000  # steps in a function, about: the net of 337 weights takes 1,500 and would lose a tenth in two functions
+SCALAR_PART = 400  # of scalar code, which loses nothing by it: LLVM takes longer the more values wait for their use
 FINISH = Finish()
 CHUNK, CHUNKS = 1_024, 256  # rows in a chunk at least; chunks at most
 
@@ -44,7 +45,7 @@ def address(memory: Any) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(memory))
 
 
-def scalar(program: Program, fastmath: bool = False, *, part: int = PART) -> ScalarCode:
+def scalar(program: Program, fastmath: bool = False, *, part: int = SCALAR_PART) -> ScalarCode:
     """A program as machine code for one call at a time, with the bits of the rows' own functions unless `fastmath`.
 
         code = scalar(Program(2, (Instruction(ops.mul, (0, 1)),), (2,)))
@@ -69,6 +70,8 @@ class ScalarCode:
     def __init__(self, program: Program, fastmath: bool, part: int) -> None:
         machine = native.host()
         program = shortened(program)
+        if not program.guards:
+            program = on_demand(program)
         k = Emitter(1, exact=True, fastmath=fastmath)
         constants: dict[int, float] = {}
         parts = emit(program, k, "part", SCALAR, _scalar_load(k), _scalar_store(k, constants), part)
@@ -196,9 +199,18 @@ class Kernel:
         assert row.inputs == self.shared + self.extra + columns, (row.inputs, self.shared, self.extra, columns)
         once = Emitter(1, exact=True, fastmath=fastmath)
         constants: dict[int, float] = {}
-        first = emit(shortened(uniform), once, "uniform", SCALAR, _scalar_load(once), _scalar_store(once, constants), part)
+        first = emit(
+            shortened(uniform),
+            once,
+            "uniform",
+            SCALAR,
+            _scalar_load(once),
+            _scalar_store(once, constants),
+            min(part, SCALAR_PART),
+        )
         self.initial = _initial(self.extra, constants)
-        k = Emitter(machine.width, exact=False, fastmath=fastmath, vector=machine.vector)
+        scalef = machine.width == 8 and machine.has("avx512f")
+        k = Emitter(machine.width, False, fastmath, machine.vector, machine.fused, scalef)
         row = shortened(row)
         row, terms = plan(row) if reduce else Plan(row, ())
         factors = len(row.outputs) if reduce else 0

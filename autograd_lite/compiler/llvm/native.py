@@ -46,6 +46,15 @@ class Machine(NamedTuple):
     cpu: str
     features: str
 
+    def has(self, feature: str) -> bool:
+        """Whether it has an instruction set."""
+        return f"+{feature}" in self.features.split(",")
+
+    @property
+    def fused(self) -> bool:
+        """Whether it multiplies and adds vectors in one instruction."""
+        return self.has("fma") or (self.has("neon") and platform.machine().lower() in ("aarch64", "arm64"))
+
 
 def llvmlite() -> Any:
     """The package's binding, ready for this machine."""
