@@ -11,7 +11,7 @@ handles and floats alike,
 - ``exact``: whether the result must have the bits of the row's own function, given the C library's functions.  Otherwise
   it may be a few units in the last place away, where that avoids a call; special values are the same ones;
 - ``inline``: whether ten operations cost less than a call.  Then it has ``rows`` too, functions that write some rows by name
-  in another way than by words and formulas.
+  in another way than by words and formulas, or give NotImplemented.
 
 ``select`` evaluates both sides, which in IEEE arithmetic is harmless: the side not taken is never multiplied by 0.
 Imports `ops`.
@@ -142,7 +142,9 @@ def _lowered(k: Kernel, op: Op, args: list[Any]) -> Any:
         return _joined(k, op, *args)
     built_in = TABLE.get(op.name) is op
     if k.inline and not k.exact and built_in and op.name in k.rows:
-        return Handle(k, k.rows[op.name](k, *map(_number, args)))
+        written = k.rows[op.name](k, *map(_number, args))
+        if written is not NotImplemented:
+            return Handle(k, written)
     native = op in _WORDS or (built_in and op.core is None and op.name in _NUMBERS)
     if native and not (op.fast and k.inline and not k.exact):
         return Handle(k, getattr(k, op.name)(*map(_number, args)))

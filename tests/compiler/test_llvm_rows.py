@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import random
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("llvmlite", reason="machine code needs llvmlite: install the extra 'jit'")
 pytest.importorskip("numpy", reason="columns are NumPy arrays: install the extra 'jit'")
 
+import mpmath
 import numpy as np
 
 from autograd_lite import Op, ops
@@ -19,6 +21,7 @@ from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.ops import expm1, gt, le, where
 from autograd_lite.program import Program
 from tests.compiler import cases
+from tests.ops import reference
 from tests.same import same_bits
 
 made = cases.made
@@ -79,15 +82,23 @@ def in_scalar_code(op: Op, arity: int) -> list[Any]:
     return wrong
 
 
+def truth(op: Op, at: tuple[float, ...]) -> float:
+    """What the row is to many digits: where results have few bits its own function may be the one that is far off."""
+    with mpmath.workdps(60):
+        return float(reference.exactly(op, at)(*map(mpmath.mpf, at)))
+
+
 def over_rows(op: Op, arity: int, machine: Machine) -> list[Any]:
-    """Where a batch and the row's own function differ by more than a few units in the last place."""
+    """Where a batch differs by more than a few units in the last place from the row's own function and from the truth."""
     wrong = []
     for program, points, wanted in tried(op, arity):
         columns = np.array([moving for _, _, moving in points]).T
         kernel = batch(NOTHING, program, program.inputs, reduce=False, machine=machine)
         out = kernel(np.empty(0), list(columns), len(points))[1].tolist()
         for row, ((k, at, _), value) in enumerate(zip(points, wanted, strict=True)):
-            if not cases.within(op, at, out[k][row], value, ULP):
+            got = out[k][row]
+            tiny = 0.0 < abs(value) < 1e-307
+            if not cases.within(op, at, got, value, ULP) and not (tiny and cases.within(op, at, got, truth(op, at), ULP)):
                 wrong.append((at, out[k][row], value))
     return wrong
 
@@ -120,7 +131,7 @@ def test_single_functions_are_within_4_ulp() -> None:
     ("name", "fault"),
     [
         ("leaky_relu", lambda x, slope: where(gt(x, 0.0), x, where(le(x, 0.0), slope * x, 0.0))),  # nan
-        ("exp", lambda x: (expm1(x) + 1.0) * (1.0 + 4e-15)),
+        ("exp2", lambda x: (expm1(x * math.log(2.0)) + 1.0) * (1.0 + 4e-15)),
         ("sub", lambda x, y: y + -x),
         ("maximum", lambda x, y: where(gt(x, y), x, y)),
     ],

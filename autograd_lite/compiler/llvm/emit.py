@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ...ops import TABLE, Op
 from ...program import Program, Ref, written
 from ..lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
-from .functions import ROWS
+from .functions import QUICKER, ROWS
 from .schedule import OPERANDS, arranged
 
 __all__ = ["INTRINSICS", "LIBRARY", "Callback", "Emitter", "Parts", "emit"]
@@ -60,7 +60,8 @@ class Emitter:
         scalef: bool = False,
     ) -> None:
         self.width, self.exact, self.vector, self.scalef = width, exact, vector, scalef
-        self.rows = ROWS if fused and not exact else {}
+        called = QUICKER & set(vector)
+        self.rows = {name: row for name, row in ROWS.items() if name not in called} if fused and not exact else {}
         self.inline = width > 1
         self.flags = FASTMATH if fastmath else ""
         self.type = "double" if width == 1 else f"<{width} x double>"
@@ -248,9 +249,11 @@ class Emitter:
         """The number that has these bits."""
         return self.value(f"bitcast <{self.width} x i64> {bits} to {self.type}")
 
-    def bits(self, word: str, a: str, b: int) -> str:
-        """An operation on bits, with the same whole number in each lane."""
-        return self.value(f"{word} <{self.width} x i64> {a}, splat (i64 {b})")
+    def whole(self, word: str, a: str, b: int, swapped: bool = False) -> str:
+        """An operation on bits and the same whole number in each lane."""
+        number = f"splat (i64 {b})"
+        operands = f"{number}, {a}" if swapped else f"{a}, {number}"
+        return self.value(f"{word} <{self.width} x i64> {operands}")
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The words that are alike: each a line of IR, or a call."""

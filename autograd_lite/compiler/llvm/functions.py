@@ -14,6 +14,7 @@ Math. Comp. 36 (1981), for the tail of the normal distribution.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, nan
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .emit import Emitter
 
-__all__ = ["ROWS"]
+__all__ = ["ALIKE", "QUICKER", "ROWS"]
 
 _hex = float.fromhex
 SHIFT = 1.5 * 2.0**52  # x + SHIFT has the whole number next to x in its last bits
@@ -37,9 +38,36 @@ LOG = tuple(map(_hex, (
     "0x1.2b5f68a50d903p-3", "0x1.39fdcceb4bb45p-3", "0x1.7462b91b8df65p-3", "0x1.c71c62d5e53e0p-3", "0x1.2492492dfd86cp-2",
     "0x1.9999999995273p-2", "0x1.5555555555558p-1",
 )))  # fmt: skip
-ONE, FRACTION, ROOT_HALF, TOP = 0x3FF << 52, (1 << 52) - 1, 0x3FE6A09E667F3BCD, 0x433 << 52  # bits; TOP is 2^52
+# (log(1 + e) - e)/e² for e from 0 to 1, without a division
+LOG_1_TO_2 = tuple(map(_hex, (
+    "-0x1.80d9a3ccbf91fp-16", "0x1.162ed8469e3cap-12", "-0x1.7dec9249c0d60p-10", "0x1.4cfe8d6ef2506p-8",
+    "-0x1.a1350510338a4p-7", "0x1.9467cbf5e4b32p-6", "-0x1.40832de4ea7f0p-5", "0x1.b401d10b0a3fbp-5",
+    "-0x1.0a677de2654e4p-4", "0x1.30f090840e956p-4", "-0x1.522c60f86b9c8p-4", "0x1.7395166f619e2p-4",
+    "-0x1.99730ed878462p-4", "0x1.c716c84fc063fp-4", "-0x1.ffff6260f5970p-4", "0x1.2492430c8c061p-3",
+    "-0x1.5555550459f81p-3", "0x1.999999970365cp-3", "-0x1.fffffffff4bedp-3", "0x1.55555555554b9p-2",
+    "-0x1.0000000000000p-1",
+)))  # fmt: skip
+# erf(x)/x in x² for |x| up to 0.85
+ERF = tuple(map(_hex, (
+    "0x1.6ed065198882dp-27", "-0x1.5117ce32e8c5ep-23", "0x1.b835eabda2807p-20", "-0x1.f4b254bbbfecbp-17",
+    "0x1.f9a19ee06394ap-14", "-0x1.c02da7eaddd24p-11", "0x1.565bccd2da297p-8", "-0x1.b82ce311319dfp-6",
+    "0x1.ce2f21a03ec76p-4", "-0x1.812746b03799ep-2", "0x1.20dd750429b6dp+0",
+)))  # fmt: skip
+# ((1 + 2 a) exp(a²) erfc(a) - 1)/w in w - 1, for w = 2 a/(a + 4) and a from 0 to 28
+TAIL = tuple(map(_hex, (
+    "-0x1.70d8aaf293595p-29", "-0x1.d2175e819b085p-27", "0x1.91a5310403ff2p-28", "0x1.f304a15699065p-24",
+    "-0x1.a8587ab77be52p-25", "-0x1.a9a56c7498cfcp-21", "0x1.23f0876080274p-20", "0x1.36fe5820b4cc9p-18",
+    "-0x1.09fc0e5c8b74ep-16", "-0x1.1ee6a434d94f1p-17", "0x1.4dcdee9f40fecp-13", "-0x1.77d62f1bd9974p-12",
+    "-0x1.a2bee405e8545p-12", "0x1.63f25fe4c8169p-8", "-0x1.625ed096a5aefp-6", "0x1.e1a95644571d9p-5",
+    "-0x1.00428c8febbaap-3", "0x1.c0398cb6eda4ep-3", "-0x1.47938f4c730aap-2", "0x1.8d4ecb405c699p-2",
+    "-0x1.7d8f1c4524743p-2", "0x1.dd2c8b74febf5p-3",
+)))  # fmt: skip
+# bits of 1, √½ and 2^52, and where a double has its fraction and its exponent
+ONE, ROOT_HALF_BITS, TOP, FRACTION, EXPONENT = 0x3FF << 52, 0x3FE6A09E667F3BCD, 0x433 << 52, (1 << 52) - 1, 0xFFF << 52
 LEAST = 2.0**-1022  # below, a double has fewer bits
 LOWEST, HIGHEST = -760.0, 720.0  # exp is 0 and inf there
+END = {1.0: 28.0, 0.5: 40.0}  # exp(-c x²) is 0 from there on
+ROOT_HALF, PHI_0 = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 
 
 def _polynomial(k: Emitter, coefficients: Sequence[float], x: Any, square: Any) -> Any:
@@ -64,7 +92,7 @@ def _at_most(k: Emitter, x: Any, high: float) -> Any:
 
 def _two_to(k: Emitter, shifted: Any) -> Any:
     """2^n of ``n + SHIFT``, n from -1022 to 1023: its last bits become the exponent."""
-    return k.number_of(k.bits("add", k.bits("shl", k.bits_of(shifted), 52), ONE))
+    return k.number_of(k.whole("add", k.whole("shl", k.bits_of(shifted), 52), ONE))
 
 
 def _scaled(k: Emitter, x: Any, n: Any) -> Any:
@@ -96,11 +124,17 @@ def _decay(k: Emitter, x: Any) -> Any:
     return _scaled(k, k.add(1.0, p), n)
 
 
+def _over(k: Emitter, e: Any) -> Any:
+    """1/(1 + e) for e from 0 to 1: over the rounded sum, then once more with what ``1 - over - over e`` is short of 0."""
+    over = k.div(1.0, k.add(1.0, e))
+    return k.fma(over, k.fma(k.neg(over), e, k.sub(1.0, over)), over)
+
+
 def _tanh_parts(k: Emitter, x: Any) -> tuple[Any, Any, Any]:
     """e, e - 1 and 1/(1 + e) for e = exp(-2 |x|)."""
     p, n = _power(k, _at_least(k, k.mul(k.abs(x), -2.0), LOWEST))
     e, power = _scaled(k, k.add(1.0, p), n), _scaled(k, 1.0, n)
-    return e, k.fma(power, p, k.sub(power, 1.0)), k.div(1.0, k.add(1.0, e))
+    return e, k.fma(power, p, k.sub(power, 1.0)), _over(k, e)
 
 
 def tanh(k: Emitter, x: Any) -> Any:
@@ -113,11 +147,6 @@ def sech2(k: Emitter, x: Any) -> Any:
     """4 e/(1 + e)²."""
     e, _, over = _tanh_parts(k, x)
     return k.mul(k.mul(4.0, k.mul(e, over)), over)
-
-
-def _over(k: Emitter, e: Any) -> Any:
-    """1/(1 + e), also what log1p divides by."""
-    return k.div(1.0, k.add(1.0, e))
 
 
 def sigmoid(k: Emitter, x: Any) -> Any:
@@ -134,51 +163,127 @@ def sigmoid_derivative(k: Emitter, x: Any) -> Any:
     return k.mul(k.mul(e, over), over)
 
 
-def softplus(k: Emitter, x: Any) -> Any:
-    """max(x, 0) + log(1 + e)."""
-    return k.add(k.select(k.lt(x, 0.0), 0.0, x), _log_one_plus(k, _decay(k, x)))
+def _exponent(k: Emitter, u: Any) -> tuple[Any, Any]:
+    """Bits whose exponent is n + 1023 for ``u = 2^n m``, m from √½ to √2, and n; for a normal number above 0."""
+    moved = k.whole("add", k.bits_of(u), ONE - ROOT_HALF_BITS)
+    return moved, k.sub(k.number_of(k.whole("or", k.whole("lshr", moved, 52), TOP)), 2.0**52 + 1023.0)
 
 
-def _reduced(k: Emitter, u: Any) -> tuple[Any, Any]:
-    """f and n with ``u = 2^n (1 + f)`` and 1 + f from √½ to √2, for a normal number above 0."""
-    moved = k.bits("add", k.bits_of(u), ONE - ROOT_HALF)
-    f = k.sub(k.number_of(k.bits("add", k.bits("and", moved, FRACTION), ROOT_HALF)), 1.0)
-    n = k.sub(k.number_of(k.bits("or", k.bits("lshr", moved, 52), TOP)), 2.0**52 + 1023.0)
-    return f, n
+def _fraction(k: Emitter, moved: Any) -> Any:
+    """m - 1, exactly."""
+    return k.sub(k.number_of(k.whole("add", k.whole("and", moved, FRACTION), ROOT_HALF_BITS)), 1.0)
 
 
-def _logarithm(k: Emitter, f: Any, n: Any, rest: Any) -> Any:
-    """n log(2) + log(1 + f) + rest: with s = f/(2 + f), log(1 + f) is f - f²/2 + s (f²/2 + s² P(s²))."""
+def _logarithm(k: Emitter, f: Any, rest: Any) -> Any:
+    """log(1 + f) + rest, which is small: with s = f/(2 + f) it is f - f²/2 + s (f²/2 + s² P(s²)) + rest."""
     s, half = k.div(f, k.add(2.0, f)), k.mul(k.mul(0.5, f), f)
     square = k.mul(s, s)
     series = k.mul(square, _polynomial(k, LOG, square, k.mul(square, square)))
-    small = k.fma(s, k.add(half, series), k.fma(n, LN2_REST, rest))
-    return k.fma(n, LN2, k.sub(f, k.sub(half, small)))
+    return k.sub(f, k.sub(half, k.fma(s, k.add(half, series), rest)))
 
 
 def log(k: Emitter, x: Any) -> Any:
     """The natural logarithm."""
     tiny = k.lt(x, LEAST)
-    f, n = _reduced(k, k.select(tiny, k.mul(x, 2.0**54), x))
-    found = _logarithm(k, f, k.sub(n, k.select(tiny, 54.0, 0.0)), 0.0)
+    moved, n = _exponent(k, k.select(tiny, k.mul(x, 2.0**54), x))
+    n = k.sub(n, k.select(tiny, 54.0, 0.0))
+    found = k.fma(n, LN2, _logarithm(k, _fraction(k, moved), k.mul(n, LN2_REST)))
     return k.select(k.gt(x, 0.0), k.select(k.lt(x, inf), found, x), k.select(k.eq(x, 0.0), -inf, nan))
 
 
-def _log_one_plus(k: Emitter, x: Any) -> Any:
-    """log(1 + x) for finite x above -1: that of u, the rounded sum, and what the rounding lost over u."""
-    u = k.add(1.0, x)
-    f, n = _reduced(k, u)
-    lost = k.select(k.lt(n, 2.0), k.sub(x, k.sub(u, 1.0)), k.sub(1.0, k.sub(u, x)))
-    near = k.eq(n, 0.0)
-    return _logarithm(k, k.select(near, x, f), n, k.select(near, 0.0, k.mul(lost, _over(k, x))))
-
-
 def log1p(k: Emitter, x: Any) -> Any:
-    """The logarithm of 1 + x."""
-    found = k.select(k.lt(x, inf), _log_one_plus(k, x), x)
-    return k.select(k.gt(x, -1.0), found, k.select(k.eq(x, -1.0), -inf, nan))
+    """The logarithm of 1 + x: of (1 + x)/2^n, of which 1 is taken away before it is rounded."""
+    moved, n = _exponent(k, k.add(1.0, x))
+    power = k.number_of(k.whole("sub", k.whole("and", moved, EXPONENT), 2 * ONE, swapped=True))
+    f = k.select(k.lt(n, 64.0), k.fma(x, power, k.sub(power, 1.0)), _fraction(k, moved))
+    found = k.fma(n, LN2, _logarithm(k, f, k.mul(n, LN2_REST)))
+    return k.select(k.gt(x, -1.0), k.select(k.lt(x, inf), found, x), k.select(k.eq(x, -1.0), -inf, nan))
+
+
+def softplus(k: Emitter, x: Any) -> Any:
+    """max(x, 0) + log(1 + e) for e = exp(-|x|)."""
+    e = _decay(k, x)
+    square = k.mul(e, e)
+    above = k.fma(square, _polynomial(k, LOG_1_TO_2, e, square), e)
+    return k.add(k.select(k.lt(x, 0.0), 0.0, x), above)
+
+
+def _bell(k: Emitter, a: Any, c: float) -> tuple[Any, Any]:
+    """b and n with ``exp(-c a²) = 2^n b``: what the rounding of a² lost comes in by the slope."""
+    square = k.mul(a, a)
+    p, n = _power(k, k.mul(square, -c))
+    body = k.add(1.0, p)
+    return k.fma(body, k.mul(k.fma(a, a, k.neg(square)), -c), body), n
+
+
+def _tail(k: Emitter, a: Any, unit: float) -> Any:
+    """exp(b²) erfc(b) for ``b = a unit`` from 0 to 28."""
+    w = k.div(k.mul(a, 2.0), k.add(a, 4.0 / unit))
+    q = k.sub(w, 1.0)
+    return k.div(k.fma(w, _polynomial(k, TAIL, q, k.mul(q, q)), 1.0), k.fma(a, 2.0 * unit, 1.0))
+
+
+def gaussian(k: Emitter, x: Any, c: Any) -> Any:
+    """exp(-c x²), the bell under erf and gelu; by its formula for any other c."""
+    if c not in END:
+        return NotImplemented
+    return _scaled(k, *_bell(k, _at_most(k, k.abs(x), END[c]), c))
+
+
+def _erfc_of_size(k: Emitter, x: Any) -> Any:
+    """erfc(|x|)."""
+    a = _at_most(k, k.abs(x), END[1.0])
+    body, n = _bell(k, a, 1.0)
+    return _scaled(k, k.mul(_tail(k, a, 1.0), body), n)
+
+
+def _erf_near(k: Emitter, x: Any) -> Any:
+    """erf(x) for x from -0.85 to 0.85."""
+    square = k.mul(x, x)
+    return k.mul(x, _polynomial(k, ERF, square, k.mul(square, square)))
+
+
+def erf(k: Emitter, x: Any) -> Any:
+    """The error function."""
+    far = k.copysign(k.sub(1.0, _erfc_of_size(k, x)), x)
+    return k.select(k.lt(k.abs(x), 0.85), _erf_near(k, x), far)
+
+
+def erfc(k: Emitter, x: Any) -> Any:
+    """1 - erf(x)."""
+    tail = _erfc_of_size(k, x)
+    far = k.select(k.lt(x, 0.0), k.sub(2.0, tail), tail)
+    return k.select(k.lt(k.abs(x), 0.5), k.sub(1.0, _erf_near(k, x)), far)
+
+
+def _normal(k: Emitter, x: Any) -> tuple[Any, Any, Any, Any]:
+    """|x|, no larger than matters; b and n with ``exp(-x²/2) = 2^n b``; and t with ``Φ(-|x|) = 2^n t``."""
+    a = _at_most(k, k.abs(x), END[0.5])
+    bell, n = _bell(k, a, 0.5)
+    return a, bell, n, k.mul(k.mul(_tail(k, a, ROOT_HALF), bell), 0.5)
+
+
+def gelu(k: Emitter, x: Any) -> Any:
+    """x Φ(x), as max(x, 0) - |x| Φ(-|x|)."""
+    a, _, n, tail = _normal(k, x)
+    return k.sub(k.select(k.lt(x, 0.0), 0.0, x), _scaled(k, k.mul(a, tail), n))
+
+
+def gelu_derivative(k: Emitter, x: Any) -> Any:
+    """Φ(x) + x exp(-x²/2)/√(2π)."""
+    a, bell, n, tail = _normal(k, x)
+    low, slope = _scaled(k, tail, n), _scaled(k, k.mul(k.mul(a, PHI_0), bell), n)
+    return k.select(k.lt(x, 0.0), k.sub(low, slope), k.add(k.sub(1.0, low), slope))
 
 
 ROWS: Mapping[str, Callable[..., Any]] = {
-    made.__name__: made for made in (exp, log, log1p, tanh, sech2, sigmoid, sigmoid_derivative, softplus)
-}
+    made.__name__: made
+    for made in (
+        exp, log, log1p, tanh, sech2, sigmoid, sigmoid_derivative, softplus, gaussian, erf, erfc, gelu, gelu_derivative,
+    )
+}  # fmt: skip
+QUICKER = frozenset({"erf", "erfc"})  # in the vector library, where there is one
+# rows that have most in common where their first argument is the same
+ALIKE = {name: rows for rows in (
+    ("tanh", "sech2"), ("sigmoid", "sigmoid_derivative", "softplus"), ("erf", "erfc", "gaussian"), ("gelu", "gelu_derivative"),
+) for name in rows}  # fmt: skip

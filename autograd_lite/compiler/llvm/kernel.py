@@ -21,7 +21,8 @@ from ...program import Program
 from . import driver, native
 from .driver import Finish
 from .emit import Emitter, Handle, emit
-from .prepare import Plan, calls_together, on_demand, plan, prepared, shortened
+from .functions import ALIKE
+from .prepare import PLAIN, Plan, alike_together, calls_together, on_demand, plan, prepared, shortened
 from .sums import Layout, sums
 from .workers import share
 
@@ -214,7 +215,8 @@ class Kernel:
         row = shortened(row)
         row, terms = plan(row) if reduce else Plan(row, ())
         factors = len(row.outputs) if reduce else 0
-        body = emit(calls_together(on_demand(prepared(row))), k, "row", driver.ROW, self._load(k), self._store(k), part)
+        ordered = alike_together(on_demand(prepared(row)), {name: ALIKE[name] for name in ALIKE if name in k.rows})
+        body = emit(calls_together(ordered, PLAIN | k.rows.keys()), k, "row", driver.ROW, self._load(k), self._store(k), part)
         added, names = sums(terms, factors, machine.width, fastmath, part) if reduce else ("", ())
         layout = Layout(machine.width, columns, self.outputs, factors, body.steps, body.frame, first.frame)
         self.source = driver.module(

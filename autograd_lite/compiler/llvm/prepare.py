@@ -7,13 +7,14 @@ blocks of rows; `llvm.sums` multiplies them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 from ... import ops
 from ...program import Builder, Instruction, Program, Ref, is_constant, placed
 from ..simplify import dead_code
 
-__all__ = ["Plan", "Term", "calls_together", "on_demand", "plan", "prepared", "shortened"]
+__all__ = ["PLAIN", "Plan", "Term", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
 
 LONGEST = 256  # arguments of one instruction
 CALLS = 64  # of the vector library, among which instructions are moved
@@ -122,7 +123,41 @@ def on_demand(program: Program) -> Program:
     return Program(first, tuple(instructions), placed(program.outputs, place))
 
 
-def calls_together(program: Program) -> Program:
+def alike_together(program: Program, alike: Mapping[str, tuple[str, ...]]) -> Program:
+    """The program with rows that have most in common next to each other, where they are of the same number.
+
+    A reverse sweep asks for tanh's slope long after tanh: what they share would wait in memory, and longer than the slope.
+
+    >>> x = Instruction(ops.TABLE["tanh"], (0,)), Instruction(ops.neg, (1,)), Instruction(ops.TABLE["sech2"], (0,))
+    >>> print(alike_together(Program(1, x, (2, 3)), {"tanh": ("tanh", "sech2"), "sech2": ("tanh", "sech2")}))
+    v1 = tanh(v0)
+    v2 = sech2(v0)
+    v3 = neg(v1)
+    return v3, v2
+    """
+    first = program.inputs
+    groups: dict[tuple[Any, Ref], list[int]] = {}
+    keys: dict[int, tuple[Any, Ref]] = {}
+    for number, (op, args) in enumerate(program.instructions, first):
+        if op.name in alike and args[0].__class__ is int and all(is_constant(a) for a in args[1:]):
+            keys[number] = alike[op.name], args[0]
+            groups.setdefault(keys[number], []).append(number)
+    order: dict[int, None] = {}
+    for number in range(first, first + len(program)):
+        order.update(dict.fromkeys(groups[keys[number]] if number in keys else [number]))
+    return _in_order(program, list(order))
+
+
+def _in_order(program: Program, order: Sequence[int]) -> Program:
+    """The program with its instructions, by number, in another order."""
+    first = program.inputs
+    place: dict[Ref, Ref] = {old: new for new, old in enumerate([*range(first), *order])}
+    moved = [program.instructions[old - first] for old in order]
+    instructions = tuple([Instruction(op, placed(args, place)) for op, args in moved])
+    return Program(first, instructions, placed(program.outputs, place))
+
+
+def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
     """The program with calls of the vector library next to each other where they do not wait for each other.
 
     A call keeps no register, so that sums between two calls would find what they add up in memory only.  An instruction moves
@@ -141,17 +176,14 @@ def calls_together(program: Program) -> Program:
     calls: dict[int, int] = {}  # how many of `some` an instruction waits for, one after the other
     met = 0
     for number, (op, args) in enumerate(program.instructions, first):
-        call = op.name not in PLAIN
+        call = op.name not in plain
         calls[number] = max([calls.get(a, 0) for a in args if a.__class__ is int], default=0) + call
         some.append(number)
         met += call
         if met == CALLS or number == first + len(program) - 1:
-            order += sorted(some, key=lambda v: (calls[v], program.instructions[v - first].op.name in PLAIN))
+            order += sorted(some, key=lambda v: (calls[v], program.instructions[v - first].op.name in plain))
             some, calls, met = [], {}, 0
-    place: dict[Ref, Ref] = {old: new for new, old in enumerate([*range(first), *order])}
-    moved = [program.instructions[old - first] for old in order]
-    instructions = tuple([Instruction(op, placed(args, place)) for op, args in moved])
-    return Program(first, instructions, placed(program.outputs, place))
+    return _in_order(program, order)
 
 
 class Term(NamedTuple):
