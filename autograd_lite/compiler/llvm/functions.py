@@ -72,10 +72,9 @@ ROOT_HALF, PHI_0 = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 
 def _polynomial(k: Emitter, coefficients: Sequence[float], x: Any, square: Any) -> Any:
     """By pairs of terms, which wait for each other less than one by one."""
-    if len(coefficients) % 2:
-        total, rest = coefficients[0], coefficients[1:]
-    else:
-        total, rest = k.fma(coefficients[0], x, coefficients[1]), coefficients[2:]
+    odd = len(coefficients) % 2
+    total: Any = coefficients[0] if odd else k.fma(coefficients[0], x, coefficients[1])
+    rest = coefficients[2 - odd :]
     for i in range(0, len(rest), 2):
         total = k.fma(total, square, k.fma(rest[i], x, rest[i + 1]))
     return total
