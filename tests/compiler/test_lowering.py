@@ -33,6 +33,7 @@ class Floats:
 
     def __init__(self, exact: bool) -> None:
         self.exact = exact
+        self.rows: dict[str, Any] = {}
         self.inline = True
         self.calls: list[str] = []
 
