@@ -155,3 +155,34 @@ def test_sums_go_file_by_file(tmp_path):
     assert Rows(Parts(tmp_path)).total(Trace(), ()) == "(3 2)"
     rows = Rows({"x": [0.0] * (3 * 2**16 + 5)})
     assert rows.total(Trace(), ()) == "((65536 65536) (65536 5))"
+
+
+def test_a_condition_keeps_rows_file_by_file(tmp_path):
+    import pickle
+
+    from autograd_lite.fit.where import Where, without_lost_words
+
+    for i, rows in enumerate(["1,a\n2,b\n3,a\n", "4,c\n", "5,b\n1,c\n"]):
+        (tmp_path / f"{i}.csv").write_text("x,kind\n" + rows)
+    table = Joined(Parts(tmp_path, text=["kind"]))
+    kept, left = pickle.loads(pickle.dumps(Where("(x > 1) * (1 - is(kind, 'a'))")))(table)
+    assert (kept.read(0, 3)["x"].tolist(), kept.ends, left, kept.left) == ([2.0, 4.0, 5.0], [1, 2, 3], 3, 3)
+    assert kept.levels == {"kind": ["a", "b", "c"]}
+    less = without_lost_words(kept)
+    assert (less.levels, less.read(0, 3)["kind"].tolist(), less.ends) == ({"kind": ["b", "c"]}, [0.0, 1.0, 0.0], [1, 2, 3])
+
+
+def test_the_command_fits_many_files_as_one(tmp_path):
+    from tests.cli.command import printed
+
+    rows = [f"{x / 7},{2 * x / 7 + 1 + (-1) ** x / 10}" for x in range(30)]
+    (tmp_path / "all.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    many = tmp_path / "many"
+    many.mkdir()
+    for i in range(3):
+        (many / f"{i}.csv").write_text("\n".join(["x,y", *rows[10 * i : 10 * i + 10]]) + "\n")
+    alone = printed("fit", tmp_path / "all.csv", "w*x + b", "--target", "y")
+    for what in (many, f"{many}/*.csv"):
+        assert printed("fit", what, "w*x + b", "--target", "y") == alone
+    said = printed("fit", f"{many}/*.parquet", "w*x + b", "--target", "y", status=2)
+    assert "has no file in it: give a folder of tables" in said

@@ -17,13 +17,14 @@ from ..fit.model import GROUP, Model
 from ..fit.picture import plot_fit
 from ..fit.saved import kept_of
 from ..fit.saved import save as save_model
+from ..fit.where import Where, without_lost_words
 from ..formula.expression import Expression
 from ..plot import check_picture, plot_history
 from ..tables.choice import SHOWN, resembling
 from ..tables.table import numpy
 from .common import read_formula, read_pairs, refuse_one_file
 from .descent import OPTIMIZERS, Descended, Descent
-from .methods import METHODS, Options, by_method, kept_rows, read_ranges
+from .methods import METHODS, Options, by_method, read_ranges
 from .output import say, say_json, say_note, say_on, say_saved
 from .reading import File, Reading, reads_tables
 from .score import scored
@@ -134,8 +135,11 @@ def fit(
     with ExitStack() as stack:
         table = stack.enter_context(reading.read(file, needed, text=spoken.words))
         if condition is not None:
-            table, left = kept_rows(table, condition, reading.room)
-            stack.enter_context(table)
+            kept, left = Where(where)(table, reading.room)
+            stack.enter_context(kept)
+            if not kept.rows:
+                raise InputValueError(f"--where {condition} keeps no row of {left}: give a condition that some fulfil")
+            table = stack.enter_context(without_lost_words(kept, reading.room))
             say(f"{left} row{'s' * (left != 1)} left out by --where {where}", aside=True)
         model = modelled(table.levels)
         model.check(table)

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from ..tables import MEMORY, Table, read_table
+from ..tables import MEMORY, Joined, Parts, Table, read_table
 from ..tables.choice import Pick
 from ..tables.dialect import COMMENT
+from ..tables.parts import is_many
 from .output import say, say_note
 
 MEGABYTE = 2**20
@@ -70,10 +71,11 @@ class Reading:
         if saved and not dialect:
             dialect = dict(saved)
             say_note(f"{file} is read as the table of the fit was: " + " ".join(_typed(*pair) for pair in dialect.items()))
-        table = read_table(
-            file, columns, blank=blank, text=text, raw=raw, drop_missing=self.drop_missing, memory=self.room,
-            **{"comment": COMMENT, **dialect},
-        )  # fmt: skip
+        options: dict[str, Any] = {"blank": blank, "drop_missing": self.drop_missing, "comment": COMMENT, **dialect}
+        if is_many(file) and not raw:
+            table: Table = Joined(Parts(file, columns, text=text, memory=self.room, **options))
+        else:
+            table = read_table(file, columns, text=text, raw=raw, memory=self.room, **options)
         for note in table.notes:
             say_note(note)
         if rows := table.dropped:

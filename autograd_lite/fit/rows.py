@@ -56,11 +56,10 @@ class Rows:
         self.names: list[Any] | None = None
         self.source, self._columns = None, []
         self._ends: list[int] | None = None  # of files, the rows up to the end of each
-        if isinstance(data, (Parts, Joined)):
-            self.source = data if isinstance(data, Joined) else Joined(data)
-            self.names, self.count, self._ends = list(self.source.names), self.source.rows, self.source.ends
-        elif hasattr(data, "read") and hasattr(data, "rows"):
+        data = Joined(data) if isinstance(data, Parts) else data
+        if hasattr(data, "read") and hasattr(data, "rows"):
             self.source, self.names, self.count = data, list(data.names), data.rows
+            self._ends = getattr(data, "ends", None)
         elif isinstance(data, dict):
             self.names = list(data)
             self._columns = [_column(column, f"data[{name!r}]") for name, column in data.items()]

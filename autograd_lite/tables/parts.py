@@ -135,7 +135,7 @@ class Joined(Table):
     """
 
     def __init__(self, parts: Parts) -> None:
-        self.ends: list[int] = []
+        ends: list[int] = []
         found = list(parts)
         dropped, left, notes, header = 0, 0, dict[str, None](), list[str]()
         levels = found[0].levels
@@ -147,13 +147,13 @@ class Joined(Table):
                     dropped, left, levels = dropped + table.dropped, left + table.left, table.levels
                     header = header or table.header
                     notes.update(dict.fromkeys(table.notes))
-                    self.ends.append(table.rows + (self.ends[-1] if self.ends else 0))
+                    ends.append(table.rows + (ends[-1] if ends else 0))
                     for start in range(0, table.rows, CELLS):
                         block = table.read(start, min(start + CELLS, table.rows))
                         yield [array("d", block[name].tobytes()) for name in found[0].names]
 
         super().__init__(found[0].names, blocks(), memory=parts.memory)
-        self.dropped, self.left, self.notes, self.header = dropped, left, list(notes), header
+        self.dropped, self.left, self.notes, self.header, self.ends = dropped, left, list(notes), header, ends
         self.levels = {name: list(words) for name, words in levels.items()}
         if not self.rows:
             self.close()

@@ -43,6 +43,7 @@ class Table(AbstractContextManager["Table"]):
         self.rows = self.dropped = self.left = 0  # left: by a condition
         self.notes: list[str] = []  # what was guessed about the file it was read from
         self.header: list[str] = list(self.names)  # all columns of that file
+        self.ends: list[int] | None = None  # of many files, the rows up to the end of each
         self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
         if len(set(self.names)) < len(self.names):
             raise InputValueError(f"names={list(self.names)} must be different: rename a column")
