@@ -15,7 +15,11 @@ groups      weights that are one for each group, and their residuals
 losses      the losses by name
 model       a formula fitted to a table
 trust       least squares in a trust region
-newton      other losses, by exact Hessians
+curvature   a loss summed over rows with its gradient and Hessian
+newton, lbfgs, absolute   other losses: by exact Hessians, by gradients for many weights, and least absolute deviations
+squares, others   the fits by these, with what they say of the weights
+verdict     whether a fit can be trusted, in words
+spread      the targets over the rows
 starts      where to start
 trail       where a run came along
 live        the page of a fit

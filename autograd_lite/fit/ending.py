@@ -90,11 +90,18 @@ class Fit:
         s = self.summary
         if s is None:
             return [f"loss {self.loss:.8g}"]
+        likely = LOSSES[self.model.kind].kind == "likelihood"
         r2 = "R² is not defined, as the target is the same in every row"
         if math.isfinite(s.r2):
             r2 = f"R² {_share(s.r2)} (adjusted {_share(s.adjusted)})" if s.dof > 0 else f"R² {_share(s.r2)}"
-        first = [f"{s.n} rows, {s.dof} degrees of freedom", f"residual standard deviation {s.sd:.6g}"]
-        return [", ".join(first), f"{r2}, AIC {s.aic:.6g}, BIC {s.bic:.6g}, loss {s.loss:.8g}"]
+            r2 = f"McFadden's {r2}" if likely else r2
+        first = [f"{s.n} row{'s' * (s.n != 1)}, {s.dof} degree{'s' * (s.dof != 1)} of freedom"]
+        if math.isfinite(s.sd):
+            first.append(f"residual standard deviation {s.sd:.6g}")
+        if self.scale is not None:
+            first.append(f"scale {self.scale:.6g} {'given' if self.scale_given else 'estimated from the residuals'}")
+        criteria = f", AIC {s.aic:.6g}, BIC {s.bic:.6g}" if math.isfinite(s.aic) else ""
+        return [", ".join(first), f"{r2}{criteria}, loss {s.loss if likely or self.scale is None else self.loss:.8g}"]
 
     def ended(self) -> str:
         """Whether it converged, in how many steps, or why not and what to do."""

@@ -12,10 +12,11 @@ from typing import Any
 
 from ..functional import value_and_grad
 from ..tables.table import numpy
+from .interrupt import no_pause
 from .model import Model
-from .residuals import ByRows
+from .residuals import ByRows, pieces
 from .rows import Rows, entries
-from .triangle import Tree, block_rows, leaf_rows
+from .triangle import Tree, leaf_rows, stacked
 
 
 class Places:
@@ -47,6 +48,14 @@ class Places:
         np = numpy()
         return [np.asarray(columns[name]).astype(int) for name in self.columns]
 
+    def alike(self, units: Any) -> Any:
+        """Units in which the weights of a family have the largest of theirs."""
+        found = numpy().array(units)
+        for at in self.at:
+            if (at >= 0).any():
+                found[at[at >= 0]] = found[at[at >= 0]].max()
+        return found
+
     def own(self, leaves: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
         """The columns, with one more for each family: the weight of each row's group."""
         np = numpy()
@@ -72,28 +81,39 @@ class Places:
 
     def by_rows(self, f: Callable[..., Any], names: Sequence[str], count: int, threads: int | None = None) -> ByRows:
         """A function of the row's own weights and a row, over blocks of rows that `own` gave."""
-        every = [*names, *self.spelled]
 
         def one(leaves: Sequence[Any], row: Mapping[str, Any]) -> Any:
             return f(self.mine(leaves, row), row)
 
-        return ByRows(one, lambda columns: (dict(zip(every, columns, strict=True)),), count, threads)
+        return self.by_rows_of(one, names, count, threads)
 
-    def called(self, by_rows: ByRows, leaves: Any, columns: Mapping[str, Any]) -> list[Any]:
-        """What such a function gives for each row of a block."""
+    def by_rows_of(self, f: Callable[..., Any], names: Sequence[str], count: int, threads: int | None = None) -> ByRows:
+        """The same of a function of the shared weights and a row."""
+        every = [*names, *self.spelled]
+        return ByRows(f, lambda columns: (dict(zip(every, columns, strict=True)),), count, threads)
+
+    def called(self, by_rows: ByRows, leaves: Any, columns: Mapping[str, Any], more: Sequence[float] = ()) -> list[Any]:
+        """What such a function gives for each row of a block; `more` stands behind the shared weights."""
         np = numpy()
-        return by_rows(np.asarray(leaves)[self.shared_at].tolist(), list(self.own(leaves, columns).values()))
+        shared = np.asarray(leaves, dtype=float)[self.shared_at].tolist()
+        return by_rows([*shared, *more], list(self.own(leaves, columns).values()))
 
     def rows_of_cells(self, columns: Mapping[str, Any]) -> Iterator[tuple[tuple[int, ...], Any, Any]]:
         """For each cell of a block its key, its rows, and the places of the row's own weights, families first."""
         np = numpy()
-        words = np.stack(self.words(columns))
+        words = np.stack(self.words(columns)) if self.spelled else np.zeros((1, _length(columns)), dtype=int)
         keys, inverse = np.unique(words, axis=1, return_inverse=True)
         order = np.argsort(inverse.ravel(), kind="stable")
         ends = np.searchsorted(inverse.ravel()[order], np.arange(keys.shape[1] + 1))
         for j in range(keys.shape[1]):
-            at = np.array([places[k] for places, k in zip(self.at, keys[:, j], strict=True)], dtype=int)
-            yield tuple(keys[:, j].tolist()), order[ends[j] : ends[j + 1]], np.concatenate([at, self.shared_at])
+            key = tuple(keys[:, j].tolist()) if self.spelled else ()
+            yield key, order[ends[j] : ends[j + 1]], self.of_cell(key)
+
+    def of_cell(self, key: tuple[int, ...]) -> Any:
+        """The places of the own weights of a cell's rows, families first."""
+        np = numpy()
+        at = np.array([places[k] for places, k in zip(self.at, key, strict=True)], dtype=int)
+        return np.concatenate([at, self.shared_at])
 
 
 class GroupedResiduals:
@@ -105,61 +125,66 @@ class GroupedResiduals:
         self.places, self.rows, self.count, self.each = places, rows, len(places.names), 1
         self.size = rows.count
         self.own = len(places.shared) + len(places.spelled)
-        self.leaf = leaf_rows(rows.count, self.own + 1)
-        self.block = block_rows(self.leaf) if block is None else -(-block // self.leaf) * self.leaf
+        self.leaf_rows = leaf_rows(rows.count, self.own + 1)
+        self.block = block
         self.names = list(rows.names or ())
         self._both = places.by_rows(value_and_grad(places.taking(residual)), self.names, rows.count, threads)
 
-    def blocks(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """All rows in order, with the number of the first of each block."""
+    def _part(self, leaves: Any, columns: list[Any]) -> tuple[dict[str, Any], Any]:
+        """Of a block the derivatives by the row's own weights, families first, and the residual."""
         np = numpy()
-        for start in range(0, self.rows.count, self.block):
-            read = self.rows.read(start, min(start + self.block, self.rows.count))
-            yield start, dict(zip(self.names, map(np.asarray, read), strict=True))
-
-    def _parts(self, leaves: Any) -> Iterator[tuple[dict[str, Any], Any]]:
-        """Of each block the derivatives by the row's own weights, families first, and the residual."""
-        np = numpy()
+        given = dict(zip(self.names, map(np.asarray, columns), strict=True))
+        value, *slopes = self.places.called(self._both, leaves, given)
         p = len(self.places.shared)
-        for _, columns in self.blocks():
-            value, *slopes = self.places.called(self._both, leaves, columns)
-            yield columns, np.stack([*slopes[p:], *slopes[:p], value], axis=1)
+        return given, np.stack([*slopes[p:], *slopes[:p], value], axis=1)
 
-    def matrices(self, leaves: Any, pause: Callable[[], None] | None = None) -> Iterator[Any]:
-        """[J r] of each block, all weights in their columns."""
+    def matrix(self, leaves: Any, columns: list[Any]) -> Any:
+        """[J r] of a block, all weights in their columns."""
         np = numpy()
-        for columns, part in self._parts(leaves):
-            matrix = np.zeros((len(part), self.count + 1))
-            for _, rows, at in self.places.rows_of_cells(columns):
-                use = np.flatnonzero(at >= 0)
-                matrix[np.ix_(rows, at[use])] = part[np.ix_(rows, use)]
-            matrix[:, -1] = part[:, -1]
-            yield matrix
-            if pause:
-                pause()
+        given, part = self._part(leaves, columns)
+        matrix = np.zeros((len(part), self.count + 1))
+        for _, rows, at in self.places.rows_of_cells(given):
+            use = np.flatnonzero(at >= 0)
+            matrix[np.ix_(rows, at[use])] = part[np.ix_(rows, use)]
+        matrix[:, -1] = part[:, -1]
+        return matrix
 
-    def triangle(self, leaves: Any, pause: Callable[[], None] | None = None) -> Any:
+    def matrices(self, leaves: Any) -> Iterator[Any]:
+        """[J r] of each block."""
+        for columns in self.rows.blocks():
+            yield self.matrix(leaves, columns)
+
+    def leaf(self, leaves: Any, columns: list[Any]) -> dict[tuple[int, ...], Any]:
+        """For each cell of a block its triangle."""
+        trees: dict[tuple[int, ...], Tree] = {}
+        for piece in pieces(columns, self.block, self.leaf_rows):
+            given, part = self._part(leaves, piece)
+            for key, rows, _ in self.places.rows_of_cells(given):
+                if key not in trees:
+                    trees[key] = Tree(self.own + 1, self.leaf_rows)
+                trees[key].add(part[rows])
+        return {key: tree.root() for key, tree in trees.items()}
+
+    @staticmethod
+    def both(a: dict[tuple[int, ...], Any], b: dict[tuple[int, ...], Any]) -> dict[tuple[int, ...], Any]:
+        """For each cell of two blocks its triangle."""
+        return {**a, **{key: stacked(a[key], root) if key in a else root for key, root in b.items()}}
+
+    def triangle(self, leaves: Any, pause: Callable[[], None] = no_pause) -> Any:
         """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
         np = numpy()
-        cells: dict[tuple[int, ...], tuple[Tree, Any]] = {}
         with np.errstate(all="ignore"):
-            for columns, part in self._parts(leaves):
-                if not np.isfinite(part).all():
-                    return None
-                for key, rows, at in self.places.rows_of_cells(columns):
-                    if key not in cells:
-                        cells[key] = (Tree(self.own + 1, self.leaf), at)
-                    cells[key][0].add(part[rows])
-                if pause:
-                    pause()
-            root = self._assembled([(tree.root(), at) for _, (tree, at) in sorted(cells.items())])
+            cells = self.rows.total(self, leaves, pause)
+            if not all(np.isfinite(root).all() for root in cells.values()):
+                return None
+            root = self._assembled([(cells[key], self.places.of_cell(key)) for key in sorted(cells)])
         return root if np.isfinite(root).all() else None
 
     def _assembled(self, cells: Sequence[tuple[Any, Any]]) -> Any:
         """One triangle out of those of the cells: what families have no part in is reduced first, the rest is stacked."""
         np = numpy()
         m, q = self.count, len(self.places.spelled)
-        bottom = Tree(self.own + 1 - q, max(self.leaf, 4 * (self.own + 1)))
+        bottom = Tree(self.own + 1 - q, max(self.leaf_rows, 4 * (self.own + 1)))
         stack = np.zeros((q * len(cells), m + 1))
         for i, (root, at) in enumerate(cells):
             use = np.flatnonzero(at >= 0)
@@ -175,22 +200,23 @@ class GroupedResiduals:
 
     def values(self, leaves: Any) -> Iterator[Any]:
         """The residuals of each block."""
-        for _, part in self._parts(leaves):
-            yield part[:, -1:]
+        for columns in self.rows.blocks():
+            yield self._part(leaves, columns)[1][:, -1:]
 
     def first_bad(self, leaves: Any) -> tuple[int, str] | None:
         """The first row, from 0, whose residual or a derivative of it is not finite, and what is wrong."""
         np = numpy()
         start = 0
         with np.errstate(all="ignore"):
-            for _, part in self._parts(leaves):
+            for columns in self.rows.blocks():
+                part = self._part(leaves, columns)[1]
                 fine = np.isfinite(part).all(axis=1)
                 if not fine.all():
                     bad = int(np.argmin(fine))
                     residual = float(part[bad, -1])
-                    wrong = next(float(x) for x in part[bad] if not np.isfinite(x))
                     if not np.isfinite(residual):
                         return start + bad, f"the residual is {residual}"
+                    wrong = next(float(x) for x in part[bad] if not np.isfinite(x))
                     return start + bad, f"a derivative of the residual is {wrong}"
                 start += len(part)
         return None
@@ -207,3 +233,7 @@ def sampled(rows: Rows, places: Sequence[int]) -> Rows:
 def first_row(rows: Rows) -> dict[str, float]:
     """The first row as floats."""
     return dict(zip(rows.names or (), [float(entries(c)[0]) for c in rows.read(0, 1)], strict=True))
+
+
+def _length(columns: Mapping[str, Any]) -> int:
+    return len(next(iter(columns.values())))

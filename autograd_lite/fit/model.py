@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -178,6 +179,15 @@ class Model:
         base, column = self.grouped[name]
         return [f"{base}[{word}]" for word in self.levels[column]]
 
+    def pooled(self) -> Model:
+        """The same formula with one weight for all groups."""
+        found = copy(self)
+        found.grouped = {}
+        found.text = [name for name in self.text if name in {column for column, _ in self.indicators.values()}]
+        names = [n for n in self.formula.names if n not in self.plain and n not in self.indicators]
+        found.weights = dict.fromkeys(names, 0.0)
+        return found
+
     def spread(self, given: Mapping[str, Any], what: str) -> dict[str, Any]:
         """Settings of weights by name, with one for ``a`` given to each of its groups.
 
@@ -253,12 +263,13 @@ class Model:
         """The loss of one row: of prediction and target in standard deviations, where there are any, times the row's weight."""
         return self.loss_of(self.value(weights, row), row)
 
-    def loss_of(self, value: Any, row: Mapping[str, Any]) -> Any:
-        """The loss of one row whose formula has this value."""
+    def loss_of(self, value: Any, row: Mapping[str, Any], scale: Any = None) -> Any:
+        """The loss of one row whose formula has this value, at the model's scale or another."""
         truth = self.truth(row)
         if self.sigma:
             value, truth = value / row[self.sigma], truth / row[self.sigma]
-        found = LOSSES[self.kind].of(value, truth, 1.0 if self.scale is None else self.scale)
+        scale = self.scale if scale is None else scale
+        found = LOSSES[self.kind].of(value, truth, 1.0 if scale is None else scale)
         return found * row[self.weighting] if self.weighting else found
 
     def prediction(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:

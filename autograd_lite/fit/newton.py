@@ -11,14 +11,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..tables.table import numpy
-from .trust import EPS, State, norm
+from .curvature import Sums
+from .trust import EPS, UNLIMITED, State, norm
 
-ROUNDING = 64 * EPS  # of the loss, which its sum over rows may be off by
+ROUNDING = 64 * EPS  # of the sum of absolute losses: what the sum over rows may be off by
 FLAT = 1e-13  # a curvature, of the largest, that is none
 
 
 class Bottom(NamedTuple):
-    """Where it ended: the weights, the loss, its Hessian, whether that is a minimum, and the weights without curvature."""
+    """Where it ended: the weights, the loss, its Hessian, and whether that is a minimum.
+
+    For each weight `lost` says whether the rows do not determine it, and `free` whether it is at no bound.
+    """
 
     x: Any
     value: float
@@ -27,10 +31,11 @@ class Bottom(NamedTuple):
     converged: bool
     why: str
     lost: Any
+    free: Any
 
 
 def newton(
-    second: Callable[[Any], tuple[float, Any, Any]],
+    second: Callable[[Any], Sums],
     state: State,
     bounds: tuple[Any, Any] | None = None,
     limit: int = 500,
@@ -51,70 +56,89 @@ def newton(
     x = np.array(state.x, dtype=float)
     lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
     x = np.clip(x, lower, upper)
-    value, g, h = second(x)
-    if not _finite(value, g, h):
+    here = second(x)
+    if not here.finite():
         raise FloatingPointError
-    radius, why, small = state.radius or math.inf, "", 0
+    radius, why, small = UNLIMITED if state.radius is None else state.radius, "", state.stalls
     while True:
-        free = ~(((x <= lower) & (g >= 0)) | ((x >= upper) & (g <= 0)))
-        scale = np.sqrt(abs(np.diag(h)))
-        scale = np.where(scale > 0, scale, 1.0)
-        s = scale[free]
-        curvature, directions = np.linalg.eigh(h[np.ix_(free, free)] / s[:, None] / s[None, :])
-        slope = directions.T @ (g[free] / s)
-        down = len(curvature) > 0 and curvature[0] < -1e-9 * max(1.0, abs(curvature).max())
-        flat = abs(curvature) <= FLAT * (abs(curvature).max() if len(curvature) else 0.0)
-        gain = (
-            0.5 * float(np.sum(np.where(flat, abs(slope), slope**2 / np.where(flat, 1.0, abs(curvature)))))
-            if free.any()
-            else 0.0
-        )
-        if not free.any() or (gain <= ROUNDING * abs(value) and not down):
+        look = View(here, x, lower, upper)
+        if not look.free.any() or (look.gain <= ROUNDING * here.size and not look.down):
             small += 1
-            if small > 2 or gain <= EPS**2 * abs(value) or not gain:
+            if small > 2 or look.gain <= EPS**2 * here.size or not look.gain:
                 why = "orthogonal"
                 break
         if len(state.losses) >= limit:
             why = "steps"
             break
-        if down and norm(slope) <= 1e-8 * (abs(value) + norm(slope)):  # a saddle: off along the way down
-            slope = slope.copy()
-            slope[0] = slope[0] or 1e-3
-            radius = radius if math.isfinite(radius) else max(1.0, norm(scale * x))
-        p = np.zeros(len(x))
-        step, held = _step(curvature, slope, flat, radius)
-        p[free] = (directions @ step) / s
-        new = np.clip(x + p, lower, upper)
+        if look.down and norm(look.slope) <= 1e-8 * (here.size + norm(look.slope)):  # a saddle: off along the way down
+            look.slope[0] = look.slope[0] or 1e-3
+            radius = radius if radius < UNLIMITED else max(1.0, norm(look.scale * x))
+        step, held = _step(look.curvature, look.slope, look.flat, radius)
+        new = np.clip(x + look.back(step), lower, upper)
         p = new - x
-        length = norm(scale * p)
-        expected = -float(g @ p + 0.5 * p @ h @ p)
+        length = norm(look.scale * p)
+        expected = -float(here.gradient @ p + 0.5 * p @ here.hessian @ p)
         there = second(new)
-        fell = value - there[0] if _finite(*there) else -math.inf
-        noise = abs(expected) <= 8 * ROUNDING * abs(value) and abs(fell) <= 64 * ROUNDING * abs(value)
-        taken = (fell > 1e-4 * expected and expected > 0 and fell > 0) or (noise and norm(there[1] / scale) < norm(g / scale))
+        fell = here.value - there.value if there.finite() else -math.inf
+        noise = abs(expected) <= 8 * ROUNDING * here.size and abs(fell) <= 64 * ROUNDING * here.size
+        calmer = noise and norm(there.gradient / look.scale) < norm(here.gradient / look.scale)
+        taken = (fell > 1e-4 * expected and expected > 0 and fell > 0) or calmer
         if not noise and (expected <= 0 or fell < 0.25 * expected):
             radius = 0.25 * length
         elif fell > 0.75 * expected and held:
-            radius = 2 * radius
+            radius = min(2 * radius, UNLIMITED)
         if noise and not taken:
             why = "settled"
         if taken:
-            x, (value, g, h) = new, there
-        elif radius <= EPS * norm(scale * x) or not p.any():
+            x, here = new, there
+        elif radius <= EPS * norm(look.scale * x) or not p.any():
             why = why or "stuck"
-        state.x, state.radius = x.tolist(), radius if math.isfinite(radius) else None
-        state.losses.append(value)
+        state.x, state.radius, state.stalls = x.tolist(), radius, small
+        state.losses.append(here.value)
         if watch is not None and watch(state):
             why = why or "stopped"
         if why:
             break
-    lost = np.zeros(len(x), dtype=bool)
-    if flat.any():
-        lost[free] = (abs(directions[:, flat]) > 0.05).any(axis=1)
-    sure = why in ("orthogonal", "settled") and not down
-    if down and why in ("orthogonal", "settled"):
+    look = View(here, x, lower, upper)
+    if look.down and why in ("orthogonal", "settled"):
         why = "saddle"
-    return Bottom(x, value, h, len(state.losses), sure, why, lost)
+    return Bottom(
+        x, here.value, here.hessian, len(state.losses), why in ("orthogonal", "settled"), why, look.lost(), look.free
+    )  # fmt: skip
+
+
+class View:
+    """A quadratic model in the directions that are free: curvatures, slopes, and what a step to its bottom would gain."""
+
+    def __init__(self, here: Sums, x: Any, lower: Any, upper: Any) -> None:
+        np = numpy()
+        g, h = here.gradient, here.hessian
+        self.free = ~(((x <= lower) & (g >= 0)) | ((x >= upper) & (g <= 0)))
+        scale = np.sqrt(abs(np.diag(h)))
+        self.scale = np.where(scale > 0, scale, 1.0)
+        s = self.scale[self.free]
+        self.curvature, self.directions = np.linalg.eigh(h[np.ix_(self.free, self.free)] / s[:, None] / s[None, :])
+        self.slope = self.directions.T @ (g[self.free] / s)
+        sizes = abs(self.curvature)
+        top = float(sizes.max()) if len(sizes) else 0.0
+        self.down = bool(len(sizes) and self.curvature[0] < -1e-9 * max(1.0, top))
+        self.flat = sizes <= FLAT * top
+        steep = np.where(self.flat, abs(self.slope), self.slope**2 / np.where(self.flat, 1.0, sizes))
+        self.gain = 0.5 * float(np.sum(steep)) if self.free.any() else 0.0
+
+    def back(self, step: Any) -> Any:
+        """A step along the directions as one of the weights."""
+        found = numpy().zeros(len(self.free))
+        found[self.free] = (self.directions @ step) / self.scale[self.free]
+        return found
+
+    def lost(self) -> Any:
+        """For each weight whether it has a part in a direction without curvature or slope."""
+        np = numpy()
+        found = np.zeros(len(self.free), dtype=bool)
+        if self.flat.any():
+            found[self.free] = (abs(self.directions[:, self.flat]) > 0.05).any(axis=1)
+        return found
 
 
 def _step(curvature: Any, slope: Any, flat: Any, radius: float) -> tuple[Any, bool]:
@@ -128,7 +152,7 @@ def _step(curvature: Any, slope: Any, flat: Any, radius: float) -> tuple[Any, bo
         full = np.where(flat | (curvature <= 0), 0.0, -slope / safe)
         if lowest > -1e-12 and norm(full) <= radius:
             return full, False
-    if not math.isfinite(radius):
+    if radius >= UNLIMITED:
         radius = max(1.0, norm(slope))
     low = max(0.0, -lowest) * (1 + 1e-10)
     high = low + norm(slope) / radius + 1e-300
@@ -142,7 +166,3 @@ def _step(curvature: Any, slope: Any, flat: Any, radius: float) -> tuple[Any, bo
     if norm(p) < 0.5 * radius and lowest < 0:  # the hard case: the rest of the way along the way down
         p[0] += math.copysign(math.sqrt(radius**2 - norm(p) ** 2), -slope[0])
     return p * min(1.0, radius / (norm(p) or 1.0)), True
-
-
-def _finite(*parts: Any) -> bool:
-    return all(bool(numpy().isfinite(part).all()) for part in parts)

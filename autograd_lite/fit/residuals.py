@@ -16,8 +16,9 @@ from ..errors import JitWarning, TraceError
 from ..functional import jacobian, value_and_grad
 from ..tables.table import numpy
 from ..tree import Spec, called, flatten, unflatten
+from .interrupt import no_pause
 from .rows import HEAVY, Rows, entries
-from .triangle import Tree, block_rows, leaf_rows
+from .triangle import Tree, leaf_rows, stacked
 
 MACHINE = 2**21  # rows times instructions from which on machine code is compiled sooner than NumPy has done the work
 
@@ -61,11 +62,24 @@ class ByRows:
         """By NumPy or as machine code, by all cores where that is worth waking them."""
         row = self.arguments([entries(column[:1])[0] for column in columns])
         work = self.count * max(1, len(jit(self.f).program(list(leaves), *row)))
-        threads = self.threads if self.threads is not None else (os.cpu_count() if work > HEAVY else None)
+        threads = threads_for(work, self.threads)
         backend = "auto" if work > MACHINE else "numpy"
         places = tuple(range(1, len(row) + 1))
         made: Callable[..., Any] = jit(self.f, batch=places, threads=threads, backend=backend)
         return made
+
+
+def threads_for(work: int, threads: int | None) -> int | None:
+    """How many cores share so many instructions: as many as asked, or all where that is worth waking them."""
+    return threads if threads is not None else (os.cpu_count() if work > HEAVY else None)
+
+
+def pieces(columns: list[Any], block: int | None, leaf: int) -> Iterator[list[Any]]:
+    """A block of rows in pieces of `block` rows, rounded up to whole leaves; None is all of them."""
+    size = len(columns[0])
+    step = size if block is None else -(-block // leaf) * leaf
+    for start in range(0, size, max(1, step)):
+        yield [column[start : start + step] for column in columns]
 
 
 def _listed(found: Any) -> list[Any]:
@@ -81,7 +95,7 @@ class Residuals:
         spec: the structure of params.
         rows: the data.
         threads: how many cores share the rows; the result has the same bits for any number.
-        block: rows read together, rounded up to whole leaves of the tree; the result has the same bits for any.
+        block: rows whose derivatives are in memory together, rounded up to whole leaves; the bits are the same for any.
     """
 
     def __init__(
@@ -102,62 +116,69 @@ class Residuals:
         self._flat, self._example = flat, first
         self.each = len(flat([0.5] * weights, *first))
         self.size = rows.count * self.each
-        self.leaf = leaf_rows(rows.count, weights + 1)
-        self.block = block_rows(self.leaf) if block is None else -(-block // self.leaf) * self.leaf
+        self.leaf_rows, self.block = leaf_rows(rows.count, weights + 1), block
         both = (lambda p, *row: (several(p, *row)[0], *several(p, *row)[1])) if self.each > 1 else value_and_grad(one)
         self._both = ByRows(both, rows.arguments, rows.count, threads)
         self._values = ByRows(flat, rows.arguments, rows.count, threads)
 
-    def blocks(self) -> Iterator[tuple[int, list[Any]]]:
-        """All rows in order, with the number of the first of each block."""
-        for start in range(0, self.rows.count, self.block):
-            yield start, self.rows.read(start, min(start + self.block, self.rows.count))
-
-    def matrices(self, leaves: Sequence[float], pause: Callable[[], None] | None = None) -> Iterator[Any]:
-        """[J r] of each block: the derivatives of each residual by each weight, and the residual."""
+    def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
         np = numpy()
         m = self.count
-        for _, columns in self.blocks():
-            found = self._both(leaves, columns)
-            count = len(columns[0])
-            matrix = np.empty((count, self.each, m + 1))
-            for j in range(self.each):
-                matrix[:, j, m] = found[j]
-                for i in range(m):
-                    matrix[:, j, i] = found[self.each + j * m + i]
-            yield matrix.reshape(count * self.each, m + 1)
-            if pause:
-                pause()
+        found = self._both(leaves, columns)
+        matrix = np.empty((len(columns[0]), self.each, m + 1))
+        for j in range(self.each):
+            matrix[:, j, m] = found[j]
+            for i in range(m):
+                matrix[:, j, i] = found[self.each + j * m + i]
+        return matrix.reshape(-1, m + 1)
 
-    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] | None = None) -> Any:
+    def matrices(self, leaves: Sequence[float]) -> Iterator[Any]:
+        """[J r] of each block."""
+        for columns in self.rows.blocks():
+            yield self.matrix(leaves, columns)
+
+    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """The triangle of a block; of nan where a number is not finite."""
+        np = numpy()
+        tree = Tree(self.count + 1, self.leaf_rows * self.each)
+        for piece in pieces(columns, self.block, self.leaf_rows):
+            matrix = self.matrix(leaves, piece)
+            if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
+                return np.full((self.count + 1, self.count + 1), np.nan)
+            tree.add(matrix)
+        return tree.root()
+
+    @staticmethod
+    def both(a: Any, b: Any) -> Any:
+        """The triangle of two blocks."""
+        return stacked(a, b)
+
+    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
         """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
         np = numpy()
-        tree = Tree(self.count + 1, self.leaf * self.each)
         with np.errstate(all="ignore"):
-            for matrix in self.matrices(leaves, pause):
-                if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
-                    return None
-                tree.add(matrix)
-            root = tree.root()
+            root = self.rows.total(self, leaves, pause)
         return root if np.isfinite(root).all() else None
 
     def values(self, leaves: Sequence[float]) -> Iterator[Any]:
         """The residuals of each block."""
         np = numpy()
-        for _, columns in self.blocks():
+        for columns in self.rows.blocks():
             yield np.stack(self._values(leaves, columns), axis=-1)
 
     def first_bad(self, leaves: Sequence[float]) -> tuple[int, str] | None:
         """The first row, from 0, whose residual or a derivative of it is not finite, and what is wrong."""
         np = numpy()
+        start = 0
         with np.errstate(all="ignore"):
-            for start, columns in self.blocks():
-                found = self._both(leaves, columns)
-                for k, x in enumerate(found):
-                    if not np.isfinite(x).all():
-                        bad = min(int(np.argmin(np.isfinite(y))) for y in found if not np.isfinite(y).all())
-                        which = [i for i, y in enumerate(found) if not np.isfinite(y[bad])]
-                        k = which[0]
-                        what = "the residual" if k < self.each else "a derivative of the residual"
-                        return start + bad, f"{what} is {float(found[k][bad])}"
+            for columns in self.rows.blocks():
+                found = np.stack(self._both(leaves, columns))
+                fine = np.isfinite(found).all(axis=0)
+                if not fine.all():
+                    bad = int(np.argmin(fine))
+                    which = int(np.argmin(np.isfinite(found[:, bad])))
+                    what = "the residual" if which < self.each else "a derivative of the residual"
+                    return start + bad, f"{what} is {float(found[which, bad])}"
+                start += len(columns[0])
         return None

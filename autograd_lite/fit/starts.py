@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from ..program import Program
 from ..tables.table import numpy
-from .residuals import Residuals
 from .trust import State, least_squares, norm
 
 SIZES = (0.01, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0, 25.0, 50.0)
@@ -23,6 +22,8 @@ POWERS = (0.1, 0.3, 0.5, 0.8, 1.0, 1.3, 2.0, 3.0, 4.5)
 WIDE = tuple(10.0**k for k in range(-6, 7))
 CYCLES = 40  # periods of a wave in the range of its column that are tried
 TRIALS, GONE_ON, SHORT = 3000, 16, 80
+ROUNDS = 4  # of trials, at most
+SAME = 1e-6  # of the length of residuals: ends that differ less are one minimum
 ROWS = 400  # looked at in a trial
 
 
@@ -140,14 +141,21 @@ def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool) -> 
 
 
 class Search:
-    """Trials of starts, and the best of them gone on with."""
+    """Trials of starts, and the best of them gone on with, until the best end was reached from two of them.
 
-    def __init__(
-        self, sample: Residuals, plan_: Plan, bounds: tuple[Any, Any] | None, seed: int, starts: int | None
-    ) -> None:  # fmt: skip
+    Args:
+        sample: residuals over some rows.
+        plan_: which weights are linear, and values to try for the others.
+        bounds: arrays of the least and greatest weights.
+        seed: decides what is drawn where there are too many combinations.
+        starts: how many trials are gone on with in each round.
+    """
+
+    def __init__(self, sample: Any, plan_: Plan, bounds: tuple[Any, Any] | None, seed: int, starts: int | None) -> None:
         self.sample, self.plan, self.bounds = sample, plan_, bounds
         self.draw = random.Random(seed)
         self.starts = GONE_ON if starts is None else starts
+        self.alone = 0  # of so many starts one only came to the best end
 
     def trials(self) -> list[list[float]]:
         """Combinations of the values, all of them where they are few."""
@@ -155,7 +163,8 @@ class Search:
         total = 1
         for values in lists:
             total *= len(values)
-        if total <= TRIALS:
+        self.drawn = total > TRIALS
+        if not self.drawn:
             return [list(found) for found in product(*lists)]
         return [[self.draw.choice(values) for values in lists] for _ in range(TRIALS)]
 
@@ -192,29 +201,68 @@ class Search:
     def best(self) -> list[float] | None:
         """The start from which most was gained; None where no trial has finite residuals."""
         np = numpy()
-        found = []
+        ends: list[tuple[bool, float, list[float]]] = []
+        waiting: list[tuple[float, list[float]]] = []
+        rounds = 0
         with np.errstate(all="ignore"):
-            for trial in self.trials():
-                if (one := self.solved(trial)) is not None and np.isfinite(one[0]):
-                    found.append(one)
-            found.sort(key=lambda one: one[0])
-            chosen: list[tuple[float, list[float]]] = []
-            for one in found:
-                if not chosen or one[0] > chosen[-1][0] * (1 + 1e-3):
-                    chosen.append(one)
-                if len(chosen) == self.starts:
+            while rounds < ROUNDS and not self._agreed(ends):
+                waiting = self._ranked() if not rounds or self.drawn else waiting
+                ahead, waiting = waiting[: self.starts], waiting[self.starts :]
+                if not ahead:
                     break
-            ends = []
-            for _, leaves in chosen:
-                try:
-                    end = least_squares(self.sample.triangle, State(leaves), self.sample.size, self.bounds, SHORT)
-                except FloatingPointError:
-                    continue
-                bad = bool(end.lost.any()) or not np.isfinite(end.x).all()
-                ends.append((bad, norm(end.triangle[:, -1]), end.x.tolist()))
-                if end.why == "exact":
-                    break
+                for _, leaves in ahead:
+                    end = self._gone_on(leaves)
+                    if end is not None:
+                        ends.append(end)
+                        if not end[1]:
+                            return end[2]
+                rounds += 1
         if not ends:
             return None
-        good = [end for end in ends if not end[0]] or ends
-        return list(min(good, key=lambda end: end[1])[2])
+        if len(ends) > 1 and not self._agreed(ends):
+            self.alone = len(ends)
+        return min(ends)[2]
+
+    def _ranked(self) -> list[tuple[float, list[float]]]:
+        """Trials by what is left of the residuals, without those that are as good as another."""
+        found = [one for one in map(self.solved, self.trials()) if one is not None and numpy().isfinite(one[0])]
+        ranked = self._different(found)
+        if not self.drawn or len(self.plan.values) < 2:
+            return ranked
+        ahead = [self._along(left, leaves) for left, leaves in ranked[: self.starts]]
+        return self._different([*ahead, *ranked[self.starts :]])
+
+    @staticmethod
+    def _different(found: list[tuple[float, list[float]]]) -> list[tuple[float, list[float]]]:
+        """The best first, without those that are as good as another."""
+        chosen: list[tuple[float, list[float]]] = []
+        for one in sorted(found):
+            if not chosen or one[0] > chosen[-1][0] * (1 + 1e-3):
+                chosen.append(one)
+        return chosen
+
+    def _along(self, left: float, leaves: list[float]) -> tuple[float, list[float]]:
+        """A trial made better one weight after the other: each goes through its values, the others as they are."""
+        places = list(self.plan.values)
+        at = [leaves[i] for i in places]
+        for k, i in enumerate(places):
+            for value in self.plan.values[i]:
+                one = self.solved([*at[:k], value, *at[k + 1 :]])
+                if one is not None and one[0] < left:
+                    (left, leaves), at[k] = one, value
+        return left, leaves
+
+    def _gone_on(self, leaves: list[float]) -> tuple[bool, float, list[float]] | None:
+        """Where some steps lead from a start: whether weights are lost there, what is left, and the weights."""
+        try:
+            end = least_squares(self.sample.triangle, State(leaves), self.sample.size, self.bounds, SHORT)
+        except FloatingPointError:
+            return None
+        bad = bool(end.lost.any()) or not numpy().isfinite(end.x).all()
+        return bad, 0.0 if end.why == "exact" else norm(end.triangle[:, -1]), end.x.tolist()
+
+    @staticmethod
+    def _agreed(ends: list[tuple[bool, float, list[float]]]) -> bool:
+        """Whether two starts came to the best end."""
+        best = sorted(ends)[:2]
+        return len(best) == 2 and best[0][0] == best[1][0] and best[1][1] <= best[0][1] * (1 + SAME)

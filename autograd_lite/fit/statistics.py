@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from ..tables.table import numpy
 RELATED = 0.9  # correlation of two weights from which on they are named
 
 
+@lru_cache(64)
 def students_t(p: float, dof: float) -> float:
     """The value that Student's t with `dof` degrees of freedom stays below with probability p.
 
@@ -30,8 +32,10 @@ def students_t(p: float, dof: float) -> float:
         return NormalDist().inv_cdf(p)
     # the tail 1 - p is half an incomplete beta function of x = dof/(dof + t²); x is found by halving, in logarithms
     low, high = -745.0, 0.0
-    for _ in range(200):
+    while high - low > 4e-16 * -low:
         middle = (low + high) / 2
+        if not low < middle < high:
+            break
         if 0.5 * incomplete_beta(dof / 2, 0.5, math.exp(middle)) < 1 - p:
             low = middle
         else:
@@ -91,8 +95,10 @@ def inverse_factor(jacobian: Any, use: Any, zero: float) -> tuple[Any, int]:
 class Summary(NamedTuple):
     """How good a fit is: sums over `n` residuals, `dof` more than there are free weights.
 
-    `sd` is the residual standard deviation, `loss` the mean of the squares, `aic` and `bic` those of normal errors with the
-    likelihood's constants in (as statsmodels has them; lmfit leaves out n (log 2π + 1)).
+    `sd` is the residual standard deviation, of a robust fit that estimated from the middle residuals; `loss` the mean of the
+    loss.  `aic` and `bic` of least squares are those of normal errors with the likelihood's constants in (as statsmodels has
+    them; lmfit leaves out n (log 2π + 1)).  Of a logistic or Poisson fit `r2` is McFadden's, one less the part of the
+    logarithmic likelihood of a constant that is left; `sd` and `rss` are nan.
     """
 
     n: int
@@ -107,21 +113,20 @@ class Summary(NamedTuple):
 
 
 def summary(length: float, n: int, free: int, spread: float, log_factors: float = 0.0, known: bool = False) -> Summary:
-    """The summary of a fit.
+    """The summary of a least-squares fit.
 
     Args:
         length: of the vector of residuals.
         n: how many there are.
         free: how many weights were free.
-        spread: the sum of squares of the target about its mean, with the residuals' weights.
+        spread: the length of the vector of targets about their mean, with the residuals' weights.
         log_factors: the sum of the logarithms of the factors that residuals were multiplied by.
         known: whether these factors are one over known standard deviations.
     """
     dof = n - free
     rss = length * length
     sd = length / math.sqrt(dof) if dof > 0 else math.nan
-    r2 = 1 - rss / spread if spread > 0 else math.nan
-    adjusted = 1 - (1 - r2) * (n - 1) / dof if dof > 0 else math.nan
+    r2, adjusted = shares(length, spread, n, dof)
     if known:
         likelihood = -0.5 * rss - n / 2 * math.log(2 * math.pi) + log_factors
     elif length > 0:
@@ -129,6 +134,25 @@ def summary(length: float, n: int, free: int, spread: float, log_factors: float 
     else:
         likelihood = math.inf
     return Summary(n, dof, rss, rss / n, sd, r2, adjusted, 2 * free - 2 * likelihood, free * math.log(n) - 2 * likelihood)
+
+
+def shares(length: float, spread: float, n: int, dof: int) -> tuple[float, float]:
+    """R² and adjusted R², out of the lengths of residuals and of targets about their mean; nan where these are all equal.
+
+    >>> shares(1e-200, 2e-200, 5, 3)
+    (0.75, 0.6666666666666667)
+    """
+    left = (length / spread) ** 2 if spread > 0 else math.nan
+    return 1 - left, 1 - left * (n - 1) / dof if dof > 0 else math.nan
+
+
+def likelihood_summary(n: int, free: int, loss: float, likelihood: float, null: float) -> Summary:
+    """The summary of a logistic or Poisson fit, out of its mean loss, its logarithmic likelihood and that of a constant."""
+    r2 = 1 - likelihood / null if null else math.nan
+    adjusted = 1 - (likelihood - free) / null if null else math.nan
+    return Summary(
+        n, n - free, math.nan, loss, math.nan, r2, adjusted, 2 * free - 2 * likelihood, free * math.log(n) - 2 * likelihood
+    )  # fmt: skip
 
 
 def correlations(factor: Any, names: list[str]) -> dict[str, dict[str, float]]:

@@ -3,8 +3,8 @@
 The rows of a least-squares problem are J, the derivatives of each residual, and r, the residuals.  Q R = [J r] has all that a
 step needs: with R split like [J r], RᵀR = JᵀJ, its last column is Qᵀr, and the norm of that column is the norm of r.  No
 product JᵀJ is ever formed, so that no condition number is squared.  Leaves of a fixed size are reduced each by itself, and
-eight results at a time are stacked and reduced again: which rows meet where follows from their numbers alone, so that blocks
-of any size that is a multiple of the leaf, and any number of threads, give the same bits.  Needs NumPy.
+eight results at a time are stacked and reduced again: which rows meet where follows from their numbers alone, so that pieces
+of any size, and any number of threads, give the same bits.  Needs NumPy.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ from typing import Any
 
 from ..tables.table import numpy
 
-LEAF, LARGE_LEAF = 50, 500  # rows of a leaf in small tables, and in large ones, where a call costs more than arithmetic
+LEAF, LARGE_LEAF = 50, 512  # rows of a leaf in small tables, and in large ones, where a call costs more than arithmetic
 LARGE = 20_000  # rows from which on a table is large
 ROOM = 4  # a leaf has at least so many times as many rows as columns
 FAN = 8  # triangles that are stacked and reduced together
-BLOCK = 2**16  # rows that are read together, about
 
 
 def leaf_rows(rows: int, columns: int) -> int:
-    """How many rows a leaf has: 50 in small tables, 500 in large ones, doubled until there is room for the columns.
+    """How many rows a leaf has: 50 in small tables, 512 in large ones, doubled until there is room for the columns.
 
     >>> leaf_rows(200, 6), leaf_rows(10**6, 11), leaf_rows(200, 40)
-    (50, 500, 200)
+    (50, 512, 200)
     """
     leaf = LEAF if rows < LARGE else LARGE_LEAF
     while leaf < ROOM * columns:
@@ -33,13 +32,11 @@ def leaf_rows(rows: int, columns: int) -> int:
     return leaf
 
 
-def block_rows(leaf: int) -> int:
-    """How many rows are read together: whole leaves, about 65,536 rows.
-
-    >>> block_rows(50), block_rows(500)
-    (65500, 65500)
-    """
-    return leaf * max(1, BLOCK // leaf)
+def stacked(a: Any, b: Any) -> Any:
+    """The triangle of two triangles' rows; of nan where either has one."""
+    np = numpy()
+    both = np.concatenate([a, b])
+    return np.linalg.qr(both, mode="r") if np.isfinite(both).all() else np.full_like(a, np.nan)
 
 
 class Tree:

@@ -9,6 +9,7 @@ against it stay there, the others move.  Needs NumPy.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from ..tables.table import numpy
 
 EPS = 2.0**-52
+UNLIMITED = sys.float_info.max  # a radius
 POOR, GOOD = 0.25, 0.75  # parts of what the model said at which the radius shrinks, or grows
 TAKEN = 1e-4  # the part from which on a step is taken
 ROUNDING = 1e-10  # what the model expects to gain, of the loss, below which the gain drowns in rounding
@@ -28,12 +30,27 @@ STEP, STEP_OF_ERROR = 1e-8, 1e-4  # of a weight, and of its standard error: a st
 
 @dataclass
 class State:
-    """A run between two steps: what a checkpoint holds."""
+    """A run between two steps: what a checkpoint holds.
+
+    Attributes:
+        x: the weights.
+        radius: of the trust region; None where it is not known yet, the largest double where there is no limit.
+        scale: of each weight, the largest norm its column has had, in units of `unit`.
+        losses: one for each step that was made; of least squares the lengths of the residuals.
+        stalls: steps in the rounding that did no good.
+        coarse: whether a step went wrong where it should have changed next to nothing.
+        unit: a power of two of the size of the residuals, by which they are divided, so that no square leaves the doubles.
+        more: what else a method keeps.
+    """
 
     x: list[float]
     radius: float | None = None
     scale: list[float] | None = None
-    losses: list[float] = field(default_factory=list)  # sums of squares, one for each step that was made
+    losses: list[float] = field(default_factory=list)
+    stalls: int = 0
+    coarse: bool = False
+    unit: float | None = None
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -148,6 +165,15 @@ def norm(x: Any) -> float:
     return top * math.sqrt(float(((x / top) ** 2).sum()))
 
 
+def power_of_two(x: float) -> float:
+    """The power of two next below a size, 1 for 0.
+
+    >>> power_of_two(5.0), power_of_two(1e-300) <= 1e-300, power_of_two(0.0)
+    (4.0, True, 1.0)
+    """
+    return 2.0 ** (math.frexp(x)[1] - 1) if 0 < x < math.inf else 1.0
+
+
 def _fall(before: float, after: float) -> float:
     """How much of a sum of squares is gone, from the lengths before and after."""
     quotient = after / before
@@ -176,14 +202,26 @@ def least_squares(
     x = np.array(state.x, dtype=float)
     lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
     x = np.clip(x, lower, upper)
-    root = triangle(x)
-    if root is None:
+    first = triangle(x)
+    if first is None:
         raise FloatingPointError
-    here = Shape(root, x, lower, upper, None if state.scale is None else np.array(state.scale))
+    if state.unit is None:
+        state.unit = power_of_two(norm(first[:, -1]))
+    unit = state.unit
+
+    def look(x: Any, scale: Any, root: Any) -> Shape | None:
+        with np.errstate(all="ignore"):
+            scaled = None if root is None else root / unit
+        return Shape(scaled, x, lower, upper, scale) if scaled is not None and np.isfinite(scaled).all() else None
+
+    begun = look(x, None if state.scale is None else np.array(state.scale), first)
+    if begun is None:
+        raise FloatingPointError
+    here = begun
     radius = state.radius
     if radius is None:
-        radius = norm(here.scale * x) or math.inf
-    stalls, why, coarse = 0, "", False  # coarse: a step of full length went wrong where it should have changed next to nothing
+        radius = norm(here.scale * x) or UNLIMITED
+    stalls, why, coarse = state.stalls, "", state.coarse
     while not why:
         if here.norm <= 4 * here.floor:
             why = "exact"
@@ -202,8 +240,7 @@ def least_squares(
         if not p.any():
             why = "stuck"
             break
-        root = triangle(new)
-        there = None if root is None else Shape(root, new, lower, upper, here.scale)
+        there = look(new, here.scale, triangle(new))
         length = norm(here.scaled * p)
         expected = _fall(here.norm, norm(here.residual + here.jacobian @ p))
         gain = -math.inf if there is None else _fall(here.norm, there.norm)
@@ -217,21 +254,21 @@ def least_squares(
             if ratio < POOR:
                 radius = (POOR if there is not None else POOR**2) * length
             elif ratio > GOOD and held:
-                radius = 2 * radius
+                radius = min(2 * radius, UNLIMITED)
             coarse = coarse and not taken
             if radius <= EPS * norm(here.scaled * x) or expected <= EPS:
                 why = "stuck"
         if taken and there is not None:
             x, here = new, there
         state.x, state.radius, state.scale = x.tolist(), radius, here.scale.tolist()
-        state.losses.append(here.norm)
+        state.stalls, state.coarse = stalls, coarse
+        state.losses.append(here.norm * unit)
         if watch is not None and watch(state):
             why = why or "stopped"
-    lost = here.lost()
     # looked at without the largest derivatives on the way
     final = Shape(np.column_stack([here.jacobian, here.residual]), x, lower, upper, None)
-    lost = final.lost()
     sure = why in ("exact", "orthogonal") or final.settled(x, size)
     return Ending(
-        x, np.column_stack([here.jacobian, here.residual]), len(state.losses), sure, why, final.free, lost, state.losses
-    )
+        x, np.column_stack([here.jacobian, here.residual]) * unit, len(state.losses), sure, why, final.free, final.lost(),
+        state.losses,
+    )  # fmt: skip

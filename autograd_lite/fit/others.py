@@ -1,0 +1,300 @@
+"""A fit by a loss that is no sum of squares: robust losses with their scale, least absolute deviations, likelihoods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..compiler import jit
+from ..errors import InputValueError, listed
+from ..functional import grad, value_and_grad
+from ..tables.table import numpy
+from .absolute import least_absolute
+from .ending import Fit
+from .lbfgs import lbfgs
+from .losses import LOSSES, MAD
+from .newton import Bottom, newton
+from .spread import Targets, TargetSpread
+from .squares import by_squares, curvature_of, described
+from .statistics import Summary, correlations, inverse_factor, likelihood_summary, shares
+from .trust import EPS, RANK, State, norm, power_of_two
+from .verdict import judge
+
+if TYPE_CHECKING:
+    from .solve import Solver
+
+NORMAL = 1.959963984540054  # the normal distribution's 0.975 quantile
+MANY = 100  # weights from which on L-BFGS needs less than Newton's Hessians
+SCALES = 200  # times that a scale is estimated anew
+SETTLED = 1e-11  # of a scale: a change that is none
+EXACT = 64 * EPS  # of the targets: residuals that are rounding
+SINGULAR = 1e-10  # of a formula's columns: rows that do not determine the weights
+CERTAIN = 1e-7  # of what rows determine: a curvature that only rows of certain probability have
+SURE = 1e-2  # how far from 0 or 1 a probability is in rows that are separated
+
+
+def by_newton(solver: Solver) -> Fit:
+    """By Newton's method or L-BFGS; the scale of a robust loss is estimated again wherever it ends, until it stays.
+
+    The weights are moved in units in which each of them changes residuals by about one scale, and losses are counted in
+    scales, so that nothing depends on what columns and targets are measured in.
+    """
+    np = numpy()
+    model, given = solver.model, solver.model.scale
+    robust = LOSSES[model.kind].corner is not None
+    many = solver.method == "lbfgs" or len(solver.names) > MANY
+    targets = TargetSpread(model, solver.rows).run()
+    state = solver.state or State(solver.rough())
+    misses = solver.residuals(solver.near if solver.kind == "likelihood" else _miss(solver))
+    if robust and given is None and not state.losses and _exact(misses, state.x, targets):
+        return by_squares(solver)
+    sums = curvature_of(solver, _scaled(solver), 1 if many else 2)
+    begun = state.more or _units(solver, misses, state.x)
+    units, scale = np.array(begun["units"]), begun["scale"]
+    box = None if solver.box is None else tuple(ends / units for ends in solver.box)
+    limit = solver.limit if many else min(solver.limit, 500)
+    solver.begun(state)
+    inner = replace(state, x=(np.array(state.x) / units).tolist(), more={**begun, **state.more})
+
+    def watch(now: State) -> bool:
+        return solver.watch(replace(now, x=(np.array(now.x) * units).tolist()))
+
+    for turn in range(inner.more.get("turn", 0), SCALES):
+        inner.more |= {"scale": scale, "turn": turn}
+
+        def at(u: Any, scale: float = scale) -> Any:
+            return sums.at(u.tolist(), units.tolist(), [scale])
+
+        try:
+            end = (lbfgs if many else newton)(at, inner, box, limit, watch)
+        except FloatingPointError:
+            raise _no_start(solver) from None
+        why = end.why
+        if given is not None or not robust or not end.converged:
+            break
+        after = estimated(solver, misses, (end.x * units).tolist())
+        if abs(after - scale) <= SETTLED * scale:
+            break
+        scale, why = after, "scale"
+        inner.stalls, inner.radius = 0, None
+        inner.more.pop("pairs", None)
+    if robust:
+        model.scale = scale
+    found = _described(solver, end, units, misses, targets, "lbfgs" if many else "newton")
+    square = scale * scale if solver.kind != "likelihood" else 1.0
+    found.loss, found.steps = end.value * square / solver.rows.count, end.steps
+    found.summary = found.summary._replace(loss=found.loss) if found.summary else None
+    found.history = list(enumerate(x * square / solver.rows.count for x in inner.losses))
+    found.scale, found.scale_given = (scale if robust else None), given is not None
+    judge(found, why, end.converged and why != "scale", solver.names, end.lost, end.free, solver.rows.count)
+    if model.kind == "logistic":
+        _look_for_separation(solver, found, end, units, misses)
+    return found
+
+
+def _exact(misses: Any, x: list[float], targets: Targets) -> bool:
+    """Whether all residuals are zero to rounding, so that no loss is better than squares."""
+    largest = max(float(abs(block).max()) for block in misses.values(x))
+    return bool(largest <= EXACT * max(abs(targets.low), abs(targets.high)))
+
+
+def _units(solver: Solver, misses: Any, x: list[float]) -> dict[str, Any]:
+    """The scale to begin with, and for each weight the power of two next to what changes a residual by it."""
+    np = numpy()
+    root = misses.triangle(x)
+    if root is None:
+        raise solver.no_start(misses, x)
+    count = math.sqrt(solver.rows.count)
+    scale = 1.0
+    if LOSSES[solver.model.kind].corner is not None:
+        scale = estimated(solver, misses, x) if solver.model.scale is None else solver.model.scale
+    elif solver.kind == "squares":
+        scale = power_of_two(norm(root[:, -1]) / count)
+    sizes = [norm(column) / count for column in root[:, :-1].T]
+    units = [power_of_two(scale / size) if size else 1.0 for size in sizes]
+    return {"scale": scale, "units": solver.places.alike(np.array(units)).tolist()}
+
+
+def by_corners(solver: Solver) -> Fit:
+    """The least absolute deviations."""
+    np = numpy()
+    model = solver.model
+    targets = TargetSpread(model, solver.rows).run()
+    misses = solver.residuals(_weighed(solver))
+    state = solver.begun(solver.state or State(solver.rough()))
+
+    def matrix(x: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return np.concatenate(list(misses.matrices(x.tolist())))
+
+    try:
+        end = least_absolute(matrix, state, solver.box, min(solver.limit, 200), solver.watch)
+    except FloatingPointError:
+        raise solver.no_start(misses, state.x) from None
+    found = solver.fit(end.x.tolist(), {}, NORMAL, None, "corners")
+    found.summary = _robust_summary(solver, norm(misses.triangle(end.x.tolist())[:, -1]), math.nan, end, targets)
+    found.loss, found.steps = end.value / solver.rows.count, end.steps
+    found.history = list(enumerate(x / solver.rows.count for x in state.losses))
+    found.notes.append("the least absolute deviations have no standard errors here")
+    judge(found, end.why, end.converged, solver.names, end.lost, end.free, solver.rows.count)
+    return found
+
+
+def _scaled(solver: Solver) -> Any:
+    """The loss of a row in units of the scale, a number that may change."""
+    model = solver.model
+    if solver.kind == "likelihood":
+        return lambda weights, row, scale: model.loss(weights, row)
+
+    def loss(weights: Mapping[str, Any], row: Mapping[str, Any], scale: Any) -> Any:
+        size = scale * row[model.sigma] if model.sigma else scale
+        found = LOSSES[model.kind].of(model.value(weights, row) / size, model.truth(row) / size, 1.0)
+        return found * row[model.weighting] if model.weighting else found
+
+    return loss
+
+
+def _miss(solver: Solver) -> Any:
+    """What a row is off by, in standard deviations where there are any."""
+    model = solver.model
+
+    def miss(weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+        found = model.value(weights, row) - model.truth(row)
+        return found / row[model.sigma] if model.sigma else found
+
+    return miss
+
+
+def _weighed(solver: Solver) -> Any:
+    """The same times the row's weight."""
+    model, miss = solver.model, _miss(solver)
+    return (lambda w, row: miss(w, row) * row[model.weighting]) if model.weighting else miss
+
+
+def estimated(solver: Solver, misses: Any, x: list[float]) -> float:
+    """The scale of a robust loss: its corner times the standard deviation that half of the residuals speak for."""
+    np = numpy()
+    sizes = abs(np.concatenate([block.ravel() for block in misses.values(x)]))
+    middle = float(np.median(sizes))
+    if not middle > 0 or not math.isfinite(middle):
+        what = "zero" if middle == 0 else "not finite"
+        raise InputValueError(
+            f"half of the residuals are {what}, so that no scale of --loss {solver.model.kind} can be estimated from them: "
+            "give one with --scale"
+        )
+    return LOSSES[solver.model.kind].corner * middle / MAD  # type: ignore[operator]
+
+
+def _no_start(solver: Solver) -> InputValueError:
+    where = solver.model.first_bad_row(solver.table)
+    what = f"{where}; choose" if where else "its derivatives leave the range of doubles; scale the columns, or choose"
+    return InputValueError(f"the start has no finite loss: {what} others with --init")
+
+
+def _described(solver: Solver, end: Bottom, units: Any, misses: Any, targets: Targets, method: str) -> Fit:
+    """Standard errors and statistics by the kind of the loss."""
+    x = end.x * units
+    if solver.kind == "squares":
+        root = solver.residuals(solver.model.residual).triangle(x.tolist())
+        return described(solver, x, root, end.free, end.lost, targets, method)
+    if solver.kind == "robust":
+        return _robust(solver, x, end, misses, targets, method)
+    return _likely(solver, x, units, end, targets, method)
+
+
+def _likely(solver: Solver, x: Any, units: Any, end: Bottom, targets: Targets, method: str) -> Fit:
+    """The errors of a likelihood: the inverse of its Hessian."""
+    np = numpy()
+    names, n = solver.names, solver.rows.count
+    errors, covariance = dict.fromkeys(names, math.nan), None
+    usable = end.free & ~end.lost
+    if end.hessian is not None and usable.any():
+        at = np.flatnonzero(usable)
+        part = end.hessian[np.ix_(at, at)]
+        scale = np.sqrt(abs(np.diag(part)))
+        scale = np.where(scale > 0, scale, 1.0)
+        values, vectors = np.linalg.eigh(part / scale[:, None] / scale[None, :])
+        if values[0] > 0:
+            factor = np.zeros((len(names), len(at)))
+            factor[at] = vectors / np.sqrt(values) / scale[:, None] * units[at, None]
+            with np.errstate(all="ignore"):
+                covariance = factor @ factor.T
+            covariance[end.lost, :] = covariance[:, end.lost] = math.nan
+            errors |= {names[i]: norm(factor[i]) for i in at}
+    found = solver.fit(x.tolist(), errors, NORMAL, None if covariance is None else covariance.tolist(), method)
+    if covariance is None:
+        found.notes.append("no standard errors: the Hessian at the end is not known to be positive")
+    else:
+        found.correlation = correlations(factor, names)
+    weight, mean = targets.weight * targets.unit**2, targets.mean
+    if solver.model.kind == "logistic":
+        null = weight * sum(x * math.log(x) for x in (mean, 1 - mean) if x > 0)
+        likelihood = -end.value
+    else:
+        null = weight * (mean * math.log(mean) - mean if mean > 0 else 0.0) - targets.constant
+        likelihood = -end.value - targets.constant
+    null = 0.0 if targets.same else null
+    found.summary = likelihood_summary(n, int(usable.sum()), end.value / n, likelihood, null)
+    return found
+
+
+def _robust(solver: Solver, at: Any, end: Bottom, misses: Any, targets: Targets, method: str) -> Fit:
+    """The errors of a robust fit, by Huber's first formula (Huber 1981, section 7.6; the default of statsmodels' RLM)."""
+    np = numpy()
+    names, m, scale = solver.names, len(solver.names), solver.model.scale or 1.0
+    x = at.tolist()
+    r = np.concatenate([block.ravel() for block in misses.values(x)])
+    one = grad(lambda a: LOSSES[solver.model.kind].of(a, 0.0, 1.0))
+    pull, bend = jit(value_and_grad(one), batch=0, backend="numpy")(r / scale)
+    pull, bend = (np.broadcast_to(part, r.shape) for part in (pull * scale, bend))
+    triangle = misses.triangle(x)
+    usable = end.free & ~end.lost
+    covariance, errors = None, dict.fromkeys(names, math.nan)
+    with np.errstate(all="ignore"):
+        factor, rank = inverse_factor(triangle[:, :m], end.free, RANK * m)
+        n, mean = len(r), float(bend.mean())
+        if n > rank and mean > 0 and not solver.model.weighting:
+            k = 1 + rank / n * float(bend.var()) / mean**2
+            factor = factor * (k * norm(pull) / math.sqrt(n - rank) / mean)
+            covariance = factor @ factor.T
+            covariance[end.lost, :] = covariance[:, end.lost] = math.nan
+            errors = {name: norm(factor[i]) if usable[i] else math.nan for i, name in enumerate(names)}
+    found = solver.fit(x, errors, NORMAL, None if covariance is None else covariance.tolist(), method)
+    if covariance is not None:
+        found.correlation = correlations(factor, names)
+    elif solver.model.weighting:
+        found.notes.append("a robust fit by weighted rows has no standard errors here")
+    deviation = scale / LOSSES[solver.model.kind].corner  # type: ignore[operator]
+    found.summary = _robust_summary(solver, norm(r), deviation, end, targets)
+    return found
+
+
+def _robust_summary(solver: Solver, length: float, sd: float, end: Bottom, targets: Targets) -> Summary:
+    n, free = solver.rows.count, int((end.free & ~end.lost).sum())
+    r2, adjusted = shares(length, 0.0 if targets.same else targets.spread, n, n - free)
+    return Summary(n, n - free, length * length, end.value / n, sd, r2, adjusted, math.nan, math.nan)
+
+
+def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Any, misses: Any) -> None:
+    """Say so where the formula tells some of the 0s from the 1s perfectly, so that weights run away."""
+    np = numpy()
+    total = 0.0
+    for columns, predicted in solver.model.predictions(solver.table):
+        for p, y in zip(predicted, solver.model.truths(columns), strict=True):
+            total = max(total, abs(p - y))
+    away: list[str] = []
+    if end.hessian is not None and len(solver.linear) == len(solver.names):
+        # what rows of certain probability alone determine: flat in the Hessian, and not in the rows
+        root = misses.triangle((end.x * units).tolist())[:, :-1] * units / math.sqrt(solver.rows.count)
+        values, vectors = np.linalg.eigh(end.hessian / solver.rows.count)
+        spread = np.linalg.svd(root, compute_uv=False)
+        if spread[-1] > SINGULAR * spread[0] and values[0] <= CERTAIN * spread[-1] ** 2:
+            away = [n for n, part in zip(solver.names, vectors[:, 0], strict=True) if abs(part) > 0.05]
+    if total < SURE or away:
+        who = "" if total < SURE else f"; {listed(away, 9)} run away"
+        found.converged, found.reason = False, (
+            f"the formula separates {'the' if total < SURE else 'some of the'} 0s from the 1s perfectly, so that ever larger "
+            f"weights fit ever better: there is no best one{who}"
+        )  # fmt: skip
