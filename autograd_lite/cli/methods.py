@@ -13,6 +13,7 @@ from ..fit.ending import Fit
 from ..fit.interrupt import deferred_interrupt, is_interrupted
 from ..fit.model import Model
 from ..fit.rows import Rows
+from ..fit.solve import METHODS as SOLVERS
 from ..fit.solve import Solver
 from ..fit.trust import State
 from ..tables import Table
@@ -20,7 +21,7 @@ from .common import parted, read_number
 from .descent import OPTIMIZERS
 from .output import say
 
-METHODS = ("auto", "lm", "newton", *OPTIMIZERS)
+METHODS = (*SOLVERS, *OPTIMIZERS)
 FORMAT, VERSION = "autograd_lite.steps", 1
 
 
@@ -60,13 +61,11 @@ def read_ranges(pairs: Sequence[str] | None) -> dict[str, tuple[float, float]]:
 
 def by_method(model: Model, table: Table, options: Options) -> Fit:
     """The fit by least squares or Newton's method, going on from its checkpoint if there is one."""
-    if options.method == "lm" and model.kind != "mse":
-        raise InputValueError(f"--method lm is for sums of squares, --loss mse, and not for {model.kind}: try --method newton")
     settings = {
         "formula": model.formula.text, "target": model.target, "loss": model.kind,
         "start": options.start, "fixed": options.fixed,
         "levels": model.levels, "group": model.group, "scale": model.scale, "sigma": model.sigma, "weights": model.weighting,
-        "bounds": {n: [repr(x) for x in b] for n, b in options.bounds.items()}, "seed": options.seed,
+        "bounds": {n: [repr(x) for x in b] for n, b in options.bounds.items()}, "seed": options.seed, "method": options.method,
         "data": Rows(table).fingerprint() if options.checkpoint else "",
     }  # fmt: skip
     state = None
@@ -96,6 +95,7 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
     solver = Solver(
         model, table, given=options.start, bounds=options.bounds, fixed=options.fixed, seed=options.seed, starts=options.starts,
         limit=1000 if options.steps is None else options.steps, known=options.absolute, watch=step, state=state,
+        method=options.method,
     )  # fmt: skip
     with deferred_interrupt() as pause:
         found = solver.run()

@@ -221,7 +221,8 @@ class Search:
             return None
         if len(ends) > 1 and not self._agreed(ends):
             self.alone = len(ends)
-        return min(ends)[2]
+        best = min(ends)
+        return next(x for bad, left, x in ends if bad == best[0] and left <= best[1] * (1 + SAME))
 
     def _ranked(self) -> list[tuple[float, list[float]]]:
         """Trials by what is left of the residuals, without those that are as good as another."""
