@@ -46,7 +46,7 @@ def fit(
     loss: Annotated[str, _choice(LOSSES, "Averaged over rows; logistic is for 0 and 1, poisson for counts.")] = "mse",
     method: Annotated[
         str,
-        _choice(METHODS, "auto: lm for mse, newton or lbfgs for others; --optimizer, --lr or --steps alone choose descent."),
+        _choice(METHODS, "auto: lm for mse, newton for others; --optimizer, --lr or --steps alone choose descent."),
     ] = "auto",
     optimizer: Annotated[str | None, _choice(OPTIMIZERS, "Descent: slopes to steps.")] = None,
     lr: Annotated[float | None, typer.Option(help="Descent: the learning rate, 0.01 unless given.")] = None,

@@ -137,16 +137,11 @@ FILES = [
     ({**SOUND, "weights": {"w": None}}, "weights.json is damaged (w=None"),
     ({**SOUND, "weights": {"w": 1.0, "v": 2.0}}, "weights.json is damaged (v=2.0 starts a weight that w*x has not"),
     ({**SOUND, "formula": "w*"}, "weights.json is damaged ("),
-<<<<<<< HEAD
     ({**SOUND, "formula": 3}, "weights.json is damaged (its formula is no text)"),
     (
         {**SOUND, "loss": "l2"},
         "weights.json is damaged (loss='l2' must be one of mse, mae, huber, soft_l1, cauchy, logistic, poisson)",
     ),
-=======
-    ({**SOUND, "formula": 3}, "weights.json is damaged (text=3 must be a string"),
-    ({**SOUND, "loss": "l2"}, "weights.json is damaged (loss='l2' must be one of mse, mae, huber, soft_l1, cauchy, logistic, poisson)"),
->>>>>>> 2f28c2d (The first of several starts that came to the best end)
 ]
 
 
