@@ -222,7 +222,8 @@ class Search:
         if len(ends) > 1 and not self._agreed(ends):
             self.alone = len(ends)
         best = min(ends)
-        return next(x for bad, left, x in ends if bad == best[0] and left <= best[1] * (1 + SAME))
+        alike = [x for bad, left, x in ends if bad == best[0] and left <= best[1] * (1 + SAME)]
+        return min(alike, key=lambda x: sum(w < 0 for w in x))  # of those that differ in signs alone
 
     def _ranked(self) -> list[tuple[float, list[float]]]:
         """Trials by what is left of the residuals, without those that are as good as another."""
