@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..compiler import jit
-from ..errors import InputValueError, TraceError
+from ..errors import InputValueError, TraceError, listed
 from ..functional import value_and_grad
 from ..tables.table import numpy
 from ..tree import flatten
@@ -73,7 +73,6 @@ class Solver:
         free = [self.limits.get(name, (-math.inf, math.inf)) for name in self.names]
         self.box = None if not self.limits else (np.array([b[0] for b in free]), np.array([b[1] for b in free]))
         self.places = Places(model, self.names, self.fixed)
-        self.notes: list[str] = []
         self.linear: list[str] = []  # weights that a search solved for
         self.alone = 0  # of so many starts one only came to the best minimum
 
@@ -245,8 +244,9 @@ class Solver:
         at = {n: i for i, n in enumerate(self.names)}
         if covariance is not None:
             covariance = [[covariance[at[a]][at[b]] if a in at and b in at else 0.0 for b in params] for a in params]
+        notes = [f"linear: {listed(self.linear, 9)}"] if self.linear else []
         return Fit(
-            params, stderr, low, high, covariance, False, "", method, math.nan, None, 0, {}, list(self.notes), self.model,
+            params, stderr, low, high, covariance, False, "", method, math.nan, None, 0, {}, notes, self.model,
             level=LEVEL, absolute=self.known, linear=list(self.linear),
         )  # fmt: skip
 
