@@ -15,6 +15,7 @@ strategies draw and the checker repeats in high precision.
 
 The rooms, from low to high; a module imports from lower rows only, which `tests/test_layers.py` holds:
 
+    accelerated                                       the core in C, where it has been compiled
     errors  frames  tree  context  files  tables      what everybody may use: messages, containers, watches, files of numbers
     optim                                             optimizers and schedules, which know nothing of derivatives
     ops                                               the op table, by family; `ops/row.py` says what a row holds
@@ -35,6 +36,7 @@ from . import errors as errors
 from . import nn as nn
 from . import ops as ops
 from . import optim as optim
+from .accelerated import core as core
 from .compiler import jit as jit
 from .context import detect_anomaly as detect_anomaly
 from .context import errstate as errstate

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from . import frames
+from .accelerated import watch as tell_core
 from .errors import AnomalyError, InputValueError, InvalidValueError, PoleError, RangeError, TraceError
 
 __all__ = ["detect_anomaly", "errstate"]
@@ -138,6 +139,7 @@ class _Watching(ContextDecorator):
         self._open = (*self._open, entry)
         self.__class__ = _Open
         try:
+            tell_core(active)
             _current.set(_combined((*_current.get().entries, entry)))
             return
         except BaseException:
@@ -156,6 +158,7 @@ class _Watching(ContextDecorator):
             active -= self._counted
             self._open = self._open[:-1]
             self.__class__ = _Open if self._open else _Watching
+            tell_core(active)
 
 
 class _Open(_Watching):

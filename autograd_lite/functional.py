@@ -126,7 +126,7 @@ class _Inputs:
         in_graph = self.in_graph or any(isinstance(g, (Value, Masked)) for g in seeds.values())
         if not in_graph and context.trace() is not None:  # a branch not taken now may be taken by what is traced
             in_graph = graph.has_leaves(seeds, stop, self.since)
-        found, _, _, unreached = sweeps.reverse(seeds, in_graph, stop)
+        found, _, _, unreached = sweeps.reverse(seeds, in_graph, stop, computed=False)
         if not in_graph and any(x._y < self.since for x in chain(found, unreached) if x not in stop):
             in_graph = True  # f read Values from its surroundings: the answer depends on them
             found = sweeps.reverse(seeds, True, stop).inputs

@@ -11,6 +11,8 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from .accelerated import loaded
+
 Node = Any
 NOTHING: frozenset[Node] = frozenset()
 
@@ -33,11 +35,21 @@ def values(node: Node) -> tuple[float, ...]:
     return (x,) if node.op.arity == 1 else (x, node._y)
 
 
+if loaded is not None:
+    operands, values = loaded.operands, loaded.values
+
+
 def as_they_were(node: Node) -> tuple[Any, ...]:
     """The operands as nodes worth what they were then: a leaf changed since is replaced by a copy of its old self."""
     return tuple(
-        a if a.__class__ is float or a._data is x else a._worth(x) for a, x in zip(operands(node), values(node), strict=True)
+        a if a.__class__ is float or _same(a._data, x) else a._worth(x)
+        for a, x in zip(operands(node), values(node), strict=True)
     )
+
+
+def _same(x: float, y: float) -> bool:
+    """Whether two are the same number, the sign of zero included."""
+    return x is y or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y))) or (x != x and y != y)
 
 
 def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Node, int]:
@@ -93,6 +105,9 @@ def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Nod
 def order(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> list[Node]:
     """The computed nodes that the roots need, results before operands, in an order that depends on the graph's shape only."""
     roots = list(dict.fromkeys(roots))
+    if loaded is not None and (found := loaded.order(roots, stop)) is not None:
+        in_order: list[Node] = found
+        return in_order
     waiting = sharing(roots, stop)
     ready = [node for node in roots if node.op is not None]
     result: list[Node] = []

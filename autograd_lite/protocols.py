@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from . import context, frames, graph, ops, sweeps
+from . import accelerated, context, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .tree import as_float
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Protocols", "clock", "described", "given_name", "looked_at", "other_number"]
 
-clock = count(1).__next__  # one count for each leaf made: what is older than a call has the smaller one
+clock = (
+    count(1).__next__ if accelerated.loaded is None else accelerated.loaded.clock
+)  # one count for each leaf made: what is older than a call has the smaller one
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

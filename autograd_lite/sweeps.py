@@ -13,6 +13,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from . import context
+from .accelerated import loaded
 from .errors import AnomalyError
 from .graph import NOTHING, Node, as_they_were, operands, order, sharing, values
 from .ops.choice import Masked
@@ -33,13 +34,18 @@ class Adjoints(NamedTuple):
     unreached: list[Node]  # leaves that the seeded nodes depend on, to which nothing flows
 
 
-def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Node] = NOTHING) -> Adjoints:
+def reverse(
+    seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Node] = NOTHING, computed: bool = True
+) -> Adjoints:
     """Adjoints of everything the seeded nodes depend on: ``bar(a) = sum of bar(node) * d node / d a``, results first.
 
     The inputs are the leaves and the nodes in `stop`, beyond which the sweep does not look.  A node is missing from the
-    answer where no gradient reaches it at all, which is not the same as gradient 0.
+    answer where no gradient reaches it at all, which is not the same as gradient 0.  Without `computed` the lists of
+    computed nodes may be left empty.
     """
     if not context.active:
+        if loaded is not None and not graph and (found := loaded.reverse(dict(seeds), stop, computed)) is not None:
+            return Adjoints(*found)
         return _reverse(seeds, graph, stop)
     with context.unchecked():  # an infinite partial is no error of the user's
         found = _reverse(seeds, graph, stop)
@@ -51,9 +57,8 @@ def reverse(seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Nod
 def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> Adjoints:
     # Nodes that gather from several places have a cell [how many are still to come, their sum so far]; inputs too, with
     # a count that never comes to 0.  All other nodes pass on what they get at once.
-    cells: Cells = {node: [count, UNREACHED] for node, count in sharing(seeds, stop).items()}
-    for node in stop:
-        cells[node] = [-1, UNREACHED]
+    cells: Cells = {node: [-1, UNREACHED] for node in stop}
+    cells.update((node, [count, UNREACHED]) for node, count in sharing(seeds, stop).items() if node not in stop)
     ready: list[tuple[Node, Any]] = []  # a node with its whole adjoint; None where nothing flows
     for root, seed in seeds.items():
         _give(cells, ready, root, seed)
@@ -80,7 +85,7 @@ def _give(cells: Cells, ready: list[tuple[Node, Any]], a: Node, d: Any) -> None:
         cells[a] = [-1, UNREACHED if d is None else d]
 
 
-def _noted(error: Exception, node: Node) -> None:
+def noted(error: Exception, node: Node) -> None:
     """Say in a rule's own error which op it is of."""
     error.add_note(f"in the derivative rules of op {node.op.name}")
 
@@ -99,7 +104,7 @@ def _pass_nodes(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node]
             try:
                 flows = contributions(node, g, graph=True)
             except Exception as error:
-                _noted(error, node)
+                noted(error, node)
                 raise
         for a, d in zip(args, flows, strict=True):
             if a.__class__ is not float:
@@ -214,7 +219,7 @@ def _pass_floats(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node
                             _give(cells, ready, b, d)
                 break
     except Exception as error:
-        _noted(error, node)
+        noted(error, node)
         raise
 
 

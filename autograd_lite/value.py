@@ -11,9 +11,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
+from types import MethodType
 from typing import Any, NoReturn
 
-from . import context, frames, graph, ops, sweeps
+from . import accelerated, context, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .protocols import Protocols, clock, described, given_name, looked_at, other_number
@@ -50,7 +51,7 @@ def _unary(op: Op) -> Callable[[Value], Value]:
         out.name = None
         return _watched(out) if context.active else out
 
-    return described(method, op)
+    return accelerated.method(op, described(method, op))
 
 
 def _binary(op: Op) -> Callable[[Value, Any], Value]:
@@ -118,6 +119,7 @@ def _reflected(op: Op) -> Callable[[Value, Any], Value]:
     return described(method, op)
 
 
+@accelerated.stored
 class Value(Protocols):
     """A scalar that records the computation it comes from, so that gradients can be taken through it.
 
@@ -267,6 +269,8 @@ class Value(Protocols):
             looked_at(self, ".backward()")
         if not isinstance(gradient, Value):
             gradient = as_float(gradient, "gradient")
+            if _backward is not None and not create_graph and not context.active and _backward(self, gradient):
+                return
         inputs, nodes, grads, _ = sweeps.reverse({self: gradient}, create_graph or isinstance(gradient, Value))
         if create_graph:
             grads = [g if isinstance(g, Value) else Value(g) for g in grads]
@@ -389,3 +393,15 @@ def _sum(old: Any, new: Any, create_graph: bool) -> Any:
     if isinstance(new, Value):
         return new if not isinstance(old, Value) and old == 0.0 else old + new
     return Value(old + new) if create_graph and not isinstance(old, Value) else old + new
+
+
+_backward = accelerated.adopted(
+    {
+        "negative": _unary(ops.neg), "contributions": sweeps.contributions, "sum": _sum,
+        "noted": sweeps.noted, "acquire": _commit.acquire, "release": _commit.release, "as_float": as_float,
+        "bound": MethodType,
+    },
+    [(op, _binary(op), _reflected(op)) for op in (ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.floordiv, ops.mod)],
+    [ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.sum, ops.mean, ops.dot],
+    list(ops.TABLE.values()),
+)  # fmt: skip

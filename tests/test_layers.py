@@ -18,7 +18,7 @@ ROOT = Path(autograd_lite.__file__).parent
 
 # from low to high; a module imports only from rows above its own in this table
 ROWS = [
-    "errors frames",
+    "errors frames accelerated",
     "tree context files tables notebook",
     "optim",
     "ops.columns",
@@ -61,7 +61,11 @@ ROWS = [
 UPWARD = {("protocols", "explanation"), ("protocols", "drawing")}
 RANK = {name: rank for rank, row in enumerate(ROWS) for name in row.split()}
 
-MODULES = sorted(m.name.removeprefix("autograd_lite.") for m in pkgutil.walk_packages([str(ROOT)], "autograd_lite."))
+MODULES = sorted(
+    m.name.removeprefix("autograd_lite.")
+    for m in pkgutil.walk_packages([str(ROOT)], "autograd_lite.")
+    if m.name != "autograd_lite._core"
+)
 
 
 def rank(module):
@@ -97,6 +101,8 @@ def imports(module):
             source = ".".join(filter(None, (base, node.module)))
             if source.split(".")[0] == "autograd_lite":
                 for alias in node.names:
+                    if alias.name == "_core":  # C, which imports nothing
+                        continue
                     inner = f"{source}.{alias.name}".removeprefix("autograd_lite.")
                     yield inner if inner in MODULES else source.removeprefix("autograd_lite.")
 

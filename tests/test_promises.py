@@ -197,7 +197,7 @@ def test_an_interrupt_at_any_point_leaves_all_gradients_old_or_all_new(create_gr
             node.grad = g
         event += 1
     assert False in outcomes
-    assert event > 50
+    assert event > (50 if create_graph or al.core() == "Python" else 4)  # the sweep in C asks few rows
 
 
 def test_an_interrupt_by_signal_leaves_all_gradients_old_or_all_new():

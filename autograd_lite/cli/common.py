@@ -28,7 +28,8 @@ RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"autograd-lite {import_module(__name__.partition('.')[0]).__version__}")
+        package = import_module(__name__.partition(".")[0])
+        say(f"autograd-lite {package.__version__} (core in {package.core()})")
         raise typer.Exit
 
 

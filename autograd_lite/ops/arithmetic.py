@@ -114,14 +114,14 @@ def _floordiv_core(x: Number, y: Number) -> Number:
 
 
 AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or _fmod(x, y) == 0.0),)
-floordiv = _choice(
+floordiv: Op = _choice(
     "floordiv", _floordiv, core=_floordiv_core, partials=(lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
     symbol="//", kinks=AT_MULTIPLE, edges=("0", "0"),
     pins=[((7.0, 2.0), 3.0, (0.0, 0.0)), ((1.0, 0.0), inf, (0.0, 0.0))],
     exact=lambda mp, at, x, y: mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The quotient rounded down.\n\n>>> floordiv(-7.0, 2.0)\n-4.0",
 )  # fmt: skip
-mod = row(
+mod: Op = row(
     "mod", _mod, core=_mod_core, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
     kinks=AT_MULTIPLE, edges=("1", "-(x // y)"), example=(7.5, 2.0),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],

@@ -174,7 +174,7 @@ def _base_product(g: Number, x: Number, y: Number, z: Number) -> Number:
     return Masked(y, True, d, loose=trace.is_tame(g)) if trace is not None and trace.is_plain(y) else d
 
 
-pow = row(
+pow: Op = row(
     "pow", _pow, core=_pow_core, fast=_pow_fast,
     partials=(lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
     products=(_base_product, lambda g, x, y, z: g * pow_derivative(x, y, 0.0, 1.0)),

@@ -25,7 +25,7 @@ from itertools import cycle
 from math import inf
 from typing import TYPE_CHECKING, Any, overload
 
-from .. import context
+from .. import accelerated, context
 from ..errors import InputTypeError
 from ..tree import as_float
 from .columns import LETTERS, ORDINARY, REAL, Interval, Kink, Pin, Setting
@@ -53,7 +53,7 @@ HELPERS: set[Op] = set()  # those that are no public functions
 PUBLIC: dict[str, Any] = {}  # the public functions by name: rows and compositions
 
 
-class Op:
+class Op(accelerated.Row):
     """A primitive: forward on floats, one partial rule per argument, where it holds, and how it is written.
 
     Args:
@@ -296,6 +296,9 @@ class Op:
         if self.kinks:
             lines.append("No derivative where " + ", ".join(k.text for k in self.kinks) + ".")
         return "\n\n".join(lines)
+
+
+accelerated.call_in_c(Op)
 
 
 def _row(name: str) -> Op:

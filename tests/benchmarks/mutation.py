@@ -344,7 +344,7 @@ ENGINE = [
     line("order: operands may come before all their results", GRAPH,
          "            if waiting[node]:\n                continue\n", "            if False:\n                continue\n"),
     line("the sweep looks beyond the inputs", SWEEPS,
-         "    for node in stop:\n        cells[node] = [-1, UNREACHED]\n", "    for node in stop:\n        pass\n"),
+         "sharing(seeds, stop).items() if node not in stop)", "sharing(seeds, stop).items())"),
     line("forward sweep: only the last term", SWEEPS, "total = t if total is None else total + t", "total = t"),
     line("pull: only the last term", SWEEPS, "adjoint[a] = adjoint[a] + d if a in adjoint else d", "adjoint[a] = d"),
     line("leaves are set in place of added to", VALUE, "    return Value(old + new) if create_graph and not isinstance"

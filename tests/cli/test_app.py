@@ -47,7 +47,10 @@ def test_help_lists_every_command_and_version_is_the_packages():
     assert shown.exit_code == 0
     assert all(command in shown.output for command in COMMANDS)
     version = run("--version")
-    assert (version.exit_code, version.output) == (0, f"autograd-lite {autograd_lite.__version__}\n")
+    assert (version.exit_code, version.output) == (
+        0,
+        f"autograd-lite {autograd_lite.__version__} (core in {autograd_lite.core()})\n",
+    )
 
 
 @pytest.mark.parametrize("command", ["grad", "check", "ops"])

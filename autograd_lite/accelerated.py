@@ -1,0 +1,87 @@
+"""The core in C (`_core.c`), where it has been compiled, and what stands in its place where it has not.
+
+It holds the nodes, the operators, and the reverse sweep on floats; without it the Python of `value`, `graph` and `sweeps` does
+the same to the bit, only slower.  Imports no module of the library.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+T = TypeVar("T")
+
+loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
+if not os.environ.get("AUTOGRAD_LITE_PURE"):
+    with suppress(ImportError):  # the wheel without it, or another processor's
+        from . import _core as loaded  # type: ignore[attr-defined, no-redef]
+
+
+def core() -> str:
+    """Which core computes op by op: "C" or "Python".
+
+    The C one is there where the package was built with a compiler; AUTOGRAD_LITE_PURE=1 in the environment turns it off.
+    """
+    return "Python" if loaded is None else "C"
+
+
+def _nothing(active: int) -> None:
+    pass
+
+
+watch: Callable[[int], None] = _nothing if loaded is None else loaded.watch  # told of every change of `context.active`
+
+if TYPE_CHECKING or loaded is None:
+
+    class Row:
+        """The base of `Op`, which in C keeps what the sweep asks for most."""
+
+        __slots__ = ()
+
+else:
+    Row = loaded.Row
+
+_python: dict[str, Any] = {}  # methods that the type in C has in its own way, for what it leaves to them
+# what the type in C has of its own, beside the slots
+_OWN = {"__dict__", "__weakref__", "__init__", "__neg__"} | {
+    f"__{r}{name}__" for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow") for r in ("", "r")
+}
+
+
+def stored(cls: type[T]) -> type[T]:
+    """The class with its storage and operators in C, if they are there: all else is as the class statement has it."""
+    if loaded is None:
+        return cls
+    made: type[T] = loaded.storage(f"{cls.__module__}.{cls.__qualname__}", cls.__bases__)
+    made.__name__ = cls.__name__  # as messages of Python's have it
+    _python["init"] = vars(cls)["__init__"]
+    own = _OWN.union(vars(cls)["__slots__"])
+    for name, thing in vars(cls).items():
+        if name not in own:
+            setattr(made, name, thing)
+    return made
+
+
+def call_in_c(cls: Any) -> None:
+    """Have calls of rows of the frequent kinds answered in C, if it is there, and the others by their own method."""
+    if loaded is not None:
+        cls._call = cls.__call__
+        del cls.__call__
+
+
+def method(row: Any, function: T) -> T:
+    """The method that applies `row` to one Value; in C `function` is left with what is not a Value itself."""
+    if loaded is None:
+        return function
+    in_c: T = loaded.method(row, function)
+    return in_c
+
+
+def adopted(functions: dict[str, Any], operators: list[Any], natives: list[Any], lasting: list[Any]) -> Any:
+    """Give the core the Python that it calls where a case is not frequent, and the rows; its ``backward``, None without it."""
+    if loaded is None:
+        return None
+    loaded.adopt(functions | _python, operators, natives, lasting)
+    return loaded.backward

@@ -1,0 +1,471 @@
+"""The core in C and the Python do the same, to the bit: one program run on both, and every line that it prints compared."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+
+import autograd_lite
+
+ROOT = Path(autograd_lite.__file__).parents[1]
+
+
+def hook():
+    """The module that compiles the core."""
+    file = ROOT / ".ci" / "build_core.py"
+    if not file.exists():
+        pytest.skip("the core is not compiled, and the hook that compiles it is not here")
+    pytest.importorskip("hatchling", reason="the hook that compiles the core is one of hatchling")
+    spec = importlib.util.spec_from_file_location("build_core", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with the package and its core: the one that is tested, or a copy with the core compiled for it."""
+    if autograd_lite.core() == "C":
+        return ROOT
+    folder = tmp_path_factory.mktemp("core")
+    shutil.copytree(ROOT / "autograd_lite", folder / "autograd_lite", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    build = hook()
+    package = folder / "autograd_lite"
+    environment = os.environ.pop("AUTOGRAD_LITE_PURE", None)
+    try:
+        refused = build.compile_core(package / "_core.c", package / build.NAME, build.FLAGS)
+    finally:
+        if environment is not None:
+            os.environ["AUTOGRAD_LITE_PURE"] = environment
+    if refused is not None:
+        pytest.skip(f"the core cannot be compiled: {refused}")
+    return folder
+
+
+def said(place, program, pure):
+    env = {k: v for k, v in os.environ.items() if k != "AUTOGRAD_LITE_PURE"} | {"PYTHONPATH": str(place), "PYTHONHASHSEED": "0"}
+    if pure:
+        env["AUTOGRAD_LITE_PURE"] = "1"
+    done = subprocess.run(
+        [sys.executable, "-c", COMMON + program], capture_output=True, text=True, env=env, cwd=place, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    core, *lines = done.stdout.splitlines()
+    assert core == ("Python" if pure else "C")
+    return lines
+
+
+def agree(place, program, least):
+    """Both say the same, and at least so many lines."""
+    in_c, in_python = said(place, program, False), said(place, program, True)
+    for number, (c, python) in enumerate(zip_longest(in_c, in_python)):
+        assert c == python, f"line {number}"
+    assert len(in_c) >= least
+
+
+COMMON = '''
+import gc, math, operator, random, sys, threading
+import autograd_lite as al
+from autograd_lite import Op, Value, graph, ops, sweeps
+from autograd_lite.ops import TABLE
+
+print(al.core())
+
+def bits(x):
+    """A number, or whatever there is in its place, with its type."""
+    if isinstance(x, Value):
+        return f"{type(x).__name__}<{bits(x.data)}>"
+    return x.hex() if type(x) is float else f"{type(x).__name__} {x!r}"
+
+def error(e):
+    return f"{type(e).__name__}: {e} {getattr(e, '__notes__', [])}"
+
+def attempt(label, call):
+    try:
+        print(label, call())
+    except Exception as e:
+        print(label, error(e))
+
+def grads(nodes):
+    return " ".join(bits(n.grad) for n in nodes)
+'''
+
+EACH_OP = """
+POINTS = [-2.5, -1.0, -0.0, 0.0, 0.3, 1.0, 2.0, 7.0, 1e300, math.inf, -math.inf, math.nan]
+draw = random.Random(0)
+
+def arguments(op):
+    if op.settings:
+        n = 4 if op.variadic else op.arity
+        for setting in (next(iter(op.settings.values())).examples):
+            for _ in range(8):
+                yield tuple(setting if i in op.settings else draw.choice(POINTS) for i in range(n))
+    elif op.variadic:
+        for n in (0, 1, 2, 4, 6):
+            for _ in range(12):
+                yield tuple(draw.choice(POINTS) for _ in range(n))
+    elif op.arity == 1:
+        for x in POINTS:
+            yield (x,)
+    else:
+        for _ in range(60):
+            yield tuple(draw.choice(POINTS) for _ in range(op.arity))
+
+def whole(op, args, constant):
+    leaves = [Value(a) for a in args]
+    given = [a.data if i == constant or i in op.settings else a for i, a in enumerate(leaves)]
+    node = op.apply(*given)
+    if not isinstance(node, Value):
+        return bits(node)
+    outer = node * 3.0 + node
+    outer.backward()
+    once = grads([outer, node, *leaves])
+    node.backward(-2.0)
+    found = sweeps.reverse({node: 1.0}, graph=False)
+    return " ".join([bits(node.data), once, grads([node, *leaves]), *[bits(d) for d in found.inputs.values()],
+                     str([leaves.index(u) for u in found.unreached]), bits(found.grads[0]), str(graph.values(node))])
+
+for op in TABLE.values():
+    for args in arguments(op):
+        for constant in (None, 0, len(args) - 1):
+            attempt(f"{op.name} {args} {constant}", lambda: whole(op, args, constant))
+"""
+
+PROGRAMS = """
+rows = [op for op in TABLE.values() if not op.settings]
+SIGNS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.floordiv, operator.mod]
+METHODS = [operator.neg, operator.abs, Value.tanh, Value.relu, Value.exp, Value.sin, Value.sqrt, Value.log]
+
+def program(seed):
+    draw = random.Random(seed)
+    numbers = [draw.choice([draw.gauss(0, 1), draw.uniform(0.1, 2), 1.0, 0.0, -0.0]) for _ in range(draw.randint(1, 4))]
+    leaves = [Value(number, f"x{i}") for i, number in enumerate(numbers)]
+    nodes = list(leaves)
+
+    def any_node():
+        return draw.choice(nodes[-6:] if draw.random() < 0.7 else nodes)
+
+    def operand():
+        return any_node() if draw.random() < 0.8 else draw.choice([2.0, -1.5, 0.0, 3, True])
+
+    for _ in range(draw.randint(3, 40)):
+        kind = draw.random()
+        a, b = any_node(), operand()
+        if kind < 0.5:
+            a, b = (b, a) if draw.random() < 0.5 else (a, b)
+            made = draw.choice(SIGNS)(a, b)
+        elif kind < 0.6:
+            made = draw.choice(METHODS)(a)
+        elif kind < 0.75:
+            items = [operand() for _ in range(draw.randint(1, 5))]
+            made = draw.choice([al.sum, al.mean, al.prod, al.logsumexp, al.fsum])(items)
+            if draw.random() < 0.4:
+                made = al.dot(items, [operand() for _ in items])
+        else:
+            op = draw.choice(rows)
+            made = op.apply(*[operand() for _ in range(op.arity if op.arity is not None else draw.randint(1, 4))])
+        if isinstance(made, Value):
+            nodes.append(made)
+    if draw.random() < 0.3:
+        leaves[0].grad = draw.choice([None, 2, 0.5, Value(1.0)])
+    root = nodes[-1]
+    root.backward(draw.choice([1.0, -0.5, 2]))
+    print(seed, len(nodes), " ".join(bits(n.data) for n in nodes))
+    print(grads(nodes))
+    any_node().backward()
+    leaves[-1].data = 0.75
+    root.backward()
+    print(grads(nodes))
+    number = {n: i for i, n in enumerate(nodes)}
+    stop = dict.fromkeys(draw.sample(nodes, min(len(nodes), 2)))  # in an order of their own
+    seeds = {n: draw.gauss(0, 1) for n in draw.sample(nodes, min(len(nodes), 3))}
+    found = sweeps.reverse(seeds, stop=stop)
+    print({number[n]: bits(d) for n, d in found.inputs.items() if n in number}, [number.get(n) for n in found.nodes],
+          [bits(g) for g in found.grads], [number.get(n) for n in found.unreached])
+    print([number.get(n) for n in graph.order(seeds)], [number.get(n) for n in graph.order([root], stop)])
+    if seed % 10 == 0:
+        root.backward(create_graph=True)
+        print(grads(leaves))
+        second = [x.grad for x in leaves if isinstance(x.grad, Value)]
+        if second:
+            al.sum(second).backward()
+            print(grads(leaves))
+
+for seed in range(2000):
+    program(seed)
+"""
+
+MESSAGES = """
+class Weight(Value):
+    def __init__(self, data, unit="kg"):
+        super().__init__(data)
+        self.unit = unit
+    def __radd__(self, other):
+        return "mine"
+
+class Plain:
+    pass
+
+v, w = Value(2.0, "v"), Weight(3.0)
+numbers = [1, 2.5, True, 10**400, -7, None, "a", b"a", 1j, [1.0], Plain(), math.nan, w, v]
+signs = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.floordiv, operator.mod, divmod, pow]
+for i, sign in enumerate(signs):
+    for j, other in enumerate(numbers):
+        for k, (a, b) in enumerate(((v, other), (other, v), (w, other), (other, w))):
+            attempt(f"{i} {j} {k}", lambda: (lambda r: bits(r) if not isinstance(r, tuple) else r)(sign(a, b)))
+attempt("modulus", lambda: pow(v, 2, 5))
+attempt("modulus", lambda: pow(2, v, 5))
+attempt("method", lambda: v.exp(1))
+attempt("method", lambda: Value.exp(3.0))
+attempt("method", lambda: Value.exp(w))
+attempt("method", lambda: bits(v.exp.__call__()))
+attempt("method", lambda: [bits(f(v)) for f in (Value.relu, Value.__neg__, Value.__abs__, math.floor)])
+attempt("names", lambda: [(f.__name__, f.__qualname__, f.__doc__) for f in (Value.exp, Value.tanh, v.relu)])
+for args in ((), (1.0, 2.0), ("a",), (v, 1.0), (None,), (1j,), (10**400,)):
+    for f in (al.sin, al.atan2, al.sum, al.dot, al.mean, al.prod, al.hypot, al.pow, al.maximum):
+        attempt(f"{f.name} {len(args)}", lambda: f(*args))
+attempt("sum", lambda: bits(al.sum([v, 1, True])))
+attempt("sum", lambda: al.sum(v))
+attempt("sum", lambda: bits(al.sum(x for x in (v, 1.0))))
+attempt("dot", lambda: al.dot([v], [1.0, 2.0]))
+attempt("dot", lambda: bits(al.dot((v, w), [1.0, 2.0])))
+attempt("dot", lambda: al.dot([1.0, "a"], [v, 2.0]))
+attempt("key", lambda: al.sin(x=v))
+for args, kwargs in (
+    ((), {}), (("a",), {}), ((1, "n"), {}), ((1,), {"name": 3}), ((1, "n"), {"label": "m"}), ((True,), {}), ((v,), {}),
+):
+    attempt(f"Value{len(args)}{kwargs}", lambda: repr(Value(*args, **kwargs)))
+attempt("again", lambda: (v.__init__(5.0), repr(v)))
+for name in ("op", "grad", "name", "_data", "_a"):
+    attempt(f"del {name}", lambda: type(v).__name__)
+attempt("new attribute", lambda: setattr(v, "extra", 1))
+attempt("weak", lambda: __import__("weakref").ref(v))
+attempt("data", lambda: setattr(v, "data", "a"))
+attempt("data", lambda: setattr(v * 2, "data", 1.0))
+attempt("copies", lambda: [repr(c) for c in (__import__("copy").copy(v), __import__("copy").deepcopy([v, v])[1],
+                                             __import__("pickle").loads(__import__("pickle").dumps(v)))])
+attempt("copies", lambda: __import__("copy").copy(v * 2))
+copied = __import__("copy").copy(w)
+print(repr(copied), copied.unit, type(copied).__name__)
+
+def failing(x, out):
+    raise ZeroDivisionError("no slope")
+for label, rule in (
+    ("fails", failing), ("int", lambda x, out: 3), ("true", lambda x, out: True), ("huge", lambda x, out: 10**400),
+    ("none", lambda x, out: None), ("text", lambda x, out: "a"), ("value", lambda x, out: v), ("complex", lambda x, out: 1j),
+):
+    op = Op(label, lambda x: x, rule)
+    x = Value(2.0)
+    attempt(label, lambda: ((op(x) * 2.0 + x).backward(), bits(x.grad)))
+for label, rule in (
+    ("short", lambda args, out: args[1:]), ("ints", lambda args, out: [1] * len(args)),
+    ("nones", lambda args, out: [None] * len(args)), ("fails", lambda args, out: 1 // 0),
+):
+    op = Op(label, lambda *items: math.fsum(items), rule, variadic=True)
+    x = Value(2.0)
+    attempt(label, lambda: ((op(x, 1.0, x) * 2.0 + x).backward(), bits(x.grad)))
+half = Op("half", lambda x: x / 2, lambda x, out: 0.5, products=[lambda g, x, out: g / 2 if x > 0 else None])
+attempt("product", lambda: [(y := Value(s), half(y * 1.0).backward(), bits(y.grad))[2] for s in (3.0, -3.0)])
+counted = Op("counted", lambda x: 7, 2.0)
+attempt("result", lambda: bits(counted(v)))
+attempt("result", lambda: bits(Op("bad", lambda x: "a", 2.0)(v)))
+mul = TABLE["mul"]
+with al.errstate(invalid="raise", divide="raise", overflow="raise"):
+    attempt("watched", lambda: v / 0.0)
+    attempt("watched", lambda: al.log(Value(-1.0, "z")))
+    attempt("watched", lambda: Value(1e308) * 10.0)
+with al.detect_anomaly():
+    attempt("anomaly", lambda: (al.sqrt(Value(0.0, "z")) ** 2).backward())
+    attempt("anomaly", lambda: type(v * 2.0).__name__)
+attempt("after", lambda: bits(v / 0.0))
+"""
+
+INTERRUPTED = """
+class Stop(KeyboardInterrupt):
+    pass
+
+calls = 0
+limit = None
+
+def rule(x, out):
+    global calls
+    calls += 1
+    if calls == limit:
+        raise Stop
+    return 2.0 * x
+
+bend = Op("bend", lambda x: x * x, rule)
+x, y = Value(1.25), Value(-0.5)
+nodes = [x, y]
+for i in range(12):
+    nodes.append(bend(nodes[-1]) * x + bend(nodes[-2] - y))
+root = nodes[-1]
+root.backward()
+print(grads(nodes), calls)
+limit = 0
+while True:
+    calls, limit = 0, limit + 1
+    before = grads(nodes)
+    try:
+        root.backward(3.0)
+    except Stop:
+        assert grads(nodes) == before
+        print(limit, "old", getattr(sys.exc_info()[1], "__notes__", None))
+    else:
+        break
+print(limit, grads(nodes))
+limit = None
+root.backward()
+print(grads(nodes))
+
+# a rule that sweeps itself, over the nodes that are being swept
+inner = Op("inner", lambda x: x * x, lambda x, out: al.grad(lambda t: bend(t) * t)(x) + (root.backward() or 0.0))
+z = inner(x) + root * inner(y)
+z.backward()
+print(grads([*nodes, z]))
+"""
+
+
+def test_every_op_gives_the_same_bits(place):
+    agree(place, EACH_OP, 3000)
+
+
+def test_two_thousand_programs_give_the_same_bits_in_the_same_order(place):
+    agree(place, PROGRAMS, 10000)
+
+
+def test_every_message_is_the_same(place):
+    agree(place, MESSAGES, 500)
+
+
+def test_an_interruption_comes_in_at_the_same_points_and_leaves_the_same(place):
+    agree(place, INTERRUPTED, 20)
+
+
+THREADS = """
+sys.setswitchinterval(1e-6)
+bend = Op("bend", lambda x: x * x, lambda x, out: 2.0 * x)
+x = Value(1.0)
+
+def work():
+    for _ in range(300):
+        (bend(x * 1.0) + bend(x)).backward()
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(bits(x.grad))
+"""
+
+
+def test_threads_that_share_leaves_lose_nothing(place):
+    agree(place, THREADS, 1)
+    assert said(place, THREADS, False) == [(4 * 300 * 4.0).hex()]
+
+
+RINGS = """
+gc.collect()
+gc.disable()
+
+def counted(make):
+    gc.collect()
+    before = sum(isinstance(o, Value) for o in gc.get_objects())
+    make()
+    gc.collect()
+    return sum(isinstance(o, Value) for o in gc.get_objects()) - before
+
+class Dead(Value):
+    alive = 0
+    def __init__(self, data):
+        super().__init__(data)
+        Dead.alive += 1
+        self.more = []
+    def __del__(self):
+        Dead.alive -= 1
+
+def by_gradient():
+    x = Dead(2.0)
+    y = x * 1.0
+    for _ in range(3):
+        y = y * y + x
+    y.backward(create_graph=True)
+    assert isinstance(x.grad, Value)
+
+def by_an_op_of_the_users():
+    x = Dead(2.0)
+    held = []
+    op = Op("holding", lambda x: x, lambda x, out: 1.0 + len(held))
+    held.append(al.sum([op(x) + 1.0, x]))
+    held[0].backward()
+
+def by_an_attribute():
+    x = Dead(2.0)
+    x.more.append(al.dot([x, 2.0], [3.0, x]) + 1.0)
+
+def by_a_gradient_put_there():
+    x = Dead(2.0)
+    y = x * 3.0 + 1.0
+    x.grad = y
+
+def by_a_node_between():
+    x = Dead(1.0)
+    t = x * 1.0
+    t.backward(create_graph=True)
+    b = Value(2.0) * 3.0
+    n = b + t.grad
+    b.args[0].grad = n
+
+for make in (by_gradient, by_an_op_of_the_users, by_an_attribute, by_a_gradient_put_there, by_a_node_between):
+    print(make.__name__, counted(make), Dead.alive)
+
+x = Value(3.0)
+for _ in range(10):
+    (x * x + al.sin(x)).backward()
+print(gc.collect())
+"""
+
+
+def test_rings_are_collected_and_training_makes_none(place):
+    agree(place, RINGS, 6)
+    assert all(line.endswith(" 0") or line == "0" for line in said(place, RINGS, False))
+
+
+CHAIN = """
+import threading
+threading.stack_size(256 * 1024)
+def work():
+    x = Value(0.999)
+    s = Value(1.0)
+    for _ in range(1_000_000):
+        s = s * x + 0.001
+    s.backward()
+    print(bits(x.grad), bits(s.data))
+    del s
+t = threading.Thread(target=work); t.start(); t.join()
+"""
+
+
+def test_a_long_chain_is_swept_and_freed_in_a_small_stack(place):
+    agree(place, CHAIN, 1)
+
+
+CHANGED = """
+mul = TABLE["mul"]
+x = Value(3.0)
+(x * 2.0).backward()
+print(bits(x.grad))
+mul.first = lambda x, y, out: 100.0  # whoever changes a row is asked
+(x * 2.0).backward()
+print(bits(x.grad))
+"""
+
+
+def test_a_row_that_is_changed_is_asked(place):
+    agree(place, CHANGED, 2)
