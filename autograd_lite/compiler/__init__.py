@@ -1,12 +1,13 @@
 """`jit`: the same scalar code at the speed of hand-written C.
 
 The function is run once on Values (`trace`), its graph becomes a straight-line program (`program`), which is simplified
-(`simplify`) and emitted as Python source (`to_python`), NumPy (`to_numpy`), machine code (`kernel`) or JAX (`to_jax`).
+(`simplify`) and emitted as Python source (`to_python`), NumPy (`to_numpy`), machine code (`llvm`) or JAX (`to_jax`).
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from operator import index
@@ -78,6 +79,7 @@ def jit(
     threads: int | None = None,
     fastmath: bool = False,
     sparse: bool = False,
+    cache: str | os.PathLike[str] | None = None,
 ) -> Any:
     """The function compiled: run once on Values, turned into a straight-line program, simplified, and emitted as code.
 
@@ -100,6 +102,8 @@ def jit(
         threads: how many cores share the rows of a batch; the result has the same bits for any number.  None is 1.
         fastmath: allow algebra that holds for numbers but not for every rounding.
         sparse: of ``jacobian(f)`` or ``hessian(f)``, give a sparse matrix, as they do with ``sparse=True`` themselves.
+        cache: a folder of the user's own, closed to others, in which machine code is kept for other processes; None is the one
+            that the environment variable AUTOGRAD_LITE_CACHE names, if it is set.
 
     Results have the bits of the function itself without `fastmath`, but for signs of zero and nan and what follows from them
     (1/-0.0 is -inf), and for the last bit where the second or third derivative of a `where` over a Value adds up in another
@@ -110,7 +114,7 @@ def jit(
     """
     if f is _ABSENT:  # @jit(batch=0)
         return functools.partial(
-            jit, batch=batch, reduce=reduce, backend=backend, threads=threads, fastmath=fastmath, sparse=sparse
+            jit, batch=batch, reduce=reduce, backend=backend, threads=threads, fastmath=fastmath, sparse=sparse, cache=cache
         )
     if not callable(f):
         raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")
@@ -127,14 +131,18 @@ def jit(
         raise InputValueError(f'reduce={reduce!r} must be "sum", "mean" or None')
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise InputValueError(f"threads={threads!r} must be a whole number of at least 1")
+    folder = cache if cache is not None else os.environ.get("AUTOGRAD_LITE_CACHE") or None
+    if folder is not None and not (isinstance(folder, (str, os.PathLike)) and isinstance(os.fspath(folder), str)):
+        raise InputTypeError(f"cache={cache!r} must be the path of a folder, as text")
+    folder = os.path.abspath(folder) if folder is not None else None
     if batch is None:
         for name, given in (("reduce", reduce), ("threads", threads)):
             if given is not None:
                 raise InputValueError(f"{name}={given!r} is for batches: name the arguments that hold rows, batch=0")
         if backend == "numpy":
             raise InputValueError('backend="numpy" is for batches: name the arguments that hold rows, or use "python"')
-        return Jitted(f, Settings(backend, fastmath))
-    return Jitted(f, Settings(backend, fastmath, _positions(batch), reduce, threads or 1))
+        return Jitted(f, Settings(backend, fastmath, cache=folder))
+    return Jitted(f, Settings(backend, fastmath, _positions(batch), reduce, threads or 1, folder))
 
 
 def _positions(batch: Any) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ from typing import Any
 from ..tree import Spec
 from . import to_python
 from .arguments import packing, part
-from .llvm.kernel import CHUNK, address
+from .llvm.kernel import CHUNK
+from .llvm.scalar import address
 from .paths import packing_of
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 
@@ -111,7 +112,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     import numpy as np
 
     path = known.root
-    kernel, (reduce, threads) = path.machine, owner.settings[3:]
+    kernel, reduce, threads = path.machine, owner.settings.reduce, owner.settings.threads
     count, keywords, specs, containers, rows_of, _ = known.layout
     if (
         keywords

@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     batch: tuple[int, ...] = ()
     reduce: str | None = None
     threads: int = 1
+    cache: str | None = None  # the folder in which machine code is kept
 
 
 class SideExit:
@@ -66,6 +67,12 @@ class Path:
     def _backends(self) -> tuple[str, ...]:
         raise NotImplementedError
 
+    def _store(self) -> Any:
+        """Where machine code is kept, if anywhere."""
+        from .llvm.stored import Store
+
+        return Store(self.settings.cache) if self.settings.cache is not None else None
+
 
 class ScalarPath(Path):
     """A path for calls with numbers; `run` takes a list of them and gives the result, or a `SideExit`."""
@@ -90,9 +97,9 @@ class ScalarPath(Path):
         return source.text(signature, unpack, result), signature.partition("(")[0], names
 
     def _llvm(self) -> tuple[Function, str]:
-        from .llvm.kernel import scalar
+        from .llvm.scalar import scalar
 
-        self.machine = machine = scalar(self.program, self.settings.fastmath)
+        self.machine = machine = scalar(self.program, self.settings.fastmath, store=self._store())
         exits = [SideExit(k) for k in range(len(self.program.guards))]
         traced, count = self.traced, len(self.program.outputs)
 
@@ -204,7 +211,9 @@ class BatchPath(Path):
         cut, reduce = self.cut, self.settings.reduce
         finish = kernel.Finish(reduce == "mean", cut.given if cut.added else None)
         columns, fastmath = len(cut.columns), self.settings.fastmath
-        self.machine = machine = kernel.batch(cut.uniform, cut.row, columns, self.reduced, fastmath, finish=finish)
+        self.machine = machine = kernel.batch(
+            cut.uniform, cut.row, columns, self.reduced, fastmath, finish=finish, store=self._store()
+        )
 
         def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
             uniform, found = machine(shared, columns, rows, threads)

@@ -22,7 +22,8 @@ import numpy as np
 
 from autograd_lite import jit, ops, value_and_grad
 from autograd_lite.compiler.llvm import native
-from autograd_lite.compiler.llvm.kernel import batch, scalar
+from autograd_lite.compiler.llvm.kernel import batch
+from autograd_lite.compiler.llvm.scalar import scalar
 from autograd_lite.program import Instruction, Program
 
 SIZES = (2, 16, 16, 1)
@@ -75,7 +76,7 @@ class Runner:
         shared, table, out, extra = self.at
         arguments = self.kernel.arguments(shared, table, out, extra)
         arguments.rows = self.rows
-        return lambda: self.kernel.quick(arguments)
+        return lambda: self.kernel.call(arguments)
 
 
 def nets() -> None:

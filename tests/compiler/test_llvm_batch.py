@@ -21,8 +21,9 @@ import numpy as np
 from autograd_lite import ops
 from autograd_lite.compiler.llvm import kernel as kernels
 from autograd_lite.compiler.llvm import native
-from autograd_lite.compiler.llvm.kernel import Finish, address, batch, scalar
+from autograd_lite.compiler.llvm.kernel import Finish, batch
 from autograd_lite.compiler.llvm.native import Machine, host
+from autograd_lite.compiler.llvm.scalar import address, scalar
 from autograd_lite.compiler.llvm.sums import Layout
 from tests.compiler import cases
 

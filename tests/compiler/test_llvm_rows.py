@@ -16,8 +16,9 @@ import mpmath
 import numpy as np
 
 from autograd_lite import Op, ops
-from autograd_lite.compiler.llvm.kernel import batch, scalar
+from autograd_lite.compiler.llvm.kernel import batch
 from autograd_lite.compiler.llvm.native import Machine, host
+from autograd_lite.compiler.llvm.scalar import scalar
 from autograd_lite.ops import expm1, gt, le, where
 from autograd_lite.program import Program
 from tests.compiler import cases

@@ -21,9 +21,10 @@ import numpy as np
 from autograd_lite import Op, hessian, jit, ops
 from autograd_lite.compiler.llvm import native
 from autograd_lite.compiler.llvm.emit import Emitter
-from autograd_lite.compiler.llvm.kernel import batch, scalar
+from autograd_lite.compiler.llvm.kernel import batch
 from autograd_lite.compiler.llvm.native import host
 from autograd_lite.compiler.llvm.prepare import LONGEST
+from autograd_lite.compiler.llvm.scalar import scalar
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAIRS
 from autograd_lite.errors import CompilationError, InputValueError, MissingPackageError
 from autograd_lite.program import Guard, Program
@@ -249,9 +250,9 @@ def test_llvmlite_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_llvm_refuses() -> None:
     with pytest.raises(CompilationError, match=r"LLVM cannot compile this program: LLVM IR parsing error .*expected type"):
-        native.compile_text("define void @f( {", host(), (), (), {})
+        native.compiled(native.Code("define void @f( {"), host())
 
 
 def test_functions_that_the_c_library_lacks() -> None:
     with pytest.raises(CompilationError, match="the C library has no function sinpi"):
-        native.compile_text("", host(), ["sinpi"], (), {})
+        native.compiled(native.Code("", ("sinpi",)), host())

@@ -1,8 +1,8 @@
 """Machine code: a program as LLVM's intermediate language (IR), compiled while Python runs.  How to find your way in here.
 
-What comes in is a `Program`, a straight line of rows of the op table.  `kernel` makes of it a *kernel*: machine code with the
-memory that it works in.  A scalar kernel computes one call and has the bits of the rows' own functions; a batch kernel computes
-all rows of some arrays.  The rest of this page is about batches.
+What comes in is a `Program`, a straight line of rows of the op table.  `scalar` makes of it machine code for one call, which
+has the bits of the rows' own functions; `kernel` makes a *kernel*, machine code for all rows of some arrays.  The rest of this
+page is about batches.
 
 The words:
 
@@ -20,11 +20,13 @@ The words:
 How a program becomes code, in this order:
 
     prepare    relu by one instruction, values made where they are needed, calls next to each other; the plan of the sums
-    emit       each row written as lines of IR by `compiler.lowering`; cut into functions
+    emit       each row written as lines of IR by `compiler.lowering`, some over rows by polynomials of `functions`
+    cutting    a long program cut into functions
     schedule   list scheduling: lines that wait for each other are moved apart
     sums       the layout of the memory, and functions that add up the terms tile by tile
     driver     the functions around them, which call each other in this order: gather (columns to a block), block (the program),
                chunk (both for its rows, and their sums), finish, run, some and total (chunks by several threads)
+    stored     what was compiled once is loaded from disk, where the user says so
     native     LLVM compiles the text; the C library, the vector library, and rows that are called back into Python
     workers    the threads
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from .emit import Parts
+from .cutting import Parts
 from .native import llvmlite
 from .sums import Layout
 

@@ -12,14 +12,15 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ...errors import CompilationError, MissingPackageError
 from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
 
-__all__ = ["DONE", "LOST", "Machine", "Module", "collecting", "compile_text", "host"]
+__all__ = ["DONE", "LOST", "Code", "Machine", "Module", "collecting", "compiled", "host"]
 
 LONG = 300_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
 
@@ -213,26 +214,41 @@ class Module:
             _thread.start_new_thread(_thread.interrupt_main, ())
 
 
-def compile_text(
-    text: str, machine: Machine, library: Iterable[str], vectors: Iterable[str], callbacks: Mapping[str, Callback]
-) -> Module:
-    """Machine code of a module.
+class Code(NamedTuple):
+    """What is compiled, and what must be known of it to run it.
 
     Args:
         text: the IR.
         library, vectors: the functions declared as ``c_name`` and ``v_name``.
         callbacks: the rows called back, by the names they are declared under.
+        sizes: of the memory that the code works in.
+        initial: what outputs are before it has run.
+    """
+
+    text: str
+    library: tuple[str, ...] = ()
+    vectors: tuple[str, ...] = ()
+    callbacks: Mapping[str, Callback] = MappingProxyType({})
+    sizes: tuple[int, ...] = ()
+    initial: tuple[float, ...] = ()
+
+
+def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[Module, bytes]:
+    """The module of some code, and its machine code as an object file; with `known`, the file, nothing is compiled.
 
     Raises CompilationError where LLVM refuses, MissingPackageError where llvmlite is not installed.
     """
-    addresses = {f"c_{name}": _address(_c_library(), name) for name in library}
-    addresses |= {f"v_{name}": machine.vector[name] for name in vectors}
-    kept = [_entry(callback) for callback in callbacks.values()]
-    for name, entry in zip(callbacks, kept, strict=True):
+    addresses = {f"c_{name}": _address(_c_library(), name) for name in code.library}
+    addresses |= {f"v_{name}": machine.vector[name] for name in code.vectors}
+    kept = [_entry(callback) for callback in code.callbacks.values()]
+    for name, entry in zip(code.callbacks, kept, strict=True):
         # a cast would make the function hold itself
         address = ctypes.c_void_p.from_address(ctypes.addressof(entry)).value
         assert address is not None
         addresses[name] = address
+    # a module that only declares what the object file calls: LLVM asks for its machine code, and is given the file
+    text = code.text if known is None else "\n".join(f"declare void @{name}()" for name in addresses)
+    files = [] if known is None else [known]
     with _lock:
         binding = llvmlite()
         try:
@@ -242,10 +258,11 @@ def compile_text(
                 cpu=machine.cpu, features=machine.features, opt=int(text.count("\n") < LONG["x double>" in text]), jit=True
             )
             engine = binding.create_mcjit_compiler(module, target)
+            engine.set_object_cache(lambda _, file: files.append(bytes(file)), lambda _: known)
             for name, address in addresses.items():
                 engine.add_global_mapping(module.get_function(name), address)
             engine.finalize_object()
         except (RuntimeError, OSError) as error:
             what = " ".join(str(error).split("\n")[:2])
             raise CompilationError(f"LLVM cannot compile this program: {what}") from error
-    return Module(engine, kept)
+        return Module(engine, kept), files[0]
