@@ -28,6 +28,7 @@ def core() -> str:
 
 
 def _nothing(active: int) -> None:
+    """Nobody listens."""
     pass
 
 
