@@ -18,6 +18,7 @@ from ..gradcheck.verdict import FAIL, INCONCLUSIVE
 from ..value import Value
 from .common import Formula, Ieee, Json, Pairs, evaluated, read_formula, read_pairs, refuse_unknown, values_for
 from .output import print_table, say, say_json, shown
+from .patience import Patience
 
 TRIES = 200  # draws for one random point
 AGAIN = 5  # times as many points as asked for may be drawn again
@@ -103,8 +104,10 @@ def _at_random(expression: Expression, fixed: Mapping[str, float], count: int, s
     draw = random.Random(seed)
     found: list[Checked] = []
     again = 0
+    patience = Patience()
     while len(found) < count:
         checked = _checked(expression, _drawn(expression, fixed, draw))
+        patience.equal(count - len(found) - 1, f"{count} points of this formula", "give a smaller number of them")
         verdicts = checked.report.counts()
         if verdicts[INCONCLUSIVE] and not verdicts[FAIL] and again < AGAIN * count:
             again += 1
@@ -115,10 +118,12 @@ def _at_random(expression: Expression, fixed: Mapping[str, float], count: int, s
 
 def _drawn(expression: Expression, fixed: Mapping[str, float], draw: random.Random) -> dict[str, float]:
     """A point at which a formula is defined and smooth; the names in `fixed` keep their numbers."""
-    for _ in range(TRIES):
+    patience = Patience()
+    for left in range(TRIES, 0, -1):
         point = {name: fixed[name] if name in fixed else _number(draw) for name in expression.names}
         if _is_smooth(expression, point):
             return point
+        patience.equal(left - 1, f"{TRIES} draws of a point for this formula", f"give a point, {expression.names[0]}=1.5")
     line = " ".join(f"{name}=1.5" for name in expression.names)
     raise InputValueError(f"found no point within {WIDE:g} of 0 where {expression} is defined and smooth: give one, {line}")
 
@@ -132,12 +137,14 @@ def _is_smooth(expression: Expression, point: Mapping[str, float]) -> bool:
     """Whether every step of a formula is defined, moderate and smooth at a point and on the way to points beside it."""
     f, at = _by_position(expression), list(point.values())
     here = _steps(f(*map(Value, at)))
+    if not all(map(_goes_smoothly, here, here)):
+        return False
     for i, x in enumerate(at):
         for moved in (x - NEAR * max(abs(x), NEAR), x + NEAR * max(abs(x), NEAR)):
             there = _steps(f(*map(Value, [*at[:i], moved, *at[i + 1 :]])))
             if not all(map(_goes_smoothly, here, there)):
                 return False
-    return all(map(_goes_smoothly, here, here))
+    return True
 
 
 def _steps(root: Value) -> list[Value]:

@@ -18,9 +18,10 @@ from ..uncertainty import Propagated, percent, propagate
 from ..value import Value
 from .common import RAISING, Formula, Ieee, Json, evaluated, read_formula, values_for
 from .output import DIGITS, print_table, say, say_json, say_saved, shown, width
+from .patience import Patience
 
 HIGHEST = 8  # order of derivatives; each makes the graph some times larger
-MOST = 500  # derivatives that are worked out
+MOST, MOST_SECOND = 500, 5000  # derivatives that are worked out, and second ones
 
 
 def grad(
@@ -72,6 +73,10 @@ def grad(
     errors: dict[str, float] = {}
     point = values_for(expression, values, "grad", errors)
     _check_order(order, len(point))
+    pairs = math.comb(len(point) + 1, 2)
+    if hessian and pairs > MOST_SECOND:
+        rule = f"--hessian of {len(point)} names is {pairs:,} derivatives, more than {MOST_SECOND:,}"
+        raise InputValueError(f"{rule}: put numbers in place of names")
     root, leaves = evaluated(expression, point, ieee)
     root.backward()
     found = Found(
@@ -148,6 +153,7 @@ def _hessian(expression: Expression, point: Mapping[str, float]) -> dict[str, di
 def _derivatives(expression: Expression, point: Mapping[str, float], order: int) -> Iterator[Derivative]:
     """All derivatives up to an order, by order, each once."""
     names = list(point)
+    patience = Patience()
     for n in range(order if names else 0):
         for by in combinations_with_replacement(names, n):
             with warnings.catch_warnings():
@@ -155,6 +161,8 @@ def _derivatives(expression: Expression, point: Mapping[str, float], order: int)
                 gradient = functional.grad(_differentiated(expression, by))(dict(point))
             for name in names[names.index(by[-1]) if by else 0 :]:
                 yield Derivative((*by, name), gradient[name])
+        if n + 2 <= order:
+            patience.growing(f"order {n + 2} of this formula", f"give --order {n + 1}, or a shorter formula")
 
 
 def _differentiated(f: Any, by: Sequence[str]) -> Any:

@@ -27,6 +27,8 @@ ENGINES = ("auto", "dot", "builtin")
 THEMES = ("auto", "light", "dark")
 MOST = 300  # cards up to which `dot` is asked
 PASSED = 100  # layers that all edges may pass, besides 4 an edge
+SCALE, SMALLEST = 2.0, 0.25  # pixels of a PNG for each of the picture, and the fewest in which texts can be read
+LARGEST_SIDE, LARGEST_AREA = 30_000.0, 1e8  # in pixels: Cairo's own limit is 32,767 along a side
 SAID = 12  # gradients in the description
 LEGEND = (
     "Cards are values with the total derivative of the result below; arrows carry factors, which multiply along a path. "
@@ -241,7 +243,7 @@ def described(picture: Picture) -> str:
 
 
 def _rendered(drawing: Drawing, format: str) -> bytes:
-    """The picture as PNG, twice as large for sharp text, or as PDF."""
+    """The picture as PNG, twice as large for sharp text where that is not too large, or as PDF."""
     try:
         import cairosvg
     except (ImportError, OSError) as error:
@@ -251,7 +253,14 @@ def _rendered(drawing: Drawing, format: str) -> bytes:
         ) from error
     picture = replace(drawing, theme="light" if drawing.theme == "auto" else drawing.theme).svg()
     text = picture.replace(svg.FONTS, "monospace").encode()  # CairoSVG takes the first of several as the only one
-    made: bytes = cairosvg.svg2png(text, scale=2.0) if format == "png" else cairosvg.svg2pdf(text)
+    if format == "pdf":
+        made: bytes = cairosvg.svg2pdf(text)
+        return made
+    width, height = drawing.width, drawing.height
+    scale = min(SCALE, LARGEST_SIDE / max(width, height), (LARGEST_AREA / (width * height)) ** 0.5)
+    if scale < SMALLEST:
+        raise InputValueError(f"the picture is {width:.0f} by {height:.0f}, too large for a .png: save it as .svg or .html")
+    made = cairosvg.svg2png(text, scale=scale)
     return made
 
 

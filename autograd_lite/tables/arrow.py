@@ -26,13 +26,12 @@ class Arrow:
             if binary.read(len(OLD_FEATHER)) == OLD_FEATHER:
                 raise InputValueError(f"{path} is Feather of version 1: write it again by today's pyarrow or pandas, or as CSV")
             binary.seek(0)
-            found = _parquet(binary, wanted.rows) if kind == "parquet" else _feather(binary)
+            schema, self._batches, self.rows = _parquet(binary, wanted.rows) if kind == "parquet" else _feather(binary)
+            self.header: list[str] = list(schema.names)
         except InputValueError:
             raise
         except self._damage as error:
             raise self._damaged(error) from None
-        schema, self._batches, self.rows = found
-        self.header: list[str] = list(schema.names)
         self.names, _ = places(path, self.header, wanted.pick)
         self.words = [name in wanted.levels for name in self.names]
         if wanted.raw is not None:
@@ -138,6 +137,7 @@ def _feather(binary: BinaryIO) -> tuple[Any, Any, None]:
     def batches(size: int, names: Any) -> Iterable[Any]:
         for i in range(file.num_record_batches):
             batch = file.get_batch(i)
+            batch.validate(full=True)  # it is mapped as it stands, and lengths in it are believed
             yield from (batch.slice(start, size) for start in range(0, len(batch), size))
 
     return file.schema, batches, None

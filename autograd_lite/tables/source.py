@@ -8,6 +8,7 @@ import io
 import lzma
 import sys
 import zipfile
+import zlib
 from contextlib import ExitStack
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -37,7 +38,7 @@ SIGNS = {
     b"\x80\x05\x95": "a pickle, which is never opened, since it may run anything: write the table as CSV",
 }
 MARKUP = {"<!doctype": "a page of HTML", "<html": "a page of HTML", "<?xml": "XML", "[{": "JSON", '{"': "JSON", "[[": "JSON"}
-DAMAGED = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile)
+DAMAGED = (EOFError, OSError, ValueError, NotImplementedError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
 
 
 def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
@@ -60,7 +61,12 @@ def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
             archive = _archive(path, raw, stack)
             if "xl/workbook.xml" in archive.namelist():
                 return _seekable(raw, stack), "excel"
-            raw = io.BufferedReader(_Named(stack.enter_context(archive.open(_only(path, archive))), path))
+            only = _only(path, archive)
+            try:
+                packed = stack.enter_context(archive.open(only))
+            except DAMAGED as error:
+                raise InputValueError(f"{path} is a zip file, and damaged ({error}): pack it again") from None
+            raw = io.BufferedReader(_Named(packed, path))
         else:
             break
     _refuse_others(path, raw.peek(512)[:512])

@@ -3,6 +3,7 @@
 import base64
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,14 @@ def test_the_stepper_shows_itself_in_a_notebook_inside_a_sandbox() -> None:
     assert 'sandbox="allow-scripts"' in frame
     assert "&lt;svg" in frame
     assert "<svg" not in frame
+
+
+def test_a_png_is_never_larger_than_can_be_drawn(tmp_path):
+    pytest.importorskip("cairosvg", reason="CairoSVG is not installed, which the extra 'draw' brings")
+    picture = draw(Value(1.0, "x") * 2.0)
+    large = replace(picture, width=50_000.0, height=40.0)
+    large.save(tmp_path / "large.png")
+    width, height = (int.from_bytes((tmp_path / "large.png").read_bytes()[at : at + 4], "big") for at in (16, 20))
+    assert (width, height) == (30_000, 24)
+    with pytest.raises(InputValueError, match=r"the picture is 500000 by 40, too large for a .png: save it as .svg or .html"):
+        replace(picture, width=500_000.0, height=40.0).save(tmp_path / "huge.png")
