@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Any
 
 from ..errors import InputValueError
 from ..files import read_json, write_atomically
+from ..fit.checkpoint import damaged
 from ..fit.ending import Fit
 from ..fit.interrupt import deferred_interrupt, is_interrupted
 from ..fit.model import Model
@@ -70,12 +73,7 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
     }  # fmt: skip
     state = None
     if options.checkpoint and os.path.exists(options.checkpoint):
-        content = read_json(options.checkpoint, FORMAT, VERSION, "a checkpoint of such a fit")
-        if content.get("settings") != settings:
-            raise InputValueError(
-                f"checkpoint={options.checkpoint!r} belongs to another fit: go on as it was begun, or remove the file"
-            )
-        state = State(**content["state"])
+        state = _begun(options.checkpoint, settings)
 
     interrupted = False
 
@@ -83,7 +81,8 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
         if options.every and len(now.losses) % options.every == 0:
             say(f"step {len(now.losses)}: {', '.join(f'{x:.6g}' for x in now.x)}", aside=True)
         if options.checkpoint:
-            content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": asdict(now)}
+            begun = asdict(now)
+            content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": begun, "digest": _digest(begun)}
             write_atomically(options.checkpoint, json.dumps(content, allow_nan=False) + "\n")
         return False
 
@@ -103,3 +102,22 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
     if interrupted:
         found.converged, found.reason = False, "interrupted"
     return found
+
+
+def _begun(path: str, settings: Mapping[str, Any]) -> State:
+    """The state of the fit with these settings that a checkpoint holds."""
+    content = read_json(path, FORMAT, VERSION, "a checkpoint of such a fit")
+    if content.get("settings") != json.loads(json.dumps(settings)):
+        raise InputValueError(f"checkpoint={path!r} belongs to another fit: go on as it was begun, or remove the file")
+    begun = content.get("state")
+    if not isinstance(begun, dict) or content.get("digest") != _digest(begun):
+        raise damaged(path, "its digest is not that of its state")
+    try:
+        return State(**begun)
+    except TypeError as error:
+        raise damaged(path, error) from None
+
+
+def _digest(state: Mapping[str, Any]) -> str:
+    """What shows that somebody or something has changed a state."""
+    return blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()

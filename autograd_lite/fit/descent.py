@@ -327,7 +327,7 @@ class _Run:
         self.losses, self.previous = state.losses, state.previous
         try:
             self._take(state)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise checkpoints.damaged(path, error) from error
 
     def _take(self, state: checkpoints.State) -> None:

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -602,3 +603,49 @@ def test_a_group_that_only_other_rows_have_is_not_determined(birds, folder):
     (folder / "birds.csv").write_text(text)
     assert "line 92, column 'y': '' is a missing cell" in run("birds.csv", "a[species] + b*x", *B).stderr
     assert "a[Emperor]" not in params("birds.csv", "a[species] + b*x", *B, "--drop-missing")
+
+
+# -- checkpoints that somebody has changed ----------------------------------------------------------------------------
+
+RUNS = {
+    "adam": ("--lr", "0.01", "--steps", "8", "--optimizer", "adam"), "sgd": ("--steps", "8", "--batch-size", "3"),
+    "lm": ("--init", "w=1", "--init", "b=2"), "huber": ("--loss", "huber"), "lbfgs": ("--loss", "cauchy", "--method", "lbfgs"),
+    "mae": ("--loss", "mae"),
+}  # fmt: skip
+JUNK = [None, True, 0, -1, 1.5, 10**400, "", "x", "nan", [], [[]], [1], {}, {"x": 1}, 1e308, [10**400], "\x1b[2J"]
+
+
+def places(content, at=()):
+    yield at
+    if isinstance(content, (dict, list)):
+        for key in content if isinstance(content, dict) else range(len(content)):
+            yield from places(content[key], (*at, key))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_changed_checkpoint_is_named(name, folder):
+    arguments = (*W, *RUNS[name], "--checkpoint", "run.json")
+    first = run(*arguments)
+    assert first.exit_code == 0
+    good = json.loads((folder / "run.json").read_text())
+    assert run(*arguments).exit_code == 0
+    every = [(place, junk) for place in places(good) if place for junk in JUNK]
+    refused = 0
+    for place, junk in random.Random(0).sample(every, 40):
+        content = json.loads(json.dumps(good))
+        inner = content
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = junk
+        (folder / "run.json").write_text(json.dumps(content))
+        done = run(*arguments)
+        assert done.exit_code in (0, 2), done.output
+        assert (done.exit_code == 0) or "run.json" in done.stderr
+        refused += done.exit_code == 2
+        (folder / "run.json").write_text(json.dumps(good))
+    assert refused > 25
+    for text in ("[" * 100_000, "{", "", "1" * 5000, "\0", '{"a":' * 50_000):
+        (folder / "run.json").write_text(text)
+        done = run(*arguments)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "run.json" in done.stderr
