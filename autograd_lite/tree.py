@@ -12,7 +12,6 @@ import math
 import numbers
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from .errors import InputOverflowError, InputTypeError, StructureError
@@ -208,6 +207,8 @@ def _flatten(tree: Tree, leaves: list[Any], where: str) -> Spec:
     elif isinstance(tree, dict):
         children, detail, steps = [tree[k] for k in tree], kind_of(tree)[1], (f"[{k!r}]" for k in tree)
     elif hasattr(cls, "__dataclass_fields__") and not isinstance(tree, type):
+        from dataclasses import fields  # slow to import; who has a dataclass has it
+
         detail = tuple(field.name for field in fields(tree))
         children, steps = [getattr(tree, name) for name in detail], (f".{name}" for name in detail)
     elif hasattr(tree, "shape") and hasattr(tree, "ravel"):

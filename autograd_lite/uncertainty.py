@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from .errors import GradientWarning, InputTypeError, InputValueError, StructureError
@@ -98,6 +97,8 @@ def plus_minus(value: float, error: float) -> str:
     if -8 <= last <= 0:
         return f"{value:.{-last}f} ± {error:.{-last}f}"
     digits = first - last
+    from decimal import Decimal  # slow to import, and wanted only here
+
     scaled = [Decimal(x).scaleb(-first) for x in (value, error)]
     return f"({scaled[0]:.{digits}f} ± {scaled[1]:.{digits}f})e{first:+03d}"
 

@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from math import isfinite
 from typing import Any, NamedTuple
 from weakref import WeakSet
@@ -307,6 +306,8 @@ def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:
     elif isinstance(tree, dict):
         tree = [tree[key] for key in tree]
     elif hasattr(type(tree), "__dataclass_fields__"):
+        from dataclasses import fields  # slow to import; who has a dataclass has it
+
         tree = [getattr(tree, field.name) for field in fields(tree)]
     elif not isinstance(tree, (list, tuple)):
         if not tree.dtype.hasobject and tree.size:

@@ -12,7 +12,7 @@ from .parts import KinkAt, Path
 from .text import count, ends, place
 
 if TYPE_CHECKING:
-    from . import Explanation
+    from .found import Explanation
 
 __all__ = ["lines"]
 

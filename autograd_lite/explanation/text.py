@@ -14,7 +14,7 @@ from ..graph import Node
 from .parts import KinkAt, Path, Slopes
 
 if TYPE_CHECKING:
-    from . import Explanation
+    from .found import Explanation
 
 __all__ = ["count", "ends", "lines", "place"]
 

@@ -6,7 +6,6 @@ import json
 import os
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import is_dataclass
 from itertools import repeat
 from numbers import Real
 from typing import Any
@@ -129,7 +128,7 @@ def _saved_number(text: Any, name: str, path: Any) -> float:
 
 def _has_attributes(thing: Any) -> bool:
     """Whether parameters are looked for in its attributes: a module, and what a dataclass makes."""
-    return isinstance(thing, Module) or (is_dataclass(thing) and not isinstance(thing, type))
+    return isinstance(thing, Module) or (hasattr(type(thing), "__dataclass_fields__") and not isinstance(thing, type))
 
 
 def _items(thing: Any) -> dict[Any, Any] | None:

@@ -108,7 +108,16 @@ def _limit(vanishes: Number, power: Number, terms: Sequence[Number], logarithm: 
 
 
 def _pow_derivative_exact(mp: Any, at: Any, x: Any, y: Any, n: Any, k: Any) -> Any:
-    return mp.diff(lambda t: mp.ff(t, int(n)) * x ** (t - int(n)), y, int(k)) if k else mp.ff(y, int(n)) * x ** (y - n)
+    """By Leibniz's rule: y (y - 1) ... (y - n + 1) is a polynomial of y, and each derivative of x**y by y brings a log."""
+    n, k = int(n), int(k)
+    falling = [mp.mpf(1)]  # its coefficients, the lowest first
+    for i in range(n):
+        falling = [a - i * b for a, b in zip([0, *falling], [*falling, 0], strict=True)]
+    total = mp.mpf(0)
+    for j in range(k + 1):
+        slope = mp.fsum(c * mp.ff(m, j) * y ** (m - j) for m, c in enumerate(falling) if m >= j)
+        total += mp.binomial(k, j) * slope * (mp.log(x) ** (k - j) if k > j else 1)
+    return total * x ** (y - n)
 
 
 pow_derivative: Op = helper(
