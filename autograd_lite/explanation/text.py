@@ -69,9 +69,11 @@ def count(n: int) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Cells under each other."""
-    widths = [max(map(notation.columns, cells)) for cells in zip(*rows, strict=True)]
+    taken = [[notation.columns(cell) for cell in row] for row in rows]
+    widths = [max(column) for column in zip(*taken, strict=True)]
     return [
-        "".join(cell + " " * (w - notation.columns(cell)) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
+        "".join(cell + " " * (w - n) for cell, n, w in zip(row, columns, widths, strict=True)).rstrip()
+        for row, columns in zip(rows, taken, strict=True)
     ]
 
 

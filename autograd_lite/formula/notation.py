@@ -50,7 +50,8 @@ def columns(text: str) -> int:
     """
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    others = [c for c in text if c >= "\u0300"]  # all below take one cell
+    return len(text) + sum(-1 if unicodedata.combining(c) else unicodedata.east_asian_width(c) in "WF" for c in others)
 
 
 def names_of(roots: Iterable[Node], given: Mapping[Node, str] | None = None) -> dict[Node, str]:
