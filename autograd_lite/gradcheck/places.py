@@ -15,6 +15,7 @@ from .subject import Subject, Vector
 STEPPED = ("floor", "ceil", "trunc", "round", "floordiv")  # flat between jumps
 REMAINDERS = ("mod", "fmod", "remainder", "floordiv")
 PERIODIC = ("sin", "cos", "tan", "sinc", "sinc_derivative", "gamma", "lgamma", "digamma", "polygamma")
+NEAR_A_JUMP = 2.0**-52
 WHOLE = 2.0**51  # from here on floats lie half a period of those apart, or more
 
 
@@ -47,7 +48,9 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
             return f"{call} on the way jumps between neighbouring floats"
         if op.name in REMAINDERS and math.ulp(floats[0]) > abs(floats[1]) / 2.0:
             return f"{call} on the way jumps between neighbouring floats"
-        if op.name == "pow" and floats[0] < 0.0 and math.ulp(floats[1]) >= 1.0:
+        if op.name in REMAINDERS and abs(floats[0]) < NEAR_A_JUMP * abs(floats[1]):
+            return f"{call} on the way is next to a jump"
+        if op.name == "pow" and floats[0] < 0.0 and (floats[0] == -math.inf or math.ulp(floats[1]) >= 1.0):
             return f"{call} on the way is defined at whole exponents only"
         if op.name in PERIODIC and max(map(abs, floats)) >= WHOLE:
             return f"{call} on the way oscillates between neighbouring floats"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from math import inf, nan
 
-from .choice import _choice, eq, gt, lt, ne, where, zero
+from .choice import _choice, eq, ge, gt, le, lt, ne, where, zero
 from .columns import Kink, Number
 from .numerics import guarded_of_two
 from .piecewise import abs, copysign, round_
@@ -42,19 +43,26 @@ def _div(x: float, y: float) -> float:
         return nan if x == 0.0 or x != x else math.copysign(inf, x) * math.copysign(1.0, y)
 
 
+_LEAST, _LARGEST = sys.float_info.min, sys.float_info.max
+
+
 def _muldiv(x: float, y: float, z: float) -> float:
-    return _div(x * y, z) if -1.0 < y < 1.0 else _div(x, z) * y
+    product, size = x * y, math.fabs(x * y)
+    first = size <= _LARGEST and (size >= _LEAST or math.fabs(x) >= 1.0 or y == 0.0)
+    return _div(product, z) if first else _div(x, z) * y
 
 
 def _muldiv_core(x: Number, y: Number, z: Number) -> Number:
-    if constant(y):
-        return div(x * y, z) if -1.0 < y < 1.0 else div(x, z) * y
-    small = both(gt(y, -1.0), lt(y, 1.0))
-    quotient = div(where(small, x * y, x), z)
-    return where(small, quotient, quotient * y)
+    product, size = x * y, abs(x * y)
+    if constant(y) and abs(y) in (0.0, 1.0):
+        return div(product, z)
+    kept = either(ge(size, _LEAST), ge(abs(x), 1.0))
+    first = both(le(size, _LARGEST), kept if constant(y) else either(kept, eq(y, 0.0)))
+    quotient = div(where(first, product, x), z)
+    return where(first, quotient, quotient * y)
 
 
-# x*y/z in the order that keeps clear of overflow: the reverse rule of a quotient needs it, and so does its own.
+# x*y/z in the order that keeps clear of overflow and underflow: the reverse rule of a quotient needs it, and so does its own.
 muldiv: Op = helper(
     "muldiv", _muldiv, core=_muldiv_core, partials=
     (lambda x, y, z, out: div(y, z), lambda x, y, z, out: div(x, z), lambda x, y, z, out: -div(out, z)),

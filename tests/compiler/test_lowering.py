@@ -147,7 +147,7 @@ FAULTS: dict[str, Callable[..., Any]] = {
     "mod": fmod,
     "floordiv": lambda x, y: floor(div(x, y)),
     "difference": lambda x, y: x - y,
-    "muldiv": lambda x, y, z: div(x * y, z),
+    "muldiv": lambda x, y, z: div(x * y, TABLE["abs"](z)),
     "pow": lambda x, y: x * x if y.__class__ is float and y == 2.0 else c_sqrt(x) if y.__class__ is float else c_pow(x, y),
     "silu": lambda x: x * sigmoid(x),
     "softplus": lambda x: log1p(exp(x)),
