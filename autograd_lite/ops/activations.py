@@ -125,6 +125,8 @@ def _leaky_relu(x: float, slope: float) -> float:
 leaky_relu = row(
     "leaky_relu", _leaky_relu, core=lambda x, slope: where(gt(x, 0.0), x, slope * x), partials=
     (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
+    products=(lambda g, x, slope, z: g * where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x),
+              lambda g, x, slope, z: _chosen(g, where(gt(x, 0.0), 0.0, x))),
     defaults=(0.01,), example=(-2.0, 0.5), kinks=AT_ZERO, edges=("where(x > 0, 1, y)", "where(x > 0, 0, x)"),
     pins=[((0.0, 0.1), 0.0, (0.1, 0.0)), ((nan, 0.1), nan, (nan, nan))],
     exact=lambda mp, at, x, slope: x if at[0] > 0 else slope * x,
@@ -139,6 +141,8 @@ def _elu(x: float, alpha: float) -> float:
 elu = row(
     "elu", _elu, core=lambda x, alpha: where(gt(x, 0.0), x, alpha * expm1(x)), partials=
     (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
+    products=(lambda g, x, alpha, z: g * where(gt(x, 0.0), 1.0, alpha * exp(x)),
+              lambda g, x, alpha, z: _chosen(g, where(gt(x, 0.0), 0.0, expm1(x)))),
     defaults=(1.0,), example=(-2.0, 0.5), kinks=AT_ZERO,
     edges=("where(x > 0, 1, y*exp(x))", "where(x > 0, 0, exp(x) - 1)"),
     pins=[((0.0, 1.0), 0.0, (1.0, 0.0)), ((-inf, 1.0), -1.0, (0.0, -1.0)), ((nan, 1.0), nan, (nan, nan))],

@@ -129,15 +129,15 @@ floordiv: Op = _choice(
     exact=lambda mp, at, x, y: mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The quotient rounded down.\n\n>>> floordiv(-7.0, 2.0)\n-4.0",
 )  # fmt: skip
-mod: Op = row(
+mod: Op = _choice(
     "mod", _mod, core=_mod_core, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
     kinks=AT_MULTIPLE, edges=("1", "-(x // y)"), example=(7.5, 2.0),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
     exact=lambda mp, at, x, y: x - y * mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
 )  # fmt: skip
-fmod = row(
-    "fmod", _fmod, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
+fmod: Op = _choice(
+    "fmod", _fmod, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
     kinks=AT_MULTIPLE, edges=("1", "-trunc(x/y)"), example=(7.5, 2.0),
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     exact=lambda mp, at, x, y: x - y * mp.sign(mp.mpf(at[0]) / at[1]) * mp.floor(mp.fabs(mp.mpf(at[0]) / at[1])),
@@ -157,8 +157,9 @@ def _remainder_core(x: Number, y: Number) -> Number:
     return copysign(1.0, x) * where(lt(rest, left), rest, where(gt(rest, left), -left, half_way))
 
 
-remainder = row(
-    "remainder", _remainder, (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)), core=_remainder_core,
+remainder: Op = _choice(
+    "remainder", _remainder, core=_remainder_core, partials=
+    (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
     kinks=(Kink("x/y is half way", lambda x, y: y == 0.0 or math.fabs(_remainder(x, y)) == 0.5 * math.fabs(y)),),
     exact=lambda mp, at, x, y: x - y * mp.nint(mp.mpf(at[0]) / at[1]), edges=("1", "-round(x/y)"),
     example=(7.5, 2.0),
