@@ -18,9 +18,11 @@ from . import escape
 from . import fold as folds
 from .fold import Factor, Folding, Term, folding
 from .live import NEAR, TINY, may_kink
-from .model import Card, Edge, Move, Row, label_width, measure, sign, strength
+from .loops import loops_of
+from .model import Card, Edge, Frame, Move, Row, label_width, measure, sign, strength
 from .moves import LABEL, Telling
 from .subject import RESULT, common_prefix, given_names
+from .turns import framed, layers_of, turned
 
 Node = Any
 FULL, SHORT, FOLD = 40, 150, 60  # cards up to which labels are full, up to which short; nodes above which auto folds
@@ -46,6 +48,7 @@ class Options:
     guards: tuple[tuple[Node, bool, str], ...] = ()  # the branches taken: what was compared, how it came out, the line
     names: Mapping[Node, str] = field(default_factory=dict)  # besides those of `params` and the Values' own
     others: tuple[Node, ...] = ()  # further results
+    loops: bool = True  # whether a repeated body is drawn once, where `fold` does not say otherwise
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Picture:
 
     cards: list[Card] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
     moves: Callable[[], list[Move]] = list  # worked out when asked for
     hidden: int = 0
     name: str = ""  # of the root
@@ -69,10 +73,10 @@ class Use(NamedTuple):
 
 def build(root: Node, options: Options) -> Picture:
     """The picture of everything `root` was computed from; it changes nothing."""
-    return _Builder(root, options).picture()
+    return Builder(root, options).picture()
 
 
-class _Builder(Telling):
+class Builder(Telling):
     def __init__(self, root: Node, options: Options) -> None:
         self.root, self.options, self.digits = root, options, options.digits
         self.guards = options.guards
@@ -104,7 +108,13 @@ class _Builder(Telling):
         module = hasattr(options.params, "named_parameters")
         wanted = module or len(self.names) > FOLD if fold == "auto" else bool(fold)
         keep = {*self.roots, *(node for values in self.chosen for node in values or ())}
-        self.folding: Folding = folding(root, self.order, wanted, keep, self.given or {})
+        computed = [node for node in self.names if node.op is not None]
+        self.loops = loops_of(computed, set(self.roots), keep) if options.loops and fold is not False and not module else []
+        self.turning = {node: k for k, loop in enumerate(self.loops) for node in loop.place}
+        self.folding: Folding = folding(root, self.order, wanted, keep.union(self.turning), self.given or {})
+        own = {node: name for node, name in self.names.items() if node in (self.given or {})} if module else {}
+        self.layers = layers_of(self.folding, self.order, own)
+        self.layer = {node: f"{path}." for path, nodes in self.layers.items() for node in nodes}
         self.numbers = self._shown()
         self.strongest = max((abs(g) for g in self.numbers.values() if math.isfinite(g)), default=0.0)
         self.strongest_product = max((abs(s.product) for s in self.steps if math.isfinite(s.product)), default=0.0)
@@ -150,10 +160,24 @@ class _Builder(Telling):
             if f.operand.__class__ is not float and f.operand is not term.leaf
         ]
 
+    def inputs(self) -> dict[Node, list[Use]]:
+        """What has a card, operands before results, with the edges into it; of a loop the turn that is shown."""
+        inside = self.folding.head
+        found = {node: self.uses(node) for node in self.names if node not in inside and node not in self.turning}
+        if not self.loops:
+            return found
+        for loop in self.loops:
+            shown, last = loop.turns[loop.shown], loop.turns[-1]
+            for line in loop.carried.values():
+                starts = [a for a in line if a.__class__ is not float and a not in loop.place]
+                found[line[loop.shown]] = [Use(Factor(a, None, k), None) for k, a in enumerate(dict.fromkeys(starts))]
+            found.update((node, self.uses(node)) for node in shown)
+            found.update((last[j], [Use(Factor(shown[j], None, 0), None)]) for j in loop.left)
+        return {node: found[node] for node in self.names if node in found}
+
     def picture(self) -> Picture:
         options = self.options
-        inside = self.folding.head
-        inputs = {node: self.uses(node) for node in self.names if node not in inside}
+        inputs = self.inputs()
         operands = {node: [use.factor.operand for use in uses] for node, uses in inputs.items()}
         only, bright = (None if values is None else folds.paths(operands, values) for values in self.chosen)
         shown = folds.shown(self.roots, operands, only, options.max_depth, options.max_nodes)
@@ -179,16 +203,17 @@ class _Builder(Telling):
                     edge = self.edge(len(picture.edges), node, use, index, picture.cards)
                     lit = bright is not None and node in bright and use.factor.operand in bright
                     edge.emphasis, edge.dim = lit, bright is not None and not lit
-                    edge_at[use.factor.owner, use.factor.argument] = edge
+                    edge_at[edge.key] = edge
                     picture.edges.append(edge)
         for node, count in shown.stubs.items():
             self.stub(picture, index[node], count)
+        picture.frames = [*turned(self, picture.cards, picture.edges, index), *framed(self.layers, index)]
         self.label(picture)
         picture.moves = functools.partial(self.moves, picture.cards, index, edge_at)
         for card in picture.cards:
             measure(card)
         for edge in picture.edges:
-            edge.label_width = label_width(edge.label) if edge.label else 0.0
+            edge.label_width = max(map(label_width, [edge.label, *edge.labels])) if edge.label else 0.0
         return picture
 
     # -- cards --------------------------------------------------------------------------------------------------------
@@ -203,7 +228,7 @@ class _Builder(Telling):
             kind = "parameter" if self.given is None or node in self.given else "input"
         terms = self.folding.terms.get(node)
         formula = self.header(node, terms)
-        card = Card(i, node, kind, name, f"{name} = {formula}" if formula else name, self.number(value))
+        card = Card(i, node, kind, name, self.headed(node), self.number(value))
         card.full_name = escape.clean(self.full[node], escape.TOOLTIP)
         lines = [f"{card.full_name} = {formula}" if formula else card.full_name, f"value = {value!r}"]
         if self.options.grad is not None:
@@ -240,6 +265,11 @@ class _Builder(Telling):
                 return left, right, step.partial
         return None
 
+    def headed(self, node: Node) -> str:
+        """The head of a card: ``v1 = w × x``."""
+        formula = self.header(node, self.folding.terms.get(node))
+        return f"{self.names[node]} = {formula}" if formula else self.names[node]
+
     def header(self, node: Node, terms: list[Term] | None) -> str:
         if terms is not None and (node.op.name in ("add", "sum", "dot")):
             text = " + ".join(self.term(t) for t in terms[:4]) if len(terms) <= 4 else ""
@@ -258,9 +288,11 @@ class _Builder(Telling):
 
     def rows(self, card: Card, terms: list[Term]) -> None:
         leaves = [self.names[t.leaf] for t in terms if t.leaf is not None]
-        prefix = common_prefix(leaves)
-        card.columns = ("term", "weight", f"d{self.names[self.root]}/dweight") if leaves else ("term", "value")
-        if prefix:
+        prefix = self.layer.get(card.node) or common_prefix(leaves)
+        rest = leaves and any(t.leaf is None for t in terms)
+        what = "value" if rest else "weight"
+        card.columns = ("term", what, f"d{self.names[self.root]}/dweight") if leaves else ("term", "value")
+        if prefix and card.node not in self.layer:
             card.columns = (f"{prefix}…", *card.columns[1:])
         if leaves and not card.label:
             card.columns = card.columns[:2]
@@ -271,8 +303,9 @@ class _Builder(Telling):
                 use = next(f for f in term.factors if f.operand is term.leaf)
                 row.owner, row.argument = use.owner, use.argument
                 self.weight(row, term)
-            elif not leaves:
-                row.value = self.number(math.prod(graph.values(f.owner)[f.argument] for f in term.factors))
+            else:
+                row.factors = [(f.operand, graph.values(f.owner)[f.argument]) for f in term.factors]
+                row.value = self.number(math.prod(x for _, x in row.factors))
             card.rows.append(row)
         if several:
             rest = len(terms) - ROWS + 1
@@ -308,17 +341,16 @@ class _Builder(Telling):
         if term is not None:
             edge.row = min(term, len(cards[edge.target].rows) - 1)
         edge.owner = owner
+        if owner is None:
+            edge.silent = True
+            edge.tooltip = "what the turns lead to" if operand in self.turning else "what the loop begins with"
+            return edge
         over, where = self.derivative(operand), f"{self.place(owner, argument)} in {self.names[node]}"
+        edge.symbol, edge.label = self.labelled(owner, argument)
         if step is None:
-            edge.symbol, edge.label = "", "no flow"
             edge.tooltip = f"{where}: nothing flows here to {over}"
             return edge
-        edge.symbol, edge.partial, edge.contribution = escape.clean(self.symbol(step), 4 * LABEL), step.partial, step.product
-        number = self.factor(edge.partial)
-        if math.isnan(edge.partial):
-            edge.label = f"× nan{self.outside(owner)}"
-        else:
-            edge.label = f"× {number}" if self.is_plain(edge) else f"× {edge.symbol} = {self.number(edge.partial)}"
+        edge.partial, edge.contribution = step.partial, step.product
         edge.tooltip = (
             f"{where}: {edge.label}\nadds to {over}: "
             f"{self.number(step.adjoint)} × {self.factor(step.partial)} = {self.number(step.product)}"
@@ -327,9 +359,17 @@ class _Builder(Telling):
         edge.weight = round(0.5 + 5.0 * strength(step.product, self.strongest_product), 2)
         return edge
 
-    def is_plain(self, edge: Edge) -> bool:
-        """Whether the factor of an edge is written by its number alone."""
-        return edge.symbol in (self.number(edge.partial), "") or len(edge.symbol) > LABEL
+    def labelled(self, owner: Node, argument: int) -> tuple[str, str]:
+        """The letters and the label of an edge."""
+        step = self.step_at.get((owner, argument))
+        if step is None:
+            return "", "no flow"
+        symbol = escape.clean(self.symbol(step), 4 * LABEL)
+        symbol = symbol.removeprefix(self.layer.get(self.folding.head.get(owner, owner), ""))
+        if math.isnan(step.partial):
+            return symbol, f"× nan{self.outside(owner)}"
+        plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
+        return symbol, f"× {self.factor(step.partial)}" if plain else f"× {symbol} = {self.number(step.partial)}"
 
     @staticmethod
     def outside(node: Node) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import escape, layout
 from . import model as measure
-from .model import Card, Edge, Point
+from .model import Card, Edge, Frame, Point
 
 if TYPE_CHECKING:
     import graphviz  # type: ignore[import-untyped,unused-ignore]
@@ -30,14 +30,16 @@ class LayoutError(Exception):
     """Graphviz gave no coordinates; the text says why."""
 
 
-def place(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, timeout: float) -> tuple[float, float]:
+def place(
+    cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, timeout: float, frames: Sequence[Frame] = ()
+) -> tuple[float, float]:  # fmt: skip
     """Like `layout.place`, by the program `dot`; raises LayoutError where that fails, before anything is changed."""
     if shutil.which("dot") is None:
         raise LayoutError("the program 'dot' was not found")
-    answer = _ask(_sizes(cards, edges, rankdir), timeout)
+    answer = _ask(_sizes(cards, edges, rankdir, frames), timeout)
     try:
         left, low, right, high = map(float, answer["bb"].split(","))
-        boxes = {box["name"]: _point(box["pos"], high) for box in answer["objects"]}
+        boxes = {box["name"]: _point(box["pos"], high) for box in answer["objects"] if "pos" in box}
         names = [box["name"] for box in answer["objects"]]
         lines = {
             (names[line["tail"]], names[line["head"]], line["id"]): _spline(line["pos"], high)
@@ -58,10 +60,12 @@ def place(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, timeout: f
     for edge, route, at in zip(edges, routes, labels, strict=True):
         edge.route, edge.label_at = route, at
     _to_ports(cards, edges, rankdir)
+    for frame in frames:
+        layout.surround(frame, cards)
     return right - left + 2 * layout.MARGIN, high - low + 2 * layout.MARGIN
 
 
-def _sizes(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str) -> str:
+def _sizes(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, frames: Sequence[Frame]) -> str:
     """The DOT text that asks for a layout of boxes."""
     tail, head = SIDES[rankdir]
     lines = [
@@ -76,6 +80,10 @@ def _sizes(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str) -> str:
             lines.append(f"{a} -> l{i} [id={i}] l{i} -> {b} [id={i} weight=4]")
         else:
             lines.append(f"{a} -> {b} [id={i}]")
+    for k, frame in enumerate(frames):
+        own = set(frame.cards)
+        inside = [f"n{i}" for i in frame.cards] + [f"l{e.index}" for e in edges if e.label and {e.source, e.target} <= own]
+        lines.append(f"subgraph cluster_{k} {{ margin={layout.AROUND + 4:g} {' '.join(inside)} }}")
     return "\n".join([*lines, "}"])
 
 

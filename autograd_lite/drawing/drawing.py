@@ -1,4 +1,4 @@
-"""What `draw` gives back, and how it is put together.  Imports everything else of this package."""
+"""What `draw` gives back, and how it is put together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import warnings
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from ..files import write_atomically
 from . import dot, escape, layout, svg
 from .animate import animation
 from .build import Options, Picture, build
-from .model import Card, Edge, Move
+from .model import Card, Edge, Frame, Move
 
 RANKDIRS = ("LR", "RL", "TB", "BT")
 ENGINES = ("auto", "dot", "builtin")
@@ -63,6 +63,7 @@ class Drawing:
     rankdir: str = "LR"
     name: str = ""  # of the root
     desc: str = ""
+    frames: list[Frame] = field(default_factory=list, repr=False)  # the boxes around layers and turns of loops
     builder: Any = field(default=None, repr=False)  # of `build`, for pages that work it out anew
     _moves: Callable[[], list[Move]] = field(default=list, repr=False)
     _body: str = field(default="", repr=False)
@@ -75,7 +76,7 @@ class Drawing:
     @cached_property
     def prefix(self) -> str:
         """What every id and class in the SVG starts with; it depends on the content."""
-        self._body = svg.body(self.nodes, self.edges)
+        self._body = svg.body(self.nodes, self.edges, self.frames)
         return svg.prefix_of("\n".join([self._body, self.title, self.heading, self.theme]))
 
     def svg(self, animate: bool = False) -> str:
@@ -178,12 +179,12 @@ def make(
     if title is not None and not isinstance(title, str):
         raise InputTypeError(f"title={title!r} must be a string")
     picture = build(root, options)
-    used, size = placed(picture.cards, picture.edges, engine, rankdir, timeout)
+    used, size = placed(picture.cards, picture.edges, engine, rankdir, timeout, picture.frames)
     name = picture.name
     heading = _heading(title)
     return Drawing(
         used, picture.cards, picture.edges, picture.hidden, *size, heading or f"Chain-rule graph of {name}",
-        heading, theme, rankdir, name, described(picture), picture.builder, picture.moves,
+        heading, theme, rankdir, name, described(picture), picture.frames, picture.builder, picture.moves,
     )  # fmt: skip
 
 
@@ -208,19 +209,19 @@ def _heading(title: str | None) -> str:
 
 
 def placed(
-    cards: list[Card], edges: list[Edge], engine: str, rankdir: str, timeout: float
+    cards: list[Card], edges: list[Edge], engine: str, rankdir: str, timeout: float, boxes: Sequence[Frame] = ()
 ) -> tuple[str, tuple[float, float]]:  # fmt: skip
     """Give everything its place, and say who did."""
     if engine == "dot" or (engine == "auto" and _suits_dot(cards, edges)):
         try:
-            return "dot", dot.place(cards, edges, rankdir, timeout)
+            return "dot", dot.place(cards, edges, rankdir, timeout, boxes)
         except dot.LayoutError as error:
             warnings.warn(
                 f"{error}: the built-in layout was used; give engine='builtin' for it from the start",
                 RuntimeWarning,
                 stacklevel=frames.stacklevel(),
             )
-    return "builtin", layout.place(cards, edges, rankdir)
+    return "builtin", layout.place(cards, edges, rankdir, boxes)
 
 
 def _suits_dot(cards: list[Card], edges: list[Edge]) -> bool:

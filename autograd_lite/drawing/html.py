@@ -21,7 +21,7 @@ from .document import document, legend
 from .model import Edge, Move, Number, Text, label_width, measure
 
 if TYPE_CHECKING:
-    from .build import _Builder
+    from .build import Builder
     from .drawing import Drawing
 
 __all__ = ["iframe", "page"]
@@ -151,7 +151,7 @@ def iframe(drawing: Drawing, step: bool = True) -> str:
 
 def _functions(drawing: Drawing) -> tuple[live.Live, str, str]:
     """The graph as a program, in JavaScript where that can be, and else why not."""
-    builder: _Builder = drawing.builder
+    builder: Builder = drawing.builder
     found = live.live(builder.root, builder.names, builder.guards, builder.options.others)
     if builder.options.grad != "adjoint":
         return found, "", f"they were drawn with grad={builder.options.grad!r}"
@@ -203,7 +203,7 @@ def _before(edge: Edge) -> str:
 
 
 def _data(drawing: Drawing, found: live.Live, stepping: bool, searching: bool) -> dict[str, Any]:
-    builder: _Builder = drawing.builder
+    builder: Builder = drawing.builder
     root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
     slots = _slots(drawing, found)
     over = f"d{root.name}/d"
@@ -281,7 +281,7 @@ def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
 
 def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
     """The values in the order they are computed, then the moves."""
-    builder: _Builder = drawing.builder
+    builder: Builder = drawing.builder
     steps: list[dict[str, Any]] = [
         {"forward": True, "card": card.index,
          "line": _text(builder, found, builder.computed(card))}
@@ -299,7 +299,7 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
 
 def _moves(drawing: Drawing, found: live.Live) -> list[Move]:
     """The moves along everything that may flow for some leaves, not only for those that were drawn."""
-    builder: _Builder = copy.copy(drawing.builder)
+    builder: Builder = copy.copy(drawing.builder)
     known = builder.step_at
     builder.steps = [
         known.get((node, i)) or Step(node, a, i, 0.0, "", 0.0, 0.0, 0.0, 0.0) for node, i, a in found.uses
@@ -313,7 +313,7 @@ def _moves(drawing: Drawing, found: live.Live) -> list[Move]:
     return builder.moves(drawing.nodes, index, {(edge.owner, edge.argument): edge for edge in drawing.edges})
 
 
-def _text(builder: _Builder, found: live.Live, text: Text) -> list[Any]:
+def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
     """A text as the script has it: numbers as places among the outputs."""
     parts: list[Any] = []
     for part in text:
@@ -325,7 +325,7 @@ def _text(builder: _Builder, found: live.Live, text: Text) -> list[Any]:
     return parts
 
 
-def _end(found: live.Live, builder: _Builder) -> list[Any]:
+def _end(found: live.Live, builder: Builder) -> list[Any]:
     """The closing sentence."""
     parts: list[str | Number] = ["Done: "]
     totals = [leaf for leaf in found.leaves if found.at("total", leaf) is not None]

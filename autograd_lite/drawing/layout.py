@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from . import model as measure
 from . import order
-from .model import Card, Edge, Point
+from .model import Card, Edge, Frame, Point
 
 MARGIN = 16.0
 APART, LABEL_APART, LINE_APART = 24.0, 5.0, 9.0  # between neighbours in a layer: cards, labels, lines passing
@@ -21,6 +21,7 @@ LONG, BUDGET = 60, 20_000  # layers an edge may pass; vertices that all of them 
 LANES, LANE = 8, 6.0  # where longer ones run: above the picture, this far apart
 FAN = 10.0  # between the ends of two edges at one card
 NARROW, WIDE = 21.0, 240.0  # room for the bends between two layers
+AROUND, BOXED = 12.0, 36.0  # between a box and the cards in it; the room between two layers where there are boxes
 
 
 @dataclass
@@ -33,6 +34,7 @@ class _Graph:
     gap: list[float]
     paths: list[list[int]] = field(default_factory=list)  # the vertices of each edge, from operand to result
     free: set[int] = field(default_factory=set)  # edges too long to take part
+    boxes: list[set[int]] = field(default_factory=list)  # the vertices inside each box
 
     def vertex(self, layer: int, breadth: float = 0.0, length: float = 0.0, gap: float = LINE_APART) -> int:
         self.layer.append(layer)
@@ -42,16 +44,20 @@ class _Graph:
         return len(self.layer) - 1
 
 
-def place(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str = "LR") -> tuple[float, float]:
+def place(
+    cards: Sequence[Card], edges: Sequence[Edge], rankdir: str = "LR", frames: Sequence[Frame] = ()
+) -> tuple[float, float]:  # fmt: skip
     """Set the places of cards and labels and the routes of edges; gives the width and height of the whole.
 
     Args:
         cards: measured, operands before results but for stubs, which are last.
         edges: their labels are set, empty where none is to be drawn.
         rankdir: the way from operands to results: LR, RL, TB or BT.
+        frames: boxes around some of the cards; what is not in one is placed beside it.
     """
     flat = rankdir in ("LR", "RL")
     graph = _layered(cards, edges, flat)
+    graph.boxes = [_inside(graph, edges, set(frame.cards)) for frame in frames]
     layers = _depth_first(graph, len(cards))
     ports = [port_of(cards[e.target], e, flat) for e in edges]
     before, after = _links(graph, ports)
@@ -60,6 +66,8 @@ def place(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str = "LR") -> 
         [[(u, p / (graph.breadth[u] + 1.0)) for u, p, _, _ in near] for near in before],
         [[(u, q / (graph.breadth[u] + 1.0)) for u, _, q, _ in near] for near in after],
     )
+    for box in graph.boxes:
+        _together(layers, box)
     middle = order.align(
         layers,
         graph.breadth,
@@ -67,11 +75,13 @@ def place(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str = "LR") -> 
         [[(u, p - q, weight) for u, p, q, weight in near] for near in before],
         [[(u, q - p, weight) for u, p, q, weight in near] for near in after],
     )
-    low = min(m - b / 2 for m, b in zip(middle, graph.breadth, strict=True))
+    for box in graph.boxes:
+        _clear(graph, layers, middle, box)
+    low = min(m - b / 2 for m, b in zip(middle, graph.breadth, strict=True)) - (2 * AROUND if frames else 0.0)
     shift = MARGIN - low + (LANES * LANE + 10.0 if graph.free else 0.0)
     middle = [m + shift for m in middle]
     left, right, total = _columns(graph, layers, middle, before)
-    breadth = max(m + b / 2 for m, b in zip(middle, graph.breadth, strict=True)) + MARGIN
+    breadth = max(m + b / 2 for m, b in zip(middle, graph.breadth, strict=True)) + MARGIN + (2 * AROUND if frames else 0.0)
     fan_out(cards, edges, ports, [middle[path[-2]] for path in graph.paths], flat)
     for card in cards:
         layer = graph.layer[card.index]
@@ -89,7 +99,56 @@ def place(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str = "LR") -> 
             edge.label_at = ((left[graph.layer[v]] + right[graph.layer[v]]) / 2, middle[v])
     size = (total, breadth) if flat else (breadth, total)
     turn(cards, edges, rankdir, size)
+    for frame in frames:
+        surround(frame, cards)
     return size
+
+
+def surround(frame: Frame, cards: Sequence[Card]) -> None:
+    """The place of a box around its cards."""
+    inside = [cards[i] for i in frame.cards]
+    frame.x, frame.y = min(c.x for c in inside) - AROUND, min(c.y for c in inside) - AROUND
+    frame.width = max(c.x + c.width for c in inside) + AROUND - frame.x
+    frame.height = max(c.y + c.height for c in inside) + AROUND - frame.y
+
+
+def _inside(graph: _Graph, edges: Sequence[Edge], cards: set[int]) -> set[int]:
+    """The vertices in a box: its cards, what lies between two of them, and the labels at those that edges come to."""
+    found = set(cards)
+    for e, path in zip(edges, graph.paths, strict=True):
+        if e.target in cards:
+            found.update(path[1:] if e.source in cards else path[-2:-1] if e.label else ())
+    return found
+
+
+def _together(layers: list[list[int]], box: set[int]) -> None:
+    """In each layer the vertices of a box stand side by side."""
+    for layer in layers:
+        places = [i for i, v in enumerate(layer) if v in box]
+        if places:
+            mean = sum(places) / len(places)
+            before = [v for i, v in enumerate(layer) if v not in box and i < mean]
+            after = [v for i, v in enumerate(layer) if v not in box and i >= mean]
+            layer[:] = [*before, *(layer[i] for i in places), *after]
+
+
+def _clear(graph: _Graph, layers: list[list[int]], middle: list[float], box: set[int]) -> None:
+    """Move what is not in a box out of it, across the layers."""
+    low = min(middle[v] - graph.breadth[v] / 2 for v in box) - AROUND
+    high = max(middle[v] + graph.breadth[v] / 2 for v in box) + AROUND
+    ranks = [graph.layer[v] for v in box if graph.length[v] > 0.0]
+    for layer in layers[min(ranks) : max(ranks) + 1]:
+        inside = [i for i, v in enumerate(layer) if v in box]
+        cut = inside[0] if inside else sum(middle[v] < (low + high) / 2 for v in layer)
+        end = inside[-1] + 1 if inside else cut
+        limit = low
+        for v in reversed(layer[:cut]):
+            middle[v] = min(middle[v], limit - graph.gap[v] - graph.breadth[v] / 2)
+            limit = middle[v] - graph.breadth[v] / 2
+        limit = high
+        for v in layer[end:]:
+            middle[v] = max(middle[v], limit + graph.gap[v] + graph.breadth[v] / 2)
+            limit = middle[v] + graph.breadth[v] / 2
 
 
 def ranks(cards: Sequence[Card], edges: Sequence[Edge]) -> list[int]:
@@ -234,7 +293,7 @@ def _columns(
                 (abs(middle[v] + q - middle[u]) for v in layers[k - 1] for u, _, q, _ in before[v]),
                 default=0.0,
             )
-            at += min(NARROW + 0.14 * steep, WIDE)
+            at += min((BOXED if graph.boxes else NARROW) + 0.14 * steep, WIDE)
     return left, right, at + MARGIN
 
 

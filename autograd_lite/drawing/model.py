@@ -14,6 +14,8 @@ What the other files of this package agree on:
          <g id=p-n{i}-r{k} class=p-row> ... <rect class=p-band>, <text class=p-grad> </g>       row k of a sum or dot card
       </g>                                                                 card i
 
+* A `Frame` is drawn around the cards it holds: ``<rect id=p-f{k} class=p-frame>``, and its title ``<g id=p-b{k}>``.  Of a loop one
+  turn is drawn; its cards and edges list what they are in every turn; silent edges lead into the box and out of it.
 * One `Move` per use of the chain rule, in an order that works; the first is the seed.  What it changes: the ``p-grad`` text and
   the ``p-band`` of card ``move.card`` (of its row ``move.row`` where that is not None: a leaf folded into the card) go from
   ``move.before`` to ``move.after``; the edge ``move.edge`` is what it came along (None for the seed, and for a folded leaf in a
@@ -56,6 +58,9 @@ class Row:
     strength: float = 0.0
     tooltip: str = ""
     leaf: Any = None  # that leaf
+    factors: list[tuple[Any, float]] = field(
+        default_factory=list
+    )  # what a term without one is the product of, and their values
     owner: Any = None  # the node that uses it, as which argument
     argument: int = 0
     name: str = ""  # its name
@@ -82,6 +87,9 @@ class Card:
     full_name: str = ""  # up to 1,000 characters of it
     bad: bool = False  # value or adjoint is nan or infinite
     dim: bool = False  # not on a highlighted path
+    loop: int | None = None  # the loop it is one turn of
+    turns: list[Any] = field(default_factory=list)  # in a loop: its node in each turn; a number where it starts with one
+    headers: list[str] = field(default_factory=list)  # and its header
     kink: str = ""  # "kink: −1 | 1, taken 0"
     may_kink: bool = False  # whether it may be at one for other numbers
     room: int = 0  # characters that a number may come to have
@@ -105,6 +113,9 @@ class Edge:
     row: int | None = None  # the term it ends at
     owner: Any = None  # the node it is an operand of: that of the card, or one folded into it
     argument: int = 0  # which operand of that node it is
+    owners: list[Any] = field(default_factory=list)  # in a loop: that node in each turn
+    labels: list[str] = field(default_factory=list)  # and the label, empty where there is no such edge
+    silent: bool = False  # hands a value on into a loop or out of it, and has no factor
     symbol: str = ""  # "x"
     partial: float = 0.0
     contribution: float | None = None  # what it adds to the operand's adjoint; None: nothing flows
@@ -117,6 +128,24 @@ class Edge:
     label_width: float = 0.0
     label_at: Point | None = None  # the middle of the label
     route: list[Point] = field(default_factory=list)  # start, then two control points and an end for each cubic
+
+    @property
+    def key(self) -> tuple[Any, int]:
+        """The use of an operand that it is."""
+        return (None, self.index) if self.owner is None else (self.owner, self.argument)
+
+
+@dataclass(slots=True)
+class Frame:
+    """Cards inside a box with a title: a layer of a module, or one turn of a loop."""
+
+    title: str
+    cards: list[int]
+    loop: int | None = None
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 0.0
+    height: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +162,9 @@ class Move:
     after: str
     sign: str  # of what it is then
     strength: float
-    part: Number | None = None  # what is added
+    total: Number | None = None  # what the receiver's total is then
     texts: tuple[Text, Text] = ((), ())  # line and rule with their numbers apart
+    loop: int | None = None  # the loop in whose shown turn it is
 
 
 # -- sizes: estimated, since whoever opens the picture has a font of their own -----------------------------------------
@@ -176,7 +206,7 @@ def measure(card: Card) -> None:
         card.width, card.height = width(card.header) + 2 * PAD, STUB
         return
     room = "0" * card.room
-    lines = [width(card.header), width("value  " + max(card.value, room, key=len))]
+    lines = [*map(width, [card.header, *card.headers]), width("value  " + max(card.value, room, key=len))]
     card.height = 6.0 + 2 * LINE
     if card.label:
         lines.append(width(f"{card.label}  {max(card.adjoint, room, key=len)}"))

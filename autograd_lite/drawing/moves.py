@@ -12,6 +12,7 @@ from ..formula import nodes
 from ..formula.steps import Step
 from . import escape
 from .fold import Folding
+from .loops import Loop
 from .model import Card, Edge, Move, Number, Text, sign, strength
 
 Node = Any
@@ -32,6 +33,8 @@ class Telling:
     places: dict[Node, Counter[str]]
     adjoints: dict[Node, float]
     strongest: float
+    loops: list[Loop]
+    turning: dict[Node, int]
 
     def number(self, x: float) -> str:
         """A number as it is written."""
@@ -59,47 +62,12 @@ class Telling:
 
     # -- moves --------------------------------------------------------------------------------------------------------
 
-    def moves(self, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge]) -> list[Move]:
-        """The uses of the chain rule that the picture shows, in order."""
-        home, one = index[self.root], self.number(1.0)
-        seed: Text = (f"{self.derivative(self.root)} = 1",)
-        power = strength(1.0, self.strongest)
-        moves = [Move(None, home, None, home, self.text(seed), "", "", one, "pos", power, None, (seed, ()))]
-        inside = self.folding.head
-        rows = {row.leaf: (card.index, k) for card in cards for k, row in enumerate(card.rows) if row.leaf is not None}
-        gathered: dict[Node, list[Step]] = {}
-        for step in self.steps:
-            node = inside.get(step.node, step.node)
-            gathered.setdefault(step.operand, []).append(step)
-            if node not in index or (step.operand in inside and step.operand not in rows):
-                continue
-            edge = edge_at.get((step.node, step.argument))
-            row: int | None = None
-            if step.operand in rows:
-                card, row = rows[step.operand]
-                edge = self.beside(step, edge_at)
-            elif edge is not None:
-                card = index[step.operand]
-            else:
-                continue
-            texts = self.line(step, node, gathered[step.operand])
-            moves.append(
-                Move(
-                    None if edge is None else edge.index,
-                    card,
-                    row,
-                    index[node],
-                    self.text(texts[0]),
-                    self.text(texts[1]),
-                    "" if step.before is None else self.number(step.before),
-                    self.number(step.after),
-                    sign(step.after),
-                    strength(step.after, self.strongest),
-                    Number("part", step.node, step.argument),
-                    texts,
-                )
-            )
-        return moves
+    def moves(
+        self, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge],
+        turns: Mapping[int, int] | None = None,
+    ) -> list[Move]:  # fmt: skip
+        """The uses of the chain rule that the picture shows, in order; of each loop those in the shown turn, or the given."""
+        return Told(self, cards, index, edge_at, turns or {}).run()
 
     def beside(self, step: Step, edge_at: Mapping[tuple[Node, int], Edge]) -> Edge | None:
         """The edge into the same term as a leaf folded into it: along x for w in w × x."""
@@ -132,10 +100,17 @@ class Telling:
             added += [" = ", Number("sum", step.operand, len(so_far))]
         return tuple(added), (f"{self.where(step)}: {letters}", *product)
 
-    def computed(self, card: Card) -> Text:
-        """How the value of a card comes about, in numbers: ``v1 = w × x = 2 × 3 = 6``."""
-        node, terms = card.node, self.folding.terms.get(card.node)
-        parts: list[str | Number] = [f"{card.header} = "]
+    def computed(self, card: Card, turn: int | None = None) -> Text:
+        """How the value of a card comes about, in numbers: ``v1 = w × x = 2 × 3 = 6``; of a loop, in a turn."""
+        node, header = card.node, card.header
+        if turn is not None:
+            node, header = card.turns[turn], card.headers[turn]
+        if node.__class__ is float:
+            return (f"{header} = {self.number(node)}",)
+        parts: list[str | Number] = [f"{header} = "]
+        if not header.startswith(f"{self.names[node]} = "):
+            return (*parts, Number("value", node))
+        terms = self.folding.terms.get(node)
         if terms is None:
             marks = {a: f"\x01{i}\x02" for i, a in enumerate(graph.operands(node)) if a.__class__ is not float}
             pieces = re.split("\x01(\\d+)\x02", nodes.formula(node, marks, self.digits))
@@ -181,3 +156,127 @@ class Telling:
             return self.uses_of[n.node][n.argument - 1].after
         step = self.step_at[n.node, n.argument]
         return step.partial if n.kind == "factor" else step.product
+
+
+class Told:
+    """The backward pass of a picture told step by step, with one turn of each loop."""
+
+    def __init__(
+        self, telling: Telling, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge],
+        turns: Mapping[int, int],
+    ) -> None:  # fmt: skip
+        self.telling, self.cards, self.index, self.edge_at = telling, cards, index, edge_at
+        self.turns = {k: turns.get(k, loop.shown) for k, loop in enumerate(telling.loops)}
+        self.silent = [edge for edge in edge_at.values() if edge.silent]
+        self.rows = {row.leaf: (c.index, k) for c in cards for k, row in enumerate(c.rows) if row.leaf is not None}
+        self.gathered: dict[Node, list[Step]] = {}
+        self.handed: set[Node] = set()  # nodes of a shown turn that have got what comes from later ones
+        self.outside: dict[Node, tuple[int, Edge | None]] = {}  # what loops give to what they are computed from: loop and edge
+        self.found: list[Move] = []
+
+    def run(self) -> list[Move]:
+        """The moves."""
+        telling, home = self.telling, self.index[self.telling.root]
+        self.add(None, home, None, home, telling.root, None, ((f"{telling.derivative(telling.root)} = 1",), ()), "", 1.0)
+        inside = telling.folding.head
+        for step in telling.steps:
+            node = inside.get(step.node, step.node)
+            if step.node in self.outside:
+                self.flush(step.node)
+            if node in telling.turning:
+                self.in_loop(step, node)
+                continue
+            self.gathered.setdefault(step.operand, []).append(step)
+            if node in self.index and not (step.operand in inside and step.operand not in self.rows):
+                self.plain(step, node)
+        for node in list(self.outside):
+            self.flush(node)
+        return self.found
+
+    def plain(self, step: Step, node: Node) -> None:
+        """A step outside of loops."""
+        edge, row = self.edge_at.get((step.node, step.argument)), None
+        if step.operand in self.rows:
+            card, row = self.rows[step.operand]
+            edge = self.telling.beside(step, self.edge_at)
+        elif edge is not None:
+            card = edge.source
+        else:
+            return
+        self.step(step, node, edge, card, row, self.index[node])
+
+    def step(
+        self, step: Step, node: Node, edge: Edge | None, card: int, row: int | None, source: int, loop: int | None = None
+    ) -> None:
+        so_far = self.gathered[step.operand]
+        before = "" if step.before is None else self.telling.number(step.before)
+        texts = self.telling.line(step, node, so_far)
+        total = Number("sum", step.operand, len(so_far))
+        self.add(edge, card, row, source, step.operand, total, texts, before, step.after, loop)
+
+    def add(
+        self, edge: Edge | None, card: int, row: int | None, source: int, node: Node, total: Number | None,
+        texts: tuple[Text, Text], before: str, after: float, loop: int | None = None,
+    ) -> None:  # fmt: skip
+        """One more move."""
+        telling = self.telling
+        self.found.append(
+            Move(
+                None if edge is None else edge.index, card, row, source, telling.text(texts[0]), telling.text(texts[1]), before,
+                telling.number(after), sign(after), strength(after, telling.strongest), total, texts, loop,
+            )
+        )  # fmt: skip
+
+    # -- loops --------------------------------------------------------------------------------------------------------
+
+    def in_loop(self, step: Step, node: Node) -> None:
+        """A step of a loop: told in the shown turn; the others add up."""
+        k = self.telling.turning[node]
+        loop = self.telling.loops[k]
+        turn, place = loop.place[node]
+        shown = turn == self.turns[k]
+        operand = step.operand
+        if shown:
+            self.hand(k, loop, place, node)
+            if operand in loop.place and loop.place[operand][0] == turn:
+                self.hand(k, loop, loop.place[operand][1], operand)
+        self.gathered.setdefault(operand, []).append(step)
+        edge = self.edge_at.get((loop.turns[loop.shown][place], step.argument))
+        into = edge is not None and self.cards[edge.source].loop == k
+        if operand not in loop.place:
+            begins = [e for e in self.silent if e.source == self.index.get(operand) and self.cards[e.target].loop == k]
+            self.outside[operand] = (k, edge if edge is not None and not into else begins[0] if begins else None)
+        if shown and edge is not None and into:
+            self.step(step, node, edge, edge.source, None, edge.target, k)
+
+    def hand(self, k: int, loop: Loop, place: int, node: Node) -> None:
+        """What comes back from the turns after the shown one, and from behind the loop."""
+        handing = place in loop.left or any(c.place == place for c in loop.carried)
+        card = self.index.get(loop.turns[loop.shown][place])
+        if not handing or node in self.handed or card is None:
+            return
+        self.handed.add(node)
+        so_far, over = self.gathered.get(node, []), self.telling.derivative(node)
+        left = len(loop.turns) - 1 - self.turns[k]
+        where = f"the {left} turn{'s' * (left != 1)} after this one" if left else "what follows the loop"
+        leaving = next((e for e in self.silent if e.source == card), None)
+        source = card if leaving is None else leaving.target
+        total: Number | None = Number("sum", node, len(so_far)) if so_far else None
+        after = so_far[-1].after if so_far else 0.0
+        said: Text = (f"{over}: nothing comes back from {where}",)
+        if node is self.telling.root:
+            total, after, said = Number("total", node), 1.0, (f"{over} = 1",)
+        elif total is not None:
+            said = (f"{over} = ", total, f", back through {where}")
+        self.add(leaving, card, None, source, node, total, (said, ()), "", after, k)
+
+    def flush(self, node: Node) -> None:
+        """What all turns of a loop give to something outside of it."""
+        k, edge = self.outside.pop(node)
+        if node not in self.index or edge is None:
+            return
+        so_far = self.gathered[node]
+        total = Number("sum", node, len(so_far))
+        over, count = self.telling.derivative(node), len(self.telling.loops[k].turns)
+        texts: tuple[Text, Text] = ((f"{over} = ", total, f", back through all {count} turns"), ())
+        self.add(edge, self.index[node], None, edge.target, node, total, texts, "", so_far[-1].after)

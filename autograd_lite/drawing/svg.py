@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from . import model as measure
 from .escape import xml
-from .model import HEAD, ROW, Card, Edge, Point, Row
+from .model import HEAD, ROW, Card, Edge, Frame, Point, Row
 
 MARK = "\x00"
 KINK = "kink: −1.234 | −1.234, taken 0"  # as wide as that
@@ -33,12 +33,28 @@ def number(x: float) -> str:
     return "0" if text == "-0.0" else text.removesuffix(".0")
 
 
-def body(cards: Sequence[Card], edges: Sequence[Edge], extra: Sequence[str] = ()) -> str:
-    """Edges, their labels and cards, with `MARK` for the prefix."""
-    parts = [_edge(e) for e in edges]
+def body(cards: Sequence[Card], edges: Sequence[Edge], frames: Sequence[Frame] = ()) -> str:
+    """Boxes, edges, their labels and cards, with `MARK` for the prefix."""
+    parts = [_frame(k, f) for k, f in enumerate(frames)]
+    parts += [_edge(e) for e in edges]
     parts += [_label(e) for e in edges if e.label_at]
     parts += [_card(c) for c in cards]
-    return "\n".join([*parts, *extra])
+    parts += [_title(k, f) for k, f in enumerate(frames)]
+    return "\n".join(parts)
+
+
+def _frame(k: int, f: Frame) -> str:
+    place = f'x="{number(f.x)}" y="{number(f.y)}" width="{number(f.width)}" height="{number(f.height)}"'
+    return f'<rect id="{MARK}-f{k}" class="{MARK}-frame" {place} rx="12"/>'
+
+
+def _title(k: int, f: Frame) -> str:
+    """The title of a box, on its upper border."""
+    w = measure.label_width(f.title)
+    return (
+        f'<g id="{MARK}-b{k}" class="{MARK}-l"><rect class="{MARK}-pill" x="{number(f.x + 14)}" y="{number(f.y - 8)}" '
+        f'width="{number(w + 4)}" height="16" rx="4"/>{_text(f"{MARK}-title", f.x + 20, f.y + 4, f.title)}</g>'
+    )
 
 
 def document(
@@ -81,9 +97,10 @@ def _tip(route: Sequence[Point]) -> str:
 
 
 def _edge(e: Edge) -> str:
+    kind = "silent" if e.silent else e.sign
     tip = f'<path class="{MARK}-tip" d="{_tip(e.route)}"/>'
     return (
-        f'<g id="{MARK}-e{e.index}" class="{MARK}-e {MARK}-{e.sign}{_state(e.dim, e.emphasis)}"><title>{xml(e.tooltip)}</title>'
+        f'<g id="{MARK}-e{e.index}" class="{MARK}-e {MARK}-{kind}{_state(e.dim, e.emphasis)}"><title>{xml(e.tooltip)}</title>'
         f'<path class="{MARK}-line" d="{_path(e.route)}" stroke-width="{number(e.weight)}"/>{tip}</g>'
     )
 
@@ -214,6 +231,7 @@ def _shapes(p: str) -> str:
         f".{p}-box{{stroke-width:1}}.{p}-parameter .{p}-box,.{p}-root .{p}-box{{stroke-width:2}}"
         f".{p}-input .{p}-box,.{p}-stub .{p}-box{{stroke-dasharray:4 3}}"
         f".{p}-bad .{p}-box{{stroke-width:2.5;stroke-dasharray:2 2}}\n"
+        f".{p}-silent .{p}-line{{stroke-dasharray:3 4}}.{p}-frame{{fill:none;stroke-width:1.2}}.{p}-title{{font-weight:700}}\n"
         f".{p}-line{{fill:none}}.{p}-rule{{stroke-width:1;fill:none}}.{p}-dim{{opacity:.25}}\n"
     )
 
@@ -222,7 +240,7 @@ def _colours(p: str, colours: tuple[str, ...]) -> str:
     back, text, mute, card, border, parameter, root, pos, neg, bad = colours
     return (
         f".{p}-bg,.{p}-pill{{fill:{back}}}.{p} text{{fill:{text}}}.{p} .{p}-mute{{fill:{mute}}}"
-        f".{p}-box{{fill:{card};stroke:{border}}}.{p}-rule{{stroke:{border}}}\n"
+        f".{p}-box{{fill:{card};stroke:{border}}}.{p}-rule,.{p}-frame{{stroke:{border}}}\n"
         f".{p}-parameter .{p}-box{{stroke:{parameter}}}.{p}-root .{p}-box{{stroke:{root}}}.{p} .{p}-own{{fill:{parameter}}}\n"
         f".{p}-line{{stroke:{border}}}.{p}-tip,.{p}-band{{fill:{border}}}\n"
         f".{p}-pos .{p}-line{{stroke:{pos}}}.{p}-pos .{p}-tip,.{p}-band.{p}-pos{{fill:{pos}}}\n"
