@@ -289,8 +289,7 @@ class Builder(Telling):
     def rows(self, card: Card, terms: list[Term]) -> None:
         leaves = [self.names[t.leaf] for t in terms if t.leaf is not None]
         prefix = self.layer.get(card.node) or common_prefix(leaves)
-        rest = leaves and any(t.leaf is None for t in terms)
-        what = "value" if rest else "weight"
+        what = "value" if any(t.leaf is None for t in terms) else "weight"
         card.columns = ("term", what, f"d{self.names[self.root]}/dweight") if leaves else ("term", "value")
         if prefix and card.node not in self.layer:
             card.columns = (f"{prefix}…", *card.columns[1:])

@@ -98,6 +98,13 @@ class Drawing:
         """The stepper for a notebook cell: the page of `html` in a sandboxed frame, which shows itself."""
         return Stepper(self)
 
+    def showing(self, picture: Picture) -> Drawing:
+        """Another picture of the same, without places."""
+        return replace(
+            self, nodes=picture.cards, edges=picture.edges, frames=picture.frames, hidden=picture.hidden, name=picture.name,
+            desc=described(picture), builder=picture.builder, _moves=picture.moves,
+        )  # fmt: skip
+
     def dot(self) -> str:
         """The graph as DOT text, for Graphviz."""
         return dot.source(self.nodes, self.edges, self.rankdir, self.title)

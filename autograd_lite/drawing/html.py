@@ -6,19 +6,18 @@ Without scripts the finished picture is what is seen.  What the script writes, i
 
 from __future__ import annotations
 
-import copy
 import html
 import math
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import LoweringError
-from ..formula import nodes
-from ..formula.steps import Step
 from . import escape, live, svg
+from .build import build
 from .document import document, legend
-from .model import Edge, Move, Number, Text, label_width, measure
+from .facts import PREFIXES, ROOM, before, facts
+from .model import label_width, measure
 
 if TYPE_CHECKING:
     from .build import Builder
@@ -27,11 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["iframe", "page"]
 
 SEARCH_FROM = 60  # cards; with more than these there is a search box
-SHOWN = 6  # gradients in the closing sentence
-ROOM = 5  # characters that a number may take beside its digits
 FACTOR = 7  # characters that the number on an edge may come to have
-PIECES = ("core", "state", "view", "search", "steps", "chart", "explore", "descend")  # of the script, in order
-PREFIX = "g"  # of ids and classes of the picture: a page of its own has no other
+PIECES = ("core", "state", "view", "search", "steps", "chart", "explore", "choice", "descend")  # of the script, in order
 LEGEND = (
     "A card is a value, above the total derivative: how much the result changes for each unit of it, along all paths.",
     "An arrow carries a factor, the slope of its one step: × x = 3 multiplies what comes back along it by x, which is 3. "
@@ -42,15 +38,14 @@ LEGEND = (
 
 _BODY = """<div id="top">
 <div class="bar scripted-only" hidden>
-<h1>{heading} <output id="result">{value}</output></h1>
+<h1><span id="name">{name}</span> = <output id="result">{value}</output></h1>
 {controls}{legend}
 </div>
 {said}<p id="note" class="note" role="status" hidden></p>
 </div>
 <div id="main">
 <div id="stage" tabindex="0" role="region" aria-label="{stage}">
-<div class="wide">{wide}</div>
-<div class="tall">{tall}</div>
+{views}
 </div>
 <div id="side" hidden>
 {panels}</div>
@@ -80,6 +75,8 @@ _SEARCH = """<div class="group" role="search">
 <span id="count" role="status"></span>
 </div>
 """
+_CHOICE = """<div class="group" id="choice" role="group" aria-label="What is drawn"></div>
+"""
 _SAID = """<p class="said scripted-only" hidden>
 <span id="line" role="status" aria-live="polite"></span>
 <span id="rule" aria-live="polite"></span>
@@ -88,7 +85,7 @@ _SAID = """<p class="said scripted-only" hidden>
 _PANELS = """<section id="paths" hidden aria-label="Paths"><h2>Paths from here: <span id="chosen"></span></h2>
 <ul id="products"></ul><p><b id="sum"></b></p></section>
 <section aria-label="Leaves"><h2>Pull a number, everything follows</h2><div id="leaves"></div></section>
-<section aria-label="Curve"><h2>{name} over <span id="over"></span>, the rest held</h2>
+<section aria-label="Curve"><h2><span class="result">{name}</span> over <span id="over"></span>, the rest held</h2>
 <svg id="curve" role="img" aria-labelledby="really"></svg>
 <label class="line">h <input type="range" id="h" min="-17" max="0.6" step="any" value="0" aria-label="h, how far ahead the
  second point is"> <output id="hv"></output></label>
@@ -110,32 +107,40 @@ _PANELS = """<section id="paths" hidden aria-label="Paths"><h2>Paths from here: 
 def page(drawing: Drawing, step: bool = True) -> str:
     """One self-contained HTML file: the picture, alive, and with `step` the forward and backward pass step by step.
 
+    Of several results a list chooses whose gradients show, and whether loops are drawn once or opened.
     Keys: left and right, Home and End, space to play; + - 0 zoom, shift and the arrows pan.  ``#step=3`` in the address
     opens the page at that step.
     """
+    pictures = pictures_of(drawing)
     found, functions, reason = _functions(drawing)
     stepping = step and len(drawing.steps) > 0
     searching = len(drawing.nodes) > SEARCH_FROM
-    data = _data(drawing, found, stepping, searching)
+    data = facts(drawing, pictures, found, stepping, searching)
     if functions:  # what was asked for is known only now
         functions = live.scripts(found)
     else:
         data["numbers"] = [x if math.isfinite(x) else repr(x) for x in found.numbers()]
         data["note"] = f"The numbers of this page stay as they are: {reason}."
-    wide, tall = _views(drawing, live=bool(functions))
+    views = [_views(picture, bool(functions), view["prefix"]) for picture, view in zip(pictures, data["views"], strict=True)]
     root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
+    end = len(data["views"][0]["steps"]) + 1
+    controls = (_STEPS.format(end=end) if stepping else "") + _ZOOM + (_SEARCH if searching else "")
     body = _BODY.format(
-        heading=escape.xml(f"{root.name} ="),
+        name=escape.xml(root.name),
         value=escape.xml(root.value),
-        controls=(_STEPS.format(end=len(data["steps"]) + 1) if stepping else "") + _ZOOM + (_SEARCH if searching else ""),
+        controls=controls + (_CHOICE if len(pictures) > 1 or data["views"][0]["loops"] else ""),
         legend=legend(LEGEND),
         said=_SAID if stepping else "",
         stage="The picture: drag or shift and arrow keys pan, plus and minus zoom, 0 shows all; Enter on a card: its paths",
-        wide=wide.strip(),
-        tall=tall.strip(),
+        views="\n".join(
+            f'<div class="wide"{hidden}>{wide.strip()}</div>\n<div class="tall"{hidden}>{tall.strip()}</div>'
+            for (wide, tall), hidden in zip(views, ["", *[" hidden"] * len(views)], strict=False)
+        ),
         panels=_PANELS.format(name=escape.xml(root.name)),
     )
-    pieces = [piece for piece in PIECES if searching or piece != "search"]
+    choosing = len(pictures) > 1 or bool(data["views"][0]["loops"])
+    left_out = {"search": not searching, "choice": not choosing}
+    pieces = [piece for piece in PIECES if not left_out.get(piece)]
     return document(drawing.title, drawing.theme, body, data, ("base", "graph"), pieces, functions)
 
 
@@ -161,7 +166,23 @@ def _functions(drawing: Drawing) -> tuple[live.Live, str, str]:
         return found, "", str(error)
 
 
-def _views(drawing: Drawing, live: bool) -> tuple[str, str]:
+def pictures_of(drawing: Drawing) -> list[Drawing]:
+    """The picture, and where there are several results or loops, those with the others' gradients and with the loops opened."""
+    builder: Builder = drawing.builder
+    options = builder.options
+    pictures = []
+    for root in builder.roots if options.grad == "adjoint" else builder.roots[:1]:
+        for loops in (True, False) if builder.loops else (options.loops,):
+            if root is builder.root and loops is options.loops:
+                pictures.append(drawing)
+            elif loops or options.max_nodes is None or len(builder.names) <= options.max_nodes:
+                others = tuple(each for each in builder.roots if each is not root)
+                picture = build(root, replace(options, names=builder.full, others=others, loops=loops))
+                pictures.append(drawing.showing(picture))
+    return pictures[: len(PREFIXES)]
+
+
+def _views(drawing: Drawing, live: bool, prefix: str) -> tuple[str, str]:
     """The picture wide and tall, with room for the numbers that may come."""
     from .drawing import placed
 
@@ -171,165 +192,25 @@ def _views(drawing: Drawing, live: bool) -> tuple[str, str]:
     for rankdir, end in ((drawing.rankdir, ""), (tall, "t")):
         cards = [replace(card, room=room) for card in drawing.nodes]
         edges = [replace(edge, route=[], label_at=None) for edge in drawing.edges]
+        frames = [replace(frame) for frame in drawing.frames]
         for card in cards:
             measure(card)
         for edge in edges if live else ():
-            if edge.label and edge.contribution is not None:
-                edge.label_width = label_width(_before(edge) + "0" * FACTOR)
-        size = placed(cards, edges, drawing.engine, rankdir, 5.0)
+            if edge.label:
+                edge.label_width = max(label_width(before(label) + "0" * FACTOR) for label in edge.labels or [edge.label])
+        size = placed(cards, edges, drawing.engine, rankdir, 5.0, frames)
         text = svg.document(
-            svg.body(cards, edges), PREFIX, drawing.title, drawing.heading, drawing.desc, size[1], drawing.theme
+            svg.body(cards, edges, frames), prefix, drawing.title, drawing.heading, drawing.desc, size[1], drawing.theme
         )
         if live:  # they would not stay true: the script writes them
             text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
         text = re.sub(r'(<text x="[^"]*" y="[^"]*") text-anchor="middle"', r"\1", text)
-        text = re.sub(r'(class="g-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"', r"\1", text)  # page.css has it
+        anchor = r'(class="[A-Za-z]-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"'
+        text = re.sub(anchor, r"\1", text)  # graph.css has it
         if end:  # one style serves both
             text = re.sub(r"<title id.*?</style>\n", "", text, flags=re.DOTALL)
-            text = re.sub(rf'id="{PREFIX}\b', rf'id="{PREFIX}{end}', text)
+            text = re.sub(rf'id="{prefix}\b', rf'id="{prefix}{end}', text)
         texts.append(text)
     if tall in ("LR", "RL"):
         texts.reverse()
     return texts[0], texts[1]
-
-
-def _before(edge: Edge) -> str:
-    """What stands before the number on an edge."""
-    return edge.label.rpartition("= ")[0] + "= " if "= " in edge.label else "× "
-
-
-# -- what the script needs to know ------------------------------------------------------------------------------------
-# texts are cleaned here, since they reach the page as they are
-
-
-def _data(drawing: Drawing, found: live.Live, stepping: bool, searching: bool) -> dict[str, Any]:
-    builder: Builder = drawing.builder
-    root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
-    slots = _slots(drawing, found)
-    over = f"d{root.name}/d"
-    given = builder.given
-    leaves = [
-        {
-            "x": leaf._data if math.isfinite(leaf._data) else repr(leaf._data),
-            "name": builder.names[leaf],
-            "full": escape.clean(builder.full[leaf], escape.TOOLTIP),
-            "g": found.at("total", leaf),
-            "parameter": given is None or leaf in given,
-        }
-        for leaf in found.leaves
-    ]
-    return {
-        "prefix": PREFIX,
-        "digits": builder.digits,
-        "name": root.name,
-        "over": over,
-        "root": root.index,
-        "result": found.at("value", builder.root),
-        "room": builder.digits + ROOM,
-        "thin": 1 if len(drawing.edges) <= 150 else 0.5,
-        "leaves": leaves,
-        "slots": slots,
-        "totals": sorted({slot["g"] for slot in slots if slot["g"] is not None}),
-        "edges": [_edge(drawing, found, edge) for edge in drawing.edges],
-        "steps": _steps(drawing, found) if stepping else [],
-        "start": "The leaves are given. Next computes the first value.",
-        "end": _end(found, builder),
-        "guards": [
-            {"o": found.at("guard", node, k), "wanted": wanted, "line": escape.clean(line, 200),
-             "text": escape.clean(nodes.formula(node, builder.names, builder.digits), 200)}
-            for k, (node, wanted, line) in enumerate(builder.guards)
-        ],
-        "names": [
-            [escape.clean(name, escape.TOOLTIP) for name in (card.name, card.full_name, *(r.name for r in card.rows)) if name]
-            for card in (drawing.nodes if searching else [])
-        ],
-    }  # fmt: skip
-
-
-def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
-    """Cards and rows whose numbers change."""
-    slots = []
-    for card in drawing.nodes:
-        if card.node is None:
-            continue
-        slot = {
-            "id": f"n{card.index}", "card": card.index, "name": card.header, "label": card.label,
-            "v": found.at("value", card.node), "g": found.at("total", card.node),
-        } | ({"leaf": True} if card.node.op is None else {})  # fmt: skip
-        if card.may_kink:
-            sides = [[found.at(kind, card.node, i) for kind in ("left", "right", "factor")] for i in range(card.node.op.arity)]
-            slot["kinks"] = [side for side in sides if None not in side]
-        slots.append(slot)
-        for k, row in enumerate(card.rows):
-            if row.leaf is not None:
-                slots.append({
-                    "id": f"n{card.index}-r{k}", "card": card.index, "row": k, "name": row.name,
-                    "label": f"d{drawing.name}/d{row.name}", "v": found.at("value", row.leaf),
-                    "g": found.at("total", row.leaf), "leaf": True, "f": found.at("factor", row.owner, row.argument),
-                })  # fmt: skip
-    return slots
-
-
-def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
-    flows = edge.owner is not None
-    f, c = ((found.at(kind, edge.owner, edge.argument)) if flows else None for kind in ("factor", "part"))
-    symbol = _before(edge) if edge.label and "= " in edge.label else ""
-    return {"s": edge.source, "t": edge.target, "f": f, "c": c if f is not None else None} | (
-        {"symbol": symbol} if symbol else {}
-    )
-
-
-def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
-    """The values in the order they are computed, then the moves."""
-    builder: Builder = drawing.builder
-    steps: list[dict[str, Any]] = [
-        {"forward": True, "card": card.index,
-         "line": _text(builder, found, builder.computed(card))}
-        for card in drawing.nodes if card.node is not None and card.node.op is not None
-    ]  # fmt: skip
-    for move in _moves(drawing, found):
-        line, rule = move.texts
-        steps.append({
-            "card": move.card, "row": move.row, "source": move.source, "edge": move.edge,
-            "part": None if move.part is None else found.number(move.part),
-            "line": _text(builder, found, line), "rule": _text(builder, found, rule),
-        })  # fmt: skip
-    return steps
-
-
-def _moves(drawing: Drawing, found: live.Live) -> list[Move]:
-    """The moves along everything that may flow for some leaves, not only for those that were drawn."""
-    builder: Builder = copy.copy(drawing.builder)
-    known = builder.step_at
-    builder.steps = [
-        known.get((node, i)) or Step(node, a, i, 0.0, "", 0.0, 0.0, 0.0, 0.0) for node, i, a in found.uses
-    ]  # fmt: skip
-    builder.step_at = {(step.node, step.argument): step for step in builder.steps}
-    builder.uses_of, builder.places = {}, {}
-    for step in builder.steps:
-        builder.uses_of.setdefault(step.operand, []).append(step)
-    builder.adjoints = {node: builder.adjoints.get(node, 0.0) for node in builder.names}
-    index = {card.node: card.index for card in drawing.nodes if card.node is not None}
-    return builder.moves(drawing.nodes, index, {(edge.owner, edge.argument): edge for edge in drawing.edges})
-
-
-def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
-    """A text as the script has it: numbers as places among the outputs."""
-    parts: list[Any] = []
-    for part in text:
-        place = found.number(part) if isinstance(part, Number) else None
-        if isinstance(part, str) or place is None:
-            parts.append(escape.clean(part if isinstance(part, str) else builder.written_number(part), escape.TOOLTIP))
-        else:
-            parts.append([place, part.style] if part.style else [place])
-    return parts
-
-
-def _end(found: live.Live, builder: Builder) -> list[Any]:
-    """The closing sentence."""
-    parts: list[str | Number] = ["Done: "]
-    totals = [leaf for leaf in found.leaves if found.at("total", leaf) is not None]
-    for k, leaf in enumerate(totals[:SHOWN]):
-        parts += [f"{', ' if k else ''}{builder.derivative(leaf)} = ", Number("total", leaf)]
-    parts.append(", …" if len(totals) > SHOWN else ".")
-    return _text(builder, found, tuple(parts)) if totals else ["Done."]

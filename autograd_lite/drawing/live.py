@@ -1,11 +1,12 @@
 """What a page needs to work the picture out anew: the graph as a program, and where each of its numbers stands.
 
 The program gives every value, total derivative, factor and contribution of the graph, with the rules and in the order of the
-engine's own reverse sweep.  Imports `model`, `compiler`, `ops`, `value`.
+engine's own reverse sweep.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,22 +28,67 @@ Node = Any
 
 
 @dataclass
+class Sweep:
+    """What one result's reverse sweep gave: where its numbers stand among the outputs."""
+
+    places: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    flags: dict[tuple[Any, ...], tuple[int, bool]] = field(
+        default_factory=dict
+    )  # for what may not be there: a truth, and the wanted
+    parts: dict[Node, list[Any]] = field(default_factory=dict)  # what was added to each node's total, in order
+    uses: list[tuple[Node, int, Node]] = field(default_factory=list)  # along which something may flow: node, argument, operand
+
+
+@dataclass
 class Live:
     """A graph as a program of its leaves."""
 
     leaves: list[Node]
-    places: dict[tuple[Any, ...], int] = field(default_factory=dict)  # of a number among the outputs
+    places: dict[tuple[Any, ...], int] = field(default_factory=dict)  # of values among the outputs
     outputs: list[Any] = field(default_factory=list)
+    known: dict[int, int] = field(default_factory=dict)  # where a Value stands among them, by its id
     copies: dict[Node, Any] = field(default_factory=dict)
-    parts: dict[Node, list[Any]] = field(default_factory=dict)  # what was added to each node's total, in order
-    uses: list[tuple[Node, int, Node]] = field(default_factory=list)  # along which something may flow: node, argument, operand
     used: dict[int, int] = field(default_factory=dict)  # outputs that were asked for, in order
-    root: Node = None
+    sweeps: dict[Node, Sweep] = field(default_factory=dict)  # by result
+    roots: list[Node] = field(default_factory=list)
+    root: Node = None  # whose derivatives are asked for
+
+    @property
+    def here(self) -> Sweep:
+        """The sweep of `root`."""
+        return self.sweeps[self.root]
 
     def at(self, kind: str, node: Node, argument: int = 0) -> int | None:
         """Which output of `program` a number is; None for one that does not exist, as a total that no gradient reaches."""
-        place = self.places.get((kind, node, argument))
+        key = (kind, node, argument)
+        place = self.places.get(key)
+        return self.asked(self.here.places.get(key) if place is None else place)
+
+    def asked(self, place: int | None) -> int | None:
+        """The number of an output among those that were asked for."""
         return None if place is None else self.used.setdefault(place, len(self.used))
+
+    def flag(self, kind: str, node: Node, argument: int = 0) -> list[Any] | None:
+        """For a number that is there only where a condition comes out one way: which output, and whether it is to be true."""
+        found = self.here.flags.get((kind, node, argument))
+        return None if found is None else [self.asked(found[0]), found[1]]
+
+    def constant(self, x: float) -> int:
+        """A number that stays as it is, as an output."""
+        place = self.places.setdefault(("constant", repr(x)), len(self.outputs))
+        if place == len(self.outputs):
+            self.outputs.append(x)
+        found = self.asked(place)
+        assert found is not None
+        return found
+
+    def product(self, factors: list[tuple[Any, float]]) -> int | None:
+        """The product of nodes and numbers, as an output."""
+        key = ("product", *((a if a.__class__ is not float else repr(a)) for a, _ in factors))
+        if key not in self.places:
+            with context.tracing(context.Recorder()):
+                self.add(*key, math.prod(self.copies.get(a, x) for a, x in factors))
+        return self.asked(self.places[key])
 
     def number(self, n: Number) -> int | None:
         """Which output a number in a text is."""
@@ -53,17 +99,25 @@ class Live:
         return program_of(self.inputs(), [self.outputs[place] for place in self.used])
 
     def result(self) -> Program:
-        """The program of the root alone."""
-        return program_of(self.inputs(), [self.copies[self.root]])
+        """The program of the results alone."""
+        return program_of(self.inputs(), [self.copies[root] for root in self.roots])
 
     def inputs(self) -> list[Any]:
         """The leaves of the copy."""
         return [self.copies[leaf] for leaf in self.leaves]
 
-    def add(self, kind: str, node: Node, argument: int, x: Any) -> None:
-        """One more output."""
-        self.places[kind, node, argument] = len(self.outputs)
-        self.outputs.append(x.resolved() if isinstance(x, Masked) else x if isinstance(x, Value) else float(x))
+    def add(self, *key: Any) -> None:
+        """One more output, the last argument, under the others; of a derivative also the condition under which it is there."""
+        *name, x = key
+        own = name[0] in ("value", "guard", "product")
+        if isinstance(x, Masked) and not own:
+            self.here.flags[tuple(name)] = (len(self.outputs), x.wanted)
+            self.outputs.append(x.c if isinstance(x.c, Value) else float(x.c))
+        x = x.resolved() if isinstance(x, Masked) else x if isinstance(x, Value) else float(x)
+        place = self.known.setdefault(id(x), len(self.outputs)) if isinstance(x, Value) else len(self.outputs)
+        (self.places if own else self.here.places)[tuple(name)] = place
+        if place == len(self.outputs):
+            self.outputs.append(x)
 
     def numbers(self) -> list[float]:
         """The outputs at the leaves as they are."""
@@ -80,10 +134,13 @@ def live(root: Node, names: Any, guards: Any = (), others: Any = ()) -> Live:
     >>> found.numbers()
     [6.0, 3.0]
     """
-    found = Live([node for node in names if node.op is None], root=root)
+    found = Live([node for node in names if node.op is None], roots=[root, *others], root=root)
     with context.tracing(context.Recorder()):
-        _replay(found, [root, *others, *(node for node, _, _ in guards)])
-        _sweep(found, root)
+        _replay(found, [*found.roots, *(node for node, _, _ in guards)])
+        for each in reversed(found.roots):
+            found.root = each
+            found.sweeps[each] = Sweep()
+            _sweep(found, each)
     for k, (node, _, _) in enumerate(guards):
         found.add("guard", node, k, found.copies[node])
     return found
@@ -118,12 +175,12 @@ def _sweep(found: Live, root: Node) -> None:
                 continue
             found.add("factor", node, i, copy.op.partial(i, args, copy) if partials is None else partials[i])
             found.add("part", node, i, part)
-            found.uses.append((node, i, a))
+            found.here.uses.append((node, i, a))
             _kink(found, node, i)
             before = adjoint.get(a)
             adjoint[a] = part if before is None else before + part
-            found.parts.setdefault(a, []).append(part)
-            found.add("sum", a, len(found.parts[a]), adjoint[a])
+            found.here.parts.setdefault(a, []).append(part)
+            found.add("sum", a, len(found.here.parts[a]), adjoint[a])
     for leaf in found.leaves:
         if leaf in adjoint and leaf is not root:
             found.add("total", leaf, 0, adjoint[leaf])

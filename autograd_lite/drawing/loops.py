@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .. import graph
+from .fold import PLUS
 
 Node = Any
 TURNS, NODES = 4, 10  # a loop has at least so many turns, and nodes in all of them
@@ -78,6 +79,8 @@ def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[No
     while start < len(nodes) - NODES + 1:
         runs = [(_turns(nodes, at, start, p), p) for p in range(1, min(LONGEST, len(nodes) // TURNS) + 1)]
         runs = [(count, p) for count, p in runs if count >= TURNS and count * p >= NODES]
+        if all(node.op.name in PLUS for node in nodes[start : start + 3]):
+            runs = []  # a sum is better told as one, term by term
         loop = None
         for count, period in sorted(runs, key=lambda run: (-run[0] * run[1], run[1])):
             loop = loop or _loop(nodes, at, users, start, count, period, roots, keep)

@@ -14,7 +14,7 @@ What the other files of this package agree on:
          <g id=p-n{i}-r{k} class=p-row> ... <rect class=p-band>, <text class=p-grad> </g>       row k of a sum or dot card
       </g>                                                                 card i
 
-* A `Frame` is drawn around the cards it holds: ``<rect id=p-f{k} class=p-frame>``, and its title ``<g id=p-b{k}>``.  Of a loop one
+* A `Frame` is drawn around the cards it holds: ``<rect id=p-f{k} class=p-frame>``, its title ``<g id=p-b{k}>``.  Of a loop one
   turn is drawn; its cards and edges list what they are in every turn; silent edges lead into the box and out of it.
 * One `Move` per use of the chain rule, in an order that works; the first is the seed.  What it changes: the ``p-grad`` text and
   the ``p-band`` of card ``move.card`` (of its row ``move.row`` where that is not None: a leaf folded into the card) go from
@@ -165,6 +165,11 @@ class Move:
     total: Number | None = None  # what the receiver's total is then
     texts: tuple[Text, Text] = ((), ())  # line and rule with their numbers apart
     loop: int | None = None  # the loop in whose shown turn it is
+
+    @property
+    def place(self) -> tuple[int | None, int, int]:
+        """Where in the picture it happens."""
+        return self.edge, self.card, self.source
 
 
 # -- sizes: estimated, since whoever opens the picture has a font of their own -----------------------------------------

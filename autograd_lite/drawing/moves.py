@@ -236,6 +236,7 @@ class Told:
         turn, place = loop.place[node]
         shown = turn == self.turns[k]
         operand = step.operand
+        self.own_turn(k, loop, node)
         if shown:
             self.hand(k, loop, place, node)
             if operand in loop.place and loop.place[operand][0] == turn:
@@ -269,6 +270,21 @@ class Told:
         elif total is not None:
             said = (f"{over} = ", total, f", back through {where}")
         self.add(leaving, card, None, source, node, total, (said, ()), "", after, k)
+
+    def own_turn(self, k: int, loop: Loop, node: Node) -> None:
+        """What comes back to something carried from the turn that it was computed in, if it is used there, too."""
+        line = [c for c, nodes in loop.carried.items() if nodes[self.turns[k]] is node]
+        if not line or node in self.handed:
+            return
+        self.handed.add(node)
+        place, card = line[0].place, self.index.get(loop.carried[line[0]][loop.shown])
+        first = loop.turns[0]
+        if card is None or not any(first[place] is a for other in first for a in graph.operands(other)):
+            return
+        so_far = self.gathered[node]
+        total = Number("sum", node, len(so_far))
+        said: Text = (f"{self.telling.derivative(node)} = ", total, ", with what comes back in its own turn")
+        self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, k)
 
     def flush(self, node: Node) -> None:
         """What all turns of a loop give to something outside of it."""

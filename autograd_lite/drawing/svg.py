@@ -68,7 +68,7 @@ def document(
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{MARK}" class="{MARK}" role="img" aria-labelledby="{MARK}-t {MARK}-d" '
         f'viewBox="0 {number(top)} {number(w)} {number(h)}" width="{number(w)}" height="{number(h)}">\n'
         f'<title id="{MARK}-t">{xml(title)}</title>\n<desc id="{MARK}-d">{xml(desc)}</desc>\n'
-        f"<style>{rules(MARK, theme)}{animation}</style>\n"
+        f"<style>{rules(MARK, theme, boxes=f'{MARK}-frame' in content)}{animation}</style>\n"
         f'<rect class="{MARK}-bg" y="{number(top)}" width="{number(w)}" height="{number(h)}"/>\n{said}{content}\n</svg>\n'
     )
     return text.replace(MARK, prefix)
@@ -216,11 +216,18 @@ LIGHT = ("#ffffff", "#1b1f24", "#57606a", "#f6f8fa", "#8c959f", "#1a7f37", "#1b1
 DARK = ("#0d1117", "#e6edf3", "#9198a1", "#161b22", "#6e7681", "#3fb950", "#e6edf3", "#d98324", "#388bfd", "#ff7b72")
 
 
-def rules(p: str, theme: str) -> str:
+def rules(p: str, theme: str, boxes: bool = False) -> str:
     """The style rules of a picture whose classes start with `p`; theme is auto, light or dark."""
     first = _colours(p, DARK if theme == "dark" else LIGHT)
     other = f"@media (prefers-color-scheme:dark){{{_colours(p, DARK)}}}\n" if theme == "auto" else ""
-    return f"\n{_shapes(p)}{first}{other}"
+    return f"\n{_shapes(p)}{_boxes(p) if boxes else ''}{first}{other}"
+
+
+def _boxes(p: str) -> str:
+    return (
+        f".{p}-silent .{p}-line{{stroke-dasharray:3 4}}.{p}-frame{{fill:none;stroke:#8c959f;stroke-width:1.2}}"
+        f".{p}-title{{font-weight:700}}\n"
+    )
 
 
 def _shapes(p: str) -> str:
@@ -231,7 +238,6 @@ def _shapes(p: str) -> str:
         f".{p}-box{{stroke-width:1}}.{p}-parameter .{p}-box,.{p}-root .{p}-box{{stroke-width:2}}"
         f".{p}-input .{p}-box,.{p}-stub .{p}-box{{stroke-dasharray:4 3}}"
         f".{p}-bad .{p}-box{{stroke-width:2.5;stroke-dasharray:2 2}}\n"
-        f".{p}-silent .{p}-line{{stroke-dasharray:3 4}}.{p}-frame{{fill:none;stroke-width:1.2}}.{p}-title{{font-weight:700}}\n"
         f".{p}-line{{fill:none}}.{p}-rule{{stroke-width:1;fill:none}}.{p}-dim{{opacity:.25}}\n"
     )
 
@@ -240,7 +246,7 @@ def _colours(p: str, colours: tuple[str, ...]) -> str:
     back, text, mute, card, border, parameter, root, pos, neg, bad = colours
     return (
         f".{p}-bg,.{p}-pill{{fill:{back}}}.{p} text{{fill:{text}}}.{p} .{p}-mute{{fill:{mute}}}"
-        f".{p}-box{{fill:{card};stroke:{border}}}.{p}-rule,.{p}-frame{{stroke:{border}}}\n"
+        f".{p}-box{{fill:{card};stroke:{border}}}.{p}-rule{{stroke:{border}}}\n"
         f".{p}-parameter .{p}-box{{stroke:{parameter}}}.{p}-root .{p}-box{{stroke:{root}}}.{p} .{p}-own{{fill:{parameter}}}\n"
         f".{p}-line{{stroke:{border}}}.{p}-tip,.{p}-band{{fill:{border}}}\n"
         f".{p}-pos .{p}-line{{stroke:{pos}}}.{p}-pos .{p}-tip,.{p}-band.{p}-pos{{fill:{pos}}}\n"

@@ -185,10 +185,10 @@ def test_label_levels():
     v = Value(0.5, "x")
     for _ in range(60):
         v = sin(v)
-    assert built(v).edges[0].label == "× 0.8776"
+    assert built(v, fold=False).edges[0].label == "× 0.8776"
     for _ in range(100):
         v = sin(v)
-    assert built(v).edges[0].label == ""
+    assert built(v, fold=False).edges[0].label == ""
 
 
 def test_names():
@@ -227,12 +227,12 @@ def test_limits_leave_a_stub_and_warn():
         v = sin(v)
     for options in ({"max_depth": 3}, {"max_nodes": 4}):
         with pytest.warns(GraphTooLargeWarning, match="has 11 nodes to draw and 4 are drawn"):
-            drawing = built(v, **options)
+            drawing = built(v, fold=False, **options)
         assert [c.header for c in drawing.nodes][-2:] == ["root = sin(v9)", "… 7 more"]
         assert (drawing.hidden, drawing.nodes[-1].kind) == (7, "stub")
         assert len(drawing.steps) == 4
-    assert built(v, max_nodes=None).hidden == 0
-    assert built(v, max_depth=10).hidden == 0
+    assert built(v, fold=False, max_nodes=None).hidden == 0
+    assert built(v, fold=False, max_depth=10).hidden == 0
 
 
 @pytest.mark.parametrize("seed", range(10))

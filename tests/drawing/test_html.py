@@ -162,12 +162,17 @@ def test_script_and_style_are_files_of_the_package():
 
 def test_steps_are_the_values_then_the_moves():
     drawing = draw(two_paths())
-    data = data_of(Outline(page_module.page(drawing)))
+    (data,) = data_of(Outline(page_module.page(drawing)))["views"]
     forward, back = data["steps"][:3], data["steps"][3:]
     assert [step["card"] for step in forward] == [2, 3, 4]
     assert len(back) == len(drawing.steps) == 6
     for given, move in zip(back, drawing.steps, strict=True):
-        assert (given["edge"], given["card"], given["row"], given["source"]) == (move.edge, move.card, move.row, move.source)
+        assert (given.get("edge"), given["card"], given.get("row"), given["source"]) == (
+            move.edge,
+            move.card,
+            move.row,
+            move.source,
+        )
     texts = [[part for part in step["line"] if isinstance(part, str)] for step in back]
     assert ["df/dx: ", " (through sin)", " (first factor)", " = "] in texts
     assert data["end"][0] == "Done: "
@@ -176,7 +181,7 @@ def test_steps_are_the_values_then_the_moves():
 def test_every_element_a_step_names_is_in_the_picture():
     for options in ({"fold": False}, {"fold": True}):
         outline = Outline(page_module.page(draw(many(20) + two_paths(), **options)))
-        data = data_of(outline)
+        data = data_of(outline)["views"][0]
         ids = {attributes.get("id") for _, attributes in outline.elements}
         for step in data["steps"]:
             row = "" if step.get("row") is None else f"-r{step['row']}"
@@ -241,7 +246,7 @@ def test_without_steps_there_are_pan_and_zoom_only():
     ids = {attributes.get("id") for _, attributes in outline.elements}
     assert {"in", "out", "whole", "stage"} <= ids
     assert not {"first", "play", "slider", "line", "query"} & ids
-    assert data_of(outline)["steps"] == []
+    assert data_of(outline)["views"][0]["steps"] == []
 
 
 def test_pictures_without_gradients_have_no_steps_that_would_show_nothing():

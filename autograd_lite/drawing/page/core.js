@@ -54,8 +54,8 @@ function show(x, digits = data.digits) {
 const bracketed = (x) => (show(x).startsWith("−") ? "(" + show(x) + ")" : show(x));
 
 function written(x, style) {
-  if (style === "factor") return bracketed(x);
-  if (style === "added") return x < 0 ? " − " + show(-x) : " + " + show(x);
+  if (style === "f") return bracketed(x);
+  if (style === "a") return x < 0 ? " − " + show(-x) : " + " + show(x);
   return show(x);
 }
 

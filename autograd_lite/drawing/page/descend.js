@@ -5,29 +5,29 @@ let running = 0;
 let verdict = "";
 let rate = 0.01;
 
-const ticked = () => leaves.map((_, i) => i).filter((i) => moves[i] && leaves[i].g !== null);
+const ticked = () => leaves.map((_, i) => i).filter((i) => moves[i] && view.g[i] !== null);
 
 function beginAgain() {
   trail = [x.slice()];
-  losses = [o[data.result]];
+  losses = [o[view.result]];
   verdict = "";
 }
 
 // One step; false where it would leave the numbers, which is said and not done.
 function descend() {
   const next = x.slice();
-  for (const i of ticked()) next[i] = x[i] - rate * o[leaves[i].g];
-  const value = globalValue(next)[0];
+  for (const i of ticked()) next[i] = x[i] - rate * total(i);
+  const value = globalValue(next)[view.which];
   const first = Math.abs(losses[0]);
   if (!ticked().length) verdict = "Tick a leaf that a gradient reaches.";
   else if (!isNumber(value) || next.some((each) => !isNumber(each)) || Math.abs(value) > 1e12 * Math.max(first, 1)) {
-    verdict = "Step " + trail.length + " would take " + data.name + " to " + show(value) + ": with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
+    verdict = "Step " + trail.length + " would take " + view.name + " to " + show(value) + ": with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
   } else {
     x = next;
     trail.push(x.slice());
     o = run(x);
-    losses.push(o[data.result]);
-    verdict = losses.length > 3 && losses.at(-1) > losses.at(-2) && losses.at(-2) > losses.at(-3) ? data.name + " grows from step to step: the rate " + show(rate) + " is too large here." : "";
+    losses.push(o[view.result]);
+    verdict = losses.length > 3 && losses.at(-1) > losses.at(-2) && losses.at(-2) > losses.at(-3) ? view.name + " grows from step to step: the rate " + show(rate) + " is too large here." : "";
     follow();
     return true;
   }
@@ -68,7 +68,7 @@ function setRate(wanted, fromField) {
 function updates() {
   return ticked()
     .slice(0, 4)
-    .map((i) => leaves[i].name + ": " + show(x[i]) + " − " + show(rate) + "·" + bracketed(o[leaves[i].g]) + " = " + show(x[i] - rate * o[leaves[i].g]));
+    .map((i) => leaves[i].name + ": " + show(x[i]) + " − " + show(rate) + "·" + bracketed(total(i)) + " = " + show(x[i] - rate * total(i)));
 }
 
 function drawDescent() {
@@ -92,9 +92,9 @@ function drawLosses() {
 
 // Where the descent came along, on the curve of the leaf in hand.
 function drawTrail(inner, X, Y) {
-  if (!moves[hand] || leaves[hand].g === null) return;
+  if (!moves[hand] || view.g[hand] === null) return;
   trail.slice(0, -1).forEach((at, k) => draw(inner, "circle", { class: "was", cx: clipped(X(at[hand])), cy: clipped(Y(losses[k])), r: 3 }));
-  const next = x[hand] - rate * o[leaves[hand].g];
+  const next = x[hand] - rate * total(hand);
   if (isNumber(next)) draw(inner, "circle", { class: "next", cx: clipped(X(next)), cy: clipped(Y(result(hand, next))), r: 4 });
 }
 
@@ -122,7 +122,7 @@ function drawContours() {
   const grid = gridOf(us, vs, (u, v) => {
     at[i] = u;
     at[j] = v;
-    return globalValue(at)[0];
+    return globalValue(at)[view.which];
   });
   const [X, Y] = frame(element, wide, high, us, vs, leaves[i].name + " →, " + leaves[j].name + " ↑");
   const shown = inset(element, wide, high);
@@ -136,7 +136,7 @@ function makeTicks() {
   leaves.forEach((leaf, i) => {
     const tick = make("input", { type: "checkbox", "aria-label": leaf.name + " moves in a descent", title: "moves in a descent" });
     tick.checked = moves[i];
-    tick.disabled = leaf.g === null;
+    tick.disabled = data.views.every((each) => each.g[i] === null);
     tick.onchange = () => {
       moves[i] = tick.checked;
       beginAgain();
@@ -179,14 +179,15 @@ if (live) {
 }
 arrange();
 findSlots();
-if (data.slots.length <= 60) {
-  for (const picture of stage.children) {
-    for (const slot of data.slots.filter((each) => each.row === undefined)) {
-      const group = picture.querySelector("[id$='-" + slot.id + "']");
+for (const each of data.views) {
+  for (const mark of each.slots.length <= 60 ? ["", "t"] : []) {
+    for (const slot of each.slots.filter((one) => one.row === undefined)) {
+      const group = byId(each.prefix + mark + "-" + slot.id);
       for (const [name, value] of Object.entries({ tabindex: 0, role: "button", "aria-label": "Paths from " + slot.name })) group?.setAttribute(name, value);
     }
   }
 }
+if (data.views.length > 1 || view.loops.length) makeChoice();
 open();
 if (live) {
   beginAgain();

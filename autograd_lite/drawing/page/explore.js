@@ -5,8 +5,9 @@ let chosen = null; // the card or row whose paths are listed
 const moves = leaves.map((leaf) => leaf.parameter); // which take part in a descent
 const ranges = start.map((each) => around(unpack(each)));
 const fields = [];
-const total = (i) => (leaves[i].g === null ? 0 : o[leaves[i].g]);
-const slope = (i) => data.over + leaves[i].name;
+const reached = (i) => view.g[i] !== null && flows({ n: view.n[i] });
+const total = (i) => (reached(i) ? o[view.g[i]] : 0);
+const slope = (i) => view.over + leaves[i].name;
 
 function around(value) {
   const reach = isNumber(value) ? nice(Math.max(2 * Math.abs(value), 4)) : 4;
@@ -16,11 +17,12 @@ function around(value) {
 function makeLeaves() {
   const list = byId("leaves");
   leaves.forEach((leaf, i) => {
-    const name = make("span", { class: leaf.parameter ? "name own" : "name", title: leaf.full }, leaf.name);
+    const name = make("span", { class: leaf.parameter ? "name own" : "name", title: leaf.full ?? leaf.name }, leaf.name);
     const slider = make("input", { type: "range", step: "any", "aria-label": "Slide " + leaf.name });
     const field = make("input", { type: "number", step: "any", "aria-label": "Value of " + leaf.name });
     const gradient = make("output", { "aria-label": slope(i), title: slope(i) });
-    const row = make("div", { class: "leaf" }, name, slider, field, make("span", { class: "of" }, slope(i) + " ="), gradient);
+    const of = make("span", { class: "of" }, slope(i) + " =");
+    const row = make("div", { class: "leaf" }, name, slider, field, of, gradient);
     slider.oninput = () => {
       const [low, high] = ranges[i];
       const unit = 10 ** Math.floor(Math.log10((high - low) / 200));
@@ -30,7 +32,7 @@ function makeLeaves() {
     field.onchange = () => showLeaf(i);
     row.onpointerdown = () => take(i);
     row.addEventListener("focusin", () => take(i));
-    fields.push({ row, slider, field, gradient });
+    fields.push({ row, slider, field, of, gradient });
     list.append(row);
   });
   list.onscroll = () => {
@@ -40,7 +42,7 @@ function makeLeaves() {
   list.classList.toggle("long", leaves.some((leaf, i) => leaf.name.length + slope(i).length > 10));
   if (leaves.length > 12) {
     const filter = make("input", { type: "search", placeholder: "Find a leaf", "aria-label": "Find a leaf by name" });
-    filter.oninput = () => leaves.forEach((leaf, i) => (fields[i].row.hidden = !leaf.full.toLowerCase().includes(filter.value.toLowerCase())));
+    filter.oninput = () => leaves.forEach((leaf, i) => (fields[i].row.hidden = !(leaf.full ?? leaf.name).toLowerCase().includes(filter.value.toLowerCase())));
     list.before(filter);
   }
 }
@@ -63,7 +65,7 @@ function pull(i, value, typing) {
 function follow(typing) {
   paint();
   if (now < end) mark();
-  else if (steps.length) byId("line").textContent = say(data.end);
+  else if (steps.length) byId("line").textContent = say(view.end);
   redraw(typing);
 }
 
@@ -86,14 +88,14 @@ function showLeaf(i, typing) {
   slider.value = x[i];
   slider.setAttribute("aria-valuetext", leaves[i].name + " = " + show(x[i]));
   if (!(typing && document.activeElement === field)) field.value = isNumber(x[i]) ? Number(x[i].toPrecision(6)) : "";
-  gradient.textContent = leaves[i].g === null ? "none" : show(o[leaves[i].g]);
+  gradient.textContent = reached(i) ? show(o[view.g[i]]) : "none";
   row.classList.toggle("on", i === hand);
 }
 
 const result = (i, value) => {
   const at = x.slice();
   at[i] = value;
-  return globalValue(at)[0];
+  return globalValue(at)[view.which];
 };
 const globalValue = live ? value : null;
 
@@ -113,7 +115,7 @@ function sides(i) {
   return [-1, 1].map((way) => {
     const there = x.slice();
     there[i] = at + way * hair;
-    const g = leaves[i].g;
+    const g = view.g[i];
     return g === null ? 0 : run(there)[g];
   });
 }
@@ -125,7 +127,7 @@ function drawCurve() {
   const name = leaves[hand].name;
   byId("over").textContent = name;
   const [left, right] = ranges[hand];
-  const y0 = o[data.result];
+  const y0 = o[view.result];
   const m = total(hand);
   const count = leaves.length > 100 ? 60 : 240;
   const points = [];
@@ -161,14 +163,14 @@ function drawCurve() {
   if (isNumber(y0)) draw(inner, "circle", { class: "point", cx: clipped(X(x[hand])), cy: clipped(Y(y0)), r: 6 });
   const lost = (2.3e-16 * Math.max(Math.abs(y0), Math.abs(ahead))) / h;
   byId("hv").textContent = show(h, 2);
-  const f = data.name;
+  const f = view.name;
   byId("secant").textContent = "(" + f + "(" + name + " + h) − " + f + "(" + name + ")) / h = " + show(q) + " → " + show(m);
   const rounding = x[hand] + h === x[hand] ? "h is lost: " + name + " + h rounds to " + name + ". " : lost > 1e-9 * Math.max(1, Math.abs(m)) && Math.abs(q - m) <= 4 * lost ? "What is left of the difference is rounding. " : "";
   const nudge = isNumber(x[hand]) ? nice(Math.max(0.1, Math.abs(x[hand]) / 100)) : 0.1;
   const really = result(hand, x[hand] + nudge) - y0;
   byId("really").textContent = kink
     ? "Kink: the slope is " + show(before) + " from the left and " + show(after) + " from the right; " + show(m) + " is taken."
-    : leaves[hand].g === null ? "No gradient of " + f + " reaches " + name + "."
+    : !reached(hand) ? "No gradient of " + f + " reaches " + name + "."
     : !isNumber(y0) ? f + " has no value here."
     : rounding + "Raising " + name + " by " + show(nudge) + " changes " + f + " by about " + show(m * nudge) + "; really by " + show(really) + ".";
 }
@@ -186,26 +188,26 @@ function choose(id) {
 
 // The ways from a card to the result, as lists of edges; no more than some.
 function pathsFrom(card) {
-  const out = data.edges.map(() => []);
-  data.edges.forEach((edge, j) => edge.c !== null && (out[edge.s] ??= []).push(j));
+  const out = lines.map(() => []);
+  lines.forEach((edge, j) => edge.c !== null && flows(edge) && (out[edge.s] ??= []).push(j));
   const found = [];
   const count = new Map();
   const many = (at) => {
-    if (at === data.root) return 1;
-    if (!count.has(at)) count.set(at, (out[at] ?? []).reduce((n, j) => n + many(data.edges[j].t), 0));
+    if (at === view.root) return 1;
+    if (!count.has(at)) count.set(at, (out[at] ?? []).reduce((n, j) => n + many(lines[j].t), 0));
     return count.get(at);
   };
   const walk = (at, way) => {
     if (found.length > LISTED) return;
-    if (at === data.root) found.push(way);
-    else for (const j of out[at] ?? []) walk(data.edges[j].t, [...way, j]);
+    if (at === view.root) found.push(way);
+    else for (const j of out[at] ?? []) walk(lines[j].t, [...way, j]);
   };
   walk(card, []);
   return [found, many(card)];
 }
 
 function light(edges) {
-  const cards = new Set(edges.flatMap((j) => [data.edges[j].s, data.edges[j].t]));
+  const cards = new Set(edges.flatMap((j) => [lines[j].s, lines[j].t]));
   stage.classList.toggle("lit", edges.length > 0);
   for (const element of stage.querySelectorAll(".on")) element.classList.remove("on");
   for (const j of edges) for (const name of ["e", "l"]) part(name + j)?.classList.add("on");
@@ -221,16 +223,17 @@ function listPaths() {
   part("n" + slot.card)?.classList.add("on");
   byId("chosen").textContent = slot.label || slot.name;
   const products = ways.slice(0, LISTED).map((way) => {
-    const factors = way.map((j) => o[data.edges[j].f]);
+    const factors = way.map((j) => o[lines[j].f]);
     if (slot.f !== undefined) factors.unshift(o[slot.f]);
     return [way, factors, factors.reduce((a, b) => a * b, 1)];
   });
   for (const [way, factors, product] of products) {
-    const names = [slot.name, ...(slot.f === undefined ? [] : [data.slots.find((each) => each.id === "n" + slot.card).name]), ...way.map((j) => data.slots.find((each) => each.id === "n" + data.edges[j].t).name)];
+    const names = [slot.name, ...(slot.f === undefined ? [] : [slots.get("n" + slot.card).name]), ...way.map((j) => slots.get("n" + lines[j].t).name)];
     list.append(make("li", {}, make("span", { class: "soft" }, names.join(" → ")), " ", factors.map((f, k) => (k ? bracketed(f) : show(f))).join(" × ") + (factors.length > 1 ? " = " + show(product) : "")));
   }
-  const sum = slot.g === null ? "No gradient reaches it." : (many > 1 && many <= LISTED ? products.map(([, , p], k) => (k ? written(p, "added") : show(p))).join("") + " = " : many > LISTED ? many + " paths, the first " + LISTED + " are listed; together " : "") + show(o[slot.g]);
-  byId("sum").textContent = many ? sum : "No path leads from here to " + data.name + ".";
+  const sum = slot.g === null || !flows(slot) ? "No gradient reaches it." : (many > 1 && many <= LISTED ? products.map(([, , p], k) => (k ? written(p, "a") : show(p))).join("") + " = " : many > LISTED ? many + " paths, the first " + LISTED + " are listed; together " : "") + show(o[slot.g]);
+  const looped = view.loops.length && slot.g !== null ? "Its paths run through the turns of the loop; together " + show(o[slot.g]) : "";
+  byId("sum").textContent = many ? sum : looped || "No path leads from here to " + view.name + ".";
 }
 
 stage.addEventListener("click", (event) => {

@@ -4,9 +4,17 @@ const stage = byId("stage");
 const start = data.leaves.map((leaf) => leaf.x);
 let x = start.map(unpack); // the leaves
 let o = live ? run(x) : data.numbers.map(unpack); // everything that follows from them
-let tall = false; // which of the two pictures shows
-const prefix = () => data.prefix + (tall ? "t" : ""); // of ids
+let view = data.views[0]; // whose gradients show, and whether loops are opened
+let turns = view.loops.map((loop) => loop.at); // the turn of each loop that is shown
+let tall = false; // which of the two pictures of a view shows
+const prefix = () => view.prefix + (tall ? "t" : ""); // of ids
 const part = (name) => byId(prefix() + "-" + name);
+
+// Of a card, an edge or a step in a loop: what it is in the turn that is shown.
+const resolved = (each) => (each.turns ? { ...each, ...each.turns[turns[each.loop]] } : each);
+
+// Whether something is there at all for the leaves as they are: nothing flows to what was not taken.
+const flows = (each) => !each.n || (o[each.n[0]] !== 0) === each.n[1];
 
 // A text whose numbers are places in o.
 const say = (text) => text.map((each) => (typeof each === "string" ? each : written(o[each[0]], each[1]))).join("");

@@ -1,8 +1,8 @@
 // The numbers on the picture, and the steps: first the values in the order they are computed, then one product at a time back.
 const signs = ["pos", "neg", "zero", "bad"];
-const steps = data.steps;
-const end = steps.length + 1; // after the last step: the finished picture, nothing highlighted
-const forward = steps.filter((step) => step.forward).length;
+let steps = []; // of the picture that shows
+let end = view.steps.length + 1; // after the last step: the finished picture, nothing highlighted
+let forward = 0; // steps of them that compute values
 let slots = new Map(); // the cards and rows of the picture that shows, by the end of their id
 let lines = []; // and its edges
 let now = end;
@@ -13,15 +13,19 @@ const slotName = (step) => "n" + step.card + (step.row == null ? "" : "-r" + ste
 
 function findSlots() {
   slots = new Map();
+  steps = view.steps.map(resolved);
+  end = steps.length + 1;
+  forward = steps.filter((step) => step.forward).length;
   const own = (group, kind) => {
-    const name = data.prefix + "-" + kind;
+    const name = view.prefix + "-" + kind;
     return group && [...group.children].find((element) => element.classList.contains(name));
   };
-  for (const slot of data.slots) {
+  for (const slot of view.slots.map(resolved)) {
     const group = part(slot.id);
+    if (slot.turns) write(own(group, "head"), slot.name);
     slots.set(slot.id, { ...slot, group, value: own(group, "value"), text: own(group, "grad"), band: own(group, "band"), kink: own(group, "kink") });
   }
-  lines = data.edges.map((edge, j) => {
+  lines = view.edges.map(resolved).map((edge, j) => {
     const group = part("e" + j);
     const label = part("l" + j);
     return { ...edge, group, label, line: own(group, "line"), text: label?.querySelector("text"), pill: label?.querySelector("rect") };
@@ -47,7 +51,7 @@ function write(element, text, room) {
 }
 
 function tint(element, name) {
-  if (changed(element, "tint", name)) for (const each of signs) element.classList.toggle(data.prefix + "-" + each, each === name);
+  if (changed(element, "tint", name)) for (const each of signs) element.classList.toggle(view.prefix + "-" + each, each === name);
 }
 
 function put(element, name, value) {
@@ -60,11 +64,7 @@ function known() {
   const values = new Set();
   for (const step of steps.slice(0, now)) {
     if (step.forward) values.add(slotName(step));
-    else {
-      const before = totals.get(slotName(step));
-      const added = step.part == null ? 1 : o[step.part];
-      totals.set(slotName(step), before === undefined ? added : before + added);
-    }
+    else totals.set(slotName(step), o[step.after]);
   }
   return { totals, values };
 }
@@ -72,12 +72,12 @@ function known() {
 function paint() {
   const done = now === end;
   const { totals, values } = known();
-  const strongest = largest(data.totals.map((g) => o[g]));
+  const strongest = largest(view.totals.map((g) => o[g]));
   for (const [id, slot] of slots) {
-    const shown = done || slot.leaf || values.has(id) || now >= forward;
+    const shown = done || slot.leaf || values.has(slot.of === undefined ? id : "n" + slot.of) || now >= forward;
     if (slot.v !== null) write(slot.value, shown ? show(o[slot.v]) : "·", data.room);
-    const g = done ? (slot.g === null ? undefined : o[slot.g]) : totals.get(id);
-    const unreached = done && slot.g === null && slot.text;
+    const g = done ? (slot.g === null || !flows(slot) ? undefined : o[slot.g]) : totals.get(id);
+    const unreached = done && slot.text;
     write(slot.text, g === undefined ? (unreached ? "none" : "·") : show(g), data.room);
     tint(slot.text, g === undefined ? "" : sign(g));
     tint(slot.band, g === undefined ? "zero" : sign(g));
@@ -87,19 +87,26 @@ function paint() {
   const most = largest(lines.map((line) => (line.c === null ? 0 : o[line.c])));
   for (const line of lines) {
     if (line.c === null) continue;
-    const c = o[line.c];
+    const there = flows(line);
+    const c = there ? o[line.c] : 0;
     tint(line.group, sign(c));
     const weight = (0.5 + 5 * strength(c, most)) * data.thin;
     put(line.line, "stroke-width", Math.max(weight, 0.6).toFixed(1));
     if (line.text) {
       const f = o[line.f];
-      write(line.text, f !== f ? "× nan" : line.symbol ? line.symbol + show(f) : "× " + bracketed(f));
+      write(line.text, !there ? "no flow" : f !== f ? "× nan" + outside(line) : line.symbol ? line.symbol + show(f) : "× " + bracketed(f));
       const wide = line.text.textContent.length * 6.75 + 8;
       put(line.pill, "width", wide.toFixed(1));
       line.pill.setAttribute("x", (Number(line.text.getAttribute("x")) - wide / 2).toFixed(1));
     }
   }
-  write(byId("result"), show(o[data.result]));
+  write(byId("result"), show(o[view.result]));
+}
+
+// Why a factor is nan, where the op itself says it.
+function outside(line) {
+  const out = ([v, low, high, open]) => (open ? !(unpack(low) < o[v] && o[v] < unpack(high)) : !(unpack(low) <= o[v] && o[v] <= unpack(high)));
+  return o[line.value] !== o[line.value] && line.domain.some((each) => o[each[0]] === o[each[0]] && out(each)) ? " (outside the domain)" : "";
 }
 
 // Whether two sides of a number differ by more than a hair.
@@ -125,14 +132,14 @@ function mark() {
   }
   if (last) {
     const ends = [part(slotName(last)), part("n" + last.source)];
-    if (last.forward) ends.splice(1, 1, ...data.edges.flatMap((edge, j) => (edge.t === last.card ? [part("n" + edge.s), part("l" + j)] : [])));
+    if (last.forward) ends.splice(1, 1, ...lines.flatMap((edge, j) => (edge.t === last.card ? [part("n" + edge.s), part("l" + j)] : [])));
     ends[0]?.classList.add("now");
     if (!last.forward) ends[1]?.classList.add("source");
-    const along = last.forward ? data.edges.flatMap((edge, j) => (edge.t === last.card ? [j] : [])) : last.edge == null ? [] : [last.edge];
+    const along = last.forward ? lines.flatMap((edge, j) => (edge.t === last.card ? [j] : [])) : last.edge == null ? [] : [last.edge];
     for (const j of along) for (const name of ["e", "l"]) part(name + j)?.classList.add("along");
     bring(ends.concat(last.edge == null ? [] : [part("l" + last.edge)]).filter(Boolean));
   }
-  byId("line").textContent = last ? say(last.line) : now === end ? say(data.end) : data.start;
+  byId("line").textContent = last ? say(last.line) : now === end ? say(view.end) : view.start;
   byId("rule").textContent = last ? say(last.rule ?? []) : "";
   byId("where").textContent = now === end ? "done" : now + " / " + steps.length;
   byId("slider").value = now;
@@ -203,7 +210,7 @@ function readAddress(hash) {
   jump(wanted ? Number(wanted[1]) : end);
 }
 
-if (steps.length) {
+if (view.steps.length) {
   const hidePlay = () => {
     byId("play").hidden = calm.matches;
     pause();
@@ -227,7 +234,7 @@ stage.addEventListener("pointerover", (event) => {
   const group = event.target.closest?.("g[id]");
   const slot = slots.get(group?.id.slice(prefix().length + 1));
   if (slot?.v == null) return;
-  const total = slot.g === null ? slot.label && slot.label + ": no gradient reaches it" : slot.label + " = " + String(o[slot.g]);
+  const total = slot.g === null || !flows(slot) ? slot.label && slot.label + ": no gradient reaches it" : slot.label + " = " + String(o[slot.g]);
   const title = group.querySelector("title") ?? draw(group, "title", {});
   title.textContent = [slot.name, "value = " + String(o[slot.v]), total].filter(Boolean).join("\n");
 });

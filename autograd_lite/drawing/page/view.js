@@ -52,6 +52,7 @@ function arrange() {
   const narrow = innerWidth < 760;
   const ways = [];
   for (const picture of stage.children) {
+    if (!picture.querySelector("svg").id.startsWith(view.prefix)) continue;
     const box = picture.querySelector("svg").viewBox.baseVal;
     const fit = (w, h) => Math.min(w / box.width, h / box.height, 1.2);
     const isTall = picture.classList.contains("tall");
@@ -68,8 +69,8 @@ function arrange() {
   const changed = tall !== best.isTall || first;
   tall = best.isTall;
   arranged = best.way;
-  for (const picture of stage.children) picture.hidden = picture.classList.contains("tall") !== tall;
-  svg = stage.querySelector(tall ? ".tall svg" : ".wide svg");
+  svg = byId(prefix());
+  for (const picture of stage.children) picture.hidden = svg.parentElement !== picture;
   width = best.box.width;
   height = best.box.height;
   stage.style.flexBasis = best.way === "above" ? Math.ceil(height * clamp(least, best.fit, 1.2)) + 14 + "px" : "";
@@ -81,7 +82,7 @@ function open() {
   if (wholeScale() >= least * 0.98) return whole();
   fitted = false;
   zoomTo(least);
-  const result = part("n" + data.root);
+  const result = part("n" + view.root);
   if (result) scrollToBox(result.getBoundingClientRect(), true);
 }
 

@@ -1,0 +1,257 @@
+"""What the script of a page needs to know of a picture: where its numbers stand among the outputs, and its texts.
+
+Texts are cleaned here, since they reach the page as they are.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, Any
+
+from .. import graph
+from ..formula import nodes
+from ..formula.steps import Step
+from ..ops.row import REAL
+from . import escape, live
+from .model import Card, Edge, Move, Number, Text
+
+if TYPE_CHECKING:
+    from .build import Builder
+    from .drawing import Drawing
+
+SHOWN = 6  # gradients in the closing sentence
+ROOM = 5  # characters that a number may take beside its digits
+PREFIXES = "gABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of ids and classes of the pictures of a page; nothing else on it begins so
+
+
+def _before(label: str) -> str:
+    """What stands before the number on an edge."""
+    return label.rpartition("= ")[0] + "= " if "= " in label else "× "
+
+
+def before(label: str) -> str:
+    """What stands before the number on an edge."""
+    return label.rpartition("= ")[0] + "= " if "= " in label else "× "
+
+
+def facts(
+    drawing: Drawing, pictures: list[Drawing], found: live.Live, stepping: bool, searching: bool
+) -> dict[str, Any]:  # fmt: skip
+    """Everything the script knows: the leaves, and of each of the pictures cards, edges and steps."""
+    builder: Builder = drawing.builder
+    given = builder.given
+    leaves = [
+        {
+            "x": leaf._data if math.isfinite(leaf._data) else repr(leaf._data),
+            "name": builder.names[leaf],
+            "parameter": given is None or leaf in given,
+        }
+        | ({} if builder.full[leaf] == builder.names[leaf] else {"full": escape.clean(builder.full[leaf], escape.TOOLTIP)})
+        for leaf in found.leaves
+    ]
+    return {
+        "digits": builder.digits,
+        "room": builder.digits + ROOM,
+        "leaves": leaves,
+        "views": [_view(k, picture, found, stepping) for k, picture in enumerate(pictures)],
+        "guards": [
+            {"o": found.at("guard", node, k), "wanted": wanted, "line": escape.clean(line, 200),
+             "text": escape.clean(nodes.formula(node, builder.names, builder.digits), 200)}
+            for k, (node, wanted, line) in enumerate(builder.guards)
+        ],
+        "names": [
+            [escape.clean(name, escape.TOOLTIP) for name in (card.name, card.full_name, *(r.name for r in card.rows)) if name]
+            for card in (drawing.nodes if searching else [])
+        ],
+    }  # fmt: skip
+
+
+def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[str, Any]:
+    """One of the pictures: whose gradients, and its cards, edges and steps."""
+    builder: Builder = drawing.builder
+    root = next(card for card in drawing.nodes if card.node is builder.root)
+    if builder.root in found.sweeps:
+        found.root = builder.root
+    slots = _slots(drawing, found)
+    return {
+        **({} if builder.options.loops else {"opened": True}),
+        "prefix": PREFIXES[k],
+        "name": root.name,
+        "over": f"d{root.name}/d",
+        "root": root.index,
+        "result": found.at("value", builder.root),
+        "which": next(i for i, each in enumerate(found.roots) if each is builder.root),
+        "thin": 1 if len(drawing.edges) <= 150 else 0.5,
+        "g": [found.at("total", leaf) for leaf in found.leaves],
+        "n": {i: flag for i, leaf in enumerate(found.leaves) if (flag := found.flag("total", leaf))},
+        "slots": slots,
+        "totals": sorted({slot["g"] for slot in slots if slot["g"] is not None}),
+        "edges": [_edge(drawing, found, edge) for edge in drawing.edges],
+        "steps": _steps(drawing, found) if stepping else [],
+        "start": "The leaves are given. Next computes the first value.",
+        "end": _end(found, builder),
+        "loops": [
+            {"at": loop.shown, "frame": i, "titles": [loop.title(turn) for turn in range(len(loop.turns))]}
+            for i, f in enumerate(drawing.frames) if f.loop is not None for loop in [builder.loops[f.loop]]
+        ],
+    }  # fmt: skip
+
+
+def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
+    """Cards and rows whose numbers change."""
+    slots = []
+    for card in drawing.nodes:
+        if card.node is None:
+            continue
+        slot = {
+            "id": f"n{card.index}", "card": card.index, "name": card.header, "label": card.label,
+            **_numbers(card, card.node, found),
+        } | ({"leaf": True} if card.node.op is None else {})  # fmt: skip
+        if card.turns:
+            slot["loop"] = card.loop
+            slot["turns"] = [
+                {"name": header, "label": drawing.builder.derivative(node) if node.__class__ is not float else card.label,
+                 **_numbers(card, node, found)}
+                for node, header in zip(card.turns, card.headers, strict=True)
+            ]  # fmt: skip
+        slots.append(slot)
+        for k, row in enumerate(card.rows):
+            at = {"id": f"n{card.index}-r{k}", "card": card.index, "row": k}
+            if row.leaf is not None:
+                slots.append({
+                    **at, "name": row.name, "label": f"d{drawing.name}/d{row.name}", "leaf": True,
+                    "f": found.at("factor", row.owner, row.argument), **_numbers(None, row.leaf, found),
+                })  # fmt: skip
+            elif row.factors and card.loop is None:
+                slots.append(
+                    {**at, "name": row.text, "label": "", "v": found.product(row.factors), "g": None, "of": card.index}
+                )
+    return slots
+
+
+def _numbers(card: Card | None, node: Any, found: live.Live) -> dict[str, Any]:
+    """Where the numbers of a card stand for one of its nodes."""
+    if node.__class__ is float:
+        return {"v": found.constant(node), "g": None}
+    numbers: dict[str, Any] = {"v": found.at("value", node), "g": found.at("total", node)}
+    if flag := found.flag("total", node):
+        numbers["n"] = flag
+    if card is not None and card.may_kink:
+        sides = [[found.at(kind, node, i) for kind in ("left", "right", "factor")] for i in range(node.op.arity)]
+        numbers["kinks"] = [side for side in sides if None not in side]
+    return numbers
+
+
+def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
+    data: dict[str, Any] = {"s": edge.source, "t": edge.target, **_factor(found, edge.owner, edge.argument, edge.label)}
+    if edge.silent:
+        data["silent"] = True
+    if edge.owners:
+        data["loop"] = drawing.nodes[edge.target].loop
+        data["turns"] = [
+            _factor(found, owner, edge.argument, label if edge.label else "")
+            for owner, label in zip(edge.owners, edge.labels, strict=True)
+        ]
+    return data
+
+
+def _factor(found: live.Live, owner: Any, argument: int, label: str) -> dict[str, Any]:
+    """Where the numbers of an edge stand: its factor, what flows along it, and whether anything does."""
+    f = None if owner is None else found.at("factor", owner, argument)
+    data: dict[str, Any] = {"f": f, "c": None if f is None else found.at("part", owner, argument)}
+    if f is not None and (flag := found.flag("part", owner, argument)):
+        data["n"] = flag
+    if "= " in label:
+        data["symbol"] = before(label)
+    if f is not None and any(domain != REAL for domain in owner.op.domain):
+        data["value"] = found.at("value", owner)
+        data["domain"] = [
+            [found.at("value", a), *(x if math.isfinite(x) else repr(x) for x in domain[:2]), domain.open]
+            for a, domain in zip(graph.operands(owner), owner.op.domain, strict=False)
+            if a.__class__ is not float and domain != REAL
+        ]
+    return data
+
+
+def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
+    """The values in the order they are computed, then the moves; in loops, of each turn."""
+    builder: Builder = drawing.builder
+    steps: list[dict[str, Any]] = []
+    for card in drawing.nodes:
+        if card.node is None or (card.node.op is None and not card.turns):
+            continue
+        step: dict[str, Any] = {"forward": True, "card": card.index, "line": _text(builder, found, builder.computed(card))}
+        if card.turns:
+            texts = [_text(builder, found, builder.computed(card, turn)) for turn in range(len(card.turns))]
+            step |= {"loop": card.loop, "turns": [{"line": text} for text in texts]}
+        steps.append(step)
+    moves = _moves(drawing, found, {})
+    told = [_told(builder, found, move) for move in moves]
+    for k, loop in enumerate(builder.loops):
+        places = [i for i, move in enumerate(moves) if move.loop == k]
+        lines: dict[int, list[dict[str, Any]]] = {i: [] for i in places}
+        for turn in range(len(loop.turns)):
+            there = {move.place: move for move in _moves(drawing, found, {k: turn})}
+            for i in places:
+                lines[i].append(_told(builder, found, there.get(moves[i].place)))
+        for i in places:
+            told[i] |= {"loop": k, "turns": lines[i]}
+    return steps + told
+
+
+def _told(builder: Builder, found: live.Live, move: Move | None) -> dict[str, Any]:
+    """A step; where a turn has none, as at the start, that is what is said."""
+    if move is None:
+        return {
+            "after": found.constant(0.0),
+            "line": ["This turn has no such step: what it begins with is a number, or gets nothing more."],
+            "rule": [],
+        }
+    line, rule = move.texts
+    total = None if move.total is None else found.number(move.total)
+    if total is None:
+        total = found.constant(1.0 if move.card == move.source and move.loop is None else 0.0)
+    return {
+        "card": move.card, "source": move.source, "after": total, "line": _text(builder, found, line),
+        **({} if move.row is None else {"row": move.row}), **({} if move.edge is None else {"edge": move.edge}),
+        **({"rule": _text(builder, found, rule)} if rule else {}),
+    }  # fmt: skip
+
+
+def _moves(drawing: Drawing, found: live.Live, turns: dict[int, int]) -> list[Move]:
+    """The moves along everything that may flow for some leaves, not only for those that were drawn."""
+    builder: Builder = copy.copy(drawing.builder)
+    known = builder.step_at
+    builder.steps = [
+        known.get((node, i)) or Step(node, a, i, 0.0, "", 0.0, 0.0, 0.0, 0.0) for node, i, a in found.here.uses
+    ]  # fmt: skip
+    builder.step_at = {(step.node, step.argument): step for step in builder.steps}
+    builder.uses_of, builder.places = {}, {}
+    for step in builder.steps:
+        builder.uses_of.setdefault(step.operand, []).append(step)
+    builder.adjoints = {node: builder.adjoints.get(node, 0.0) for node in builder.names}
+    index = {card.node: card.index for card in drawing.nodes if card.node is not None}
+    return builder.moves(drawing.nodes, index, {edge.key: edge for edge in drawing.edges}, turns)
+
+
+def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
+    """A text as the script has it: numbers as places among the outputs."""
+    parts: list[Any] = []
+    for part in text:
+        place = found.number(part) if isinstance(part, Number) else None
+        if isinstance(part, str) or place is None:
+            parts.append(escape.clean(part if isinstance(part, str) else builder.written_number(part), escape.TOOLTIP))
+        else:
+            parts.append([place, part.style[0]] if part.style else [place])
+    return parts
+
+
+def _end(found: live.Live, builder: Builder) -> list[Any]:
+    """The closing sentence."""
+    parts: list[str | Number] = ["Done: "]
+    totals = [leaf for leaf in found.leaves if found.at("total", leaf) is not None]
+    for k, leaf in enumerate(totals[:SHOWN]):
+        parts += [f"{', ' if k else ''}{builder.derivative(leaf)} = ", Number("total", leaf)]
+    parts.append(", …" if len(totals) > SHOWN else ".")
+    return _text(builder, found, tuple(parts)) if totals else ["Done."]

@@ -1,0 +1,57 @@
+// Whose gradients are shown, whether loops are opened, and which turn of each loop.
+const choice = byId("choice");
+
+function makeChoice() {
+  if (!choice) return;
+  choice.replaceChildren();
+  if (data.views.length > 1) {
+    const list = make("select", { "aria-label": "Gradients of" });
+    data.views.forEach((each, k) => list.append(make("option", { value: k, selected: each === view }, "gradients of " + each.name + (each.opened ? ", loops opened" : ""))));
+    list.onchange = () => chooseView(Number(list.value));
+    choice.append(list);
+  }
+  view.loops.forEach((loop, k) => {
+    const slider = make("input", { type: "range", min: 1, max: loop.titles.length, value: turns[k] + 1, step: 1, "aria-label": "Turn of the loop" });
+    const said = make("output", {}, loop.titles[turns[k]]);
+    slider.oninput = () => {
+      turns[k] = Number(slider.value) - 1;
+      said.textContent = loop.titles[turns[k]];
+      showTurn();
+    };
+    slider.setAttribute("aria-valuetext", loop.titles[turns[k]]);
+    choice.append(make("label", { class: "line" }, "loop ", slider, said));
+  });
+}
+
+function showTurn() {
+  view.loops.forEach((loop, k) => {
+    const title = part("b" + loop.frame)?.querySelector("text");
+    if (title) title.textContent = loop.titles[turns[k]];
+  });
+  findSlots();
+  follow();
+}
+
+function chooseView(k) {
+  const kept = view.prefix;
+  if (chosen) choose(chosen);
+  view = data.views[k];
+  turns = view.loops.map((loop) => loop.at);
+  if (kept !== view.prefix) {
+    byId("name").textContent = view.name;
+    for (const each of document.querySelectorAll(".result")) each.textContent = view.name;
+    fields.forEach(({ of, gradient }, i) => {
+      of.textContent = slope(i) + " =";
+      gradient.setAttribute("aria-label", slope(i));
+    });
+  }
+  makeChoice();
+  arrange();
+  findSlots();
+  now = end;
+  if (steps.length) byId("slider").max = end;
+  beginAgain();
+  mark();
+  follow();
+  open();
+}

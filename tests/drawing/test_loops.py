@@ -1,0 +1,266 @@
+"""Loops drawn once: which bodies repeat, what the picture shows of one turn, and the page in every turn and opened."""
+
+import random
+
+import pytest
+
+from autograd_lite import Value, draw, exp, graph, sin
+from autograd_lite import sum as total
+from autograd_lite.drawing.live import live
+from autograd_lite.drawing.loops import Carried, loops_of
+from autograd_lite.nn import MLP
+from tests.drawing import chromium
+
+
+def heron(a, z):
+    for _ in range(30):
+        z = 0.5 * (z + a / z)
+    return z
+
+
+def series(x):
+    term = all_terms = 1.0
+    for n in range(1, 13):
+        term = term * x / n
+        all_terms = all_terms + term
+    return all_terms
+
+
+def midpoint(x):
+    for _ in range(10):
+        x = x + 0.1 * -((x - 0.05 * x * x) ** 2)
+    return x
+
+
+def two_loops(x):
+    for _ in range(6):
+        x = sin(x) + x
+    y = x * 2.0
+    for _ in range(7):
+        y = exp(y * 0.1) - 1.0
+    return y
+
+
+def rows(w, b):
+    loss = 0.0
+    for x, y in [(1.0, 2.0), (2.0, 3.0), (3.0, 5.0), (4.0, 4.0), (5.0, 6.0)]:
+        loss = loss + (w * x + b - y) ** 2
+    return loss / 5.0
+
+
+LOOPS = {
+    "heron": (heron, {"a": 2.0, "z": 1.0}, [(30, 3)]),
+    "series": (series, {"x": 1.5}, [(12, 3)]),
+    "midpoint": (midpoint, {"x": 0.7}, [(10, 7)]),
+    "two_loops": (two_loops, {"x": 0.3}, [(6, 2), (7, 3)]),
+    "rows": (rows, {"w": 0.5, "b": 1.0}, [(5, 5)]),
+}
+
+
+def found_in(root, keep=()):
+    nodes = [node for node in reversed(graph.order([root])) if node.op is not None]
+    return loops_of(nodes, {root}, set(keep))
+
+
+def called(name):
+    f, start, _ = LOOPS[name]
+    return f(**{key: Value(x, key) for key, x in start.items()})
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_repeated_bodies_are_found(name):
+    loops = found_in(called(name))
+    assert [(len(loop.turns), len(loop.turns[0])) for loop in loops] == LOOPS[name][2]
+    for loop in loops:
+        assert len({tuple(node.op.name for node in turn) for turn in loop.turns}) == 1
+        for carried, line in loop.carried.items():
+            for turn in range(carried.ago, len(loop.turns)):
+                assert line[turn] is loop.turns[turn - carried.ago][carried.place]
+
+
+def test_what_is_no_loop():
+    x, y = Value(0.5, "x"), Value(0.7, "y")
+    assert found_in(sin(sin(sin(x)))) == []  # too short
+    kept = [x * y]
+    for _ in range(8):
+        kept.append(sin(kept[-1]) * y)
+    assert found_in(total(kept)) == []  # every turn is used behind the loop
+    assert len(found_in(kept[-1])) == 1
+    assert found_in(kept[-1], keep=[kept[4]]) == []  # one of them must be drawn
+    other = x
+    for k in range(12):
+        other = sin(other) * Value(1.0 + k, f"w{k}")
+    assert found_in(other) == []  # each turn takes another leaf
+    chain = x
+    for _ in range(12):
+        chain = chain + x
+    assert found_in(chain) == []  # a sum is told term by term
+    assert loops_of([], {x}, set()) == []
+
+
+def test_the_start_may_be_a_number_a_leaf_or_a_result():
+    (loop,) = found_in(called("series"))
+    assert set(loop.carried) == {Carried(1, 1), Carried(2, 1)}
+    assert [line[0] for line in loop.carried.values()] == [1.0, 1.0]
+    z = Value(1.0, "z")
+    (loop,) = found_in(heron(Value(2.0, "a"), z))
+    assert loop.carried[Carried(2, 1)][0] is z
+
+
+@pytest.mark.parametrize("engine", ["builtin", "auto"])
+def test_one_turn_is_drawn_in_a_box(engine):
+    drawing = draw(heron, a=2.0, z=1.0, engine=engine)
+    headers = [card.header for card in drawing.nodes]
+    body = ["v48 from turn 16", "v49 = a / v48", "v50 = v48 + v49", "v51 = 0.5 × v50"]
+    assert sorted(headers) == sorted(["a", "z", *body, "heron after 30 turns"])
+    assert drawing.width < 1700
+    (frame,) = drawing.frames
+    assert frame.title == "turn 17 of 30"
+    assert sorted(drawing.nodes[i].header for i in frame.cards) == sorted(body)
+    for card in drawing.nodes:
+        inside = frame.x < card.x < frame.x + frame.width and frame.y < card.y < frame.y + frame.height
+        assert inside == (card.index in frame.cards)
+    svg = drawing.svg()
+    assert svg.count("-frame") >= 2
+    assert ">turn 17 of 30</text>" in svg
+    assert len(draw(heron, a=2.0, z=1.0, fold=False).nodes) == 92
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_each_card_ends_its_steps_with_its_total(name):
+    f, start, _ = LOOPS[name]
+    drawing = draw(f, engine="builtin", **start)
+    last = {}
+    for move in drawing.steps:
+        last[move.card] = move.after
+    assert {i: after for i, after in last.items() if drawing.nodes[i].adjoint != after} == {}
+    assert {card.index for card in drawing.nodes} == set(last)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_the_program_has_the_numbers_of_every_turn(name):
+    f, start, _ = LOOPS[name]
+    drawing = draw(f, engine="builtin", **start)
+    builder = drawing.builder
+    found = live(builder.root, builder.names)
+    asked = [found.at(kind, node) for loop in builder.loops for node in loop.place for kind in ("value", "total")]
+    numbers = found.numbers()
+    wanted = [x for loop in builder.loops for node in loop.place for x in (node.data, builder.adjoints[node])]
+    assert [numbers[i] for i in asked] == wanted
+
+
+def test_layers_of_a_module_have_boxes_with_short_names_inside():
+    model = MLP(2, [3, 2, 1], seed=1)
+    root = (model([Value(0.5, "x0"), Value(-1.2, "x1")]) - Value(1.0, "y")) ** 2
+    for engine in ("builtin", "auto"):
+        drawing = draw(root, params=model, name="L", engine=engine)
+        assert [frame.title for frame in drawing.frames] == ["layers[0]", "layers[1]", "layers[2]"]
+        assert [len(frame.cards) for frame in drawing.frames] == [6, 4, 1]
+        rows_of_first = [row.text for row in drawing.nodes[drawing.frames[0].cards[0]].rows]
+        assert rows_of_first == ["w[0][0] × x0", "w[0][1] × x1", "b[0]"]
+        assert not [e.label for e in drawing.edges if "layers" in e.label]
+        boxes = [(f.x, f.y, f.x + f.width, f.y + f.height) for f in drawing.frames]
+        for i, (a, b, c, d) in enumerate(boxes):
+            assert all(not (a < r and p < c and b < s and q < d) for p, q, r, s in boxes[:i])
+        for card in drawing.nodes:
+            for frame, (a, b, c, d) in zip(drawing.frames, boxes, strict=True):
+                apart = card.x + card.width <= a or card.x >= c or card.y + card.height <= b or card.y >= d
+                assert apart == (card.index not in frame.cards), (card.header, frame.title)
+
+
+def test_terms_without_a_weight_show_their_value():
+    x, y, w = Value(2.0, "x"), Value(3.0, "y"), Value(4.0, "w")
+    card = draw(sin(x) * y + w * x + exp(x) + w * y, fold=True, engine="builtin").nodes[-1]
+    assert all(row.value for row in card.rows)
+
+
+# -- in a browser ----------------------------------------------------------------------------------------------------
+
+SHOWN = """(() => {
+  const svg = document.querySelector('#stage > div:not([hidden]) svg');
+  const ends = (e, kind) => [...e.classList].some(c => c.endsWith('-' + kind));
+  const of = g => ['head', 'value', 'grad'].map(kind => [...g.children].find(e => ends(e, kind))?.textContent);
+  return [...svg.querySelectorAll('g[id]')].filter(g => /-n\\d+$/.test(g.id)).map(of);
+})()"""
+SLIDE = "(s => {{ s.value = {}; s.dispatchEvent(new Event('input')); }})(document.querySelectorAll('{}')[{}])"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    yield from chromium.started()
+
+
+@pytest.fixture
+def tab(browser):
+    it = browser.page(1400, 900)
+    yield it
+    assert it.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+    it.close()
+
+
+def agree(tab, drawing, turns):
+    """Every card of the page shows what a fresh picture has for it in these turns."""
+    builder = drawing.builder
+    wanted = []
+    for card in drawing.nodes:
+        node, header = card.node, card.header
+        if card.loop is not None:
+            node, header = card.turns[turns[card.loop]], card.headers[turns[card.loop]]
+        if node.__class__ is float:
+            wanted.append([header, builder.number(node), "none"])
+        else:
+            wanted.append([header, builder.number(node.data), builder.number(builder.adjoints[node])])
+    assert sorted(tab.js(SHOWN)) == sorted(wanted)
+
+
+@pytest.mark.parametrize("name", ["heron", "series", "two_loops"])
+def test_every_turn_shows_the_engines_numbers_wherever_the_leaves_are_pulled(tab, tmp_path, name):
+    f, start, _ = LOOPS[name]
+    drawing = draw(f, engine="builtin", **start)
+    drawing.save(tmp_path / "loop.html")
+    tab.go((tmp_path / "loop.html").as_uri())
+    shown = [loop.shown for loop in drawing.builder.loops]
+    agree(tab, drawing, shown)
+    rng = random.Random(name)
+    leaves = dict(start)
+    for i, key in enumerate(start):
+        leaves[key] = round(rng.uniform(0.4, 2.0), 2)
+        tab.js(SLIDE.format(leaves[key], ".leaf input[type=number]", i))
+        drawing = draw(f, engine="builtin", **leaves)
+        for turn in (0, len(drawing.builder.loops[0].turns) - 1, 2):
+            tab.js(SLIDE.format(turn + 1, "#choice input", 0))
+            agree(tab, drawing, [turn, *shown[1:]])
+    assert tab.js("document.querySelector('#choice output').textContent") == drawing.builder.loops[0].title(2)
+    tab.key("Home")
+    for _ in range(tab.js("Number(document.getElementById('slider').max)") - 1):  # through all steps of this turn
+        tab.key("ArrowRight")
+    agree(tab, drawing, [2, *shown[1:]])  # after the last, each card has its total
+    tab.key("End")
+    tab.screenshot(tmp_path / "loop.png")
+    tab.js("(s => { s.value = 1; s.dispatchEvent(new Event('change')); })(document.querySelector('#choice select'))")
+    opened = draw(f, engine="builtin", fold=False, **leaves)
+    assert len(tab.js(SHOWN)) == len(opened.nodes)
+    agree(tab, opened, [])
+
+
+def test_the_gradients_of_each_result_can_be_chosen(tab, tmp_path):
+    def results(w, b):
+        h = Value(w, "w") * 3.0 + Value(b, "b")
+        p, q = h * h, sin(h) * h
+        return p, q
+
+    p, q = results(2.0, 1.0)
+    draw([p, q], engine="builtin").save(tmp_path / "two.html")
+    tab.go((tmp_path / "two.html").as_uri())
+    assert tab.js("document.getElementById('name').textContent") == "p"
+    tab.js("(s => { s.value = 1; s.dispatchEvent(new Event('change')); })(document.querySelector('#choice select'))")
+    assert tab.js("document.getElementById('name').textContent") == "q"
+    tab.js(SLIDE.format(0.7, ".leaf input[type=number]", 0))
+    p, q = results(0.7, 1.0)
+    q.backward()
+    w = next(row for row in tab.js(SHOWN) if row[0] == "w")
+    leaf = next(node for node in graph.order([q]) for node in graph.operands(node) if getattr(node, "name", "") == "w")
+    assert w == ["w", "0.7", f"{leaf.grad:.4g}".replace("-", "−")]
+    assert tab.js("document.querySelector('.leaf .of').textContent") == "dq/dw ="
+    tab.click("#descend")
+    assert tab.js("document.getElementById('steps').textContent") == "step 1"
