@@ -79,16 +79,14 @@ def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[No
     while start < len(nodes) - NODES + 1:
         runs = [(_turns(nodes, at, start, p), p) for p in range(1, min(LONGEST, len(nodes) // TURNS) + 1)]
         runs = [(count, p) for count, p in runs if count >= TURNS and count * p >= NODES]
-        if all(node.op.name in PLUS for node in nodes[start : start + 3]):
-            runs = []  # a sum is better told as one, term by term
+        runs.sort(key=lambda run: (-run[0] * run[1], run[1]))
         loop = None
-        for count, period in sorted(runs, key=lambda run: (-run[0] * run[1], run[1])):
-            loop = loop or _loop(nodes, at, users, start, count, period, roots, keep)
-        if loop is None:
-            start += 1
-        else:
+        for count, period in runs:
+            if not all(node.op.name in PLUS for node in nodes[start : start + period]):  # a sum is told as one, term by term
+                loop = loop or _loop(nodes, at, users, start, count, period, roots, keep)
+        if loop is not None:
             found.append(loop)
-            start += len(loop.place)
+        start += runs[0][0] * runs[0][1] if runs and loop is None else 1 if loop is None else len(loop.place)
     return found
 
 
