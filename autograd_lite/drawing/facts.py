@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import graph
 from ..formula import nodes
 from ..formula.steps import Step
-from ..ops.row import REAL
+from ..ops.columns import REAL
 from . import escape, live
 from .model import Card, Edge, Move, Number, Text
 
