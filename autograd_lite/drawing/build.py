@@ -77,6 +77,8 @@ def build(root: Node, options: Options) -> Picture:
 
 
 class Builder(Telling):
+    """Everything that a picture of a graph is made of."""
+
     def __init__(self, root: Node, options: Options) -> None:
         self.root, self.options, self.digits = root, options, options.digits
         self.guards = options.guards
@@ -176,6 +178,7 @@ class Builder(Telling):
         return {node: found[node] for node in self.names if node in found}
 
     def picture(self) -> Picture:
+        """The cards, edges, boxes and moves."""
         options = self.options
         inputs = self.inputs()
         operands = {node: [use.factor.operand for use in uses] for node, uses in inputs.items()}
@@ -219,6 +222,7 @@ class Builder(Telling):
     # -- cards --------------------------------------------------------------------------------------------------------
 
     def card(self, i: int, node: Node) -> Card:
+        """The card of a node."""
         name, value = self.names[node], node._data
         if any(node is root for root in self.roots):
             kind = "root"
@@ -277,6 +281,7 @@ class Builder(Telling):
         return escape.clean(nodes.formula(node, self.names, self.digits), HEADER)
 
     def term(self, term: Term, prefix: str = "") -> str:
+        """A term as it is written."""
         texts = []
         for f in term.factors:
             if f.operand.__class__ is float:
@@ -287,6 +292,7 @@ class Builder(Telling):
         return " × ".join(texts)
 
     def rows(self, card: Card, terms: list[Term]) -> None:
+        """The rows of a card of many terms."""
         leaves = [self.names[t.leaf] for t in terms if t.leaf is not None]
         prefix = self.layer.get(card.node) or common_prefix(leaves)
         what = "value" if any(t.leaf is None for t in terms) else "weight"
@@ -326,6 +332,7 @@ class Builder(Telling):
             row.tooltip += f"\n{self.derivative(leaf)} = {g!r}"
 
     def stub(self, picture: Picture, target: int, count: int) -> None:
+        """The card that stands for what was left out."""
         text = f"… {count} more" if count else "…"
         card = Card(len(picture.cards), None, "stub", "…", text, tooltip=f"{count} more nodes, not drawn")
         picture.cards.append(card)
@@ -334,6 +341,7 @@ class Builder(Telling):
     # -- edges --------------------------------------------------------------------------------------------------------
 
     def edge(self, i: int, node: Node, use: Use, index: Mapping[Node, int], cards: list[Card]) -> Edge:
+        """One use of an operand."""
         (operand, owner, argument), term = use
         step = self.step_at.get((owner, argument))
         edge = Edge(i, index[operand], index[node], argument=argument)

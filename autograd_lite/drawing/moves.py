@@ -208,6 +208,7 @@ class Told:
     def step(
         self, step: Step, node: Node, edge: Edge | None, card: int, row: int | None, source: int, loop: int | None = None
     ) -> None:
+        """A use of the chain rule as a move."""
         so_far = self.gathered[step.operand]
         before = "" if step.before is None else self.telling.number(step.before)
         texts = self.telling.line(step, node, so_far)
