@@ -23,7 +23,7 @@ from ..tables.parts import Part, Parts, expand
 from ..tree import an
 from .interrupt import no_pause
 from .rows import BLOCK, Columns, Digest, Rows, Work
-from .shares import Kind, Span, counts, heads, hold, hold_frames, merged, picked, probe_of, same, total, unlike
+from .shares import Kind, Span, counts, heads, hold, hold_frames, merged, picked, probe_of, same, total, unlike, words
 
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
 POLL, LOOK = 0.2, 2.0  # seconds between two looks at the keyboard, and at the workers
@@ -66,6 +66,7 @@ class Spread:
         self._sent: tuple[Any, Any] = (None, b"")
         self.names: list[Any] = []
         self._head: Columns = []
+        self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
         self._read: Callable[[], list[Any]] = self._files(data, pause) if isinstance(data, Parts) else self._collection(data)
         with self._interrupted():
             places = sorted(span for some in self._asked(counts, pause, (), said) for span in some)
@@ -181,6 +182,12 @@ class Spread:
         seen = self._gathered(self._mapped(heads, "looks", groups, data.options), pause)
         parts = data.looked_at([part for some in seen for part in some])
         self.names = list(parts[0].names)
+        if parts[0].levels:  # the words of all files, in their order, before anybody takes them for numbers
+            groups = [parts[i : i + HEADS] for i in range(0, len(parts), HEADS)]
+            told = self._gathered(self._mapped(words, "words", groups, self._memory), pause)
+            for name in parts[0].levels:
+                self.levels[name] = list(dict.fromkeys(w for some in told for one in some for w in one[name]))
+            parts = [replace(part, levels=self.levels) for part in parts]
         shares = list(_cut([span for i, part in enumerate(parts) for span in _blocks(i, part)], self._most))
 
         def read() -> list[Any]:

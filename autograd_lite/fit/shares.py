@@ -226,6 +226,11 @@ def heads(paths: list[str], options: dict[str, Any]) -> list[Part]:
         ) from None
 
 
+def words(parts: Sequence[Part], memory: int) -> list[dict[str, list[str]]]:
+    """The words of each of some files, in the order they come."""
+    return [dict(part.table(memory).levels) for part in parts]
+
+
 def same(code: bytes) -> bytes:
     """What it is given."""
     return code
