@@ -69,7 +69,7 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
         "start": options.start, "fixed": options.fixed,
         "levels": model.levels, "group": model.group, "scale": model.scale, "sigma": model.sigma, "weights": model.weighting,
         "bounds": {n: [repr(x) for x in b] for n, b in options.bounds.items()}, "seed": options.seed, "method": options.method,
-        "data": Rows(table).fingerprint() if options.checkpoint else "",
+        "data": Rows.of(table).fingerprint() if options.checkpoint else "",
     }  # fmt: skip
     state = None
     if options.checkpoint and os.path.exists(options.checkpoint):

@@ -19,11 +19,26 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import AutogradError, ClusterError, InputTypeError, InputValueError, MissingPackageError
-from ..tables.parts import Part, Parts, expand
+from ..tables.parts import Part, Parts, expand, names_files
 from ..tree import an
 from .interrupt import no_pause
 from .rows import BLOCK, Columns, Digest, Rows, Work
-from .shares import Kind, Span, counts, heads, hold, hold_frames, merged, picked, probe_of, same, total, unlike, words
+from .shares import (
+    Elsewhere,
+    Kind,
+    Span,
+    counts,
+    heads,
+    hold,
+    hold_frames,
+    merged,
+    picked,
+    probe_of,
+    same,
+    total,
+    unlike,
+    words,
+)
 
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
 POLL, LOOK = 0.2, 2.0  # seconds between two looks at the keyboard, and at the workers
@@ -81,6 +96,10 @@ class Spread:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __reduce__(self) -> Any:
+        """In work that travels, what it needs to know of the rows."""
+        return Elsewhere, (self.names, self.count)
+
     def close(self) -> None:
         """Free the workers' memory, at once."""
         _release(self._shares)
@@ -128,6 +147,11 @@ class Spread:
         if not self._head:
             self._head = self.read(0, min(self.count, HEAD))
         return self._head
+
+    def blocks(self) -> Iterator[Columns]:
+        """All rows in order, which come here block by block."""
+        for start in range(0, self.count, BLOCK):
+            yield self.read(start, min(start + BLOCK, self.count))
 
     def fingerprint(self) -> str:
         """The digest that `Rows` has of the same files."""
@@ -378,12 +402,11 @@ def rows_of(data: Any, client: Any = None, pause: Callable[[], None] = no_pause,
         data: what `Rows` and `Spread` take, and names of files: a folder, a pattern, or a list of paths.
         options: of `Spread`.
     """
-    if isinstance(data, str) or (isinstance(data, list) and data and all(isinstance(x, (str, os.PathLike)) for x in data)):
-        data = Parts(data)
+    data = Parts(data) if names_files(data) else data
     if isinstance(data, (Rows, Spread)):
         yield data
     elif client is None and not is_collection(data):
-        yield Rows(data)
+        yield Rows.of(data)
     elif isinstance(data, Parts) or is_collection(data):
         with Spread(data, client, pause=pause, **options) as rows:
             yield rows

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, listed
+from ..tables.parts import Parts, names_files
 from ..tree import an
 from .model import Model
 from .words import coded
@@ -16,13 +17,27 @@ def columns_of(data: Any) -> tuple[Any, list[str]]:
 
     Raises InputTypeError for anything else.
     """
-    if hasattr(data, "read") and hasattr(data, "rows"):
+    if hasattr(data, "total") or (hasattr(data, "read") and hasattr(data, "rows")):
         return data, list(data.names)
     if hasattr(data, "columns") and hasattr(data, "__getitem__"):  # a DataFrame of pandas or polars
         data = {str(name): data[name] for name in data.columns}
     if not isinstance(data, Mapping):
         raise InputTypeError(f"data is {an(data)}: give a dict of columns, a DataFrame or a Table")
     return data, [str(name) for name in data]
+
+
+def narrowed(data: Any, described: Callable[[list[str]], Model]) -> Any:
+    """Names of files as `Parts` that read no more than a model needs; other data as it is."""
+    if isinstance(data, Parts) or not names_files(data):
+        return data
+
+    def needed(names: list[str]) -> list[str]:
+        model = described(names)
+        parts.text = tuple(model.text)
+        return model.needed
+
+    parts = Parts(data, needed)
+    return parts
 
 
 def as_rows(data: Any, model: Model, needed: Sequence[str] | None = None) -> Any:

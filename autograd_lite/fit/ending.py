@@ -145,8 +145,8 @@ class Fit:
         rows = as_rows(data, self.model, needed=self.model.columns)
         if interval is None:
             return [x for _, found in self.model.predictions(rows) for x in found]
-        band = self.band(interval, Rows(rows).count)
-        parts = [band.block(dict(zip(Rows(rows).names or (), block, strict=True))) for block in Rows(rows).blocks()]
+        band = self.band(interval, Rows.of(rows).count)
+        parts = [band.block(dict(zip(Rows.of(rows).names or (), block, strict=True))) for block in Rows.of(rows).blocks()]
         return Bands(*([x for part in parts for x in part[i]] for i in range(len(Bands._fields))))
 
     def band(self, level: float | None = None, rows: int = 0) -> Band:

@@ -89,7 +89,7 @@ def page(result: Any, path: str | os.PathLike[str], *, model: Model | None = Non
 
 def html(result: Any, model: Model | None, own: Any, data: Any = None) -> str:
     """The page as text."""
-    rows = None if (data if data is not None else own) is None else Rows(data if data is not None else own)
+    rows = None if (data if data is not None else own) is None else Rows.of(data if data is not None else own)
     names = _names(result.params)
     loss = _loss(result, model)
     way = _thinned([(step, flatten(params)[0]) for step, params in result.path], max(2, WAY // max(1, len(names))))

@@ -284,7 +284,7 @@ class Model:
 
     def predictions(self, table: Any) -> Iterator[tuple[dict[str, Any], list[float]]]:
         """For each block of a table its columns, and a prediction for each of its rows."""
-        rows = Rows(table)
+        rows = Rows.of(table)
         np = numpy() if rows.count >= FEW else None
         fast = None if np is None else jit(self.prediction, batch=1)
         for block in rows.blocks():
@@ -347,7 +347,7 @@ class Model:
     @staticmethod
     def _rows(table: Any) -> Iterator[tuple[int, dict[str, float]]]:
         """The rows of a table with their numbers, from 1."""
-        rows = Rows(table)
+        rows = Rows.of(table)
         blocks = (zip(*(column.tolist() for column in block), strict=True) for block in rows.blocks())
         for number, entries in enumerate(chain.from_iterable(blocks), 1):
             yield number, dict(zip(rows.names or (), entries, strict=True))

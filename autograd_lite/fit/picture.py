@@ -76,7 +76,7 @@ def plot_fit(
 
 def sampled(model: Model, data: Any) -> Points:
     """At most 2,000 rows, evenly over the table; those whose target is missing are left out."""
-    every = max(1, -(-Rows(data).count // POINTS))
+    every = max(1, -(-Rows.of(data).count // POINTS))
     columns: dict[str, list[float]] = {name: [] for name in model.columns}
     truth, predicted = list[float](), list[float]()
     at = 0

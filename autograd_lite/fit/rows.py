@@ -75,6 +75,11 @@ class Rows:
         if not self.count:
             raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
 
+    @staticmethod
+    def of(data: Any) -> Rows:
+        """What is rows already, as it is; other data as rows."""
+        return data if hasattr(data, "total") else Rows(data)
+
     def read(self, start: int, stop: int) -> Columns:
         """The rows from `start` up to `stop`."""
         if self.source is None:
@@ -101,6 +106,12 @@ class Rows:
             files.leaf(blocks.root())
         found = files.root()
         assert found is not None
+        return found
+
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """Of columns of words, the word behind each number."""
+        found: dict[str, list[str]] = getattr(self.source, "levels", {})
         return found
 
     def arguments(self, columns: Columns) -> tuple[Any, ...]:
@@ -137,13 +148,6 @@ class Rows:
     def fingerprint(self) -> str:
         """A digest of the names and of every number."""
         return Digest.finished(self.names, self.count, self.total(Digest(), ()))
-
-
-class Elsewhere(Rows):
-    """Stands for rows that are on workers, where work is unpacked: how one of them reaches the loss, and how many they are."""
-
-    def __init__(self, names: list[Any] | None, count: int) -> None:
-        self.names, self.count = names, count
 
 
 class Digest:
@@ -245,7 +249,7 @@ class Objective:
             return found
 
         flat.__name__ = called(loss)
-        self.rows, self._loss, self._spec, self._threads = rows, loss, spec, threads
+        self.rows, self._threads = rows, threads
         self._plain = value_and_grad(flat)
         self._row: Any = self._plain
         self._block: Callable[..., Any] | None = None
@@ -253,10 +257,6 @@ class Objective:
         if rows is not None:  # without, the loss may draw numbers of its own, which compiled code would freeze
             self._row = jit(self._plain)
             self._together = numpy() is not None and min(rows.count, batch_size or rows.count) >= FEW
-
-    def __reduce__(self) -> Any:
-        assert self.rows is not None
-        return Objective, (self._loss, self._spec, Elsewhere(self.rows.names, self.rows.count), None, 1)
 
     def whole(self, leaves: list[float], pause: Callable[[], None]) -> Summed:
         """Over all the data; `pause` is called between blocks."""

@@ -74,6 +74,13 @@ class Span(NamedTuple):
         return (Rows(table) if table.rows else None), table.dropped, table.left
 
 
+class Elsewhere(Rows):
+    """Stands for all the rows where work is unpacked: how one of them reaches the loss, and how many they are."""
+
+    def __init__(self, names: list[Any], count: int) -> None:
+        self.names, self.count = names, count
+
+
 class Share:
     """Some neighbouring blocks of rows, read when they are first needed, on whichever worker that is."""
 

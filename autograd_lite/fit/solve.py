@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from ..compiler import jit
 from ..errors import InputValueError, TraceError, listed
 from ..functional import value_and_grad
+from ..tables import Parts
 from ..tables.table import numpy
 from ..tree import flatten
-from .data import as_rows, columns_of
+from .cluster import Spread, is_collection, rows_of
+from .data import as_rows, columns_of, narrowed
 from .ending import Fit
 from .groups import GroupedResiduals, Places, first_row, sampled
 from .losses import LOSSES
@@ -56,7 +60,7 @@ class Solver:
         threads: int | None = None, block: int | None = None, state: State | None = None,
     ) -> None:  # fmt: skip
         np = numpy()
-        self.model, self.table, self.rows = model, table, Rows(table)
+        self.model, self.table, self.rows = model, table, Rows.of(table)
         self.kind = LOSSES[model.kind].kind
         self.given = self._settings("--init", given)
         self.fixed, self.limits = self._settings("--fix", fixed), self._settings("--bounds", bounds)
@@ -254,7 +258,7 @@ class Solver:
 def fit(
     formula: str, data: Any, *, target: str, loss: str = "mse", init: Mapping[str, float] | None = None, sigma: str = "",
     weights: str = "", group: str = "", scale: float | None = None, absolute: bool = False, steps: int = 1000,
-    **options: Any,
+    client: Any = None, **options: Any,
 ) -> Fit:  # fmt: skip
     """The weights of a formula that come closest to a column of a table, with their errors.
 
@@ -266,7 +270,8 @@ def fit(
     Args:
         formula: columns are data, other names are weights; ``a[site]`` is one weight for each word of a column, and
             ``is(site, "A")`` 1 in the rows of a word.
-        data: a dict of columns, a DataFrame or a `tables.Table`.
+        data: a dict of columns, a DataFrame, a `tables.Table`, or many files: a folder, a pattern, a list of paths or
+            `tables.Parts`; a Dask DataFrame.
         target: the column to predict, or a formula of columns.
         loss: one of `losses.LOSSES`.
         init: where weights start; a search finds the others.  A name without its group stands for all of them.
@@ -275,16 +280,27 @@ def fit(
         scale: of a robust loss, how large a residual counts nearly in full; estimated from the residuals unless given.
         absolute: whether sigma is in the units of the target; else only how its rows compare counts.
         steps: at most so many.
+        client: a `distributed.Client`, whose workers read the files and add up over their rows, to the bits of one machine.
         options: bounds, fixed, seed, starts, method, threads as of `Solver`.
 
     Raises InputValueError as `Model`, and for rows and settings that allow no fit.
     """
-    data, names = columns_of(data)
-    model = Model(formula, target, names, loss, None, sigma, weights, group=group, scale=scale)
-    words: Mapping[str, Any] = {}
-    if model.text:
-        words = coded(data, model.text)[1] if isinstance(data, Mapping) else data.levels
-    model = Model(formula, target, names, loss, init, sigma, weights, levels=words, group=group, scale=scale)
-    data = as_rows(data, model)
-    model.check(data)
-    return Solver(model, data, given=init, known=absolute, limit=steps, **options).run()
+    with ExitStack() as stack:
+        described: Callable[..., Model] = partial(
+            Model, formula, target, kind=loss, sigma=sigma, weighting=weights, group=group, scale=scale
+        )
+        data = narrowed(data, described)
+        if client is not None or isinstance(data, Parts) or is_collection(data):
+            data = stack.enter_context(rows_of(data, client))
+        data, names = columns_of(data)
+        model = described(names)
+        words: Mapping[str, Any] = {}
+        if model.text:
+            words = coded(data, model.text)[1] if isinstance(data, Mapping) else data.levels
+        model = described(names, weights=init, levels=words)
+        rows = as_rows(data, model)
+        model.check(rows)
+        found = Solver(model, rows, given=init, known=absolute, limit=steps, **options).run()
+        if isinstance(rows, Spread):
+            found.data = None  # it is where the workers are
+        return found

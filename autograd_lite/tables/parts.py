@@ -160,6 +160,12 @@ class Joined(Table):
             raise InputValueError(f"the {len(found)} files have no row that counts: give at least one")
 
 
+def names_files(data: Any) -> bool:
+    """Whether it is a path, a pattern, or a list of paths."""
+    paths = data if isinstance(data, list) and data else [data]
+    return all(isinstance(path, (str, os.PathLike)) for path in paths)
+
+
 def is_many(path: str) -> bool:
     """Whether a path typed by somebody means many files: a folder, or a pattern that is not itself the name of a file."""
     return os.path.isdir(path) or (any(mark in path for mark in "*?[") and not os.path.exists(path))
