@@ -4,7 +4,10 @@ The scheduler and the workers are processes of their own on this machine.
 """
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -13,7 +16,7 @@ import pytest
 
 from autograd_lite import exp
 from autograd_lite.errors import ClusterError, InputTypeError, InputValueError
-from autograd_lite.fit import minimize
+from autograd_lite.fit import fit, minimize
 from autograd_lite.optim import SGD
 from autograd_lite.tables import Parts
 
@@ -24,7 +27,8 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 from autograd_lite.fit.cluster import Spread  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
-from tests.cluster import Cluster  # noqa: E402
+from tests.cluster import ROOT, Cluster  # noqa: E402
+from tests.fit import nist  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own
 
@@ -328,3 +332,83 @@ def test_a_loss_that_branches_is_run_row_by_row(tmp_path, client):
         return (p["w"] * row["x"] - row["y"]) ** 2 if float(row["x"]) > 1.5 else p["b"] ** 2
 
     assert bits(run(Parts(tmp_path), client, f=branching)) == bits(run(Parts(tmp_path), f=branching))
+
+
+# -- fits of formulas ---------------------------------------------------------------------------------------------------
+
+
+def cut(columns, folder, files=5):
+    """A table in several files."""
+    rows = list(zip(*columns.values(), strict=True))
+    size = -(-len(rows) // files)
+    for i in range(files):
+        lines = [",".join(columns), *(",".join(map(str, row)) for row in rows[i * size : (i + 1) * size])]
+        (folder / f"{i}.csv").write_text("\n".join(lines) + "\n")
+    return str(folder)
+
+
+def whole(found):
+    return [
+        [x.hex() for x in part.values()] for part in (found.params, found.stderr)
+    ], found.loss.hex(), found.steps, found.converged  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Misra1a", "Eckerle4", "Nelson", "DanWood"])
+def test_a_data_set_of_nist_in_five_files(name, tmp_path, client):
+    problem = nist.problem(name)
+    data = cut(problem.columns, tmp_path)
+    for start in problem.starts:
+        there = fit(problem.formula, data, target=problem.target, init=start, client=client)
+        assert whole(there) == whole(fit(problem.formula, data, target=problem.target, init=start))
+        assert there.params == pytest.approx(problem.weights, rel=1e-8)
+        assert there.stderr == pytest.approx(problem.errors, rel=1e-6)
+
+
+def measured():
+    draw = np.random.default_rng(3)
+    x, site = draw.normal(size=300), draw.integers(0, 3, 300)
+    y = np.array([1.0, -2.0, 4.0])[site] + 0.7 * x + 0.1 * draw.normal(size=300)
+    return {"x": x.tolist(), "site": [f"s{i}" for i in site], "y": y.tolist(), "won": (y > 0.5).astype(float).tolist()}
+
+
+@pytest.mark.parametrize(
+    ("formula", "more"),
+    [
+        ("a[site] + k*x", {}),
+        ("a + k*x + b*is(site, 's1')", {"loss": "huber"}),
+        ("a + k*x", {"loss": "cauchy", "scale": 2.0}),
+        ("a + k*x", {"loss": "mae"}),
+        ("a + k*x", {"loss": "logistic", "target": "won"}),
+        ("a + k*x**2", {"weights": "won"}),
+        ("a + b*x", {"method": "lbfgs", "loss": "huber"}),
+        ("a*exp(k*x)", {"bounds": {"k": (0.0, 3.0)}, "fixed": {"a": 1.0}}),
+    ],
+)
+def test_whatever_a_fit_does_it_does_over_a_cluster(formula, more, tmp_path, client):
+    data = cut(measured(), tmp_path)
+    more = {"target": "y", **more}
+    try:
+        here = whole(fit(formula, data, **more))
+    except InputValueError as error:
+        with pytest.raises(InputValueError, match=re.escape(str(error)[:60])):
+            fit(formula, data, client=client, **more)
+    else:
+        assert whole(fit(formula, data, client=client, **more)) == here
+
+
+def test_the_command_line_over_a_cluster(tmp_path, cluster):
+    data = cut(measured(), tmp_path)
+    command = ["fit", data, "a[site] + k*x", "--target", "y", "--where", "x < 1", "--json"]
+    there, here = command_line(*command, "--cluster", cluster.file), command_line(*command)
+    assert there.returncode == here.returncode == 0
+    assert (there.stdout, there.stderr) == (here.stdout, here.stderr)
+    assert "rows left out by --where x < 1" in there.stderr
+    refused = command_line(*command, "--cluster", cluster.file, "--holdout", "0.2")
+    assert refused.returncode == 2
+    assert "--holdout 0.2 is for one machine" in refused.stderr
+
+
+def command_line(*arguments):
+    command = [sys.executable, "-m", "autograd_lite", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)

@@ -10,6 +10,7 @@ import typer
 
 from ..errors import InputValueError, listed
 from ..files import check_writable
+from ..fit.cluster import WAIT
 from ..fit.ending import Fit, finite
 from ..fit.live import page as write_page
 from ..fit.losses import LOSSES
@@ -22,11 +23,12 @@ from ..formula.expression import Expression
 from ..plot import check_picture, plot_history
 from ..tables.choice import SHOWN, resembling
 from ..tables.table import numpy
+from .cluster import spread
 from .common import read_formula, read_pairs, refuse_one_file
 from .descent import OPTIMIZERS, Descended, Descent
 from .methods import METHODS, Options, by_method, read_ranges
 from .output import say, say_json, say_note, say_on, say_saved
-from .reading import File, Reading, reads_tables
+from .reading import File, Reading, reads_tables, say_left_out
 from .score import scored
 
 
@@ -81,6 +83,11 @@ def fit(
     checkpoint: Annotated[
         str | None, typer.Option(metavar="FILE", help="Keep the state of the run here, and go on from it.")
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, tcp://host:8786, or its scheduler file.")
+    ] = None,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Accept workers whose sums differ in their last bits.")] = False,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="For a first worker, before giving up.", min=0)] = WAIT,
 ) -> None:
     """The weights of a formula that come closest to a column of a table, with their errors.
 
@@ -112,6 +119,10 @@ def fit(
     start, held_at, ranges = read_pairs([*(init or ()), *(pairs or ())]), read_pairs(fixed), read_ranges(bounds)
     read_formula(formula)
     condition = read_formula(where) if where else None
+    if cluster is not None:
+        for name, given in (("--batch-size", batch_size), ("--holdout", holdout)):
+            if given is not None:
+                raise InputValueError(f"{name} {given} is for one machine: leave it out with --cluster")
     if not target:
         raise InputValueError("no --target: name the column to predict, --target mpg")
     refuse_one_file({"the table": file, "--save": save, "--checkpoint": checkpoint, "--plot": plot, "--page": page})
@@ -134,8 +145,17 @@ def fit(
         return spoken.columns(model)
 
     with ExitStack() as stack:
-        table = stack.enter_context(reading.read(file, needed, text=spoken.words))
-        if condition is not None:
+        table: Any
+        if cluster is not None:
+            keep = None if condition is None else Where(where)
+            parts = reading.parts(file, needed, spoken.words, keep)
+            table = stack.enter_context(spread(cluster, parts, mixed=mixed, wait=wait))
+            say_left_out(table)
+            if keep is not None:
+                say(f"{table.left} row{'s' * (table.left != 1)} left out by --where {where}", aside=True)
+        else:
+            table = stack.enter_context(reading.read(file, needed, text=spoken.words))
+        if condition is not None and cluster is None:
             kept, left = Where(where)(table, reading.room)
             stack.enter_context(kept)
             if not kept.rows:

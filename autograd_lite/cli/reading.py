@@ -62,6 +62,11 @@ class Reading:
             **({"header": False} if self.no_header else {}),
         }
 
+    def parts(self, file: str, columns: Pick, text: Iterable[str], keep: Any) -> Parts:
+        """The files that a folder, a pattern or a name means, for others to read."""
+        options = {"drop_missing": self.drop_missing, "comment": COMMENT, **self.dialect()}
+        return Parts(file if is_many(file) else [file], columns, text=text, keep=keep, memory=self.room, **options)
+
     def read(
         self, file: str, columns: Pick, *, blank: Iterable[str] = (), text: Iterable[str] | Mapping[str, Iterable[str]] = (),
         raw: bool = False, saved: Mapping[str, Any] | None = None,
@@ -76,12 +81,16 @@ class Reading:
             table: Table = Joined(Parts(file, columns, text=text, memory=self.room, **options))
         else:
             table = read_table(file, columns, text=text, raw=raw, memory=self.room, **options)
-        for note in table.notes:
-            say_note(note)
-        if rows := table.dropped:
-            left = f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out"
-            say(left, aside=True)
+        say_left_out(table)
         return table
+
+
+def say_left_out(table: Any) -> None:
+    """Tell on stderr what was guessed about a table, and how many rows were left out."""
+    for note in table.notes:
+        say_note(note)
+    if rows := table.dropped:
+        say(f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out", aside=True)
 
 
 def _typed(name: str, sign: Any) -> str:

@@ -1,0 +1,52 @@
+"""A fit of the command line on a Dask cluster that is there already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from ..errors import ClusterError, MissingPackageError
+from ..fit.bar import Bar
+from ..fit.cluster import Spread
+from ..fit.interrupt import deferred_interrupt
+from ..tables import Parts
+from .output import say_note
+
+PATIENCE = 30  # seconds for a scheduler to answer
+
+
+@contextmanager
+def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[Spread]:
+    """The rows of some files on the workers of a scheduler, by its address or the file that it wrote.
+
+    TLS and whatever else a connection takes is in Dask's own settings.
+    """
+    try:
+        distributed = import_module("distributed")
+    except ImportError as error:
+        raise MissingPackageError("--cluster needs Dask: pip install 'autograd-lite[cluster]'") from error
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is the matter is said here
+    where: dict[str, Any] = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
+    try:
+        client: Any = distributed.Client(**where, timeout=PATIENCE, set_as_default=False)
+    except TypeError as error:  # Dask's word for a tls:// address without certificates
+        raise ClusterError(
+            f"--cluster {address}: {error}: name the certificates in Dask's settings, distributed.comm.tls"
+        ) from None
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"--cluster {address}: no scheduler answers there ({str(error) or type(error).__name__}): start one, dask scheduler"
+        ) from None
+    with client:
+        reading = Bar(1, what="shares read")
+        with (
+            deferred_interrupt() as pause,
+            Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count) as rows,
+        ):
+            reading.clear()
+            for note in rows.notes:
+                say_note(note)
+            yield rows
