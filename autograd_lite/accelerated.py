@@ -1,7 +1,7 @@
 """The core in C (`_core.c`), where it has been compiled, and what stands in its place where it has not.
 
 It holds the nodes, the operators, and the reverse sweep on floats; without it the Python of `value`, `graph` and `sweeps` does
-the same to the bit, only slower.  Imports no module of the library.
+the same to the bit, only slower.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def doubles(what: str, arg: Any) -> Any:
     return array if array.dtype == np.float64 else array.astype(np.float64)
 
 
-def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
+def batch_assembly(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
     """The expression that puts the results together from ``out``: numbers if `reduced`, else one row for each output.
 
     Arrays become arrays, with the rows as their first axis; what it needs is entered in `names`.
@@ -166,12 +166,12 @@ def packing(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
         return "by_rows(spec, iter(out), out.shape[1])"
     if reduced:
         leaves = [f"out.item({i})" for i in range(size(spec))]
-        return shapes.packing(
+        return shapes.assembly(
             spec, leaves, names, part, run=lambda first, last, as_list: f"out[{first}:{last}]{'.tolist()' * as_list}"
         )
     names["rows_first"] = rows_first
     leaves = [f"out[{i}]" for i in range(size(spec))]
-    return shapes.packing(
+    return shapes.assembly(
         spec, leaves, names, lambda first, spec: f"rows_first(out[{first}:{first + len(spec.children)}], {spec.detail})"
     )
 

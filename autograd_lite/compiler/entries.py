@@ -14,10 +14,10 @@ from typing import Any
 
 from ..tree import Spec
 from . import to_python
-from .arguments import packing, part
+from .arguments import batch_assembly, part
 from .llvm.kernel import CHUNK
 from .llvm.scalar import address
-from .paths import packing_of
+from .paths import call_assembly
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 
 # where the address of an array's numbers stands in the array itself, as NumPy's interface for C has it
@@ -58,15 +58,15 @@ def _pool(make: Callable[[], Buffers]) -> dict[str, Any]:
 class _Inputs:
     """The lines that check the arguments and write their numbers into ``held.inputs``."""
 
-    def __init__(self, specs: Mapping[int, Spec], live: Sequence[Any], leave: str) -> None:
+    def __init__(self, specs: Mapping[int, Spec], captured: Sequence[Any], leave: str) -> None:
         self.views: list[tuple[int, int, tuple[int, ...]]] = []
         self.stores: list[str] = []
         unpacking = Unpacking(specs, leave, self._array)
         self.count = unpacking.leaves
         self.lines = unpacking.lines
-        self.names = unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(live)}
+        self.names = unpacking.names | {f"captured{i}": leaf for i, leaf in enumerate(captured)}
         self.stores += [f"inputs[{i}] = v{i}" for i in unpacking.scalars]
-        self.stores += [f"inputs[{self.count + i}] = live{i}._data" for i in range(len(live))]
+        self.stores += [f"inputs[{self.count + i}] = captured{i}._data" for i in range(len(captured))]
 
     def _array(self, name: str, spec: Spec, first: int) -> list[str]:
         self.stores.append(f"held.views[{len(self.views)}][...] = {name}")
@@ -78,12 +78,12 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
     path = known.root
     call = Parameters(known.layout.positional)
-    inputs = _Inputs(dict(enumerate(known.layout.specs)), path.live, call.leave)
+    inputs = _Inputs(dict(enumerate(known.layout.specs)), path.captured, call.leave)
     program, kernel = path.program, path.machine
     lines = [call.first, *inputs.lines, *TAKEN, "inputs = held.inputs", *inputs.stores]
     lines.append("guard = run(held.at, held.out_at, held.frame_at)")
     numbers = [f"numbers[{i}]" for i in range(len(program.outputs))]
-    expression, names = packing_of(
+    expression, names = call_assembly(
         path.traced, numbers, part, lambda first, last, as_list: f"{'numbers' if as_list else 'out'}[{first}:{last}]"
     )
     names |= call.names | inputs.names
@@ -123,7 +123,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
         raise RefusedError
     call = Parameters(count)
     shared = [i for i in range(count) if i not in owner.batch]
-    inputs = _Inputs(dict(zip(shared, specs, strict=True)), path.live, call.leave)
+    inputs = _Inputs(dict(zip(shared, specs, strict=True)), path.captured, call.leave)
     rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, rows_of, strict=True)}
     names = call.names | inputs.names | array_names() | {"ERRORS": ERRORS, "address": address, "other": owner.other}
     lines = [call.first]
@@ -161,10 +161,10 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
             lines.append("out += held.extra[given:, None]")
             names["given"] = path.cut.given
     lines.append("give(held)")
-    expression = packing(path.traced.spec, reduced, names)
+    expression = batch_assembly(path.traced.spec, reduced, names)
 
     def make() -> Buffers:
-        held = Buffers(inputs.count + len(path.live), outputs, inputs.views)
+        held = Buffers(inputs.count + len(path.captured), outputs, inputs.views)
         held.table = np.zeros((max(len(path.cut.columns), 1), 2), dtype=np.int64)
         held.extra = np.array([*kernel.initial, 0.0])
         for i in rows:

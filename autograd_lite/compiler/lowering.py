@@ -1,7 +1,7 @@
 """How every row of the op table is computed by a backend: by a word of its own, by the row's formula in other rows, or called.
 
-``lower(op)(k, *args)`` speaks the vocabulary of a backend's kernel object `k`.  An argument is a handle of that backend or a
-plain float, a constant.  The result is a handle too, or a float where it does not depend on any handle.  A kernel offers, on
+``lower(op)(k, *args)`` speaks the vocabulary of a backend's emitter `k`.  An argument is a handle of that backend or a
+plain float, a constant.  The result is a handle too, or a float where it does not depend on any handle.  An emitter offers, on
 handles and floats alike,
 
 - the functions `FUNCTIONS` and `PAIRS`, with the special values of C (IEEE 754): ``div(1.0, 0.0)`` is inf, ``log(-1.0)`` nan;
@@ -14,7 +14,6 @@ handles and floats alike,
   in another way than by words and formulas, or give NotImplemented.
 
 ``select`` evaluates both sides, which in IEEE arithmetic is harmless: the side not taken is never multiplied by 0.
-Imports `ops`.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from ..ops import TABLE, Op, where
 from ..ops.operators import Operators
 from ..ops.words import WORDS, both, either, negate
 
-__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "PAIRS", "Handle", "Kernel", "Lowering", "Named", "Notes", "lower"]
+__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "PAIRS", "Emitter", "Handle", "Lowering", "Named", "Notes", "lower"]
 
 FUNCTIONS = (
     "neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
@@ -36,7 +35,7 @@ PAIRS = ("add", "sub", "mul", "div", "pow", "fmod", "atan2", "copysign")
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
 CONTROL = ("both", "either", "negate", "select", "truth", "number", "call")
 
-Kernel = Any  # an object with those words, and the attributes `exact` and `inline`
+Emitter = Any  # an object with those words, and the attributes `exact` and `inline`
 Lowering = Callable[..., Any]
 
 _NUMBERS = frozenset((*FUNCTIONS, *PAIRS))
@@ -49,7 +48,7 @@ class Handle(Operators):
 
     __slots__ = ("k", "own")
 
-    def __init__(self, k: Kernel, own: Any) -> None:
+    def __init__(self, k: Emitter, own: Any) -> None:
         self.k = k
         self.own = own
 
@@ -82,7 +81,7 @@ class Named:
 
 
 class Notes:
-    """The part of a kernel that writes source: what is to be computed, in order; what is noted already is not noted again."""
+    """The part of an emitter that writes source: what is to be computed, in order; what is noted already is not noted again."""
 
     exact = False
     inline = False
@@ -119,22 +118,22 @@ def lower(op: Op) -> Lowering:
     """The lowering of a row; one without a formula, a user's own op too, is called back.
 
     >>> from autograd_lite import ops
-    >>> class Kernel:
+    >>> class Emitter:
     ...     exact = inline = True
     ...     def __getattr__(self, word):
     ...         return lambda *args: f"{word}({', '.join(map(str, args))})"
-    >>> lower(ops.relu)(Kernel(), "v0")
+    >>> lower(ops.relu)(Emitter(), "v0")
     'select(le(v0, 0.0), 0.0, v0)'
     """
 
-    def lowering(k: Kernel, *args: Any) -> Any:
+    def lowering(k: Emitter, *args: Any) -> Any:
         result = _lowered(k, op, [a if a.__class__ is float else Handle(k, a) for a in args])
         return result.number if isinstance(result, Handle) else result
 
     return lowering
 
 
-def _lowered(k: Kernel, op: Op, args: list[Any]) -> Any:
+def _lowered(k: Emitter, op: Op, args: list[Any]) -> Any:
     """A row applied to Handles and constants, as a Handle or a constant."""
     if op is where:
         return _chosen(k, *args)
@@ -162,13 +161,13 @@ def _number(a: Any) -> Any:
     return a.number if isinstance(a, Handle) else a
 
 
-def _chosen(k: Kernel, c: Any, a: Any, b: Any) -> Any:
+def _chosen(k: Emitter, c: Any, a: Any, b: Any) -> Any:
     if c.__class__ is float:
         return a if c else b
     return Handle(k, k.select(c.truth, _number(a), _number(b)))
 
 
-def _joined(k: Kernel, op: Op, *args: Any) -> Any:
+def _joined(k: Emitter, op: Op, *args: Any) -> Any:
     if all(c.__class__ is float for c in args):
         return op.forward(*args)
     for c, other in (args, args[::-1]) if len(args) == 2 else ():

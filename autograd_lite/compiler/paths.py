@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from .. import frames, ops
 from ..errors import CompilationError, JitWarning, LoweringError
 from . import to_python
-from .arguments import packing
-from .shapes import packing as packed
+from .arguments import batch_assembly
+from .shapes import assembly
 from .simplify import simplify
 from .split import Split, split
 from .trace import Traced
@@ -45,7 +45,7 @@ class Path:
     """One way through the function: its program, and that compiled by the first of some backends that can."""
 
     def __init__(self, traced: Traced, settings: Settings) -> None:
-        self.traced, self.live, self.settings = traced, traced.live, settings
+        self.traced, self.captured, self.settings = traced, traced.captured, settings
         self.program = simplify(traced.program, settings.fastmath)
         self.exits: dict[int, Path] = {}  # the paths that turn off this one, by guard
         self.machine: Any = None  # its machine code
@@ -92,7 +92,7 @@ class ScalarPath(Path):
     ) -> tuple[str, str, dict[str, Any]]:
         """A Python function of this path, whose first lines name the inputs: text, name and names needed."""
         source = to_python.Source(self.program, leave.format)
-        result, names = packing_of(self.traced, [*map(source.operand, self.program.outputs)])
+        result, names = call_assembly(self.traced, [*map(source.operand, self.program.outputs)])
         names |= source.names | {"exits": [SideExit(k) for k in range(len(self.program.guards))]}
         return source.text(signature, unpack, result), signature.partition("(")[0], names
 
@@ -106,7 +106,7 @@ class ScalarPath(Path):
         @functools.cache
         def pack() -> Function:  # mostly the way in of `entries` has its own
             leaves = [f"out[{i}]" for i in range(count)]
-            expression, names = packing_of(traced, leaves, run=lambda first, last, _: f"[*out[{first}:{last}]]")
+            expression, names = call_assembly(traced, leaves, run=lambda first, last, _: f"[*out[{first}:{last}]]")
             made: Function = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
             return made
 
@@ -118,16 +118,16 @@ class ScalarPath(Path):
 
     def inputs(self, floats: list[float]) -> list[float]:
         """What it runs on: the numbers in the arguments, and those of the Values it reads."""
-        return [*floats, *[leaf._data for leaf in self.live]] if self.live else floats
+        return [*floats, *[leaf._data for leaf in self.captured]] if self.captured else floats
 
 
-def packing_of(
+def call_assembly(
     traced: Traced,
     leaves: list[str],
     array: Callable[[int, Any], str] | None = None,
     run: Callable[[int, int, bool], str] | None = None,
 ) -> tuple[str, dict[str, Any]]:
-    """The expression of the result, from expressions of the outputs and, as for `shapes.packing`, of arrays and runs of
+    """The expression of the result, from expressions of the outputs and, as for `shapes.assembly`, of arrays and runs of
     them; and its names.  Plain numbers are given back as they were, arrays of them as new ones.
     """
     names: dict[str, Any] = {}
@@ -141,7 +141,7 @@ def packing_of(
         leaves[i] = f"literal{i}.copy()" if hasattr(literal, "setflags") else f"literal{i}"
     names |= {f"array{i}": a.copy() for i, a in traced.arrays.items()}
     constant = {i: f"array{i}.copy()" for i in traced.arrays}
-    return packed(traced.spec, leaves, names, array, constant, several), names
+    return assembly(traced.spec, leaves, names, array, constant, several), names
 
 
 class BatchPath(Path):
@@ -151,10 +151,10 @@ class BatchPath(Path):
     """
 
     def __init__(self, traced: Traced, settings: Settings, shared: int, columns: int) -> None:
-        self._is_column = [False] * shared + [True] * columns + [False] * len(traced.live)
+        self._is_column = [False] * shared + [True] * columns + [False] * len(traced.captured)
         super().__init__(traced, settings)
         names: dict[str, Any] = {}
-        expression = packing(traced.spec, self.reduced, names)
+        expression = batch_assembly(traced.spec, self.reduced, names)
         self.pack = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
 
     def _backends(self) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ class BatchPath(Path):
     def __call__(self, floats: list[float], columns: Any, threads: int) -> Any:
         import numpy as np
 
-        numbers = np.array([*floats, *[leaf._data for leaf in self.live]], dtype=float)
+        numbers = np.array([*floats, *[leaf._data for leaf in self.captured]], dtype=float)
         return self.pack(self.run(numbers, columns.arrays, columns.rows, threads))
 
     def _python(self) -> tuple[Function, str]:

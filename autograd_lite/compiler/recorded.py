@@ -1,4 +1,4 @@
-"""The program of a graph of Values that is there already, as pictures need it.  Imports `program` and `graph`."""
+"""The program of a graph of Values that is there already, as pictures need it."""
 
 from __future__ import annotations
 

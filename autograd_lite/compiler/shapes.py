@@ -135,7 +135,7 @@ def _numbers(name: str, spec: Spec, first: int) -> list[str]:
     return [f"{', '.join(f'v{i}' for i in range(first, first + len(spec.children)))}, = {flat}.tolist()"]
 
 
-def packing(
+def assembly(
     spec: Spec,
     leaves: Sequence[str],
     names: dict[str, Any],
@@ -152,11 +152,11 @@ def packing(
     if depth(spec) > DEEP:
         names["unflatten"], names["whole"] = unflatten, spec
         return f"unflatten(whole, [{', '.join(leaves)}])"
-    return _Packing(leaves, names, array, known, run).expression(spec)
+    return _Assembly(leaves, names, array, known, run).expression(spec)
 
 
-class _Packing:
-    """Expressions of the parts of a result, made in the order of its leaves; the arguments are those of `packing`."""
+class _Assembly:
+    """Expressions of the parts of a result, made in the order of its leaves; the arguments are those of `assembly`."""
 
     def __init__(
         self,

@@ -156,11 +156,16 @@ class Specializer(Locked):
             unpacking = Unpacking(dict(enumerate(layout.specs)), call.leave)
         except RefusedError:
             return self.first
-        count = root.program.inputs - len(root.live)
-        lines = [call.first, *unpacking.lines, *[f"v{count + i} = live{i}._data" for i in range(len(root.live))]]
+        count = root.program.inputs - len(root.captured)
+        lines = [call.first, *unpacking.lines, *[f"v{count + i} = captured{i}._data" for i in range(len(root.captured))]]
         floats = "[" + ", ".join(f"v{i}" for i in range(count)) + "]"
         text, name, names = root.source_of(lines, f"entry({call.signature})", "return left(" + "{}, " + floats + ")")
-        names |= call.names | unpacking.names | {f"live{i}": leaf for i, leaf in enumerate(root.live)} | {"other": self.other}
+        names |= (
+            call.names
+            | unpacking.names
+            | {f"captured{i}": leaf for i, leaf in enumerate(root.captured)}
+            | {"other": self.other}
+        )
         names["left"] = self.left(known)
         root.source = text
         return to_python.define(text, name, names)  # type: ignore[no-any-return]

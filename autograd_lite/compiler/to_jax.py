@@ -15,7 +15,7 @@ from ..ops import TABLE, Op
 from ..program import Program
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 
-__all__ = ["WORDS", "Kernel", "function"]
+__all__ = ["WORDS", "Emitter", "function"]
 
 _OTHER_NAMES = {
     "neg": "negative", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "lt": "less",
@@ -27,7 +27,7 @@ WORDS = {
 }
 
 
-class Kernel:
+class Emitter:
     """The vocabulary of `lowering` in jax.numpy; a handle is an array or what JAX traces in its place."""
 
     exact = False
@@ -161,7 +161,7 @@ def function(program: Program) -> Callable[..., list[Any]]:
             f"the program holds for numbers that go one way at {program.guards[0].line}: write where(condition, a, b), "
             f"maximum, minimum or clamp there, or take the program of a batch"
         )
-    k = Kernel()
+    k = Emitter()
     for op, _ in program.instructions:
         lower(op)  # or it is refused
 

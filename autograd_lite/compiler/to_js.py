@@ -2,7 +2,6 @@
 
 A browser cannot call Python back, so that a user's own op has no place in it.  What `Math` lacks is in ``runtime.js``; only
 what a program uses goes with it.  The text holds no user text: values are v0, v1, ..., constants are numbers.
-Imports `lowering`, `program`, `errors`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ..ops import TABLE, Op
 from ..program import Program
 from .lowering import Named, Notes, lower
 
-__all__ = ["CALLED", "WORDS", "Kernel", "runtime", "source"]
+__all__ = ["CALLED", "WORDS", "Emitter", "runtime", "source"]
 
 _MATH = ("abs", "sqrt", "floor", "ceil", "trunc", "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
          "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "cbrt", "atan2")  # fmt: skip
@@ -42,7 +41,7 @@ CALLED = {
 }  # fmt: skip
 
 
-class Kernel(Notes):
+class Emitter(Notes):
     """The vocabulary of `lowering`: each word notes one expression, and one already noted is not written again."""
 
     def __getattr__(self, word: str) -> Callable[..., Any]:
@@ -70,7 +69,7 @@ def source(program: Program, name: str = "run") -> str:
 
     Guards are not looked at: what they ask for can be an output.  Raises LoweringError for an op without a formula.
     """
-    k = Kernel()
+    k = Emitter()
     values: list[Any] = [Named(f"v{i}") for i in range(program.inputs)]
     for op, args in program.instructions:
         values.append(lower(op)(k, *[values[a] if a.__class__ is int else a for a in args]))

@@ -17,7 +17,7 @@ from ..ops import TABLE, Op
 from ..program import Instruction, Program, Ref
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, Named, Notes, lower
 
-__all__ = ["BLOCK", "CHUNK", "WORDS", "Kernel", "compile", "source"]
+__all__ = ["BLOCK", "CHUNK", "WORDS", "Emitter", "compile", "source"]
 
 CHUNK = 512  # rows that are added up together
 BLOCK = 8192  # rows worked out at a time, a multiple of CHUNK: some hundred values of a block fit into the second cache
@@ -37,7 +37,7 @@ WORDS = {
 }
 
 
-class Kernel(Notes):
+class Emitter(Notes):
     """The vocabulary of `lowering`: each word notes one NumPy call, and a call already noted is not made again."""
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class _Emitted:
         yield f"    return {_tuple([f'v{a}' for a in self.read])}, {_tuple(results)}"
 
     def _block(self) -> Iterator[str]:
-        k = Kernel()
+        k = Emitter()
         inputs = [*self.columns, *self.read]
         handles: dict[int, Any] = {i: Named(f"v{i}") for i in inputs}
         for number, (op, args) in self._numbered():

@@ -68,10 +68,10 @@ TAME = frozenset(map(ops.TABLE.__getitem__, (
 
 
 class Traced(NamedTuple):
-    """What a trace found: the program, the live Values it reads after the arguments, and how the results are put together."""
+    """What a trace found: the program, the captured Values it reads after the arguments, how the results are put together."""
 
     program: Program
-    live: tuple[Value, ...]
+    captured: tuple[Value, ...]
     spec: Spec
     literals: dict[int, Any]  # results that are plain numbers: which output, and the number as f gave it
     arrays: dict[int, Any]  # results that are arrays of plain numbers: by the first of their outputs, the array
@@ -176,20 +176,20 @@ class Trace(context.Recorder):
     # -- the program --------------------------------------------------------------------------------------------------
 
     def program(self, outputs: Sequence[Any]) -> tuple[Program, tuple[Value, ...], bool]:
-        """The instructions in the order they were made, the live Values that are inputs after those of the arguments, and
+        """The instructions in the order they were made, the captured Values that are inputs after those of the arguments, and
         whether a graph outside is joined.
         """
         place: dict[int, Ref] = {id(node): i for i, node in enumerate(self.inputs)}
         computed = [node for node in self.nodes if id(node) not in place]
         own = {id(node) for node in self.nodes}
-        live: dict[int, Value] = {}
+        captured: dict[int, Value] = {}
         joined = False
 
         def met(a: Any) -> None:
             nonlocal joined
             if a.__class__ is not float and id(a) not in self.constant and id(a) not in own:
                 if a.op is None:
-                    live.setdefault(id(a), a)
+                    captured.setdefault(id(a), a)
                 else:
                     joined = True
 
@@ -199,9 +199,9 @@ class Trace(context.Recorder):
         for out in outputs:
             if isinstance(out, Value):
                 met(out)
-        for i, key in enumerate(live, len(self.inputs)):
+        for i, key in enumerate(captured, len(self.inputs)):
             place[key] = i
-        first = len(self.inputs) + len(live)
+        first = len(self.inputs) + len(captured)
 
         def ref(a: Any, worth: float) -> Ref:
             # a leaf made inside is what it was when it was used
@@ -216,7 +216,7 @@ class Trace(context.Recorder):
             place[id(node)] = number
         results = tuple(ref(out, out._data) if isinstance(out, Value) else as_float(out) for out in outputs)
         guards = tuple(Guard(place[id(n)], yes, line, place[id(n)] - first) for n, yes, line in self.guards)  # type: ignore
-        return Program(first, tuple(instructions), results, guards), tuple(live.values()), joined
+        return Program(first, tuple(instructions), results, guards), tuple(captured.values()), joined
 
 
 class Condition(Value):
@@ -284,7 +284,7 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
         if out is None:
             raise InputTypeError(f"jit of {called(f)}, which returned None: does it end in a return statement?")
         outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")
-        program, live, joined = record.program(outs)
+        program, captured, joined = record.program(outs)
     literals = {
         i: bool(o) if isinstance(o, Truth) else o
         for i, o in enumerate(outs)
@@ -292,7 +292,7 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
     }
     arrays: dict[int, Any] = {}
     _arrays(out, 0, arrays)
-    return Traced(program, live, _plain(spec), literals, arrays, joined)
+    return Traced(program, captured, _plain(spec), literals, arrays, joined)
 
 
 def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite.compiler.arguments import Columns, doubles, packing, rows_first
+from autograd_lite.compiler.arguments import Columns, batch_assembly, doubles, rows_first
 from autograd_lite.errors import InputTypeError, StructureError
 from autograd_lite.tree import flatten, take
 
@@ -187,7 +187,7 @@ RESULTS = [
 def test_results_have_the_structure_of_one_rows_result(result, count, reduced):
     spec = flatten(result)[1]
     names = {}
-    expression = packing(spec, reduced, names)
+    expression = batch_assembly(spec, reduced, names)
     rows = 5
     out = np.arange(float(count)) if reduced else np.arange(float(count * rows)).reshape(count, rows)
     got = eval(expression, names | {"out": out})
@@ -209,7 +209,7 @@ def row_of(got, like, i):
 
 def test_reduced_results_are_plain_floats():
     names = {}
-    got = eval(packing(flatten((1.0, [2.0]))[1], True, names), names | {"out": np.array([1.0, 2.0])})
+    got = eval(batch_assembly(flatten((1.0, [2.0]))[1], True, names), names | {"out": np.array([1.0, 2.0])})
     assert got == (1.0, [2.0])
     assert type(got[0]) is float
     assert type(got[1][0]) is float
