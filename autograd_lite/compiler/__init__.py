@@ -80,6 +80,7 @@ def jit(
     fastmath: bool = False,
     sparse: bool = False,
     cache: str | os.PathLike[str] | None = None,
+    float32: bool = False,
 ) -> Any:
     """The function compiled: run once on Values, turned into a straight-line program, simplified, and emitted as code.
 
@@ -104,6 +105,8 @@ def jit(
         sparse: of ``jacobian(f)`` or ``hessian(f)``, give a sparse matrix, as they do with ``sparse=True`` themselves.
         cache: a folder of the user's own, closed to others, in which machine code is kept for other processes; None is the one
             that the environment variable AUTOGRAD_LITE_CACHE names, if it is set.
+        float32: compute the rows of a batch in single precision, twice as many at once; sums are still added up in double.
+            Columns of dtype float32 are taken as they are, others are converted at each call; kept rows come as float32.
 
     Results have the bits of the function itself without `fastmath`, but for signs of zero and nan and what follows from them
     (1/-0.0 is -inf), and for the last bit where the second or third derivative of a `where` over a Value adds up in another
@@ -113,9 +116,8 @@ def jit(
     Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
     """
     if f is _ABSENT:  # @jit(batch=0)
-        return functools.partial(
-            jit, batch=batch, reduce=reduce, backend=backend, threads=threads, fastmath=fastmath, sparse=sparse, cache=cache
-        )
+        options = {"batch": batch, "reduce": reduce, "backend": backend, "threads": threads, "fastmath": fastmath}
+        return functools.partial(jit, **options, sparse=sparse, cache=cache, float32=float32)  # type: ignore[arg-type]
     if not callable(f):
         raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")
     if sparse:
@@ -139,10 +141,16 @@ def jit(
         for name, given in (("reduce", reduce), ("threads", threads)):
             if given is not None:
                 raise InputValueError(f"{name}={given!r} is for batches: name the arguments that hold rows, batch=0")
+        if float32:
+            raise InputValueError("float32=True is for batches: name the arguments that hold rows, batch=0")
         if backend == "numpy":
             raise InputValueError('backend="numpy" is for batches: name the arguments that hold rows, or use "python"')
         return Jitted(f, Settings(backend, fastmath, cache=folder))
-    return Jitted(f, Settings(backend, fastmath, _positions(batch), reduce, threads or 1, folder))
+    if float32 and backend not in ("auto", "llvm"):
+        raise InputValueError(
+            f'float32=True is for machine code: backend={backend!r} computes in double; leave it out, or "llvm"'
+        )
+    return Jitted(f, Settings(backend, fastmath, _positions(batch), reduce, threads or 1, folder, float32))
 
 
 def _positions(batch: Any) -> tuple[int, ...]:

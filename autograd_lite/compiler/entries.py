@@ -125,15 +125,17 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     shared = [i for i in range(count) if i not in owner.batch]
     inputs = _Inputs(dict(zip(shared, specs, strict=True)), path.captured, call.leave)
     rows = {i: shape[0] if shape else 0 for i, shape in zip(owner.batch, rows_of, strict=True)}
+    kind = np.dtype(np.float32 if owner.settings.float32 else np.float64)
     names = call.names | inputs.names | array_names() | {"ERRORS": ERRORS, "address": address, "other": owner.other}
+    names["columns_kind"] = kind
     lines = [call.first]
     for i, width in rows.items():
         if i == owner.batch[0]:
-            doubles = f"b{i}.__class__ is ndarray and b{i}.dtype is float64"
+            doubles = f"b{i}.__class__ is ndarray and b{i}.dtype is columns_kind"
             lines.append(f"if not ({doubles} and b{i}.ndim == {1 + bool(width)}): {call.leave}")
             lines += [f"n, width = b{i}.shape", f"if width != {width}: {call.leave}"] if width else [f"n, = b{i}.shape"]
         else:
-            lines.append(array_or(f"b{i}", f"(n, {width})" if width else "(n,)", call.leave))
+            lines.append(array_or(f"b{i}", f"(n, {width})" if width else "(n,)", call.leave, "columns_kind"))
     lines += inputs.lines
     # the same array may have moved its numbers, by __setstate__ for one
     same = " and ".join(
@@ -156,7 +158,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
         lines.append("out = held.out.copy()")
     else:
         names["empty"] = np.empty
-        lines += [f"out = empty(({outputs}, n))", run.format("address(out)")]
+        lines += [f"out = empty(({outputs}, n), columns_kind)", run.format("address(out)")]
         if path.cut.added:
             lines.append("out += held.extra[given:, None]")
             names["given"] = path.cut.given
@@ -176,7 +178,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     def point(held: Buffers, at: tuple[int, ...]) -> None:
         """Where the columns are: for each its first number, and the bytes from one to the next."""
         table = [
-            (start + 8 * j, 8 * max(width, 1))
+            (start + kind.itemsize * j, kind.itemsize * max(width, 1))
             for start, width in zip(at, rows.values(), strict=False)
             for j in range(max(width, 1))
         ]

@@ -30,6 +30,7 @@ class Settings(NamedTuple):
     reduce: str | None = None
     threads: int = 1
     cache: str | None = None  # the folder in which machine code is kept
+    float32: bool = False
 
 
 class SideExit:
@@ -160,6 +161,8 @@ class BatchPath(Path):
     def _backends(self) -> tuple[str, ...]:
         self.reduced = self.settings.reduce is not None
         self.cut = split(self.program, self._is_column, self.reduced, self.settings.fastmath)
+        if self.settings.float32:
+            return ("llvm",)
         return ("llvm", "numpy", "python") if self.settings.backend == "auto" else (self.settings.backend,)
 
     def __call__(self, floats: list[float], columns: Any, threads: int) -> Any:
@@ -210,10 +213,8 @@ class BatchPath(Path):
 
         cut, reduce = self.cut, self.settings.reduce
         finish = kernel.Finish(reduce == "mean", cut.given if cut.added else None)
-        columns, fastmath = len(cut.columns), self.settings.fastmath
-        self.machine = machine = kernel.batch(
-            cut.uniform, cut.row, columns, self.reduced, fastmath, finish=finish, store=self._store()
-        )
+        programs = cut.uniform, cut.row, len(cut.columns), self.reduced, self.settings.fastmath
+        self.machine = machine = kernel.batch(*programs, finish=finish, store=self._store(), single=self.settings.float32)
 
         def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
             uniform, found = machine(shared, columns, rows, threads)
@@ -226,7 +227,8 @@ def _combined(cut: Split, reduce: str | None, uniform: Any, by_row: Any, rows: i
     """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
     import numpy as np
 
-    out = np.array(by_row, dtype=float).reshape(len(cut.row.outputs), *(() if reduce else (rows,)))
+    kind = getattr(by_row, "dtype", float)
+    out = np.array(by_row, dtype=kind).reshape(len(cut.row.outputs), *(() if reduce else (rows,)))
     with np.errstate(all="ignore"):
         if reduce == "mean":
             out /= rows

@@ -115,9 +115,9 @@ def _named(targets: Sequence[str], source: str) -> list[str]:
     return [f"{', '.join(targets)}, = {source}"] if targets else []
 
 
-def array_or(name: str, shape: Any, otherwise: str) -> str:
-    """The line that leaves by `otherwise` where `name` is no array of doubles of a shape; its names are `array_names`."""
-    return f"if {name}.__class__ is not ndarray or {name}.dtype is not float64 or {name}.shape != {shape}: {otherwise}"
+def array_or(name: str, shape: Any, otherwise: str, kind: str = "float64") -> str:
+    """The line that leaves by `otherwise` where `name` is no array of some numbers of a shape; its names are `array_names`."""
+    return f"if {name}.__class__ is not ndarray or {name}.dtype is not {kind} or {name}.shape != {shape}: {otherwise}"
 
 
 def array_names() -> dict[str, Any]:

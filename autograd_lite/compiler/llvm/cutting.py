@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from ...ops import TABLE
 from ...program import Program, Ref, written
-from ..lowering import lower
 from .emit import Emitter, Handle
 from .schedule import arranged
 
@@ -98,11 +97,11 @@ class Cutting:
         final = program.inputs + len(program) - 1
         for number, (op, args) in enumerate(program.instructions, program.inputs):
             before = len(k.lines)
-            result = lower(op)(k, *map(self._get, args))
+            result = k.row(op, [*map(self._get, args)])
             if len(k.lines) > before:
                 name = op.name if TABLE.get(op.name) is op else "own"
                 k.lines[-1] += f"  ; v{number} = {name}({', '.join(map(written, args))})"
-            if result.__class__ is float:
+            if isinstance(result, float):
                 self.constants[number] = result
             else:
                 self.handles[number] = result
@@ -135,7 +134,7 @@ class Cutting:
         return name
 
     def _slot(self, slot: int) -> str:
-        return self.k.value(f"getelementptr i8, ptr %frame, i64 {slot * 8 * self.k.width}")
+        return self.k.value(f"getelementptr i8, ptr %frame, i64 {slot * self.k.size}")
 
     def _check(self, number: int) -> None:
         """Leave the function where a guard decided by this value does not hold."""

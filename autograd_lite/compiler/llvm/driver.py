@@ -152,6 +152,9 @@ class _Batch(Functions):
     def __init__(self, layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str], finish: Finish) -> None:
         super().__init__(layout.width)
         self.layout, self.sums, self.reduce, self.how = layout, sums, bool(sums), finish
+        self.rows = self.width * (1 + layout.single)  # of a block
+        self.item, self.bytes = (self.ir.FloatType(), 4) if layout.single else (self.double, 8)
+        self.lanes = self.ir.VectorType(self.item, self.rows)
         given = ("shared", "extra", "columns", "out", "step", "frame")
         self.uniform = self.function("uniform", self.int, ("shared", "extra", "frame"), self._calls(uniform.names))
         self.block = self.function("block", self.void, given, self._calls(row.names))
@@ -175,7 +178,7 @@ class _Batch(Functions):
 
     def _gather(self, b: Any, table: Any, block: Any, first: Any, end: Any) -> None:
         """Rows `first` and after of each column into a block; where they end before a whole block, the last one again."""
-        w = self.width
+        w, rows_in = self.width, self.rows
         left = b.sub(end, first)
         with self.loop(b, 0, self.layout.columns) as j:
             entry = b.shl(j, self.number(1))
@@ -183,24 +186,24 @@ class _Batch(Functions):
             stride = self.load(b, self.at(b, table, b.add(entry, self.number(1)), self.int), self.int)
             source = self.at(b, base, b.mul(first, stride), self.byte)
             target = self.at(b, block, b.mul(j, self.number(w)))
-            with b.if_else(b.icmp_signed(">=", left, self.number(w))) as (whole, part):
-                with whole, b.if_else(b.icmp_signed("==", stride, self.number(8))) as (together, apart):
+            with b.if_else(b.icmp_signed(">=", left, self.number(rows_in))) as (whole, part):
+                with whole, b.if_else(b.icmp_signed("==", stride, self.number(self.bytes))) as (together, apart):
                     with together:
-                        b.store(self.load(b, source, self.vector, 1), target, align=self.align)
+                        b.store(self.load(b, source, self.lanes, 1), target, align=self.align)
                     with apart:
-                        rows = self.ir.Constant(self.vector, self.ir.Undefined)
-                        for lane in range(w):
+                        rows = self.ir.Constant(self.lanes, self.ir.Undefined)
+                        for lane in range(rows_in):
                             place = self.at(b, source, b.mul(stride, self.number(lane)), self.byte)
-                            rows = b.insert_element(rows, self.load(b, place, align=1), self.number(lane))
+                            rows = b.insert_element(rows, self.load(b, place, self.item, 1), self.number(lane))
                         b.store(rows, target, align=self.align)
-                with part, self.loop(b, 0, w) as lane:
+                with part, self.loop(b, 0, rows_in) as lane:
                     row = b.select(b.icmp_signed("<", lane, left), lane, b.sub(left, self.number(1)))
-                    one = self.load(b, self.at(b, source, b.mul(row, stride), self.byte), align=1)
-                    b.store(one, self.at(b, target, lane), align=8)
+                    one = self.load(b, self.at(b, source, b.mul(row, stride), self.byte), self.item, 1)
+                    b.store(one, self.at(b, target, lane, self.item), align=self.bytes)
 
     def _chunk(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, low: Any, high: Any, out: Any, block: Any) -> None:
         """Rows `low` to `high`: first what is left over after whole blocks, whose idle lanes count as 0; then the blocks."""
-        w, layout = self.width, self.layout
+        w, layout = self.rows, self.layout
         sums, kept, frame = [self.at(b, block, place) for place in (layout.sums, layout.kept, layout.frames)]
         rows = b.sub(high, low)
         over = b.and_(rows, self.number(w - 1))
@@ -215,28 +218,32 @@ class _Batch(Functions):
             with b.if_then(some):
                 run(even, sums, self.number(self.align))
                 with self.loop(b, 0, layout.outputs) as k:
-                    target = self.at(b, out, b.add(b.mul(k, n), even))
+                    target = self.at(b, out, b.add(b.mul(k, n), even), self.item)
                     with self.loop(b, 0, over) as lane:
-                        one = self.load(b, self.at(b, sums, b.add(b.mul(k, self.number(w)), lane)))
-                        b.store(one, self.at(b, target, lane), align=8)
+                        place = self.at(b, sums, b.add(b.mul(k, self.number(w)), lane), self.item)
+                        b.store(
+                            self.load(b, place, self.item, self.bytes), self.at(b, target, lane, self.item), align=self.bytes
+                        )
             with self.loop(b, low, even, w) as i:
-                run(i, self.at(b, out, i), b.shl(n, self.number(3)))
+                run(i, self.at(b, out, i, self.item), b.mul(n, self.number(self.bytes)))
             return
 
         # what is left over stands before the first blocks, and is added up with them
         with b.if_then(some):
             run(even, kept, self.number(self.align))
-            numbers = self.ir.Constant(self.ir.VectorType(self.int, w), list(range(w)))
-            used = b.icmp_signed("<", numbers, self.splat(b, over))
-            with self.loop(b, 0, layout.factors) as m:
-                place = self.at(b, kept, m, self.vector)
-                found = self.load(b, place, self.vector, self.align)
-                b.store(b.select(used, found, self.ir.Constant(self.vector, None)), place, align=self.align)
+            for part in range(w // self.width):
+                lanes = range(part * self.width, (part + 1) * self.width)
+                numbers = self.ir.Constant(self.ir.VectorType(self.int, self.width), list(lanes))
+                used = b.icmp_signed("<", numbers, self.splat(b, over))
+                with self.loop(b, part * layout.factors, (part + 1) * layout.factors) as m:
+                    place = self.at(b, kept, m, self.vector)
+                    found = self.load(b, place, self.vector, self.align)
+                    b.store(b.select(used, found, self.ir.Constant(self.vector, None)), place, align=self.align)
         before = b.select(some, self.number(w), self.number(0))
         least = b.add(low, before)
         stop = b.select(b.icmp_signed(">", even, least), even, least)
-        most = self.number(w * layout.most)
-        together = b.select(b.icmp_signed("<=", rows, most), most, self.number(w * layout.together))
+        most = self.number(self.width * layout.most)
+        together = b.select(b.icmp_signed("<=", rows, most), most, self.number(self.width * layout.together))
         with self.loop(b, low, stop, together) as i:
             last = b.add(i, together)
             end = b.select(b.icmp_signed("<", last, even), last, even)
@@ -245,7 +252,7 @@ class _Batch(Functions):
             with self.loop(b, i, end, w) as g:
                 place = b.mul(b.add(b.sub(g, i), given), self.number(layout.factors))
                 run(g, self.at(b, kept, place), self.number(self.align))
-            count = b.udiv(b.add(b.sub(end, i), given), self.number(w))
+            count = b.udiv(b.add(b.sub(end, i), given), self.number(self.width))
             for name in self.sums:
                 arguments = [kept, sums, count, later]
                 b.call(self.outside(name, self.void, arguments), arguments)
@@ -300,6 +307,20 @@ class _Batch(Functions):
                     total = b.fadd(total, each if mean else b.fmul(each, divisor))
                 b.store(total, place, align=8)
 
+    def _singles(self, b: Any, shared: Any, extra: Any, block: Any) -> tuple[Any, Any]:
+        """The shared numbers as rows read them: where they are, or rounded to single precision in the thread's memory."""
+        if not self.layout.single:
+            return shared, extra
+        place = self.at(b, block, self.layout.singles)
+        found = []
+        for source, count in ((shared, self.layout.given - self.layout.extra), (extra, self.layout.extra)):
+            found.append(place)
+            with self.loop(b, 0, count) as i:
+                one = b.fptrunc(self.load(b, self.at(b, source, i)), self.item)
+                b.store(one, self.at(b, place, i, self.item), align=self.bytes)
+            place = self.at(b, place, count, self.item)
+        return found[0], found[1]
+
     def _high(self, b: Any, low: Any, size: Any, n: Any) -> Any:
         """Where a chunk ends."""
         end = b.add(low, size)
@@ -316,6 +337,7 @@ class _Batch(Functions):
         outputs = self.number(self.layout.outputs)
         totals, frame = [self.at(b, block, place) for place in (self.layout.totals, self.layout.frames)]
         b.call(self.uniform, [shared, extra, frame])
+        singles = self._singles(b, shared, extra, block)
         if self.reduce:
             empty = b.icmp_signed("==", n, self.number(0))
             with self.loop(b, 0, b.select(empty, outputs, self.number(0))) as z:
@@ -324,7 +346,7 @@ class _Batch(Functions):
             high = self._high(b, low, size, n)
             new = b.icmp_signed("==", low, self.number(0))
             target = b.select(new, out, totals) if self.reduce else out
-            b.call(self.chunk, [shared, extra, table, n, low, high, target, block])
+            b.call(self.chunk, [*singles, table, n, low, high, target, block])
             if self.reduce:
                 self._added(b, totals, out, b.select(new, self.number(0), outputs))
         if self.reduce:
@@ -337,6 +359,7 @@ class _Batch(Functions):
 
     def _some(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, size: Any, out: Any, block: Any, counter: Any) -> None:
         """Chunks until none is left, each taken by its number from a counter that threads share."""
+        singles = self._singles(b, shared, extra, block)
         take, work, end = [b.append_basic_block() for _ in range(3)]
         b.branch(take)
         b.position_at_end(take)
@@ -345,7 +368,7 @@ class _Batch(Functions):
         b.cbranch(b.icmp_signed("<", low, n), work, end)
         b.position_at_end(work)
         target = self.at(b, out, b.mul(number, self.number(self.layout.outputs))) if self.reduce else out
-        b.call(self.chunk, [shared, extra, table, n, low, self._high(b, low, size, n), target, block])
+        b.call(self.chunk, [*singles, table, n, low, self._high(b, low, size, n), target, block])
         b.branch(take)
         b.position_at_end(end)
 

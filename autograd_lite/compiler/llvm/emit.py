@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...ops import TABLE, Op
-from ..lowering import COMPARISONS, FUNCTIONS, PAIRS
+from ..lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 from .functions import QUICKER, ROWS
 from .schedule import OPERANDS
 
@@ -47,6 +47,8 @@ class Emitter:
         scalef: whether it multiplies by a power of two, as AVX-512 does.
     """
 
+    element, bytes = "double", 8  # what a number is
+
     def __init__(
         self,
         width: int,
@@ -61,9 +63,10 @@ class Emitter:
         self.rows = {name: row for name, row in ROWS.items() if name not in called} if fused and not exact else {}
         self.inline = width > 1
         self.flags = FASTMATH if fastmath else ""
-        self.type = "double" if width == 1 else f"<{width} x double>"
+        self.type = self.element if width == 1 else f"<{width} x {self.element}>"
         self.bits = "i1" if width == 1 else f"<{width} x i1>"
-        self.suffix = "f64" if width == 1 else f"v{width}f64"
+        self.suffix = f"{'' if width == 1 else f'v{width}'}f{8 * self.bytes}"
+        self.size = self.bytes * width
         self.lines: list[str] = []
         self.made: dict[str, str] = {}  # what has been computed already, by its text
         self.conditions: dict[str, str] = {}  # number(c) -> c
@@ -106,11 +109,16 @@ class Emitter:
         if a.__class__ is str:
             return a
         bits = f"0x{struct.unpack('<Q', struct.pack('<d', a))[0]:016X}"
-        return bits if self.width == 1 else f"splat (double {bits})"
+        return bits if self.width == 1 else f"splat ({self.element} {bits})"
 
     def typed(self, a: Handle) -> str:
         """An operand after its type."""
         return f"{self.type} {self.written(a)}"
+
+    def row(self, op: Op, args: Sequence[Handle]) -> Handle:
+        """A row of the op table at some arguments."""
+        found: Handle = lower(op)(self, *args)
+        return found
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 

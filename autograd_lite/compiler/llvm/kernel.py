@@ -24,6 +24,7 @@ from .native import Code
 from .prepare import PLAIN, Plan, alike_together, calls_together, on_demand, plan, prepared, shortened
 from .scalar import PART as SCALAR_PART
 from .scalar import address, parts_of
+from .singles import Singles
 from .sums import Layout, sums
 from .workers import share
 
@@ -50,6 +51,7 @@ def batch(
     part: int = PART,
     machine: native.Machine | None = None,
     store: stored.Store | None = None,
+    single: bool = False,
 ) -> Kernel:
     """A program over rows as machine code.
 
@@ -63,10 +65,11 @@ def batch(
         part: how many steps go into one function.
         machine: what to compile for; this machine unless given.
         store: where compiled code is kept.
+        single: compute rows in single precision; what is added up is added in double precision.
 
     Raises CompilationError, MissingPackageError without llvmlite.
     """
-    return Kernel(uniform, row, columns, reduce, fastmath, finish, part, machine or native.host(), store)
+    return Kernel(uniform, row, columns, reduce, fastmath, finish, part, machine or native.host(), store, single)
 
 
 class Arguments(ctypes.Structure):
@@ -96,15 +99,16 @@ class Kernel:
         part: int,
         machine: native.Machine,
         store: stored.Store | None,
+        single: bool,
     ) -> None:
-        self.columns, self.reduce, self.width = columns, reduce, machine.width
+        self.columns, self.reduce, self.width, self.single = columns, reduce, machine.width, single
         self.shared, self.extra, self.outputs = uniform.inputs, len(uniform.outputs), len(row.outputs)
         assert row.inputs == self.shared + self.extra + columns, (row.inputs, self.shared, self.extra, columns)
 
         def write() -> Code:
             return self._written(uniform, row, fastmath, finish, part, machine)
 
-        options = (columns, reduce, fastmath, tuple(finish), part)
+        options = (columns, reduce, fastmath, tuple(finish), part, single)
         code, module = stored.made(store, "batch", [uniform, row], options, machine, write)
         self.source, self.initial = code.text, code.initial
         (self._size,) = code.sizes
@@ -125,15 +129,21 @@ class Kernel:
         once = Emitter(1, exact=True, fastmath=fastmath)
         first, initial = parts_of(shortened(uniform), once, "uniform", min(part, SCALAR_PART))
         scalef = machine.width == 8 and machine.has("avx512f")
-        k = Emitter(machine.width, False, fastmath, machine.vector, machine.fused, scalef)
+        k = (
+            Singles(2 * machine.width, fastmath, machine.vector, machine.fused, scalef)
+            if self.single
+            else Emitter(machine.width, False, fastmath, machine.vector, machine.fused, scalef)
+        )
         row = shortened(row)
         row, terms = plan(row) if self.reduce else Plan(row, ())
         factors = len(row.outputs) if self.reduce else 0
         ordered = alike_together(on_demand(prepared(row)), {name: ALIKE[name] for name in ALIKE if name in k.rows})
         ordered = calls_together(ordered, PLAIN | k.rows.keys())
-        body = Cutting(ordered, k, "row", driver.ROW, self._load(k), self._store(k), part).parts()
+        body = Cutting(ordered, k, "row", driver.ROW, self._load(k), self._store(k, factors), part).parts()
         added, names = sums(terms, factors, machine.width, fastmath, part) if self.reduce else ("", ())
-        layout = Layout(machine.width, self.columns, self.outputs, factors, body.steps, body.frame, first.frame)
+        given = self.shared + self.extra
+        sizes = machine.width, self.columns, self.outputs, factors, body.steps, body.frame, first.frame
+        layout = Layout(*sizes, given, self.extra, self.single)
         text = driver.module(
             once.declared | k.declared,
             [first.text, body.text, *[added] * self.reduce, driver.batch(layout, first, body, names, finish)],
@@ -181,9 +191,11 @@ class Kernel:
         import numpy as np
 
         shared = np.ascontiguousarray(shared, dtype=np.float64)
+        kind = np.float32 if self.single else np.float64
+        arrays = [a.astype(kind) for a in arrays] if self.single else arrays
         table = np.array([(a.ctypes.data, a.strides[0]) for a in arrays], dtype=np.int64)
         extra = np.array(self.initial)
-        out = np.empty(self.outputs if self.reduce else (self.outputs, rows))
+        out = np.empty(self.outputs) if self.reduce else np.empty((self.outputs, rows), kind)
         kept = (shared, arrays, table, out, extra)
         self.run(shared.ctypes.data, table.ctypes.data, rows, out.ctypes.data, extra.ctypes.data, threads, kept)
         return extra, out
@@ -218,31 +230,35 @@ class Kernel:
     # -- loads and stores of a row ------------------------------------------------------------------------------------
 
     def _load(self, k: Emitter) -> Any:
-        shared, first_column, width = self.shared, self.shared + self.extra, self.width
+        shared, first_column, width = self.shared, self.shared + self.extra, k.width
 
         def load(i: int) -> Handle:
             if i >= first_column:
-                place = k.value(f"getelementptr i8, ptr %columns, i64 {8 * width * (i - first_column)}")
-                return k.value(f"load {k.type}, ptr {place}, align {8 * width}")
+                place = k.value(f"getelementptr i8, ptr %columns, i64 {k.size * (i - first_column)}")
+                return k.value(f"load {k.type}, ptr {place}, align {k.size}")
             # loaded anew for each use: an operand in memory costs nothing, a register for it does
             source, number = ("%shared", i) if i < shared else ("%extra", i - shared)
-            place = k.line(f"getelementptr i8, ptr {source}, i64 {8 * number}")
-            one = k.line(f"load double, ptr {place}, align 8")
-            lane = k.line(f"insertelement {k.type} poison, double {one}, i64 0")
+            place = k.line(f"getelementptr i8, ptr {source}, i64 {k.bytes * number}")
+            one = k.line(f"load {k.element}, ptr {place}, align {k.bytes}")
+            lane = k.line(f"insertelement {k.type} poison, {k.element} {one}, i64 0")
             return k.line(f"shufflevector {k.type} {lane}, {k.type} poison, <{width} x i32> zeroinitializer")
 
         return load
 
-    def _store(self, k: Emitter) -> Any:
-        width = self.width
+    def _store(self, k: Emitter, factors: int) -> Any:
+        size = 8 * self.width
 
         def keep(i: int, a: Handle) -> None:
-            offset = k.value(f"mul i64 %step, {i}")
-            place = k.value(f"getelementptr i8, ptr %out, i64 {offset}")
-            k.store(a, place, 8)
+            k.store(a, k.value(f"getelementptr i8, ptr %out, i64 {k.value(f'mul i64 %step, {i}')}"), k.bytes)
 
         def pack(i: int, a: Handle) -> None:
-            place = k.value(f"getelementptr i8, ptr %out, i64 {8 * width * i}")
-            k.store(a, place, 8 * width)
+            k.store(a, k.value(f"getelementptr i8, ptr %out, i64 {size * i}"), size)
 
-        return pack if self.reduce else keep
+        def pack_halves(i: int, a: Handle) -> None:
+            assert isinstance(k, Singles)
+            for which in (0, 1):
+                place = k.value(f"getelementptr i8, ptr %out, i64 {size * (i + which * factors)}")
+                k.lines.append(f"  store {k.halves.typed(k.half(a, which))}, ptr {place}, align {size}")
+                k.steps += 1
+
+        return keep if not self.reduce else pack_halves if self.single else pack

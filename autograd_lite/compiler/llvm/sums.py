@@ -29,6 +29,9 @@ class Layout(NamedTuple):
     steps: int  # instructions of a row, about
     frame: int  # values of a row
     uniform_frame: int
+    given: int = 0  # shared inputs and outputs of the uniform program
+    extra: int = 0  # the latter alone
+    single: bool = False  # whether rows are computed in single precision, two such blocks at once
 
     @property
     def together(self) -> int:
@@ -42,7 +45,8 @@ class Layout(NamedTuple):
         return self._fitting(FAR)
 
     def _fitting(self, doubles: int) -> int:
-        return max(1, min(MOST_TOGETHER, doubles // max(1, self.width * self.factors)))
+        blocks = max(1, min(MOST_TOGETHER, doubles // max(1, self.width * self.factors)))
+        return -(-blocks // 2) * 2 if self.single else blocks
 
     @property
     def sums(self) -> int:
@@ -57,7 +61,7 @@ class Layout(NamedTuple):
     @property
     def totals(self) -> int:
         """Where the sums of a chunk are."""
-        return self.kept + self.width * self.factors * (self.most + 1)
+        return self.kept + self.width * self.factors * (self.most + 1 + self.single)
 
     @property
     def frames(self) -> int:
@@ -65,9 +69,14 @@ class Layout(NamedTuple):
         return self.totals + -(-self.outputs // 8) * 8
 
     @property
+    def singles(self) -> int:
+        """Where the shared numbers are once more, in single precision."""
+        return self.frames + max(self.width * self.frame, self.uniform_frame) + 8
+
+    @property
     def size(self) -> int:
         """All of it."""
-        return self.frames + max(self.width * self.frame, self.uniform_frame) + 8
+        return self.singles + (self.given if self.single else 0) + 8
 
 
 def tiles(terms: Sequence[Term], room: int) -> list[list[int]]:
