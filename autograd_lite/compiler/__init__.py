@@ -147,9 +147,7 @@ def jit(
             raise InputValueError('backend="numpy" is for batches: name the arguments that hold rows, or use "python"')
         return Jitted(f, Settings(backend, fastmath, cache=folder))
     if float32 and backend not in ("auto", "llvm"):
-        raise InputValueError(
-            f'float32=True is for machine code: backend={backend!r} computes in double; leave it out, or "llvm"'
-        )
+        raise InputValueError(f"float32=True is for machine code, and backend={backend!r} computes in double: leave one out")
     return Jitted(f, Settings(backend, fastmath, _positions(batch), reduce, threads or 1, folder, float32))
 
 
