@@ -12,6 +12,27 @@ LIBRARIES = frozenset((__package__, "contextlib", "copy", "functools", "numpy", 
 GENERATOR = 0x20 | 0x200  # inspect.CO_GENERATOR and CO_ASYNC_GENERATOR; that module is slow to import
 
 
+OBJECT_ARRAYS = (
+    "In a derivative and under jit an array of numbers is an array of Values, of dtype object.  NumPy has operators, sums, "
+    "products and matmul for it, and np.exp and its like where every item is a Value; a plain number among them, as np.where "
+    "and np.maximum leave, becomes one by adding 0.0 * x.  For the rest map functions of autograd_lite over the items: "
+    "[al.exp(v) for v in a]; np.cov(a) is (d @ d.T) / (n - 1) for d = a - a.mean()."
+)
+
+
+def note_numpys(error: BaseException) -> None:
+    """Add a note to an error that is NumPy's own: raised in its files, by one of its ufuncs, or for want of one's method."""
+    numpy = sys.modules.get("numpy")
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    within = place is not None and str(place.tb_frame.f_globals.get("__name__")).startswith("numpy")
+    wanted = getattr(error, "name", None)  # of an attribute that is not there
+    of_ufunc = "ufunc" in str(error) or (wanted and isinstance(getattr(numpy, wanted, None), getattr(numpy, "ufunc", ())))
+    if (within or of_ufunc) and OBJECT_ARRAYS not in getattr(error, "__notes__", ()):
+        error.add_note(OBJECT_ARRAYS)
+
+
 def source_line() -> str:
     """The file and line outside the library that is running now."""
     frame, _ = _caller()

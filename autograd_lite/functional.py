@@ -11,7 +11,7 @@ sweep from the result stops at them.  A second derivative needs no more than the
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from operator import index
@@ -87,6 +87,14 @@ class _Inputs:
         places = iter(range(len(self.nodes)))
         trees = [_block(spec, rows, shape, places) for spec in self.specs]
         return trees[0] if self.single else tuple(trees)
+
+    def call(self, f: Function, kwargs: Mapping[str, Any] = {}) -> Any:
+        """What f gives at the nodes; an error of NumPy's over an array of them gets a note that says what such an array is."""
+        try:
+            return f(*self.args, **kwargs)
+        except (TypeError, AttributeError) as error:
+            frames.note_numpys(error)
+            raise
 
     def results(self, out: Tree) -> tuple[list[Any], Spec]:
         """The scalars that f returned, and their structure."""
@@ -211,7 +219,7 @@ def value_and_grad(f: Callable[P, R], argnums: int | Sequence[int] = 0) -> Calla
 
 def _value_and_grad(transform: str, f: Function, argnums: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, Any]:
     inputs = _Inputs(transform, f, args, argnums)
-    out = inputs.scalar(f(*inputs.args, **kwargs))
+    out = inputs.scalar(inputs.call(f, kwargs))
     adjoints, in_graph = inputs.adjoints({out: 1.0} if isinstance(out, Value) else {})
     return (_node(out) if in_graph else _plain(out)), inputs.restore(adjoints)
 
@@ -257,7 +265,7 @@ def vjp(f: Callable[..., R], *primals: Tree) -> tuple[R, Callable[[Tree], Tree]]
     Raises StructureError where the pullback's argument does not mirror the result.
     """
     inputs = _Inputs("vjp", f, primals, tuple(range(len(primals))))
-    outs, spec = inputs.results(f(*inputs.args))
+    outs, spec = inputs.results(inputs.call(f))
     roots = [out for out in outs if isinstance(out, Value)]
     inputs.in_graph = in_graph = inputs.in_graph or graph.has_leaves(roots, frozenset(inputs.nodes), inputs.since)
 
@@ -300,7 +308,7 @@ def jvp(f: Callable[..., R], primals: Sequence[Tree], tangents: Sequence[Tree]) 
     spec = flatten(tuple(primals))[1]
     given = flatten_like(spec, tuple(tangents), "tangents", "primals")
     inputs = _Inputs("jvp", f, tuple(primals), tuple(range(len(primals))))
-    outs, out_spec = inputs.results(f(*inputs.args))
+    outs, out_spec = inputs.results(inputs.call(f))
     inputs.in_graph |= any(isinstance(t, Value) for t in given)
     form, in_graph = inputs.linear_form(outs)
     rates = {x: _weight(t, "tangent") for x, t in zip(inputs.nodes, given, strict=True)}
@@ -332,7 +340,7 @@ def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: b
 
     def transformed(*args: P.args, **kwargs: P.kwargs) -> Any:
         inputs = _Inputs("jacobian", f, args, argnums)
-        outs, spec = inputs.results(f(*inputs.args, **kwargs))
+        outs, spec = inputs.results(inputs.call(f, kwargs))
         form, in_graph = inputs.linear_form(outs)
         entries, width = sparsity.entries(form, inputs.nodes, outs), len(inputs.nodes)
         if sparse:

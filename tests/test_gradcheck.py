@@ -589,6 +589,7 @@ def test_what_floats_beside_the_point_cannot_show_fails_nobody() -> None:
         (lambda y: (-1e308) ** y, -1e308), (lambda x: x % 0.25, 2.0**60),
     ):  # fmt: skip
         assert not check_grads(f, (at,)).failed
+    assert not check_grads(lambda x: TABLE["muldiv"](5e-324, 5e-324, x), (5e-324,)).failed
     stuck = Op("stuck", lambda x: 0.0, 1.0)
     assert check_grads(stuck, (1e-8,), order=1).failed
     assert check_grads(stuck, (0.0,), order=1).failed

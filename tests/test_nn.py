@@ -595,7 +595,10 @@ def test_cross_entropy_of_an_index_beside_impossible_classes(k):
 
 def test_the_slope_by_a_target_stays():
     slope = grad(nn.binary_cross_entropy_with_logits, 1)
-    assert [slope(0.5, y) for y in (0.0, 0.25, 1.0)] == [-0.5] * 3  # -z
+    for z in (0.5, INF, -INF):
+        assert [slope(z, y) for y in (0.0, 0.25, 1.0)] == [-z] * 3
+        assert [jit(slope)(z, y) for y in (0.0, 0.25, 1.0)] == [-z] * 3
+    assert grad(nn.cross_entropy, 1)([5.0, -INF], [1.0, 0.0]) == [0.0, INF]
     slope = grad(nn.cross_entropy, 1)
     assert slope([0.0, 0.0], [0.0, 1.0]) == pytest.approx([math.log(2.0)] * 2)
 

@@ -277,7 +277,8 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
         args, kwargs = build(record)
         try:
             out = f(*args, **kwargs)
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
+            frames.note_numpys(error)
             if "Value" in str(error) and ("as an integer" in str(error) or "indices must be" in str(error)):
                 error.add_note(STEERING)
             raise

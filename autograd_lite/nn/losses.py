@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from typing import Any
 
 from .. import ops
 from ..errors import InputTypeError, InputValueError, StructureError
+from ..ops.arithmetic import share
 from ..ops.piecewise import difference
 from ..tree import is_node, is_scalar
 from ..value import Value
@@ -83,10 +83,10 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Any:
 
 
 def _share(weight: Any, score: Any) -> Any:
-    """``weight * score``, and 0 where the weight is 0 though the score is -inf: what is certain not to be costs nothing."""
+    """``weight * score``, and 0 where the weight is 0 though the score is -inf."""
     if not is_node(weight):
         return weight * score if weight else 0.0
-    return weight * ops.where(ops.eq(weight, 0.0), ops.maximum(score, -sys.float_info.max), score)
+    return share(weight, score)
 
 
 def cross_entropy(logits: Any, targets: Any) -> Any:
