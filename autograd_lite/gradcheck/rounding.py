@@ -18,7 +18,7 @@ from ..value import Value
 from .limits import agrees_in_the_limit
 from .places import hidden_place, overflows_below
 from .subject import Subject, Vector
-from .verdict import FAIL, INCONCLUSIVE, PASS, Verdict, judge
+from .verdict import AMONG_THE_SMALLEST, FAIL, FEW_STEPS, INCONCLUSIVE, PASS, Verdict, judge
 
 STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
 
@@ -152,6 +152,8 @@ class Rounding:
         underflow = 0.0 < abs(self.differenced[1]) < sys.float_info.min
         if (found.kind not in ("kink", "cusp") or underflow) and (why := hidden_place(self.subject, self.k, self.directions)):
             return Verdict(INCONCLUSIVE, verdict.relative, why), found
+        if 0.0 < abs(self.differenced[1]) < found.finest and max(abs(found.at), found.rise) < FEW_STEPS:
+            return Verdict(INCONCLUSIVE, verdict.relative, AMONG_THE_SMALLEST), found
         noise = STEP * self._size(*self.directions[:-1], whole=True)
         for level, stretch in ((0.0, UNEVEN), (noise, 1.0), (noise, UNEVEN)):
             other = numerical_derivative(*self.differenced, fast=self.fast, noise=level, stretch=stretch)

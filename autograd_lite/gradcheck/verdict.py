@@ -19,6 +19,7 @@ STEEP = 8.0  # a slope is steep that within the finest step rises by more than t
 UNDERFLOW = 64.0 * SMALLEST  # what is left of a slope below 1e-308
 FEW_STEPS = 2.0**12 * SMALLEST  # values below this take too few steps for their slopes to be told
 NEARBY = 2.0**44  # of the finest step: a part of the point
+AMONG_THE_SMALLEST = "the values of f are among the smallest floats, of which they take a few only"
 LARGEST = sys.float_info.max
 
 
@@ -38,18 +39,12 @@ def judge(engine: float, found: Derivative, rtol: float) -> Verdict:
         return Verdict(
             INCONCLUSIVE, verdict.relative, "the values of f beside this point differ by what underflow leaves of them"
         )
-    if verdict.verdict == FAIL and max(abs(found.at), found.rise, abs(engine) * _nearby(found.finest)) < FEW_STEPS:
-        hint = "the values of f are among the smallest floats, of which they take a few only"
-        return Verdict(INCONCLUSIVE, verdict.relative, hint)
+    if verdict.verdict == FAIL and max(abs(found.at), found.rise, abs(engine) * found.finest * NEARBY) < FEW_STEPS:
+        return Verdict(INCONCLUSIVE, verdict.relative, AMONG_THE_SMALLEST)
     if verdict.verdict == FAIL and _unresolved(engine, found):
         hint = "f changes more within the finest step than values can show: they allow this slope and others"
         return Verdict(INCONCLUSIVE, verdict.relative, hint)
     return verdict
-
-
-def _nearby(finest: float) -> float:
-    """A part of the point that goes with a finest step; of a point next to 0 there is none above it."""
-    return finest * NEARBY if finest > SMALLEST * 2.0**14 else finest
 
 
 def _unresolved(engine: float, found: Derivative) -> bool:
