@@ -1,13 +1,15 @@
-"""A fit over many files on a Dask cluster on this machine: `python tests/benchmarks/cluster.py passes|kills|thousand`.
+"""A fit over many files on a Dask cluster on this machine: `python tests/benchmarks/cluster.py passes|kills|nist|thousand`.
 
 passes     a pass over the rows and a fit, by 1 and 2 workers of one thread, by one process, and in others' ways [--rows N]
 kills      20 kill -9 of workers and 5 of the scheduler at random moments [--workers N --schedulers N]
+nist       NIST's 27 data sets, each cut into five files, by 1 and 2 workers and by one process: digits, and whether bits agree
 thousand   the bytes and seconds of a pass on 1,000 workers, simulated from what is measured here
 """
 
 import argparse
 import heapq
 import logging
+import math
 import os
 import random
 import statistics
@@ -17,6 +19,7 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -238,6 +241,56 @@ def kills(workers, schedulers):
         print(f"schedulers killed: {schedulers}; runs named it and went on from the checkpoint to the same bits: {same}")
 
 
+# -- NIST ---------------------------------------------------------------------------------------------------------------
+
+
+def digits(found, certified):
+    """How many the worst weight has right."""
+    return min(16.0 if found[n] == x else -math.log10(abs(found[n] - x) / abs(x)) for n, x in certified.items())
+
+
+def certified():
+    """All data sets from both starts."""
+    from autograd_lite.fit import fit
+    from tests.fit import nist
+
+    fits = {"one process": dict[str, Any](), "1 worker": {}, "2 workers": {}}
+    problems = [nist.problem(name) for name in nist.FORMULAS]
+    with tempfile.TemporaryDirectory() as folder:
+        for problem in problems:
+            rows = list(zip(*problem.columns.values(), strict=True))
+            size = -(-len(rows) // 5)
+            for i in range(5):
+                lines = [",".join(problem.columns), *(",".join(map(repr, row)) for row in rows[i * size : (i + 1) * size])]
+                Path(folder, f"{problem.name}-{i}.csv").write_text("\n".join(lines) + "\n")
+        for workers, found in enumerate(fits.values()):
+            cluster = Cluster(workers) if workers else None
+            client = connected(cluster, workers) if cluster is not None else None
+            for problem in problems:
+                for start in problem.starts:
+                    data = f"{folder}/{problem.name}-*.csv"
+                    done = fit(problem.formula, data, target=problem.target, init=start, client=client)
+                    found[problem.name, str(start)] = done
+            if cluster is not None:
+                client.close()
+                cluster.close()
+    print(
+        f"{'':<14}{'6 digits':>10}{'8 digits':>10}{'errors 6':>10}{'converged':>11}{'bits of one process':>21}; {processor()}"
+    )
+    for name, found in fits.items():
+        by = {problem.name: problem for problem in problems}
+        right = [digits(done.params, by[key[0]].weights) for key, done in found.items()]
+        errors = [digits(done.stderr, by[key[0]].errors) for key, done in found.items()]
+        same = [bits_of(done) == bits_of(fits["one process"][key]) for key, done in found.items()]
+        counts = [sum(x >= 6 for x in right), sum(x >= 8 for x in right), sum(x >= 6 for x in errors)]
+        counts += [sum(done.converged for done in found.values()), sum(same)]
+        print(f"{name:<14}" + "".join(f"{n:>{w}}" for n, w in zip(counts, (10, 10, 10, 11, 21), strict=True)))
+
+
+def bits_of(done):
+    return [x.hex() for x in (*done.params.values(), *done.stderr.values())]
+
+
 # -- on paper -----------------------------------------------------------------------------------------------------------
 
 
@@ -294,7 +347,7 @@ def simulated(workers, tasks, task, work, base):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["passes", "kills", "thousand"])
+    parser.add_argument("what", choices=["passes", "kills", "nist", "thousand"])
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--workers", type=int, default=20)
     parser.add_argument("--schedulers", type=int, default=5)
@@ -303,5 +356,7 @@ if __name__ == "__main__":
         passes(given.rows)
     elif given.what == "kills":
         kills(given.workers, given.schedulers)
+    elif given.what == "nist":
+        certified()
     else:
         thousand()
