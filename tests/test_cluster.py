@@ -408,6 +408,24 @@ def test_the_command_line_over_a_cluster(tmp_path, cluster):
     assert "--holdout 0.2 is for one machine" in refused.stderr
 
 
+def test_predictions_over_a_cluster(tmp_path, cluster):
+    (tmp_path / "data").mkdir()
+    data = cut(measured(), tmp_path / "data", 3)
+    weights = str(tmp_path / "w.json")
+    assert command_line("fit", data, "a[site] + k*x", "--target", "y", "--save", weights).returncode == 0
+    folders = [str(tmp_path / name) for name in ("here", "there")]
+    here = command_line("predict", weights, data, "--interval", "0.9", "--to", folders[0])
+    there = command_line("predict", weights, data, "--interval", "0.9", "--to", folders[1], "--cluster", cluster.file)
+    assert here.returncode == there.returncode == 0
+    assert there.stderr.replace("there", "here") == here.stderr
+    assert "2.csv: R² on 100 rows = 0.99" in here.stderr
+    for name in ("0.csv", "1.csv", "2.csv"):
+        one, other = ((tmp_path / folder / name).read_text() for folder in ("here", "there"))
+        assert one == other
+        assert one.splitlines()[0] == "x,site,y,won,prediction,mean_low,mean_high,obs_low,obs_high"
+        assert len(one.splitlines()) == 101
+
+
 def command_line(*arguments):
     command = [sys.executable, "-m", "autograd_lite", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
@@ -19,8 +19,8 @@ PATIENCE = 30  # seconds for a scheduler to answer
 
 
 @contextmanager
-def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[Spread]:
-    """The rows of some files on the workers of a scheduler, by its address or the file that it wrote.
+def connected(address: str) -> Iterator[Any]:
+    """A client of a scheduler, by its address or the file that it wrote.
 
     TLS and whatever else a connection takes is in Dask's own settings.
     """
@@ -41,12 +41,26 @@ def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[
             f"--cluster {address}: no scheduler answers there ({str(error) or type(error).__name__}): start one, dask scheduler"
         ) from None
     with client:
-        reading = Bar(1, what="shares read")
-        with (
-            deferred_interrupt() as pause,
-            Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count) as rows,
-        ):
-            reading.clear()
-            for note in rows.notes:
-                say_note(note)
-            yield rows
+        yield client
+
+
+@contextmanager
+def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[Spread]:
+    """The rows of some files on the workers of a scheduler."""
+    reading = Bar(1, what="shares read")
+    with (
+        connected(address) as client,
+        deferred_interrupt() as pause,
+        Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count) as rows,
+    ):
+        reading.clear()
+        for note in rows.notes:
+            say_note(note)
+        yield rows
+
+
+@contextmanager
+def each_of(address: str) -> Iterator[Callable[..., list[Any]]]:
+    """A map over items that the workers of a scheduler do, each by itself."""
+    with connected(address) as client:
+        yield lambda one, items: client.gather(client.map(one, items, pure=False))

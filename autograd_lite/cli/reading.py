@@ -62,21 +62,25 @@ class Reading:
             **({"header": False} if self.no_header else {}),
         }
 
+    def options(self, file: str, saved: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What `read_table` is told of how the table is written."""
+        dialect = self.dialect()
+        if saved and not dialect:
+            dialect = dict(saved)
+            say_note(f"{file} is read as the table of the fit was: " + " ".join(_typed(*pair) for pair in dialect.items()))
+        return {"drop_missing": self.drop_missing, "comment": COMMENT, **dialect}
+
     def parts(self, file: str, columns: Pick, text: Iterable[str], keep: Any) -> Parts:
         """The files that a folder, a pattern or a name means, for others to read."""
-        options = {"drop_missing": self.drop_missing, "comment": COMMENT, **self.dialect()}
-        return Parts(file if is_many(file) else [file], columns, text=text, keep=keep, memory=self.room, **options)
+        given = file if is_many(file) else [file]
+        return Parts(given, columns, text=text, keep=keep, memory=self.room, **self.options(file))
 
     def read(
         self, file: str, columns: Pick, *, blank: Iterable[str] = (), text: Iterable[str] | Mapping[str, Iterable[str]] = (),
         raw: bool = False, saved: Mapping[str, Any] | None = None,
     ) -> Table:  # fmt: skip
         """The table, and on stderr what was guessed about it; `saved` is a dialect that holds where the options say nothing."""
-        dialect = self.dialect()
-        if saved and not dialect:
-            dialect = dict(saved)
-            say_note(f"{file} is read as the table of the fit was: " + " ".join(_typed(*pair) for pair in dialect.items()))
-        options: dict[str, Any] = {"blank": blank, "drop_missing": self.drop_missing, "comment": COMMENT, **dialect}
+        options = {"blank": blank, **self.options(file, saved)}
         if is_many(file) and not raw:
             table: Table = Joined(Parts(file, columns, text=text, memory=self.room, **options))
         else:

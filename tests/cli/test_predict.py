@@ -348,3 +348,20 @@ def test_predictions_of_categories(folder):
     assert found.stderr.startswith("note: more.csv, column 'species': 'Emperor' is new, the fit has ")
     wanted = [params["a"] + params["c"] + params["b"], params["a"] + 2 * params["b"]]
     assert columns_of(found)["prediction"].astype(float) == pytest.approx(wanted)
+
+
+def test_many_files_have_one_of_predictions_each(folder):
+    (folder / "data").mkdir()
+    for i in range(2):
+        (folder / "data" / f"{i}.csv").write_text(f"pounds\n{i}\n4\n")
+    done = run("weights.json", "data", "--to", "out")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert [(folder / "out" / f"{i}.csv").read_text() for i in range(2)] == [
+        "pounds,prediction\n0,32.5\n4,16.5\n",
+        "pounds,prediction\n1,28.5\n4,16.5\n",
+    ]
+    assert done.stderr.count("saved ") == 2
+    assert (run("weights.json", "data").exit_code, run("weights.json", "data/*.csv", "--to", "data").exit_code) == (2, 2)
+    assert "say where, --to FOLDER" in run("weights.json", "data").stderr
+    assert "is the table itself, which would be lost" in run("weights.json", "data", "--to", "data").stderr
+    assert (folder / "data" / "0.csv").read_text() == "pounds\n0\n4\n"

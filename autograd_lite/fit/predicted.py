@@ -1,0 +1,121 @@
+"""What a saved fit says of other rows: a table as it stands, with columns more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from ..errors import InputValueError, listed
+from ..files import write_atomically
+from ..tables import Table, read_table
+from ..tables.choice import SHOWN
+from .losses import LOSSES
+from .model import Model, Score
+from .saved import band
+
+PREDICTION, MEAN, OBSERVATION = "prediction", ["mean_low", "mean_high"], ["obs_low", "obs_high"]
+
+
+class Predicting:
+    """The columns that a model adds to the rows of tables.
+
+    Args:
+        model: with its weights.
+        ending: how its fit ended, as `saved.load` has it.
+        interval: the probability of bands, of the mean and of a new observation; None for none.
+        decimal: the sign before decimals.
+
+    Raises InputValueError for a fit that has no bands.
+    """
+
+    def __init__(self, model: Model, ending: Mapping[str, Any], interval: float | None = None, decimal: str = ".") -> None:
+        self.model, self.ending, self.interval, self.decimal = model, ending, interval, decimal
+        likelihood = LOSSES[model.kind].kind == "likelihood"
+        self.added = [PREDICTION, *([] if interval is None else MEAN if likelihood else MEAN + OBSERVATION)]
+        if interval is not None:
+            band(model, ending, interval, 0)  # whose errors come before those of a table
+
+    @property
+    def blank(self) -> list[str]:
+        """Columns whose cells may be missing."""
+        return [*self.model.measured, self.model.sigma, self.model.weighting]
+
+    def needed(self, file: str, names: Sequence[str]) -> list[str]:
+        """The columns of a table that are read as numbers or words."""
+        for name in self.added:
+            if name in names:
+                raise InputValueError(f"{file} has a column {name!r}, as what is added is called: rename it")
+        model = self.model
+        measured = model.measured if all(n in names for n in model.measured) else []
+        spread = [n for n in (model.sigma, model.weighting) if n in names and self.interval is not None]
+        return [*model.columns, *measured, *spread]
+
+    def notes(self, file: str, table: Table) -> Iterator[str]:
+        """What is to be said before a table's rows are.
+
+        Raises InputValueError for a word that has no weight.
+        """
+        model = self.model
+        grouped = {column for _, column in model.grouped.values()}
+        for column, known in (model.levels or {}).items():
+            if not (new := table.levels[column][len(known) :]):
+                continue
+            what = f"{file}, column {column!r}: {listed([repr(w) for w in new], 5)}"
+            have = f"the fit has {listed([repr(word) for word in known], SHOWN)}"
+            if column not in grouped:
+                yield f"{what} is new, {have}: is({column}, ...) is 0 there"
+                continue
+            near = get_close_matches(new[0], known, 1)
+            repair = f"did you mean {near[0]!r}?" if near else "leave such rows out"
+            raise InputValueError(f"{what} has no weight, {have}: {repair}")
+        if model.sigma and self.interval is not None and model.sigma not in table.names:
+            yield f"{file} has no column {model.sigma!r}, so that there is no band of a new observation"
+
+    def texts(self, table: Table) -> Iterator[str]:
+        """The rows of a table, the header first, some at a time, byte for byte with the cells added."""
+        raw = table.raw
+        assert raw is not None
+        rows = chain.from_iterable(raw.blocks())
+        bands = None if self.interval is None else band(self.model, self.ending, self.interval, table.rows)
+        yield f"{raw.header}{raw.sep}{raw.written(self.added)}{raw.end}"
+        for columns, found in self.model.predictions(table):
+            ends = () if bands is None else bands.block(columns)[1 : len(self.added)]
+            cells = ([self._number(x) for x in row] for row in zip(found, *ends, strict=True))
+            pairs = zip(islice(rows, len(found)), cells, strict=True)
+            yield "".join(f"{row}{raw.sep}{raw.written(more)}{raw.end}" for row, more in pairs)
+
+    def knows(self, table: Table) -> bool:
+        """Whether the table has the target, so that predictions can be scored."""
+        return all(n in table.names for n in self.model.measured)
+
+    def _number(self, x: float) -> str:
+        """A number with every digit that it needs, whole ones without a point; what is missing stays empty."""
+        return "" if x != x else repr(x).removesuffix(".0").replace(".", self.decimal)
+
+
+class Written(NamedTuple):
+    """A file of predictions, what there is to say of it, and how good they are."""
+
+    path: str
+    notes: list[str]
+    dropped: int
+    score: Score | None
+
+
+def to_file(file: str, predicting: Predicting, folder: str, options: Mapping[str, Any]) -> Written:
+    """Write one table with its predictions into a folder, as text under the same name; complete or not there at all."""
+    stem = os.path.basename(file)
+    path = os.path.join(folder, stem if stem.endswith((".csv", ".tsv", ".txt")) else os.path.splitext(stem)[0] + ".csv")
+    if os.path.exists(path) and os.path.samefile(path, file):
+        raise InputValueError(f"{path} is the table itself, which would be lost: give another folder")
+    words = predicting.model.levels or {}
+    with read_table(file, partial(predicting.needed, file), blank=predicting.blank, text=words, raw=True, **options) as table:
+        notes = [*table.notes, *predicting.notes(file, table)]
+        if known := predicting.knows(table):
+            predicting.model.check(table)
+        write_atomically(path, "".join(predicting.texts(table)).encode("utf-8", "surrogateescape"))
+        return Written(path, notes, table.dropped, predicting.model.score(table) if known else None)
