@@ -42,7 +42,7 @@ if loaded is not None:
 def as_they_were(node: Node) -> tuple[Any, ...]:
     """The operands as nodes worth what they were then: a leaf changed since is replaced by a copy of its old self."""
     return tuple(
-        a if a.__class__ is float or _same(a._data, x) else a._worth(x)
+        a if a.__class__ is float or _same(a._data, x) else a._snapshot(x)
         for a, x in zip(operands(node), values(node), strict=True)
     )
 

@@ -21,7 +21,7 @@ from .truth import FALSE, TRUE
 if TYPE_CHECKING:
     from .value import Value
 
-__all__ = ["Protocols", "clock", "described", "given_name", "looked_at", "other_number"]
+__all__ = ["NeitherError", "Protocols", "clock", "described", "given_name", "looked_at", "neither", "other_number"]
 
 clock = (
     count(1).__next__ if accelerated.loaded is None else accelerated.loaded.clock
@@ -73,6 +73,15 @@ def other_number(other: Any, op: Op) -> Any:
         return NotImplemented
 
 
+class NeitherError(Exception):
+    """Some argument is neither a Value nor a float, and must be looked at more closely."""
+
+
+def neither(arg: Any) -> NoReturn:
+    """Say so, in the middle of an expression."""
+    raise NeitherError
+
+
 def _leaf(kind: type[Protocols]) -> Protocols:
     """A leaf whose copied attributes are still to come, as young as one made now."""
     leaf = object.__new__(kind)
@@ -85,7 +94,7 @@ class Protocols:
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # what `Value` has, and a class of no slots may not declare
         _a: Any
         _b: Any
         _data: float

@@ -12,12 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from itertools import chain
 from types import MethodType
-from typing import Any, NoReturn
+from typing import Any
 
 from . import accelerated, context, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
-from .protocols import Protocols, clock, described, given_name, looked_at, other_number
+from .protocols import NeitherError, Protocols, clock, described, given_name, looked_at, neither, other_number
 from .tree import as_float
 
 __all__ = ["Value"]
@@ -26,14 +26,6 @@ _new = object.__new__
 _commit = threading.RLock()  # one that a signal handler may take again
 if hasattr(os, "register_at_fork"):  # whoever forks waits until nobody hands gradients over
     os.register_at_fork(before=_commit.acquire, after_in_parent=_commit.release, after_in_child=_commit.release)
-
-
-class _NeitherError(Exception):
-    """Some argument is neither a Value nor a float, and must be looked at more closely."""
-
-
-def _neither(arg: Any) -> NoReturn:
-    raise _NeitherError
 
 
 def _unary(op: Op) -> Callable[[Value], Value]:
@@ -218,8 +210,8 @@ class Value(Protocols):
             data = op.forward(x)
         else:
             try:
-                worth = [a._data if a.__class__ is Value else a if a.__class__ is float else _neither(a) for a in args]
-            except _NeitherError:
+                worth = [a._data if a.__class__ is Value else a if a.__class__ is float else neither(a) for a in args]
+            except NeitherError:
                 worth = [a._data if isinstance(a, Value) else op.number(a, i) for i, a in enumerate(args)]
                 args = tuple(a if isinstance(a, Value) else x for a, x in zip(args, worth, strict=True))
             data = op.forward(*worth)
@@ -238,7 +230,7 @@ class Value(Protocols):
         out.name = None
         return _watched(out) if context.active else out
 
-    def _worth(self, data: float) -> Value:
+    def _snapshot(self, data: float) -> Value:
         """This leaf as it was when it was worth `data`: gradients still pass through to it."""
         out: Value = ops.identity(self)
         out._data = out._x = data

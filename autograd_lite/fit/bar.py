@@ -1,4 +1,4 @@
-"""How far a run is: one line on a terminal, rewritten in place, and nothing anywhere else.  Imports nothing."""
+"""How far a run is: one line on a terminal, rewritten in place, and nothing anywhere else."""
 
 from __future__ import annotations
 

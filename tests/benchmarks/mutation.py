@@ -321,8 +321,12 @@ ENGINE = [
     line("swapped partials are not recognized", f"{CHECK}/check.py",
          "        rows = swapped(rows, subject.inputs)\n", "", *CHECK_TESTS),
     line("a shared node keeps only the last contribution (first operand)", SWEEPS,
-         "            cell[1] += d\n            n = cell[0] = cell[0] - 1\n            if not n:\n",
-         "            cell[1] = d\n            n = cell[0] = cell[0] - 1\n            if not n:\n"),
+         "                            cell[1] += d\n                            n = cell[0] = cell[0] - 1\n"
+         "                            if not n:\n                                push((a, cell[1]))\n"
+         "                    a = node._b",
+         "                            cell[1] = d\n                            n = cell[0] = cell[0] - 1\n"
+         "                            if not n:\n                                push((a, cell[1]))\n"
+         "                    a = node._b"),
     line("a shared node keeps only the last contribution (general ops)", SWEEPS,
          "cell[1] = d if cell[1] is UNREACHED else cell[1] + d", "cell[1] = d"),
     line("a shared node keeps only the last contribution (many arguments)", SWEEPS,
@@ -334,9 +338,10 @@ ENGINE = [
     line("the current data of a leaf in place of the saved", SWEEPS,
          "d = g * node._y", "d = g * getattr(node._b, '_data', node._b)"),
     line("the current data of a leaf under create_graph", GRAPH,
-         "a if a.__class__ is float or a._data is x else a._worth(x) for a, x", "a for a, x"),
+         "a if a.__class__ is float or _same(a._data, x) else a._snapshot(x)", "a"),
     line("shared nodes are not counted (first operand)", GRAPH,
-         "if a in seen:\n    shared[a] = shared.get(a, 1) + 1\n", "if a in seen:\n    pass\n"),
+         "                        if b in seen:\n                            shared[b] = shared.get(b, 1) + 1\n",
+         "                        if b in seen:\n                            pass\n"),
     line("the gradient of the whole is not multiplied by the incoming one", SWEEPS,
          "contributions(node, g, graph=True)", "contributions(node, 1.0, graph=True)"),
     line("what is not taken gets a zero", SWEEPS, "zip(operands(node), contributions(node, g), strict=True)",
