@@ -14,7 +14,7 @@ from itertools import chain
 from types import MethodType
 from typing import Any
 
-from . import accelerated, context, frames, graph, ops, sweeps
+from . import accelerated, context, ends, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .protocols import NeitherError, Protocols, clock, described, given_name, looked_at, neither, other_number
@@ -397,3 +397,6 @@ _backward = accelerated.adopted(
     [ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.sum, ops.mean, ops.dot],
     list(ops.TABLE.values()),
 )  # fmt: skip
+
+if ends.DEEP and accelerated.loaded is None:
+    Value.__del__ = ends.freed  # type: ignore[attr-defined]

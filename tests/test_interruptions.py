@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -251,3 +252,13 @@ def test_a_deferred_ctrl_c_that_nobody_asked_for_comes_at_the_end() -> None:
         work()
     assert done == ["the work"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_compiled_function_ends_without_python_code_in_which_ctrl_c_would_be_lost() -> None:
+    fast = jit(lambda x: x * x, backend="python")
+    assert fast(3.0) == 9.0
+    ran = []
+    sys.setprofile(lambda frame, kind, arg: ran.append(kind))
+    del fast
+    sys.setprofile(None)
+    assert "call" not in ran

@@ -127,6 +127,7 @@ BAD = [
     ("Latin-1 in a cell", b"x,y\n1,2\n2,\xe9\n", "cars.csv line 3, column 'y' is not UTF-8: save the table as UTF-8"),
     ("Latin-1 in a name", b"x,\xe9\n1,2\n", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("UTF-16 without a mark", "x,y\n1,2\n".encode("utf-16-le"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
+    ("damaged bits", gzip.compress(b"x,y\n1,2\n")[:10] + b"\xff" * 40, "cars.csv is packed, and damaged (Error -3 while"),
     ("damaged gzip", gzip.compress(b"x,y\n1,2\n")[:-6], "cars.csv is packed, and damaged (Compressed file ended before"),
     ("damaged zip", b"PK\x03\x04\x14\0\x06\0\x08\0", "cars.csv is a zip file, and damaged (File is not a zip file)"),
     ("two tables in a zip file", zipped(b"x\n1\n", b"x\n1\n"), "cars.csv is a zip file of 2 files: unpack it"),
@@ -642,3 +643,12 @@ def test_a_split_of_a_large_table_is_streamed(monkeypatch):
 def test_tables_say_what_is_wrong(make, message):
     with pytest.raises(InputValueError, match=re.escape(message)):
         make()
+
+
+def test_a_python_without_a_packer_reads_what_it_can(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lzma", None)
+    (tmp_path / "plain.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "packed.csv").write_bytes(b"\xfd7zXZ\x00" + b"0" * 20)
+    assert [*read_table(tmp_path / "plain.csv").names] == ["x", "y"]
+    with pytest.raises(MissingPackageError, match=r"packed\.csv is packed by lzma, which this Python was built without"):
+        read_table(tmp_path / "packed.csv")

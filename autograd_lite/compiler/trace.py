@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
-from weakref import WeakSet
 
 from .. import context, frames, graph, ops
 from ..errors import BranchError, InputTypeError, TraceError
@@ -41,16 +40,24 @@ class Locked:
     """What one thread at a time traces and compiles; a forked process finds it held by nobody."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        _locked.add(self)
+        self._lock, self._forks = threading.RLock(), _forks
+
+    @property
+    def lock(self) -> Any:
+        """The lock, a new one where this process was forked since: the old may be held by a thread that is not here."""
+        if self._forks != _forks:
+            with _renewing:
+                if self._forks != _forks:
+                    self._lock, self._forks = threading.RLock(), _forks
+        return self._lock
 
 
-_locked: WeakSet[Locked] = WeakSet()
+_forks, _renewing = 0, threading.Lock()  # how many there have been from the first process to this one
 
 
 def _renew() -> None:
-    for one in _locked:
-        one.lock = threading.RLock()
+    global _forks, _renewing
+    _forks, _renewing = _forks + 1, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
 import sys
 import zipfile
 import zlib
@@ -15,7 +12,8 @@ from typing import Any, BinaryIO
 
 from ..errors import InputValueError, MissingPackageError
 
-_STREAMS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+# by their first bytes, the modules that unpack; a Python may be built without one
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
 ZIP = b"PK\x03\x04"
 PARQUET, FEATHER, OLD_FEATHER = b"PAR1", b"ARROW1", b"FEA1"
 SIGNS = {
@@ -38,7 +36,7 @@ SIGNS = {
     b"\x80\x05\x95": "a pickle, which is never opened, since it may run anything: write the table as CSV",
 }
 MARKUP = {"<!doctype": "a page of HTML", "<html": "a page of HTML", "<?xml": "XML", "[{": "JSON", '{"': "JSON", "[[": "JSON"}
-DAMAGED = (EOFError, OSError, ValueError, NotImplementedError, RuntimeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile)
+DAMAGED = (EOFError, OSError, ValueError, NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile)
 
 
 def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
@@ -54,9 +52,9 @@ def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
         stack.callback(raw.detach)  # it does not close what it was given
     for _ in range(4):  # packed once, or a few times
         first = raw.peek(8)[:8]
-        unpack = next((stream for mark, stream in _STREAMS.items() if first.startswith(mark)), None)
-        if unpack is not None:
-            raw = io.BufferedReader(_Named(stack.enter_context(unpack(raw, "rb")), path))
+        packed = next((name for mark, name in _PACKED.items() if first.startswith(mark)), None)
+        if packed is not None:
+            raw = io.BufferedReader(_Named(stack.enter_context(_unpacker(packed, path)(raw, "rb")), path))
         elif first.startswith(ZIP):
             archive = _archive(path, raw, stack)
             if "xl/workbook.xml" in archive.namelist():
@@ -85,6 +83,18 @@ def _refuse_others(path: str, first: bytes) -> None:
         raise InputValueError(f"{path} is {found}")
 
 
+def _unpacker(name: str, path: str) -> Any:
+    try:
+        return import_module(name).open
+    except ImportError:
+        raise MissingPackageError(f"{path} is packed by {name}, which this Python was built without: unpack it") from None
+
+
+def _damaged() -> tuple[type[Exception], ...]:
+    """What reading a packed file raises where it is damaged."""
+    return (*DAMAGED, sys.modules["lzma"].LZMAError) if sys.modules.get("lzma") else DAMAGED
+
+
 class _Named(io.RawIOBase):
     """Unpacked bytes whose damage is an error that names the file."""
 
@@ -99,7 +109,7 @@ class _Named(io.RawIOBase):
         """Fill the buffer."""
         try:
             data = self.packed.read(len(buffer))
-        except DAMAGED as error:
+        except _damaged() as error:
             raise InputValueError(f"{self.path} is packed, and damaged ({error}): pack it again") from None
         buffer[: len(data)] = data
         return len(data)
@@ -125,7 +135,7 @@ def _seekable(raw: Any, stack: ExitStack) -> BinaryIO:
 def _archive(path: str, raw: Any, stack: ExitStack) -> zipfile.ZipFile:
     try:
         return stack.enter_context(zipfile.ZipFile(_seekable(raw, stack)))
-    except DAMAGED as error:
+    except _damaged() as error:
         raise InputValueError(f"{path} is a zip file, and damaged ({error}): pack it again") from None
 
 

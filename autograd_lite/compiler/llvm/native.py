@@ -5,7 +5,6 @@ Needs llvmlite, of the extra `jit`, which is imported when code is compiled.
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import functools
 import os
@@ -16,6 +15,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ...ends import interrupt_again
 from ...errors import CompilationError, MissingPackageError
 from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
@@ -211,7 +211,7 @@ class Module:
             with _lock:
                 self._engine.close()
         except KeyboardInterrupt:  # which is lost in here: so it comes again, a moment later
-            _thread.start_new_thread(_thread.interrupt_main, ())
+            interrupt_again()
 
 
 class Code(NamedTuple):
