@@ -52,9 +52,9 @@ def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
         stack.callback(raw.detach)  # it does not close what it was given
     for _ in range(4):  # packed once, or a few times
         first = raw.peek(8)[:8]
-        packed = next((name for mark, name in _PACKED.items() if first.startswith(mark)), None)
-        if packed is not None:
-            raw = io.BufferedReader(_Named(stack.enter_context(_unpacker(packed, path)(raw, "rb")), path))
+        packer = next((name for mark, name in _PACKED.items() if first.startswith(mark)), None)
+        if packer is not None:
+            raw = io.BufferedReader(_Named(stack.enter_context(_unpacker(packer, path)(raw, "rb")), path))
         elif first.startswith(ZIP):
             archive = _archive(path, raw, stack)
             if "xl/workbook.xml" in archive.namelist():

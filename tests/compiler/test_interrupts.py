@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -154,10 +155,11 @@ def test_work_within_work_waits_for_nobody() -> None:
     assert found.count(0) >= 20
 
 
-def test_without_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(*args: Any) -> int:
-        raise RuntimeError("can't start new thread")
+def none(*args: Any) -> int:
+    raise RuntimeError("can't start new thread")
 
+
+def test_without_threads_the_caller_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "start_new_thread", none)
     monkeypatch.setattr(workers, "_threads", workers._Threads())
     fast = jit(lambda x: x * x, batch=0, backend="llvm", threads=2)
@@ -224,25 +226,73 @@ class Engine:
 
 def test_machine_code_is_freed_while_nobody_forks() -> None:
     held = []
-    native.Module(Engine(lambda: held.append(native._lock._is_owned())), [])  # type: ignore[attr-defined]
-    assert held == [True]
+
+    def close() -> None:
+        held.append((native._lock._is_owned(), threading.current_thread() is threading.main_thread()))  # type: ignore[attr-defined]
+
+    native.Module({}, Engine(close), [])
+    deadline = time.monotonic() + 20.0
+    while not held and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert held == [(True, False)]
+
+
+def test_machine_code_ends_without_python_code_in_which_ctrl_c_would_be_lost() -> None:
+    fast = jit(lambda x: x * x + 3.0, backend="llvm")
+    assert fast(3.0) == 12.0
+    before, ran = len(native._engines), []
+    sys.setprofile(lambda frame, kind, arg: ran.append(kind))
+    del fast
+    sys.setprofile(None)
+    assert "call" not in ran
+    deadline = time.monotonic() + 20.0
+    while len(native._engines) >= before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert len(native._engines) < before
+
+
+def test_what_no_signal_disturbs_gives_and_raises_as_it_would_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("mine")
+
+    for _ in range(2):
+        elsewhere = workers.undisturbed(lambda: threading.current_thread() is not threading.main_thread())
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            workers.undisturbed(fail)
+        assert _thread.stack_size() == 0
+        assert elsewhere is (workers.start_new_thread is _thread.start_new_thread)
+        monkeypatch.setattr(workers, "start_new_thread", none)  # in the second round there are no more threads
 
 
 @pytest.mark.skipif(
     signal.getsignal(signal.SIGINT) is not signal.default_int_handler, reason="Ctrl-C was ignored from the start"
 )
-def test_an_interruption_while_machine_code_is_freed_comes_all_the_same() -> None:
-    def close() -> None:
-        raise KeyboardInterrupt
+def test_ctrl_c_while_llvm_is_at_work_does_not_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, over, ended = threading.Event(), threading.Event(), threading.Event()
+    loaded = native._loaded
 
-    def dropped() -> None:
-        native.Module(Engine(close), [])
-        deadline = time.monotonic() + 20.0
-        while time.monotonic() < deadline:
-            time.sleep(0.001)
+    def slow(*args: Any) -> Any:
+        begun.set()
+        over.wait(60.0)
+        try:
+            return loaded(*args)
+        finally:
+            ended.set()
 
-    with pytest.raises(KeyboardInterrupt):
-        dropped()
+    def interrupt() -> None:
+        begun.wait(60.0)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    fast = jit(lambda x: x * x + 2.0, backend="llvm")
+    with monkeypatch.context() as patched:
+        patched.setattr(native, "_loaded", slow)
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            fast(3.0)
+    assert not ended.is_set()
+    over.set()
+    assert ended.wait(60.0)
+    assert fast(3.0) == 11.0
 
 
 # -- arrays that move -------------------------------------------------------------------------------------------------

@@ -5,20 +5,25 @@ Needs llvmlite, of the extra `jit`, which is imported when code is compiled.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import functools
 import os
 import platform
+import re
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ...ends import interrupt_again
 from ...errors import CompilationError, MissingPackageError
 from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
+from .workers import undisturbed
 
 __all__ = ["DONE", "LOST", "Code", "Machine", "Module", "collecting", "compiled", "host"]
 
@@ -27,7 +32,8 @@ LONG = 300_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is
 OLDEST = 20  # LLVM; before, pointers had types
 
 # LLVM's objects are not for several threads at once.  Whoever forks waits until no thread of ours is within LLVM, which has
-# locks of its own, as llvmlite has: every call of llvmlite, the freeing of code too, is made with this one held.
+# locks of its own, as llvmlite has: every call of llvmlite, the freeing of code too, is made with this one held.  And it is
+# made `undisturbed`: Ctrl-C within llvmlite's Python would leave its lock held, or code that is freed twice.
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
@@ -58,7 +64,7 @@ class Machine(NamedTuple):
 
 
 def llvmlite() -> Any:
-    """The package's binding, ready for this machine."""
+    """The package's binding."""
     try:
         import llvmlite.binding as binding  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
@@ -69,26 +75,32 @@ def llvmlite() -> Any:
         raise CompilationError(
             f"llvmlite brings LLVM {binding.llvm_version_info[0]}, machine code needs {OLDEST}: pip install 'llvmlite>=0.45'"
         )
-    return _initialized(binding)
+    return binding
 
 
 @functools.cache
-def _initialized(binding: Any) -> Any:
+def _initialize() -> None:
+    binding = llvmlite()
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    return binding
 
 
 @functools.cache
 def host(without: str = "") -> Machine:
     """This machine, as if it had no instructions whose names begin with `without`: "avx512"."""
-    with _lock:
-        binding = llvmlite()
-        try:
-            found = dict(binding.get_host_cpu_features())
-        except RuntimeError:
-            found = {}
-        cpu = binding.get_host_cpu_name() if not without else ""
+    binding = llvmlite()
+
+    def asked() -> tuple[dict[str, bool], str]:
+        with _lock:
+            _initialize()
+            try:
+                found = dict(binding.get_host_cpu_features())
+            except RuntimeError:
+                found = {}
+            return found, binding.get_host_cpu_name()
+
+    found, cpu = undisturbed(asked)
+    cpu = cpu if not without else ""
     found |= {name: False for name in found if without and name.startswith(without)}
     features = ",".join(f"{'+' if there else '-'}{name}" for name, there in sorted(found.items()))
     width = 8 if found.get("avx512f") and found.get("avx512dq") else 4
@@ -190,28 +202,43 @@ def collecting(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Module:
-    """Machine code; it lives as long as this object."""
+    """Machine code; it lives as long as this object.
 
-    def __init__(self, engine: Any, kept: list[Any]) -> None:
-        self._engine, self._kept = engine, kept
+    When that goes, no Python of ours runs in which Ctrl-C would be lost: a weak reference is put into a queue, and a thread
+    that waits there frees the code.
+    """
+
+    def __init__(self, addresses: Mapping[str, int], engine: Any, kept: list[Any]) -> None:
+        self._addresses, self._kept = addresses, kept
+        _engines[weakref.ref(self, _gone.put)] = engine
+        _closing()
 
     def function(self, name: str, *arguments: Any) -> Callable[..., Any]:
         """A function of the module for ctypes, which releases the interpreter lock; the result is an int64."""
-        with _lock:
-            address = self._engine.get_function_address(name)
-        assert address, name
-        function = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(address)
+        function = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(self._addresses[name])
         function.module = self  # type: ignore[attr-defined]
         return function
 
-    def __del__(self) -> None:
-        if sys is None or sys.is_finalizing():
-            return
-        try:
-            with _lock:
-                self._engine.close()
-        except KeyboardInterrupt:  # which is lost in here: so it comes again, a moment later
-            interrupt_again()
+
+_engines: dict[Any, Any] = {}  # what holds the code of the modules there are
+_gone: SimpleQueue[Any] = SimpleQueue()
+
+
+@functools.cache  # once in each process
+def _closing() -> None:
+    with suppress(RuntimeError):  # there are as many threads as there may be: the code stays
+        _thread.start_new_thread(_close, ())
+
+
+def _close() -> None:
+    while True:
+        gone = _gone.get()
+        with _lock:
+            _engines.pop(gone).close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_closing.cache_clear)
 
 
 class Code(NamedTuple):
@@ -249,20 +276,32 @@ def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[
     # a module that only declares what the object file calls: LLVM asks for its machine code, and is given the file
     text = code.text if known is None else "\n".join(f"declare void @{name}()" for name in addresses)
     files = [] if known is None else [known]
+    names = re.findall(r"^define (?!internal).*?@(\w+)\(", code.text, re.MULTILINE)
+    llvmlite()
+    try:
+        module = undisturbed(functools.partial(_loaded, text, machine, addresses, names, kept, known, files))
+    except (RuntimeError, OSError) as error:
+        what = " ".join(str(error).split("\n")[:2])
+        raise CompilationError(f"LLVM cannot compile this program: {what}") from error
+    return module, files[0]
+
+
+def _loaded(
+    text: str, machine: Machine, addresses: Mapping[str, int], names: Sequence[str], kept: list[Any], known: bytes | None,
+    files: list[bytes],
+) -> Module:  # fmt: skip
+    """The module of a text that calls functions at these addresses, and defines those with these names."""
     with _lock:
+        _initialize()
         binding = llvmlite()
-        try:
-            module = binding.parse_assembly(text)
-            module.verify()
-            target = binding.Target.from_default_triple().create_target_machine(
-                cpu=machine.cpu, features=machine.features, opt=int(text.count("\n") < LONG["x double>" in text]), jit=True
-            )
-            engine = binding.create_mcjit_compiler(module, target)
-            engine.set_object_cache(lambda _, file: files.append(bytes(file)), lambda _: known)
-            for name, address in addresses.items():
-                engine.add_global_mapping(module.get_function(name), address)
-            engine.finalize_object()
-        except (RuntimeError, OSError) as error:
-            what = " ".join(str(error).split("\n")[:2])
-            raise CompilationError(f"LLVM cannot compile this program: {what}") from error
-        return Module(engine, kept), files[0]
+        module = binding.parse_assembly(text)
+        module.verify()
+        target = binding.Target.from_default_triple().create_target_machine(
+            cpu=machine.cpu, features=machine.features, opt=int(text.count("\n") < LONG["x double>" in text]), jit=True
+        )
+        engine = binding.create_mcjit_compiler(module, target)
+        engine.set_object_cache(lambda _, file: files.append(bytes(file)), lambda _: known)
+        for name, address in addresses.items():
+            engine.add_global_mapping(module.get_function(name), address)
+        engine.finalize_object()
+        return Module({name: engine.get_function_address(name) for name in names}, engine, kept)

@@ -1,4 +1,4 @@
-"""Threads that share the rows of a batch; they wait for work until the process ends.
+"""Threads that share the rows of a batch, which wait for work until the process ends; and work that no signal disturbs.
 
 An interruption may come in anywhere.  So nobody waits for memory to be free: what a piece of work needs is kept by the work
 itself until the last thread has let go of it.  Nor is there a lock that is held for longer than a call of C.
@@ -7,12 +7,15 @@ itself until the last thread has let go of it.  Nor is there a lock that is held
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock, start_new_thread
+import threading
+from _thread import allocate_lock, stack_size, start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-__all__ = ["share"]
+__all__ = ["share", "undisturbed"]
+
+STACK = 1 << 24  # bytes: what LLVM may need, and more than new threads have on some systems
 
 
 class _Piece:
@@ -85,10 +88,57 @@ def share(work: Callable[[int], None], count: int, stop: Callable[[], Any]) -> N
         work(0)
         for piece in pieces:
             if not piece.taken.acquire(blocking=False):
-                piece.ended.acquire()
+                _wait_for(piece.ended)
     except BaseException:
         stop()
         raise
     for piece in pieces:
         if piece.error is not None:
             raise piece.error
+
+
+def undisturbed(work: Callable[[], Any]) -> Any:
+    """What `work` gives or raises, done by a thread of its own: Python runs signal handlers in the main thread alone.
+
+    So Ctrl-C interrupts the waiting, at once, and never the work, which goes on by itself and is forgotten.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    ended, found = allocate_lock(), _Outcome()
+    ended.acquire()
+
+    def run() -> None:
+        try:
+            found.result = work()
+        except BaseException as error:
+            found.error = error
+        finally:
+            ended.release()
+
+    before = stack_size(STACK)
+    try:
+        start_new_thread(run, ())
+    except RuntimeError:  # there are as many as there may be
+        return work()
+    finally:
+        stack_size(before)
+    _wait_for(ended)
+    try:
+        if found.error is not None:
+            raise found.error
+        return found.result
+    finally:
+        found.error = None  # whose traceback holds it
+
+
+def _wait_for(lock: Any) -> None:
+    """Acquire a lock; a signal that comes just before the waiting begins ends it only when that is looked at again."""
+    while not lock.acquire(timeout=0.1):
+        pass
+
+
+class _Outcome:
+    """What work has given or raised."""
+
+    result: Any = None
+    error: BaseException | None = None
