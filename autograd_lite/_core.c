@@ -1318,16 +1318,15 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg) {
 
 static int core_clear(PyObject *module) {
     State *s = PyModule_GetState(module);
-    if (s) EACH(Py_CLEAR);
+    if (!s) return 0;
+    while (s->spares) PyObject_GC_Del((PyObject *)recycled(s)); /* while their type is there */
+    PyMem_Free(s->blocks);
+    s->blocks = NULL;
+    EACH(Py_CLEAR);
     return 0;
 }
 
-static void core_free(void *module) {
-    State *s = PyModule_GetState(module);
-    while (s && s->spares) PyObject_GC_Del((PyObject *)recycled(s));
-    if (s) PyMem_Free(s->blocks);
-    core_clear(module);
-}
+static void core_free(void *module) { core_clear(module); }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, core_exec}, {0}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "autograd_lite._core", "The engine's node, operators and reverse sweep in C.",

@@ -11,7 +11,10 @@ library it raises becomes a message on stderr and exit status 2.
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import MissingPackageError
@@ -22,11 +25,24 @@ if TYPE_CHECKING:
 __all__ = ["application", "main"]
 
 
-def application() -> typer.Typer:
+# each command with the first sentence of its help, so that the list of them imports none; in the order of the list
+COMMANDS = {
+    "grad": "The value of a formula and its derivative by each name.",
+    "check": "First and second derivatives of a formula against finite differences.",
+    "fit": "The weights of a formula that come closest to a column of a table, with their errors.",
+    "predict": "What a fitted formula says of other rows: the table as it stands, with a column `prediction` more.",
+    "ops": "The functions of formulas: derivatives, domains, conventions at kinks.",
+}
+
+
+def application(wanted: str | None = None) -> typer.Typer:
     """The commands as a `typer.Typer`, which a test can run.
 
     >>> [command.callback.__name__ for command in application().registered_commands]
     ['grad', 'check', 'fit', 'predict', 'ops']
+
+    Args:
+        wanted: the one command that will be called, where that is known; "" where none will, and they are only listed.
 
     Raises MissingPackageError without typer.
     """
@@ -36,24 +52,29 @@ def application() -> typer.Typer:
         raise MissingPackageError(
             "the command line needs typer, which is not installed: pip install 'autograd-lite[cli]'"
         ) from error
-    from .check import check
     from .common import about
-    from .fit import fit
-    from .grad import grad
     from .messages import Commands
-    from .ops import ops
-    from .predict import predict
 
     app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
     app.callback()(about)
-    # a formula may begin with a minus sign, which is no option
-    formula = {"ignore_unknown_options": True}
-    app.command(context_settings=formula)(grad)
-    app.command(context_settings=formula)(check)
-    app.command(context_settings=formula)(fit)
-    app.command()(predict)
-    app.command()(ops)
+    for name, sentence in COMMANDS.items():
+        # a formula may begin with a minus sign, which is no option
+        settings = {"ignore_unknown_options": True} if name in ("grad", "check", "fit") else None
+        if wanted is None or wanted == name:
+            app.command(context_settings=settings)(getattr(import_module(f".{name}", __name__), name))
+        elif not wanted:
+            app.command(name, help=sentence)(_listed)
     return app
+
+
+def _listed() -> None:
+    """In the place of a command in a list of them."""
+
+
+def _wanted(arguments: Sequence[str]) -> str | None:
+    """The command that a command line calls; "" where it only asks for the list of them; None where that is not plain."""
+    first = arguments[0] if arguments else "--help"
+    return first if first in COMMANDS else "" if first in ("--help", "--version") else None
 
 
 def main() -> None:
@@ -62,7 +83,8 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app = application()
+        completing = any(name.endswith("_LITE_COMPLETE") for name in os.environ)  # the shell asks
+        app = application(None if completing else _wanted(sys.argv[1:]))
     except MissingPackageError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # while the packages are imported

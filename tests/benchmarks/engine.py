@@ -1,9 +1,10 @@
 """How fast and how large the eager engine is, beside its peers in the same process: `python tests/benchmarks/engine.py`.
 
 The job is one training step of micrograd's demo: an MLP 2-16-16-1 on 100 rows, hinge loss and L2, value and all 337
-gradients, every number a scalar.  All engines start from the same weights and must agree on the loss.  Rounds are
-interleaved, because the machine is shared; the table gives the fastest and the median round of each, and ratios of medians.
-Peers that are not installed are left out: `pip install .[bench]` brings them.
+gradients, every number a scalar.  All engines start from the same weights and must agree on the loss.  Each is measured in
+processes of its own, one after the other in turns: the first step (cold) and those after ten (warm), in seconds of the processor,
+because the machine is shared.  With the core in C both builds are measured.  The last row runs the same loops on plain floats:
+what is left above it is the engine's.  Peers that are not installed are left out: `pip install .[bench]` brings them.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from __future__ import annotations
 import gc
 import importlib.util
 import math
+import os
+import platform
 import random
 import statistics
+import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
-from time import perf_counter
+from pathlib import Path
+from time import process_time
 from typing import Any
 
 import autograd_lite as al
 from autograd_lite import Value, nn
 
 ROWS, SIZES = 100, (2, 16, 16, 1)
-STEPS = 3
 ALPHA = 1e-4
 
 
@@ -41,6 +45,15 @@ def two_moons(n: int, seed: int = 0) -> tuple[list[list[float]], list[float]]:
 
 
 X, Y = two_moons(ROWS)
+
+
+def processor() -> str:
+    """Its name, which every table of times needs."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def initial_weights() -> list[list[tuple[list[float], float]]]:
@@ -153,42 +166,86 @@ def run_torch() -> Callable[[], float]:
     return step
 
 
+# by which module, how to build the step, in how many processes of its own
 PEERS: dict[str, tuple[str | None, Callable[[], Callable[[], float]], int]] = {
-    "micrograd": ("micrograd", run_micrograd, 4),
-    "autograd_lite, op by op": (None, run_ours_op_by_op, 7),
-    "autograd_lite, nn.MLP": (None, run_ours_mlp, 10),
-    "XAD (Python)": ("xad", run_xad, 4),
+    "micrograd": ("micrograd", run_micrograd, 3),
+    "autograd_lite, op by op": (None, run_ours_op_by_op, 3),
+    "autograd_lite, nn.MLP": (None, run_ours_mlp, 3),
+    "XAD (Python)": ("xad", run_xad, 3),
     "CasADi SX, build and run": ("casadi", run_casadi, 1),
     "torch, scalars": ("torch", run_torch, 1),
 }
+OURS = ("autograd_lite, op by op", "autograd_lite, nn.MLP")
+# how many times micrograd each of ours shall be, cold and warm
+GOALS = {("Python", OURS[0]): (8.5, 10.0), ("C", OURS[0]): (100.0, 100.0), ("C", OURS[1]): (300.0, 300.0)}
+WARM_AFTER, STEPS = 10, 5
+
+
+def floor() -> Callable[[], float]:
+    """The same loops on plain floats: what Python's interpreter takes before any engine does a thing, no gradient taken."""
+
+    def step() -> float:
+        return float(op_by_op(float, lambda a: max(a, 0.0))[0])
+
+    return step
+
+
+def measured(name: str) -> None:
+    """In a process of its own: the core, the loss, and the seconds of the first step and of the steps after ten."""
+    step = floor() if name == "floats" else PEERS[name][1]()
+    times, loss = [], 0.0
+    steps = 2 if name in ("CasADi SX, build and run", "torch, scalars") else WARM_AFTER + STEPS
+    if name == "micrograd":
+        steps = 4
+    for _ in range(steps):
+        gc.collect()  # nobody pays for the garbage of the one before
+        start = process_time()  # the machine may be shared
+        loss = step()
+        times.append(process_time() - start)
+    print(al.core(), loss, times[0], *times[min(WARM_AFTER, len(times) - 1) :])
+
+
+def asked(name: str, pure: bool) -> tuple[str, float, float, list[float]]:
+    env = os.environ | ({"AUTOGRAD_LITE_PURE": "1"} if pure else {})
+    done = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True, check=True, env=env)
+    core, loss, first, *later = done.stdout.split()
+    return core, float(loss), float(first), list(map(float, later))
 
 
 def steps_table() -> None:
-    steps, times, losses = {}, {}, {}
-    for name, (module, build, _) in PEERS.items():
-        if module is not None and importlib.util.find_spec(module) is None:
-            print(f"{name}: not installed")
-            continue
-        steps[name] = build()
-        losses[name] = steps[name]()  # warm-up
-        times[name] = []
-    for i in range(max(rounds for _, _, rounds in PEERS.values())):
-        for name, step in steps.items():
-            if i < PEERS[name][2]:
-                gc.collect()  # nobody pays for the garbage of the one before
-                for _ in range(STEPS):  # in a row, as in training
-                    start = perf_counter()
-                    step()
-                    times[name].append(perf_counter() - start)
-    reference = losses["autograd_lite, op by op"]
-    assert all(math.isclose(v, reference, rel_tol=1e-9) for v in losses.values()), losses
-    # the median, because a round that meets a full garbage collection is no exception but the rule
-    base = statistics.median(times["micrograd"]) if "micrograd" in times else math.nan
-    print(f"micrograd's two-moons step, 337 weights, {ROWS} rows, op by op; loss {reference:.6f} in all\n")
-    print(f"{'engine':28}{'fastest':>12}{'median':>12}{'micrograd / it':>17}")
-    for name, t in times.items():
-        middle = statistics.median(t)
-        print(f"{name:28}{min(t) * 1e3:9.1f} ms{middle * 1e3:9.1f} ms{base / middle:17.1f}")
+    """Processes interleaved; each row's fastest first step, and its median step after ten."""
+    rows: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
+    losses: set[float] = set()
+    for turn in range(3):
+        for name, (module, _, processes) in PEERS.items():
+            if turn >= processes:
+                continue
+            if module is not None and importlib.util.find_spec(module) is None:
+                if not turn:
+                    print(f"{name}: not installed")
+                continue
+            for pure in (True, False) if name in OURS and al.core() == "C" else (False,):
+                core, loss, first, later = asked(name, pure)
+                cold, warm = rows.setdefault((core if name in OURS else "", name), ([], []))
+                cold.append(first)
+                warm.extend(later)
+                losses.add(round(loss, 9))
+        cold, warm = rows.setdefault(("", "the loops alone, on floats"), ([], []))
+        _, _, first, later = asked("floats", False)
+        cold.append(first)
+        warm.extend(later)
+    assert len(losses) == 1, losses
+    print(f"micrograd's two-moons step, 337 weights, {ROWS} rows, op by op; loss {losses.pop()} in all\n")
+    print(f"{'engine':28}{'core':>8}{'cold':>11}{'warm':>11}{'times micrograd, cold / warm':>31}   goal")
+    base = rows.get(("", "micrograd"))
+    for (core, name), (cold, warm) in rows.items():
+        first, later = min(cold), statistics.median(warm)
+        times = (min(base[0]) / first, statistics.median(base[1]) / later) if base else (math.nan, math.nan)
+        goal = GOALS.get((core, name))
+        wanted = "" if goal is None else f"{goal[0]:g} / {goal[1]:g}"
+        print(
+            f"{name:28}{core:>8}{first * 1e3:8.1f} ms{later * 1e3:8.1f} ms{times[0]:24.1f} /{times[1]:5.1f}   {wanted}".rstrip()
+        )
 
 
 def chain(n: int) -> tuple[Value, Value]:
@@ -204,11 +261,11 @@ def seconds(n: int) -> tuple[float, float]:
     forward = backward = math.inf
     for _ in range(3):
         gc.collect()
-        start = perf_counter()
+        start = process_time()
         x, s = chain(n)
-        middle = perf_counter()
+        middle = process_time()
         s.backward()
-        forward, backward = min(forward, middle - start), min(backward, perf_counter() - middle)
+        forward, backward = min(forward, middle - start), min(backward, process_time() - middle)
         del x, s
     return forward, backward
 
@@ -232,6 +289,32 @@ def sizes_table() -> None:
         print(f"{n:10,}{each}{built / n:10.0f}{kept / n:11.0f}")
 
 
+def ten_million() -> None:
+    """A chain of 10,000,000 nodes: nanoseconds a node for forward and backward, and bytes a node with its gradient."""
+    n = 10_000_000
+    gc.collect()
+    start = process_time()
+    x, s = chain(n)
+    middle = process_time()
+    s.backward()
+    end = process_time()
+    assert x.grad
+    tracemalloc.start()
+    _, few = chain(100_000)
+    few.backward()
+    each = tracemalloc.get_traced_memory()[0] / 100_000
+    tracemalloc.stop()
+    forward, backward = ((b - a) / n * 1e9 for a, b in ((start, middle), (middle, end)))
+    print(f"\n{n:,} nodes, core in {al.core()}: {forward:.0f} ns forward + {backward:.0f} ns backward a node, {each:.0f} bytes")
+    print("a node with its gradient; the goal in C is 150 ns in all and 128 bytes")
+
+
 if __name__ == "__main__":
-    steps_table()
-    sizes_table()
+    if len(sys.argv) > 1:
+        measured(sys.argv[1])
+    else:
+        print(f"{processor()}; core in {al.core()}\n")
+        steps_table()
+        sizes_table()
+        if al.core() == "C":
+            ten_million()

@@ -42,6 +42,17 @@ def examples(command):
     return re.findall(r"^ *(autograd-lite .*)$", callback.__doc__, re.MULTILINE)
 
 
+def test_the_list_has_the_first_sentence_of_every_command_and_imports_none():
+    sentences = {c.callback.__name__: c.callback.__doc__.split("\n\n")[0].strip() for c in application().registered_commands}
+    assert sentences == cli.COMMANDS
+    shown = piped("--help").stdout
+    assert all(f" {name} " in shown for name in cli.COMMANDS)
+    assert piped("--help").stdout == run("--help").output
+    program = WHOLE.replace("main()", "print(application('grad').registered_commands[0].callback.__name__)")
+    program = program.replace("import main", "import application") + "; print('autograd_lite.cli.fit' in sys.modules)"
+    assert piped("grad", program=("-c", program)).stdout.split() == ["grad", "False"]
+
+
 def test_help_lists_every_command_and_version_is_the_packages():
     shown = run("--help")
     assert shown.exit_code == 0
@@ -109,7 +120,7 @@ def test_a_reader_that_stops_early_sees_no_error():
 
 
 def test_an_interruption_while_packages_are_imported_is_no_traceback(monkeypatch):
-    def interrupted():
+    def interrupted(wanted):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "application", interrupted)
