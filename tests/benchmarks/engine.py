@@ -2,7 +2,7 @@
 
 The job is one training step of micrograd's demo: an MLP 2-16-16-1 on 100 rows, hinge loss and L2, value and all 337
 gradients, every number a scalar.  All engines start from the same weights and must agree on the loss.  Each is measured in
-processes of its own, one after the other in turns: the first step (cold) and those after ten (warm), in seconds of the processor,
+processes of its own, in turns: the first step (cold) and those after ten (warm), in seconds of the processor,
 because the machine is shared.  With the core in C both builds are measured.  The last row runs the same loops on plain floats:
 what is left above it is the engine's.  Peers that are not installed are left out: `pip install .[bench]` brings them.
 """
