@@ -10,6 +10,7 @@
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -934,7 +935,9 @@ static int pass(Sweep *w, Node *n) {
     case ADD: return give(w, n->a, g, 1) || give(w, n->b, g, 1) ? -1 : 0;
     case SUB: return give(w, n->a, g, 1) || give(w, n->b, -g, 1) ? -1 : 0;
     case MUL: return give(w, n->a, g * y, 1) || give(w, n->b, g * x, 1) ? -1 : 0;
-    case DIV: d = -1.0 < z && z < 1.0 ? divided(g * z, y) : divided(g, y) * z;
+    case DIV:
+        d = fabs(g * z); /* the order that keeps clear of overflow and underflow, as the row `muldiv` has it */
+        d = d <= DBL_MAX && (d >= DBL_MIN || fabs(g) >= 1.0 || z == 0.0) ? divided(g * z, y) : divided(g, y) * z;
         return give(w, n->a, divided(g, y), 1) || give(w, n->b, -d, 1) ? -1 : 0;
     case NEG: return give(w, n->a, -g, 1);
     case SUM: for (Py_ssize_t i = 0; i < OPERANDS(n)->n; i++) if (give(w, OPERANDS(n)->at[i].node, g, 1)) return -1; return 0;
