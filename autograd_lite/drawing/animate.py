@@ -1,4 +1,4 @@
-"""The backward pass as CSS animation: the same moves as the stepper shows, over and over, without a script.  Imports `model`.
+"""The backward pass as CSS animation: the same moves as the stepper shows, over and over, without a script.
 
 Without animation, and where the reader asked for less motion, the finished picture shows.
 """

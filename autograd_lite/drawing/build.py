@@ -1,4 +1,4 @@
-"""From a graph of Values to the picture model: what gets a card, what an edge says.  Imports `notation`, `steps`, `errors`."""
+"""From a graph of Values to the picture model: what gets a card, what an edge says."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .. import context, frames, graph
+from .. import frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
 from ..formula import nodes, notation
 from ..formula.steps import Step, adjoints_of, steps_of
 from . import escape
 from . import fold as folds
 from .fold import Factor, Folding, Term, folding
-from .live import NEAR, TINY, may_kink
+from .live import may_kink, slopes
 from .loops import loops_of
-from .model import Card, Edge, Frame, Move, Row, label_width, measure, sign, strength
+from .model import Card, Edge, Frame, Line, Move, label_width, measure, sign, strength
 from .moves import LABEL, Telling
 from .subject import RESULT, common_prefix, given_names
 from .turns import framed, layers_of, turned
@@ -245,7 +245,7 @@ class Builder(Telling):
         if where := getattr(node, "where", None):
             lines.append(f"made at {escape.clean(str(where), escape.TOOLTIP)}")
         card.may_kink = may_kink(node)
-        if card.may_kink and (sides := self.kink(node)):
+        if card.may_kink and (sides := slopes(node, self.step_at)):
             left, right, taken = map(self.number, sides)
             card.kink = f"kink: {left} | {right}, taken {taken}"
             lines.append(f"kink: the slope is {left} from the left and {right} from the right; {taken} is taken")
@@ -253,21 +253,6 @@ class Builder(Telling):
         if terms is not None:
             self.rows(card, terms)
         return card
-
-    def kink(self, node: Node) -> tuple[float, float, float] | None:
-        """The slopes a hair to the left and right of a node at a kink, and the one taken."""
-        values, op = list(graph.values(node)), node.op
-        for i in range(op.arity):
-            step = self.step_at.get((node, i))
-            if step is None:
-                continue
-            size = max(abs(values[i]) * NEAR, TINY)
-            with context.unchecked():
-                moved = [[*values[:i], values[i] + way * size, *values[i + 1 :]] for way in (-1.0, 1.0)]
-                left, right = (float(op.partial(i, at, op.forward(*at))) for at in moved)
-            if math.isfinite(left) and math.isfinite(right) and abs(left - right) > 1e-6 * max(abs(left), abs(right)):
-                return left, right, step.partial
-        return None
 
     def headed(self, node: Node) -> str:
         """The head of a card: ``v1 = w × x``."""
@@ -303,7 +288,7 @@ class Builder(Telling):
             card.columns = card.columns[:2]
         several = len(terms) > ROWS
         for term in terms[: ROWS - 1] if several else terms:
-            row = Row(self.term(term, prefix), "")
+            row = Line(self.term(term, prefix), "")
             if term.leaf is not None:
                 use = next(f for f in term.factors if f.operand is term.leaf)
                 row.owner, row.argument = use.owner, use.argument
@@ -314,9 +299,9 @@ class Builder(Telling):
             card.rows.append(row)
         if several:
             rest = len(terms) - ROWS + 1
-            card.rows.append(Row(f"… {rest} more terms", "", tooltip=f"{rest} more terms"))
+            card.rows.append(Line(f"… {rest} more terms", "", tooltip=f"{rest} more terms"))
 
-    def weight(self, row: Row, term: Term) -> None:
+    def weight(self, row: Line, term: Term) -> None:
         """What a row says of the leaf folded into it."""
         leaf = row.leaf = term.leaf
         assert leaf is not None

@@ -32,6 +32,18 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+STEPS = """<div class="group" role="group" aria-label="Steps">
+<button id="first" title="{first} (Home)">First</button>
+<button id="back" title="One step back (←)">Back</button>
+<button id="play" title="Play or pause (Space)">Play</button>
+<button id="next" title="One step on (→)">Next</button>
+<button id="last" title="{last} (End)">Last</button>
+</div>
+<div class="group slide">
+<input type="range" id="slider" aria-label="{what}" min="0" max="{end}" value="{end}" step="1">
+<span id="where"></span>
+</div>
+"""
 LEGEND = '<details id="legend"><summary id="about">Legend</summary><ul>{}</ul></details>'
 
 

@@ -1,4 +1,4 @@
-"""Names are hostile until escaped: one function for each language they are written into.  Imports `notation`.
+"""Names are hostile until escaped: one function for each language they are written into.
 
 `clean` makes a text that every format can carry; `dot`, `xml` and `script` then write it as a part of that language.
 """

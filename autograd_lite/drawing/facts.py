@@ -14,6 +14,7 @@ from ..formula import nodes
 from ..formula.steps import Step
 from ..ops.columns import REAL
 from . import escape, live
+from .live import is_whole_power
 from .model import Card, Edge, Move, Number, Text
 
 if TYPE_CHECKING:
@@ -86,7 +87,6 @@ def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[st
         "g": [found.at("total", leaf) for leaf in found.leaves],
         "n": {i: flag for i, leaf in enumerate(found.leaves) if (flag := found.flag("total", leaf))},
         "slots": slots,
-        "totals": sorted({slot["g"] for slot in slots if slot["g"] is not None}),
         "edges": [_edge(drawing, found, edge) for edge in drawing.edges],
         "steps": _steps(drawing, found) if stepping else [],
         "start": "The leaves are given. Next computes the first value.",
@@ -105,7 +105,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
         if card.node is None:
             continue
         slot = {
-            "id": f"n{card.index}", "card": card.index, "name": card.header, "label": card.label,
+            "card": card.index, "name": card.header, "label": card.label,
             **_numbers(card, card.node, found),
         } | ({"leaf": True} if card.node.op is None else {})  # fmt: skip
         if card.turns:
@@ -117,7 +117,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
             ]  # fmt: skip
         slots.append(slot)
         for k, row in enumerate(card.rows):
-            at = {"id": f"n{card.index}-r{k}", "card": card.index, "row": k}
+            at = {"card": card.index, "row": k}
             if row.leaf is not None:
                 slots.append({
                     **at, "name": row.name, "label": f"d{drawing.name}/d{row.name}", "leaf": True,
@@ -164,7 +164,7 @@ def _factor(found: live.Live, owner: Any, argument: int, label: str) -> dict[str
         data["n"] = flag
     if "= " in label:
         data["symbol"] = before(label)
-    if f is not None and any(domain != REAL for domain in owner.op.domain):
+    if f is not None and not is_whole_power(owner) and any(domain != REAL for domain in owner.op.domain):
         data["value"] = found.at("value", owner)
         data["domain"] = [
             [found.at("value", a), *(x if math.isfinite(x) else repr(x) for x in domain[:2]), domain.open]

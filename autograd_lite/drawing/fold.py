@@ -1,4 +1,4 @@
-"""Which nodes share a card: chains of + become one sum card, w·x + b one dot card.  Imports `graph`.
+"""Which nodes share a card: chains of + become one sum card, w·x + b one dot card.
 
 A node disappears into the card of its one consumer only where nothing is lost: it has no name of its own, and the partial
 on the way is 1.  A leaf used once, in one term, is written in the row of that term.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import LoweringError
 from . import escape, live, svg
 from .build import build
-from .document import document, legend
+from .document import STEPS, document, legend
 from .facts import PREFIXES, ROOM, before, facts
 from .model import label_width, measure
 
@@ -27,7 +27,18 @@ __all__ = ["iframe", "page"]
 
 SEARCH_FROM = 60  # cards; with more than these there is a search box
 FACTOR = 7  # characters that the number on an edge may come to have
-PIECES = ("core", "state", "view", "search", "steps", "chart", "explore", "choice", "descend")  # of the script, in order
+PIECES = (
+    "core",
+    "state",
+    "view",
+    "search",
+    "player",
+    "steps",
+    "chart",
+    "explore",
+    "choice",
+    "descend",
+)  # of the script, in order
 LEGEND = (
     "A card is a value, above the total derivative: how much the result changes for each unit of it, along all paths.",
     "An arrow carries a factor, the slope of its one step: × x = 3 multiplies what comes back along it by x, which is 3. "
@@ -49,18 +60,6 @@ _BODY = """<div id="top">
 </div>
 <div id="side" hidden>
 {panels}</div>
-</div>
-"""
-_STEPS = """<div class="group" role="group" aria-label="Steps">
-<button id="first" title="Before the first step (Home)">First</button>
-<button id="back" title="One step back (←)">Back</button>
-<button id="play" title="Play or pause (Space)">Play</button>
-<button id="next" title="One step on (→)">Next</button>
-<button id="last" title="The finished picture (End)">Last</button>
-</div>
-<div class="group slide">
-<input type="range" id="slider" aria-label="Step" min="0" max="{end}" value="{end}" step="1">
-<span id="where"></span>
 </div>
 """
 _ZOOM = """<div class="group" role="group" aria-label="Zoom">
@@ -124,7 +123,8 @@ def page(drawing: Drawing, step: bool = True) -> str:
     views = [_views(picture, bool(functions), view["prefix"]) for picture, view in zip(pictures, data["views"], strict=True)]
     root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
     end = len(data["views"][0]["steps"]) + 1
-    controls = (_STEPS.format(end=end) if stepping else "") + _ZOOM + (_SEARCH if searching else "")
+    ends = {"what": "Step", "first": "Before the first step", "last": "The finished picture"}
+    controls = (STEPS.format(end=end, **ends) if stepping else "") + _ZOOM + (_SEARCH if searching else "")
     body = _BODY.format(
         name=escape.xml(root.name),
         value=escape.xml(root.value),

@@ -1,12 +1,13 @@
-"""The built-in layered layout: gives cards, labels and edges their places.  Imports `model` and `order`.
+"""The built-in layered layout: gives cards, labels and edges their places.
 
 Cards stand in layers by their longest path to the root; between two layers of cards there is one for labels where there are
 any, so that a label is a vertex with a size like a card and neither can lie on the other.  An edge over several layers runs
-through narrow vertices, shared by all edges from the same card, straight through the layers it passes.
+through narrow vertices of its own, straight through the layers it passes; many from the same card share them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,6 +19,7 @@ from .model import Card, Edge, Frame, Point
 MARGIN = 16.0
 APART, LABEL_APART, LINE_APART = 24.0, 5.0, 9.0  # between neighbours in a layer: cards, labels, lines passing
 LONG, BUDGET = 60, 20_000  # layers an edge may pass; vertices that all of them may take, besides 8 an edge
+SHARED = 6  # long edges from one card, above which they run as one as far as they can
 LANES, LANE = 8, 6.0  # where longer ones run: above the picture, this far apart
 FAN = 10.0  # between the ends of two edges at one card
 NARROW, WIDE = 21.0, 240.0  # room for the bends between two layers
@@ -174,7 +176,9 @@ def _layered(cards: Sequence[Card], edges: Sequence[Edge], flat: bool) -> _Graph
     graph = _Graph(layer, [b for b, _ in sizes], [n for _, n in sizes], [APART] * len(cards))
     graph.free = _too_long(rank, edges)
     lines: dict[tuple[int, int], int] = {}
+    long = Counter(e.source for e in edges if rank[e.source] - rank[e.target] > 1)
     for e in edges:
+        line = e.source if long[e.source] > SHARED else len(cards) + e.index
         top, end = layer[e.source], layer[e.target]
         path = [e.source]
         if e.index in graph.free:
@@ -183,10 +187,10 @@ def _layered(cards: Sequence[Card], edges: Sequence[Edge], flat: bool) -> _Graph
             if k == end + 1 and e.label:
                 wide, high = e.label_width, measure.LABEL
                 v = graph.vertex(k, high if flat else wide, wide if flat else high, LABEL_APART)
-            elif (e.source, k) in lines:
-                v = lines[e.source, k]
+            elif (line, k) in lines:
+                v = lines[line, k]
             else:
-                v = lines[e.source, k] = graph.vertex(k)
+                v = lines[line, k] = graph.vertex(k)
             path.append(v)
         path.append(e.target)
         graph.paths.append(path)

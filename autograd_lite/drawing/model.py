@@ -1,4 +1,4 @@
-"""The picture before it has a place: cards, edges, moves, and how large they are.  Imports `escape`.
+"""The picture before it has a place: cards, edges, moves, and how large they are.
 
 What the other files of this package agree on:
 
@@ -48,7 +48,7 @@ ROW, HEAD = 15.0, 17.0  # heights of a row of a card and of the line above the r
 
 
 @dataclass(slots=True)
-class Row:
+class Line:
     """One term inside a sum or dot card; an edge may end at it."""
 
     text: str  # "w.1 × x2"
@@ -82,7 +82,7 @@ class Card:
     sign: str = "zero"  # of the adjoint: pos, neg, zero, bad (nan or infinite)
     strength: float = 0.0  # opacity of the band, 0 to 0.5
     columns: tuple[str, ...] = ()  # heads of the columns of the rows; the first may be what the names have in common
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Line] = field(default_factory=list)
     tooltip: str = ""
     full_name: str = ""  # up to 1,000 characters of it
     bad: bool = False  # value or adjoint is nan or infinite

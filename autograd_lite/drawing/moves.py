@@ -1,4 +1,4 @@
-"""The steps of the backward pass in words: what is added to what, and how it came about.  Imports `printer`, `model`."""
+"""The steps of the backward pass in words: what is added to what, and how it came about."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A layered graph is lists by vertex: `before[v]` are the vertices one layer nearer the leaves that edges come from, `after[v]`
 those one layer nearer the root, each with the port as a fraction of the other end's breadth, -0.5 to 0.5.  Then where the
 vertices lie: as near to their neighbours as their sizes allow.  Each layer is an isotonic regression, least squares of the
-wished places subject to the order and the distances between neighbours, solved exactly by pooling.  Imports nothing.
+wished places subject to the order and the distances between neighbours, solved exactly by pooling.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What `draw` is given: a Value, several, or a function with its numbers; and what the result is called.
 
 Names that were given to Values
-from outside, and what several have in common.  Imports `context`, `errors`, `frames`, `value`.
+from outside, and what several have in common.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The SVG writer.  Imports `escape`, `measure`, `model`, `style`, and `animate` when asked to.
+"""The SVG writer.
 
 Coordinates are rounded to a tenth of a pixel.  While it is written, ids and classes start with a character that no text can
 hold; the prefix that takes its place is a hash of the rest, so pictures on one page cannot get into each other's way.
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from . import model as measure
 from .escape import xml
-from .model import HEAD, ROW, Card, Edge, Frame, Point, Row
+from .model import HEAD, ROW, Card, Edge, Frame, Line, Point
 
 MARK = "\x00"
 KINK = "kink: −1.234 | −1.234, taken 0"  # as wide as that
@@ -191,7 +191,7 @@ def _rows(c: Card) -> str:
     return "\n".join(parts)
 
 
-def _row(c: Card, k: int, row: Row, left: float, ends: list[float], y: float) -> str:
+def _row(c: Card, k: int, row: Line, left: float, ends: list[float], y: float) -> str:
     parts = [f'<g id="{MARK}-n{c.index}-r{k}" class="{MARK}-row">']
     if row.tooltip:
         parts.append(f"<title>{xml(row.tooltip)}</title>")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..compiler import jit, to_js
-from ..drawing.document import document, legend
+from ..drawing.document import STEPS, document, legend
 from ..drawing.escape import TOOLTIP, clean, xml
 from ..errors import InputTypeError, InputValueError, LoweringError, TraceError
 from ..files import write_atomically
@@ -26,7 +26,7 @@ SHOWN = 2000  # rows on a page
 LOSSES = 1000  # points of the loss line
 LISTED = 60  # weights with a slider
 WAY = 20_000  # numbers of the weights at all steps
-PIECES = ("core", "chart", "fit")
+PIECES = ("core", "chart", "player", "fit")
 LEGEND = (
     "Dots are rows; the line is what the formula predicts with the weights as they are. Thin lines: what it misses by.",
     "The slider goes through the steps of the run; a weight can be pulled by hand, and everything follows.",
@@ -36,17 +36,8 @@ LEGEND = (
 _BODY = """<div id="top">
 <div class="bar">
 <h1>{heading}</h1>
-<div class="group scripted-only" role="group" aria-label="Steps" hidden>
-<button id="first" title="The start (Home)">First</button>
-<button id="back" title="One step back (←)">Back</button>
-<button id="play" title="Play or pause (Space)">Play</button>
-<button id="next" title="One step on (→)">Next</button>
-<button id="last" title="The end (End)">Last</button>
-</div>
-<div class="group slide scripted-only" hidden>
-<input type="range" id="slider" aria-label="Step of the run" min="0" max="{end}" value="{end}" step="1">
-<span id="where"></span>
-</div>
+<div class="group wide-group scripted-only" hidden>
+{steps}</div>
 {legend}
 </div>
 <p class="said"><span id="line" role="status" aria-live="polite"></span></p>
@@ -89,7 +80,11 @@ def page(result: Any, path: str | os.PathLike[str], *, model: Model | None = Non
 
 def html(result: Any, model: Model | None, own: Any, data: Any = None) -> str:
     """The page as text."""
-    rows = None if (data if data is not None else own) is None else Rows.of(data if data is not None else own)
+    given = own if data is None else data
+    try:
+        rows = None if given is None else Rows.of(given)
+    except InputTypeError:  # on a cluster: the rows are elsewhere
+        rows = None
     names = _names(result.params)
     loss = _loss(result, model)
     way = _thinned([(step, flatten(params)[0]) for step, params in result.path], max(2, WAY // max(1, len(names))))
@@ -112,8 +107,9 @@ def html(result: Any, model: Model | None, own: Any, data: Any = None) -> str:
         "kind": "" if model is None else model.kind,
         **found,
     }
+    steps = STEPS.format(end=len(way) - 1, what="Step of the run", first="The start", last="The end")
     body = _BODY.format(
-        heading=xml(clean(heading, 200)), end=len(way) - 1, legend=legend(LEGEND), report=xml(report), note=xml(note),
+        heading=xml(clean(heading, 200)), steps=steps, legend=legend(LEGEND), report=xml(report), note=xml(note),
         hidden="" if note else " hidden",
     )  # fmt: skip
     return document(heading, "auto", body, data_of_page, ("base", "fit"), PIECES, functions)

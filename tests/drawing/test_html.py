@@ -15,32 +15,10 @@ from autograd_lite import Value, sin
 from autograd_lite.drawing import draw as draw_with
 from autograd_lite.drawing import html as page_module
 from autograd_lite.drawing.document import source, style
+from tests.drawing.hostile import HOSTILE
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz
 
-HOSTILE = {
-    "end of script": "</script><script>window.pwned=1</script>",
-    "end of style": "</style><style>*{display:none}</style>",
-    "end of svg": "</svg></div><img src=x onerror=window.pwned=1>",
-    "comment": "<!--<script>",
-    "end of comment": "--><b>",
-    "cdata": "]]><script>window.pwned=1</script>",
-    "quotes": "\"'`\" onload=window.pwned=1 x='",
-    "attribute": '" onmouseover="window.pwned=1',
-    "address": "javascript:window.pwned=1",
-    "link": '<a href="javascript:window.pwned=1" xlink:href="//example.com">x</a>',
-    "entities": "&lt;script&gt;&amp;&#60;&nbsp",
-    "backslashes": "\\u003c/script\\u003e\\",
-    "template": "${window.pwned=1}{0}{title}%s",
-    "bidirectional": "abc\u202edef\u2066ghi\u2069\u202a",
-    "control": "a\x00b\x07c\x1b[31m\x7f\x85",
-    "breaks": "a\nb\rc\u2028d\u2029e\tf",
-    "surrogate": "a\ud800b\udfffc",
-    "noncharacter": "a\ufffe\uffffb",
-    "long": "<x>" * 2000,
-    "property": "__proto__",
-    "empty": "",
-}
 BAD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 VOID = {"meta", "input", "link", "br"}
 

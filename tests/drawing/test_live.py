@@ -1,6 +1,5 @@
 """The live page in headless Chromium: every number it shows is the engine's, whatever the leaves are pulled to."""
 
-import json
 import math
 import random
 
@@ -9,6 +8,7 @@ import pytest
 from autograd_lite import Op, Value, dot, draw, exp, log, maximum, optim, relu, sigmoid, sin, tanh, where
 from autograd_lite.nn import MLP
 from tests.drawing import chromium
+from tests.drawing.hostile import HOSTILE
 
 
 def network(*numbers):
@@ -69,6 +69,7 @@ def opened(page, tmp_path, drawing):
     return page
 
 
+SLIDE = "(s => {{ s.value = {}; s.dispatchEvent(new Event('input')); }})(document.querySelectorAll('{}')[{}])"
 NUMBERS = """(() => {
   const svg = document.querySelector('#stage > div:not([hidden]) svg'), of = (g, kind) =>
     [...(g?.children ?? [])].find(e => e.classList.contains('g-' + kind))?.textContent ?? null;
@@ -249,26 +250,26 @@ def test_the_page_of_the_squared_error_is_small():
     assert len(draw(loss, params={"w": w, "b": b}, engine="builtin").html().encode()) <= 60_000
 
 
-HOSTILE = [
-    "</script><img src=x onerror=window.pwned=1>",
-    "__proto__",
-    "a\u202eb",
-    "'\"><svg onload=window.pwned=1>",
-    "constructor",
-]
-
-
 def test_hostile_names_stay_text(page, tmp_path):
-    leaves = [Value(0.5 + i, name) for i, name in enumerate(HOSTILE)]
-    root = sum((leaf * leaf for leaf in leaves), 0.0)
+    leaves = [Value(0.5 + i / 8, name) for i, name in enumerate(HOSTILE.values())]
+    root = where(leaves[0] - leaves[1], leaves[0], leaves[1]) * sum((sin(leaf) * leaf for leaf in leaves), 0.0)
     root.name = "</style><script>window.pwned=1</script>"
-    opened(page, tmp_path, draw(root))
+    opened(page, tmp_path, draw(root, fold=False, engine="builtin"))
     for i in range(len(leaves)):
+        page.js(SLIDE.format(0.25 * i, ".leaf input[type=number]", i))
         page.js(f"document.querySelectorAll('.leaf input[type=number]')[{i}].focus()")
-        page.click("#descend")
+        name = page.js(f"document.querySelectorAll('.name')[{i}].textContent")
+        assert page.js("document.getElementById('over').textContent") == name
+    page.click("#descend")
+    page.js("document.getElementById('stage').focus()")
+    for key in ("Home", "ArrowRight", "End", "ArrowLeft"):
+        page.key(key)
+    card = "document.querySelector('#stage > div:not([hidden]) g[id$=-n0]')"
+    page.js(f"{card}.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
+    assert page.js("document.getElementById('products').children.length") > 0
     assert page.js("window.pwned") is None
-    assert page.js("document.querySelectorAll('img, iframe, #side script').length") == 0
-    assert json.dumps(page.js("document.getElementById('over').textContent")) != '""'
+    assert page.js("document.querySelectorAll('img, iframe, #side script, a').length") == 0
+    assert page.events("Page.javascriptDialogOpening") == []
     assert len(page.events("Network.requestWillBeSent")) <= 2
 
 

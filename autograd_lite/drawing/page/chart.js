@@ -42,27 +42,26 @@ function inset(element, wide, high) {
   return inner;
 }
 
-const GRID = 40;
-
-// A function of two numbers on a grid, row by row.
-function gridOf([left, right], [low, high], f) {
+// A function of two numbers on a grid of n by n cells, row by row.
+function gridOf([left, right], [low, high], f, n = 40) {
   const grid = [];
-  for (let b = 0; b <= GRID; b++) {
-    for (let a = 0; a <= GRID; a++) grid.push(f(left + ((right - left) * a) / GRID, low + ((high - low) * b) / GRID));
+  for (let b = 0; b <= n; b++) {
+    for (let a = 0; a <= n; a++) grid.push(f(left + ((right - left) * a) / n, low + ((high - low) * b) / n));
   }
   return grid;
 }
 
-// Lines of equal height, by marching squares.
+// Lines of equal height, by marching squares; the lowest is around as many cells as show a narrow valley whole.
 function contours(shown, X, Y, us, vs, grid) {
-  const sorted = grid.filter(isNumber).sort((a, b) => a - b);
+  const sorted = Float64Array.from(grid.filter(isNumber)).sort();
+  const n = Math.sqrt(grid.length) - 1;
   for (let level = 1; level <= 9 && sorted.length; level++) {
-    const value = sorted[Math.floor((sorted.length - 1) * (level / 10) ** 2)];
+    const value = sorted[Math.floor((sorted.length - 1) * (0.03 + 0.97 * (level / 10) ** 2))];
     const d = [];
-    for (let b = 0; b < GRID; b++) {
-      for (let a = 0; a < GRID; a++) {
+    for (let b = 0; b < n; b++) {
+      for (let a = 0; a < n; a++) {
         const corner = [[a, b], [a + 1, b], [a + 1, b + 1], [a, b + 1]];
-        const worth = corner.map(([p, q]) => grid[q * (GRID + 1) + p]);
+        const worth = corner.map(([p, q]) => grid[q * (n + 1) + p]);
         if (!worth.every(isNumber)) continue;
         const cuts = [];
         for (let k = 0; k < 4; k++) {
@@ -70,7 +69,7 @@ function contours(shown, X, Y, us, vs, grid) {
           if (s < value !== t < value) {
             const part = (value - s) / (t - s);
             const [p, q] = [0, 1].map((c) => corner[k][c] + part * (corner[(k + 1) % 4][c] - corner[k][c]));
-            cuts.push([X(us[0] + ((us[1] - us[0]) * p) / GRID), Y(vs[0] + ((vs[1] - vs[0]) * q) / GRID)]);
+            cuts.push([X(us[0] + ((us[1] - us[0]) * p) / n), Y(vs[0] + ((vs[1] - vs[0]) * q) / n)]);
           }
         }
         for (let k = 0; k + 1 < cuts.length; k += 2) d.push("M" + cuts[k].map((c) => c.toFixed(1)).join(" ") + "L" + cuts[k + 1].map((c) => c.toFixed(1)).join(" "));

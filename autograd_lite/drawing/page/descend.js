@@ -182,7 +182,7 @@ findSlots();
 for (const each of data.views) {
   for (const mark of each.slots.length <= 60 ? ["", "t"] : []) {
     for (const slot of each.slots.filter((one) => one.row === undefined)) {
-      const group = byId(each.prefix + mark + "-" + slot.id);
+      const group = byId(each.prefix + mark + "-n" + slot.card);
       for (const [name, value] of Object.entries({ tabindex: 0, role: "button", "aria-label": "Paths from " + slot.name })) group?.setAttribute(name, value);
     }
   }

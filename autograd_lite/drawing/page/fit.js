@@ -9,7 +9,6 @@ const end = way.length - 1;
 let now = end;
 let weights = way[end].weights.slice();
 let byHand = false;
-let timer = 0;
 const fields = [];
 const ranges = weights.map((_, i) => reach(way.map((at) => at.weights[i])));
 
@@ -41,15 +40,9 @@ function dots(inner, points, X, Y) {
 const HIGH = 300;
 let held = null; // the range of the target, the same at all steps
 
-// That of the rows, and of what was predicted on the way where that is not too far off.
+// That of the rows and of the curve in the end.
 function shownRange() {
-  if (held) return held;
-  const truths = last.map((row) => row[TRUTH]).filter(isNumber);
-  const [low, high] = span(truths, 0.12);
-  const seen = way.filter((_, k) => k % Math.ceil(way.length / 12) === 0).flatMap((at) => every(at.weights).map((row) => row[PREDICTED]));
-  const near = seen.filter((v) => v > 2.2 * low - 1.2 * high && v < 2.2 * high - 1.2 * low);
-  const room = (high - low) * 0.04;
-  held = [Math.min(low, ...near.map((v) => v - room)), Math.max(high, ...near.map((v) => v + room))];
+  held ??= span(last.flatMap((row) => [row[TRUTH], row[PREDICTED]]));
   return held;
 }
 
@@ -130,7 +123,7 @@ function drawWay() {
     at[i] = u;
     at[j] = v;
     return mean(at, apart);
-  });
+  }, rows.length > 100 ? 60 : 120);
   const [X, Y] = frame(element, wide, HIGH, us, vs, data.names[i] + " →, " + data.names[j] + " ↑");
   const inner = inset(element, wide, HIGH);
   contours(inner, X, Y, us, vs, grid);
@@ -160,10 +153,7 @@ function paint(typing) {
   const listed = data.names.slice(0, 6).map((name, i) => name + " = " + show(weights[i])).join(", ") + (data.names.length > 6 ? ", …" : "");
   const where = byHand ? "by hand" : "step " + way[now].step + " of " + way[end].step;
   byId("line").textContent = where + ": " + listed + "; loss = " + show(lossNow());
-  byId("where").textContent = byHand ? "by hand" : way[now].step + " / " + way[end].step;
-  byId("slider").value = now;
-  byId("slider").setAttribute("aria-valuetext", where);
-  for (const [id, off] of [["first", now === 0], ["back", now === 0], ["next", now === end], ["last", now === end]]) byId(id).setAttribute("aria-disabled", off && !byHand);
+  markSteps(byHand ? "by hand" : way[now].step + " / " + way[end].step, where);
   drawRows();
   drawLoss();
   drawWay();
@@ -176,29 +166,7 @@ function jump(k) {
   paint();
 }
 
-function pause() {
-  clearTimeout(timer);
-  timer = 0;
-  byId("play").textContent = "Play";
-}
-
-function go(k) {
-  pause();
-  jump(k);
-}
-
-function play() {
-  if (calm.matches) return go(now + 1);
-  if (timer) return pause();
-  if (now === end) jump(0);
-  byId("play").textContent = "Pause";
-  const tick = () => {
-    jump(now + 1);
-    timer = setTimeout(tick, clamp(40, 8000 / end, 900));
-    if (now === end) pause();
-  };
-  timer = setTimeout(tick, 400);
-}
+const remember = () => {};
 
 function pull(i, value, typing) {
   pause();
@@ -221,13 +189,11 @@ function makeWeights() {
   if (data.more) byId("leaves").append(make("p", { class: "soft" }, "… and " + data.more + " more"));
 }
 
-const keys = { ArrowLeft: () => go(now - 1), ArrowRight: () => go(now + 1), Home: () => go(0), End: () => go(end), " ": play };
 document.addEventListener("keydown", (event) => {
-  const { key, target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || !keys[key] || (target.tagName === "INPUT" && (target.id !== "slider" || key !== " "))) return;
-  if (key === " " && (target.tagName === "BUTTON" || target.tagName === "SUMMARY")) return;
+  const action = stepKeys[event.key];
+  if (!action || isOther(event) || (event.target.id === "slider" && event.key !== " ")) return;
   event.preventDefault();
-  keys[key]();
+  action();
 });
 
 for (const element of document.querySelectorAll("[hidden].scripted-only")) element.hidden = false;
@@ -236,12 +202,7 @@ byId("databox").hidden = !predicting;
 byId("missbox").hidden = !predicting || data.columns.length === 1;
 byId("lossbox").hidden = losses.length < 2;
 byId("contourbox").hidden = moving.length !== 2 || !working;
-byId("first").onclick = () => go(0);
-byId("back").onclick = () => go(now - 1);
-byId("play").onclick = play;
-byId("next").onclick = () => go(now + 1);
-byId("last").onclick = () => go(end);
-byId("slider").oninput = (event) => go(Number(event.target.value));
+bindSteps();
 addEventListener("resize", () => {
   sizes.clear();
   paint();

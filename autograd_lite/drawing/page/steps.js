@@ -6,7 +6,6 @@ let forward = 0; // steps of them that compute values
 let slots = new Map(); // the cards and rows of the picture that shows, by the end of their id
 let lines = []; // and its edges
 let now = end;
-let timer = 0;
 let writing = 0;
 
 const slotName = (step) => "n" + step.card + (step.row == null ? "" : "-r" + step.row);
@@ -21,9 +20,10 @@ function findSlots() {
     return group && [...group.children].find((element) => element.classList.contains(name));
   };
   for (const slot of view.slots.map(resolved)) {
-    const group = part(slot.id);
+    const id = slotName(slot);
+    const group = part(id);
     if (slot.turns) write(own(group, "head"), slot.name);
-    slots.set(slot.id, { ...slot, group, value: own(group, "value"), text: own(group, "grad"), band: own(group, "band"), kink: own(group, "kink") });
+    slots.set(id, { ...slot, group, value: own(group, "value"), text: own(group, "grad"), band: own(group, "band"), kink: own(group, "kink") });
   }
   lines = view.edges.map(resolved).map((edge, j) => {
     const group = part("e" + j);
@@ -72,7 +72,7 @@ function known() {
 function paint() {
   const done = now === end;
   const { totals, values } = known();
-  const strongest = largest(view.totals.map((g) => o[g]));
+  const strongest = largest([...slots.values()].map((slot) => o[slot.g]));
   for (const [id, slot] of slots) {
     const shown = done || slot.leaf || values.has(slot.of === undefined ? id : "n" + slot.of) || now >= forward;
     if (slot.v !== null) write(slot.value, shown ? show(o[slot.v]) : "·", data.room);
@@ -141,12 +141,7 @@ function mark() {
   }
   byId("line").textContent = last ? say(last.line) : now === end ? say(view.end) : view.start;
   byId("rule").textContent = last ? say(last.rule ?? []) : "";
-  byId("where").textContent = now === end ? "done" : now + " / " + steps.length;
-  byId("slider").value = now;
-  byId("slider").setAttribute("aria-valuetext", now === end ? "done" : "step " + now + " of " + steps.length);
-  for (const [id, off] of [["first", now === 0], ["back", now === 0], ["next", now === end], ["last", now === end]]) {
-    byId(id).setAttribute("aria-disabled", off);
-  }
+  markSteps(now === end ? "done" : now + " / " + steps.length, now === end ? "done" : "step " + now + " of " + steps.length);
 }
 
 // Both ends of a step and its factor into view, smaller where they would not fit.
@@ -165,12 +160,6 @@ function bring(elements) {
   scrollToBox(box, false);
 }
 
-function go(k) {
-  pause();
-  jump(k);
-  remember();
-}
-
 function jump(k) {
   now = clamp(0, k, end);
   paint();
@@ -183,27 +172,6 @@ function remember() {
   writing = setTimeout(() => history.replaceState(null, "", "#step=" + now), 250);
 }
 
-function pause() {
-  clearTimeout(timer);
-  timer = 0;
-  byId("play").textContent = "Play";
-}
-
-function play() {
-  if (calm.matches) return go(now + 1); // no motion but by hand
-  if (timer) return pause();
-  if (now === end) jump(0);
-  byId("play").textContent = "Pause";
-  const wait = clamp(250, 30000 / end, 1200);
-  const tick = () => {
-    jump(now + 1);
-    remember();
-    timer = setTimeout(tick, wait);
-    if (now === end) pause();
-  };
-  timer = setTimeout(tick, wait);
-}
-
 function readAddress(hash) {
   const wanted = /^#step=(\d{1,9})$/.exec(hash);
   pause();
@@ -211,18 +179,7 @@ function readAddress(hash) {
 }
 
 if (view.steps.length) {
-  const hidePlay = () => {
-    byId("play").hidden = calm.matches;
-    pause();
-  };
-  calm.addEventListener("change", hidePlay);
-  hidePlay();
-  byId("first").onclick = () => go(0);
-  byId("back").onclick = () => go(now - 1);
-  byId("play").onclick = play;
-  byId("next").onclick = () => go(now + 1);
-  byId("last").onclick = () => go(end);
-  byId("slider").oninput = (event) => go(Number(event.target.value));
+  bindSteps();
   addEventListener("hashchange", (event) => {
     readAddress(new URL(event.newURL).hash); // location.hash may have been written by remember() in between
     remember();
@@ -240,12 +197,10 @@ stage.addEventListener("pointerover", (event) => {
 });
 
 const viewKeys = { "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(1 / 1.25), 0: whole };
-const stepKeys = { ArrowLeft: () => go(now - 1), ArrowRight: () => go(now + 1), Home: () => go(0), End: () => go(end), " ": play };
 const panKeys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 document.addEventListener("keydown", (event) => {
   const { key, target } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || (target.tagName === "INPUT" && target.id !== "slider")) return;
-  if (key === " " && (target.tagName === "BUTTON" || target.tagName === "SUMMARY")) return;
+  if (isOther(event)) return;
   if (target.id === "slider" && key !== " " && !(key in viewKeys)) return; // it moves by itself
   let action = viewKeys[key] ?? (steps.length ? stepKeys[key] : undefined);
   if (event.shiftKey && key in panKeys) action = () => stage.scrollBy(60 * panKeys[key][0], 60 * panKeys[key][1]);

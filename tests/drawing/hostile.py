@@ -1,0 +1,25 @@
+"""Names that try to be something else than text."""
+
+HOSTILE = {
+    "end of script": "</script><script>window.pwned=1</script>",
+    "end of style": "</style><style>*{display:none}</style>",
+    "end of svg": "</svg></div><img src=x onerror=window.pwned=1>",
+    "comment": "<!--<script>",
+    "end of comment": "--><b>",
+    "cdata": "]]><script>window.pwned=1</script>",
+    "quotes": "\"'`\" onload=window.pwned=1 x='",
+    "attribute": '" onmouseover="window.pwned=1',
+    "address": "javascript:window.pwned=1",
+    "link": '<a href="javascript:window.pwned=1" xlink:href="//example.com">x</a>',
+    "entities": "&lt;script&gt;&amp;&#60;&nbsp",
+    "backslashes": "\\u003c/script\\u003e\\",
+    "template": "${window.pwned=1}{0}{title}%s",
+    "bidirectional": "abc\u202edef\u2066ghi\u2069\u202a",
+    "control": "a\x00b\x07c\x1b[31m\x7f\x85",
+    "breaks": "a\nb\rc\u2028d\u2029e\tf",
+    "surrogate": "a\ud800b\udfffc",
+    "noncharacter": "a\ufffe\uffffb",
+    "long": "<x>" * 2000,
+    "property": "__proto__",
+    "empty": "",
+}
