@@ -10,7 +10,6 @@ import typer
 
 from ..errors import InputValueError, listed
 from ..files import check_writable
-from ..fit.cluster import WAIT
 from ..fit.ending import Fit, finite
 from ..fit.live import page as write_page
 from ..fit.losses import LOSSES
@@ -18,6 +17,7 @@ from ..fit.model import GROUP, Model
 from ..fit.picture import plot_fit
 from ..fit.saved import kept_of
 from ..fit.saved import save as save_model
+from ..fit.tasks import WAIT
 from ..fit.where import Where, without_lost_words
 from ..formula.expression import Expression
 from ..plot import check_picture, plot_history

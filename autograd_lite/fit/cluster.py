@@ -7,18 +7,14 @@ fixes the order.  Needs the extra `cluster`.
 
 from __future__ import annotations
 
-import itertools
 import os
-import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from ..errors import AutogradError, ClusterError, InputTypeError, InputValueError, MissingPackageError
+from ..errors import ClusterError, InputTypeError, InputValueError
 from ..tables.parts import Part, Parts, expand, names_files
 from ..tree import an
 from .interrupt import no_pause
@@ -39,10 +35,9 @@ from .shares import (
     unlike,
     words,
 )
+from .tasks import WAIT, Tasks, client_of, release
 
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
-POLL, LOOK = 0.2, 2.0  # seconds between two looks at the keyboard, and at the workers
-WAIT = 300.0  # seconds without any worker until that is an error
 SMALL = 50_000  # bytes of work up to which it goes with each task; beyond, workers hand it on to each other
 TRIES = 3  # of a pass, before workers that die over the same rows are an error
 ROOM = 0.5  # of a worker's memory, for numbers; beyond it they are in its temporary files
@@ -67,13 +62,11 @@ class Spread:
         self, data: Any, client: Any = None, *, mixed: bool = False, wait: float = WAIT,
         pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,
     ) -> None:  # fmt: skip
-        self.client = client_of(client)
-        self.id, self._turn, self.wait = uuid.uuid4().hex[:12], itertools.count(), wait
-        self.address = self.client.scheduler.address if self.client.scheduler else "?"
+        self.tasks = Tasks(client_of(client), wait)
         self.notes: list[str] = []
-        self._wait_for_workers(pause)
+        self.tasks.wait_for_workers(pause)
         self.kind = self._same_kind(mixed)
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = self.tasks.client.scheduler_info(n_workers=-1)["workers"].values()
         threads = sum(worker["nthreads"] for worker in workers)
         room = min((worker["memory_limit"] or 2**33) / max(1, worker["nthreads"]) for worker in workers)
         self._memory, self._most = int(room * ROOM / SHARES), threads * SHARES
@@ -102,7 +95,7 @@ class Spread:
 
     def close(self) -> None:
         """Free the workers' memory, at once."""
-        _release(self._shares)
+        release(self._shares)
         self._shares, self._sent = [], (None, b"")
 
     # -- what a fit asks of rows ------------------------------------------------------------------------------------------
@@ -117,9 +110,9 @@ class Spread:
             if len(leaves):
                 work.leaf(leaves, self._first())  # here, where an error names the line of the loss
             code = packed(work)
-            key = f"autograd_lite-{self.id}-work-{next(self._turn)}"
+            key = f"autograd_lite-{self.tasks.id}-work-{next(self.tasks.turn)}"
             # what is submitted, and not scattered, is made again if the worker that has it is lost
-            self._sent = work, code if len(code) < SMALL else self.client.submit(same, code, key=key)
+            self._sent = work, code if len(code) < SMALL else self.tasks.client.submit(same, code, key=key)
         found = self._asked(total, pause, (self._sent[1], list(map(float, leaves))))
         return merged(found, work.both)
 
@@ -159,27 +152,10 @@ class Spread:
 
     # -- who holds what ---------------------------------------------------------------------------------------------------
 
-    def _wait_for_workers(self, pause: Callable[[], None]) -> None:
-        began = time.monotonic()
-        while True:
-            with self._translated():
-                if self.client.scheduler_info(n_workers=-1)["workers"]:
-                    return
-            if time.monotonic() - began >= self.wait:
-                raise self._alone(self.wait)
-            pause()
-            time.sleep(POLL)
-
-    def _alone(self, seconds: float) -> ClusterError:
-        return ClusterError(
-            f"the scheduler at {self.address} has had no worker for {seconds:.0f} seconds: start one, dask worker "
-            f"{self.address}, and run again; the log of the last one says why it left"
-        )
-
     def _same_kind(self, mixed: bool) -> Kind | None:
         """The kind of all workers; None where they may differ."""
-        with self._translated():
-            found = self.client.run(probe_of())
+        with self.tasks.translated():
+            found = self.tasks.client.run(probe_of())
         for address, got in found.items():
             if isinstance(got, str):
                 raise ClusterError(f"worker {address} cannot import autograd_lite ({got}): install it on every worker")
@@ -201,14 +177,14 @@ class Spread:
 
     def _files(self, data: Parts, pause: Callable[[], None]) -> Callable[[], list[Any]]:
         given = os.path.abspath(data.paths) if isinstance(data.paths, str) else [os.path.abspath(p) for p in data.paths]
-        (paths,) = self._gathered(self._mapped(expand, "names", [given]), pause)
+        (paths,) = self.tasks.gathered(self.tasks.mapped(expand, "names", [given]), pause)
         groups = [paths[i : i + HEADS] for i in range(0, len(paths), HEADS)]
-        seen = self._gathered(self._mapped(heads, "looks", groups, data.options), pause)
+        seen = self.tasks.gathered(self.tasks.mapped(heads, "looks", groups, data.options), pause)
         parts = data.looked_at([part for some in seen for part in some])
         self.names = list(parts[0].names)
         if parts[0].levels:  # the words of all files, in their order, before anybody takes them for numbers
             groups = [parts[i : i + HEADS] for i in range(0, len(parts), HEADS)]
-            told = self._gathered(self._mapped(words, "words", groups, self._memory), pause)
+            told = self.tasks.gathered(self.tasks.mapped(words, "words", groups, self._memory), pause)
             for name in parts[0].levels:
                 self.levels[name] = list(dict.fromkeys(w for some in told for one in some for w in one[name]))
             parts = [replace(part, levels=self.levels) for part in parts]
@@ -216,7 +192,7 @@ class Spread:
 
         def read() -> list[Any]:
             generation, recipes = f"share{self._generation}", [(self.kind, _sewn(spans), self._memory) for spans in shares]
-            return self._mapped(hold, generation, recipes)
+            return self.tasks.mapped(hold, generation, recipes)
 
         return read
 
@@ -240,11 +216,11 @@ class Spread:
             held = [
                 delayed(hold_frames, pure=False)(
                     self.kind, self._memory, self.names, start, *partitions[start : start + size],
-                    dask_key_name=f"autograd_lite-{self.id}-share{self._generation}-{start}",
+                    dask_key_name=f"autograd_lite-{self.tasks.id}-share{self._generation}-{start}",
                 )
                 for start in starts
             ]  # fmt: skip
-            return list(self.client.compute(held))
+            return list(self.tasks.client.compute(held))
 
         return read
 
@@ -260,8 +236,8 @@ class Spread:
             try:
                 if not self._shares:
                     self._shares = self._read()
-                    self._wait(self._shares, pause, said)
-                return self._gathered(self._mapped(function, str(next(self._turn)), self._shares, *args), pause)
+                    self.tasks.waited(self._shares, pause, said)
+                return self.tasks.gathered(self.tasks.mapped(function, str(next(self.tasks.turn)), self._shares, *args), pause)
             except KilledWorker as error:
                 last = error
                 self._generation += 1
@@ -271,59 +247,6 @@ class Spread:
             "memory; give them more, or start more of them"
         ) from last
 
-    def _mapped(self, function: Any, what: str, items: Sequence[Any], *args: Any) -> list[Any]:
-        """A task for each item, all in one message."""
-        keys = [f"autograd_lite-{self.id}-{function.__name__}-{what}-{i}" for i in range(len(items))]
-        with self._translated():
-            return list(self.client.map(function, items, *([arg] * len(items) for arg in args), key=keys, pure=False))
-
-    def _gathered(self, futures: Sequence[Any], pause: Callable[[], None]) -> list[Any]:
-        try:
-            self._wait(futures, pause)
-            with self._translated():
-                return list(self.client.gather(futures))
-        finally:
-            _release(futures)
-
-    def _wait(self, futures: Sequence[Any], pause: Callable[[], None], said: Callable[[int, int], None] | None = None) -> None:
-        """Until all have ended; distributed.wait would ask the default client, and keep the futures alive in its errors."""
-        ended, finished = threading.Event(), itertools.count(1)
-
-        def one(_: Any) -> None:
-            if next(finished) == len(futures):
-                ended.set()
-
-        for future in futures:
-            future.add_done_callback(one)
-        alone, looked = 0.0, time.monotonic()
-        try:
-            while not ended.wait(POLL):
-                if said is not None:
-                    said(sum(future.done() for future in futures), len(futures))
-                if self.client.status not in ("running", "connecting"):
-                    raise self._gone(self.client.status)
-                if (now := time.monotonic()) - looked >= LOOK:
-                    with self._translated():
-                        alone = 0.0 if self.client.nthreads() else alone + now - looked
-                    looked = now
-                if alone >= self.wait:
-                    raise self._alone(alone)
-                pause()
-        except BaseException:
-            with suppress(Exception):
-                self.client.cancel(futures)
-            raise
-        for future in futures:
-            if future.status == "error":
-                with self._translated():
-                    error, trace = future.exception(), future.traceback()
-                    raise error.with_traceback(trace)
-            if future.status == "cancelled":  # "lost" with the worker that had it, it is computed again
-                raise self._gone(future.status)
-
-    def _gone(self, why: object) -> ClusterError:
-        return ClusterError(f"the scheduler at {self.address} is gone ({why}): start one, and the workers, and run again")
-
     @contextmanager
     def _interrupted(self) -> Iterator[None]:
         """Whatever ends the reading of the rows frees what was read."""
@@ -332,33 +255,6 @@ class Spread:
         except BaseException:
             self.close()
             raise
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Dask's errors as ours; what the loss or a cell raised on a worker is raised as it is."""
-        from concurrent.futures import CancelledError
-
-        from distributed.comm.core import CommClosedError
-
-        try:
-            yield
-        except (AutogradError, TimeoutError):
-            raise
-        except (CommClosedError, CancelledError, OSError) as error:
-            raise self._gone(type(error).__name__) from error
-        except RuntimeError as error:
-            if "deserialization of the task graph" not in str(error):
-                raise
-            raise ClusterError(
-                f"the scheduler at {self.address} cannot unpack what it is sent ({error.__cause__ or error}): it needs "
-                "autograd_lite too, of the same version"
-            ) from error
-
-
-def _release(futures: Sequence[Any]) -> None:
-    for future in futures:
-        with suppress(Exception):
-            future.release()
 
 
 def _blocks(number: int, part: Part) -> Iterator[tuple[Span, int]]:
@@ -431,22 +327,3 @@ def packed(work: Any) -> bytes:
 def is_collection(data: Any) -> bool:
     """Whether it is a Dask DataFrame or bag; Dask is not imported for it."""
     return hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed")
-
-
-def client_of(client: Any) -> Any:
-    """The client given, or that of the surroundings.
-
-    Raises MissingPackageError without Dask, InputValueError where there is none, InputTypeError for anything else.
-    """
-    try:
-        from distributed import Client, get_client
-    except ImportError as error:
-        raise MissingPackageError("a cluster needs Dask: pip install 'autograd-lite[cluster]'") from error
-    if client is None:
-        try:
-            return get_client()
-        except ValueError:
-            raise InputValueError("there is no Dask client: connect one, client=Client('tcp://scheduler:8786')") from None
-    if not isinstance(client, Client):
-        raise InputTypeError(f"client={client!r} is {an(client)}: give a distributed.Client")
-    return client
