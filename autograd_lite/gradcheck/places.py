@@ -50,10 +50,18 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
             return f"{call} on the way jumps between neighbouring floats"
         if op.name in REMAINDERS and abs(floats[0]) < NEAR_A_JUMP * abs(floats[1]):
             return f"{call} on the way is next to a jump"
-        if op.name == "pow" and floats[0] < 0.0 and (floats[0] == -math.inf or math.ulp(floats[1]) >= 1.0):
-            return f"{call} on the way is defined at whole exponents only"
         if op.name in PERIODIC and max(map(abs, floats)) >= WHOLE:
             return f"{call} on the way oscillates between neighbouring floats"
+    return ""
+
+
+def whole_exponents_only(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
+    """Why a derivative is nan though values are numbers: by an exponent of a negative base whose neighbours are all whole."""
+    for node in moving_steps(subject, k, directions):
+        if node.op is TABLE["pow"]:
+            x, y = graph.values(node)
+            if x == -math.inf or (x < 0.0 and math.ulp(y) >= 1.0):
+                return f"pow({x:g}, {y:g}) on the way is defined at whole exponents only"
     return ""
 
 

@@ -16,7 +16,7 @@ from ..numerical.derivative import Derivative, numerical_derivative
 from ..numerical.probe import UNEVEN
 from ..value import Value
 from .limits import agrees_in_the_limit
-from .places import hidden_place, overflows_below
+from .places import hidden_place, overflows_below, whole_exponents_only
 from .subject import Subject, Vector
 from .verdict import AMONG_THE_SMALLEST, FAIL, FEW_STEPS, INCONCLUSIVE, PASS, Verdict, judge
 
@@ -129,9 +129,10 @@ class Rounding:
             why = agrees_in_the_limit(engine, self.subject, self.g, self.directions[-1], rtol)
             return (Verdict(PASS, 0.0, why) if why else verdict), found
         if not math.isfinite(engine):
-            told = verdict.verdict != FAIL or (engine != engine and len(self.directions) == 1)
             place = (self.subject, self.k, self.directions)
-            why = "" if told else hidden_place(*place) or (overflows_below(*place) if len(self.directions) == 2 else "")
+            why = whole_exponents_only(*place) if verdict.verdict == FAIL else ""
+            if verdict.verdict == FAIL and not why and (engine == engine or len(self.directions) == 2):
+                why = hidden_place(*place) or (overflows_below(*place) if len(self.directions) == 2 else "")
             return (Verdict(INCONCLUSIVE, verdict.relative, why) if why else verdict), found
         if found.kind != "smooth" or not math.isfinite(found.error):
             noise = STEP * self._size(*self.directions[:-1])

@@ -297,6 +297,7 @@ VALUE, PROTOCOLS, GRAPH, SWEEPS, STEPS, EXPLAIN = (
 ENGINE_TESTS = ("tests/test_value.py", "tests/test_functional.py", "tests/test_promises.py")
 CHECK, NUMERICAL = "autograd_lite/gradcheck", "autograd_lite/numerical"
 CHECK_TESTS = ("tests/test_gradcheck.py",)
+CONTRACT_TESTS = ("tests/test_contract.py", "tests/test_no_influence.py")
 TEXT_TESTS = ("tests/formula/test_steps.py", "tests/test_explanation.py", "tests/formula/test_notation.py")
 
 
@@ -318,6 +319,24 @@ ENGINE = [
          'if kind == "smooth" and _lopsided(right, left):', "if False:", *CHECK_TESTS),
     line("flat parts between jumps are flat for sure", f"{NUMERICAL}/derivative.py",
          "error = max(error, _quantum_over_width(probe, x, steps, fast))", "pass", *CHECK_TESTS),
+    line("a failed check is heard once only", f"{CHECK}/rounding.py",
+         "for level, stretch in ((0.0, UNEVEN), (noise, 1.0), (noise, UNEVEN)):", "for level, stretch in ():", *CHECK_TESTS),
+    line("inconclusive is a failure", f"{CHECK}/report.py",
+         "if self.failed or (strict and not self.ok):", "if not self.ok:", *CHECK_TESTS),
+    line("strict is not asked", f"{CHECK}/report.py",
+         "if self.failed or (strict and not self.ok):", "if self.failed:", *CHECK_TESTS),
+    line("any slope is the limit", f"{CHECK}/limits.py",
+         "    return all(abs(slope - engine) <= 2.0 * trust for slope in slopes[1:])", "    return True", *CHECK_TESTS),
+    line("one finite slope is an infinite one", f"{CHECK}/limits.py", "sizes[-1] <= LARGE * sizes[0]", "False", *CHECK_TESTS),
+    line("nan is right at every pole", f"{CHECK}/limits.py",
+         "if {-inf, inf} == set(map(_infinite, paths)) else", "if True else", *CHECK_TESTS),
+    line("a slope of 0 need not be reached", f"{CHECK}/limits.py", "LARGE * sizes[-1] <= sizes[0]", "True", *CHECK_TESTS),
+    line("values of 0 prove nothing", f"{CHECK}/verdict.py", "abs(engine) * found.finest * NEARBY)", "0.0)", *CHECK_TESTS),
+    line("remainders do not jump", f"{CHECK}/places.py",
+         "if op.name in REMAINDERS and math.ulp(floats[0])", "if False and math.ulp(floats[0])", *CHECK_TESTS),
+    line("rules for floats are not told so", f"{CHECK}/check.py",
+         '"would lose its gradient" not in str(error)', "True", *CHECK_TESTS),
+    line("two calls need not agree", f"{CHECK}/subject.py", "if a != b and (a == a or b == b):", "if False:", *CHECK_TESTS),
     line("swapped partials are not recognized", f"{CHECK}/check.py",
          "        rows = swapped(rows, subject.inputs)\n", "", *CHECK_TESTS),
     line("a shared node keeps only the last contribution (first operand)", SWEEPS,
@@ -383,6 +402,33 @@ ENGINE = [
          "math.prod(s.partial for s in taken[1:])", *TEXT_TESTS),
     line("left and right are swapped", EXPLAIN, "yield Slopes(graph.operands(node)[i], left, right",
          "yield Slopes(graph.operands(node)[i], right, left", *TEXT_TESTS),
+    line("lifted numbers are the user's leaves", "autograd_lite/functional.py",
+         "            leaf = Value(as_float(leaf,", "            self.in_graph = True\n            leaf = Value(as_float(leaf,", *CONTRACT_TESTS),
+    line("a flat function hands down a 0", "autograd_lite/ops/choice.py",
+         "return g * share if share and share != 1.0 else g if share else None", "return g * share", *CONTRACT_TESTS),
+    line("a flat node hands down a 0", "autograd_lite/ops/choice.py",
+         "return g * share._data if share._data and share._data != 1.0 else g if share._data else None" , "return g * share",
+         *CONTRACT_TESTS),
+    line("compiled code multiplies by the mask", "autograd_lite/ops/choice.py",
+         "return Masked(share, True, g * share, loose=trace.is_tame(g))", "return g * share", *CONTRACT_TESTS),
+    line("where hands a 0 to what is not taken", "autograd_lite/ops/choice.py", "return g if bool(c) is wanted else None",
+         "return g if bool(c) is wanted else g * 0.0", *CONTRACT_TESTS),
+    line("ties share by operand", "autograd_lite/ops/piecewise.py", "if op is not self.tied:\n            return 1.0",
+         "if True:\n            return 1.0", *CONTRACT_TESTS),
+    line("the product of x*y/z may underflow", "autograd_lite/ops/arithmetic.py",
+         "(size >= _LEAST or math.fabs(x) >= 1.0 or y == 0.0)", "True", "tests/ops/test_limits.py"),
+    line("impossible classes have a cost", "autograd_lite/ops/arithmetic.py",
+         "lambda w, s: w * s if w else 0.0 if s == s else nan", "lambda w, s: w * s", "tests/test_nn.py"),
+    line("a slope that nothing needs reaches a score", "autograd_lite/ops/arithmetic.py", "lambda g, w, s, out: _chosen(g, w)",
+         "lambda g, w, s, out: g * w", "tests/test_nn.py"),
+    line("errors of NumPy's have no note", "autograd_lite/frames.py", "error.add_note(OBJECT_ARRAYS)", "pass",
+         "tests/test_object_arrays.py"),
+    line("directions of hypot are counted from 1", "autograd_lite/ops/trigonometry.py",
+         "return [direction(float(i), *items) for i in range(len(items))]",
+         "return [direction(float((i + 1) % len(items)), *items) for i in range(len(items))]", "tests/test_contract.py",
+         "tests/ops/test_limits.py", "tests/test_functional.py", "tests/ops/test_accuracy.py"),
+    line("the group is not shared", "autograd_lite/compiler/simplify.py", "if sum(in_group) < 2:", "if True:",
+         "tests/compiler/test_simplify.py"),
 ]  # fmt: skip
 
 
