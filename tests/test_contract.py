@@ -19,6 +19,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import Value, nn
+from autograd_lite.ops import TABLE
 
 Function = Callable[..., Any]
 
@@ -219,6 +220,7 @@ FLAT: dict[str, tuple[Function, float, float]] = {  # the function, a point behi
     "clamp": (lambda x: al.clamp(al.exp(x), 0.0, 1.0) + x, 800.0, 1.0),
     "clamp's bound": (lambda x: al.clamp(0.5, al.sqrt(x), 1.0) + x, 0.0, 1.0),
     "relu": (lambda x: al.relu(al.sqrt(x) - 1.0) + x, 0.0, 1.0),
+    "a weight of 0": (lambda x: TABLE["share"](al.stop_gradient(x), al.sqrt(x)) + x, 0.0, 1.0),
     "where": (lambda x: al.where(x < 1.0, x, al.sqrt(x)), 0.0, 1.0),
     "a flat one upstream": (lambda x: al.sqrt(al.round_(x)) + x, 0.3, 1.0),
     "x log x": (al.grad(lambda x: x * al.log(x)), 1e-200, 1e200),
@@ -284,6 +286,7 @@ TIES: dict[str, tuple[Function, tuple[float, ...], tuple[float, ...]]] = {
     "inner pair": (lambda x, y, z: al.maximum(al.maximum(x, y), z), (1.0, 1.0, 0.0), (0.5, 0.5, 0.0)),
     "methods": (lambda x, y, z: x.minimum(y).minimum(z), (1.0, 1.0, 1.0), (1 / 3, 1 / 3, 1 / 3)),
     "one twice": (lambda x, y, z: al.maximum(al.maximum(x, y), x) + z, (1.0, 1.0, 0.0), (2 / 3, 1 / 3, 1.0)),
+    "three deep": (lambda x, y, z: al.minimum(al.minimum(al.minimum(x, y), z), x), (1.0, 1.0, 1.0), (0.5, 0.25, 0.25)),
     "pairs": (lambda x, y, z: al.maximum(al.maximum(x, y), al.maximum(z, 1.0)), (1.0, 1.0, 1.0), (0.25, 0.25, 0.25)),
 }
 

@@ -58,6 +58,8 @@ def behind_an_infinite_slope(op: Op, at: tuple[float, ...], i: int) -> Function:
 
     def f(t: Any) -> Any:
         args = [x + al.sqrt(t) if j == i else x for j, x in enumerate(at)]
+        if op is TABLE["where"] and i:
+            args[0] = at[0] + t  # a plain condition would be decided before there is a node
         return op(*grouped(op, args)) + t
 
     return f

@@ -31,6 +31,13 @@ def test_pins_hold_for_the_rules_alone(op: Op, pin: Any) -> None:
 
 LIMITS: list[tuple[str, tuple[float, ...], float, tuple[float, ...]]] = [
     ("muldiv", (1.0, 2.0, 0.0), inf, (inf, inf, -inf)),
+    ("muldiv", (1e-200, 1e-200, 1e-200), 1e-200, (1.0, 1.0, -1.0)),
+    ("muldiv", (1e200, 1e200, 1e200), 1e200, (1.0, 1.0, -1.0)),
+    ("muldiv", (1e-160, 1e160, 1e160), 1e-160, (1.0, 1e-320, -1e-320)),
+    ("pow", (5e-324, 5e-324), 1.0, (1.0, math.log(5e-324))),
+    ("pow", (-0.0, inf), 0.0, (0.0, 0.0)),
+    ("unit", (-5e-324, 0.0), -1.0, (0.0, 0.0)),
+    ("gaussian", (1e308, 1e308), 0.0, (0.0, 0.0)),
     ("floordiv", (0.0, 0.0), nan, (nan, nan)),
     ("floordiv", (nan, 2.0), nan, (nan, nan)),
     ("floordiv", (2.0, nan), nan, (nan, nan)),
