@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from ..errors import InputValueError
 from ..files import read_json, write_atomically
+from . import trust
 
 FORMAT, VERSION = "autograd_lite.checkpoint", 1
+STEPS = "autograd_lite.steps"  # the format of methods other than descent
 
 
 class State(NamedTuple):
@@ -36,18 +38,9 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None
 
     Raises InputValueError where the file is no checkpoint, or one of a run with other settings.
     """
-    if not os.path.exists(path):
+    content = _read(path, settings, FORMAT)
+    if content is None:
         return None
-    content = read_json(path, FORMAT, VERSION, "a checkpoint")
-    saved = content.get("settings")
-    saved = saved if isinstance(saved, dict) else {}
-    ours = json.loads(json.dumps(settings))
-    for name in ours:
-        if name not in saved or saved[name] != ours[name]:
-            raise InputValueError(
-                f"checkpoint={os.fspath(path)!r} belongs to a run with {name}={saved.get(name)!r}, and this one has "
-                f"{name}={ours[name]!r}: go on as it was begun, or remove the file to begin again"
-            )
     try:
         state = State(**content["state"])
         numbers = [*state.losses, *state.leaves, *([] if state.previous is None else [state.previous])]
@@ -58,6 +51,46 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None
     if not all(isinstance(x, float) and math.isfinite(x) for x in numbers):
         raise damaged(path, "a loss or a weight is no number")
     return state
+
+
+def save_steps(path: str | os.PathLike[str], settings: dict[str, Any], state: dict[str, Any]) -> None:
+    """Write the state of a run of another method, as its fields."""
+    content = {"format": STEPS, "version": VERSION, "settings": settings, "state": state}
+    write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
+
+
+def load_steps(path: str | os.PathLike[str], settings: dict[str, Any]) -> trust.State | None:
+    """The state of such a run; None where there is no file.
+
+    Raises InputValueError as `load`.
+    """
+    content = _read(path, settings, STEPS)
+    if content is None:
+        return None
+    try:
+        state = trust.State(**content["state"])
+        if not all(isinstance(x, float) and math.isfinite(x) for x in [*state.x, *state.losses]):
+            raise damaged(path, "a loss or a weight is no number")
+    except (KeyError, TypeError):
+        raise damaged(path, "a part is missing") from None
+    return state
+
+
+def _read(path: str | os.PathLike[str], settings: dict[str, Any], form: str) -> dict[str, Any] | None:
+    """What is in a checkpoint of a run with these settings."""
+    if not os.path.exists(path):
+        return None
+    content: dict[str, Any] = read_json(path, form, VERSION, "a checkpoint")
+    saved = content.get("settings")
+    saved = saved if isinstance(saved, dict) else {}
+    ours = json.loads(json.dumps(settings))
+    for name in ours:
+        if name not in saved or saved[name] != ours[name]:
+            raise InputValueError(
+                f"checkpoint={os.fspath(path)!r} belongs to a run with {name}={saved.get(name)!r}, and this one has "
+                f"{name}={ours[name]!r}: go on as it was begun, or remove the file to begin again"
+            )
+    return content
 
 
 def damaged(path: str | os.PathLike[str], why: object) -> InputValueError:

@@ -13,7 +13,7 @@ from typing import Any
 from ..tables.table import numpy
 from .curvature import Sums
 from .newton import ROUNDING, Bottom
-from .trust import State, norm
+from .trust import EPS, State, norm
 
 KEPT = 20  # steps whose change of the gradient is remembered
 ENOUGH, FLATTER = 1e-4, 0.9  # Wolfe's conditions: how far a step must fall, and how much flatter it must be at its end
@@ -79,16 +79,19 @@ def lbfgs(
         if watch is not None and watch(state):
             why = "stopped"
     free = ~(((x <= lower) & (here.gradient >= 0)) | ((x >= upper) & (here.gradient <= 0)))
-    if why == "stuck" and pairs and _settled(x, _times_inverse(pairs, np.where(free, here.gradient, 0.0)), 0.0, here.size):
+    if why == "stuck" and pairs and _settled(x, _times_inverse(pairs, np.where(free, here.gradient, 0.0)), 0.0, 1.0):
         why = "settled"
     lost = np.zeros(len(x), dtype=bool)
     return Bottom(x, here.value, None, len(state.losses), why in ("orthogonal", "settled"), why, lost, free)
 
 
 def _settled(x: Any, p: Any, gain: float, size: float) -> bool:
-    """Whether a step would gain less than the rounding of the loss, and move no weight by a digit that is printed."""
+    """Whether a step would gain less than the rounding of the loss and move no weight by a digit that is printed, or would
+    move none by more than its own rounding.
+    """
     np = numpy()
-    return gain <= ROUNDING * size and bool((abs(p) <= np.maximum(BELOW * abs(x), BELOW * norm(x) / len(x) ** 0.5)).all())
+    sizes = np.maximum(abs(x), norm(x) / len(x) ** 0.5)
+    return bool((abs(p) <= (BELOW if gain <= ROUNDING * size else 16 * EPS) * sizes).all())
 
 
 def _times_inverse(pairs: list[tuple[Any, Any]], g: Any) -> Any:

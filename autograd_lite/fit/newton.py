@@ -100,6 +100,10 @@ def newton(
         if why:
             break
     look = View(here, x, lower, upper)
+    if why == "stuck" and not look.down and len(look.curvature):
+        step, held = _step(look.curvature, look.slope, look.flat, UNLIMITED)
+        if not held and bool((abs(look.back(step)) <= 64 * EPS * abs(x)).all()):
+            why = "settled"
     if look.down and why in ("orthogonal", "settled"):
         why = "saddle"
     return Bottom(

@@ -111,10 +111,8 @@ class Residuals:
         def several(leaves: Sequence[Any], *row: Any) -> Any:
             return flat(leaves, *row), jacobian(lambda p: flat(p, *row))(leaves)
 
-        first = rows.arguments([entries(column)[0] for column in rows.read(0, 1)])
         self.rows, self.count = rows, weights
-        self._flat, self._example = flat, first
-        self.each = len(flat([0.5] * weights, *first))
+        self.each = len(flat([0.5] * weights, *rows.arguments([entries(column)[0] for column in rows.read(0, 1)])))
         self.size = rows.count * self.each
         self.leaf_rows, self.block = leaf_rows(rows.count, weights + 1), block
         both = (lambda p, *row: (several(p, *row)[0], *several(p, *row)[1])) if self.each > 1 else value_and_grad(one)

@@ -224,6 +224,27 @@ def entries(column: Any) -> Any:
     return column.tolist() if hasattr(column, "tolist") else column
 
 
+def flattened(loss: Callable[..., Any], spec: Spec) -> Callable[..., Any]:
+    """A loss as a function of the flat list of weights and a row; what people get wrong about rows is said."""
+
+    def flat(leaves: Sequence[Any], *row: Any) -> Any:
+        try:
+            found = loss(unflatten(spec, leaves), *row)
+        except TypeError as error:
+            if row and not isinstance(error, AutogradError):
+                error.add_note("minimize calls loss(params, *row) with the numbers of one row, not with columns.")
+            raise
+        if row and getattr(found, "shape", ()):
+            raise InputTypeError(
+                f"{called(loss)} gives {an(found)} of shape {found.shape} for one row: return one number; of a column of "
+                f"shape (n, 1), in which each entry is an array, give column[:, 0]"
+            )
+        return found
+
+    flat.__name__ = called(loss)
+    return flat
+
+
 class Objective:
     """The mean of a loss over rows, with its gradient; with no rows, the loss itself.
 
@@ -234,21 +255,7 @@ class Objective:
     def __init__(
         self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None, threads: int | None = None
     ) -> None:  # fmt: skip
-        def flat(leaves: Sequence[Any], *row: Any) -> Any:
-            try:
-                found = loss(unflatten(spec, leaves), *row)
-            except TypeError as error:
-                if row and not isinstance(error, AutogradError):
-                    error.add_note("minimize calls loss(params, *row) with the numbers of one row, not with columns.")
-                raise
-            if row and getattr(found, "shape", ()):
-                raise InputTypeError(
-                    f"{called(loss)} gives {an(found)} of shape {found.shape} for one row: return one number; of a column of "
-                    f"shape (n, 1), in which each entry is an array, give column[:, 0]"
-                )
-            return found
-
-        flat.__name__ = called(loss)
+        flat = flattened(loss, spec)
         self.rows, self._threads = rows, threads
         self._plain = value_and_grad(flat)
         self._row: Any = self._plain

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..tables.table import numpy
 from .curvature import Curvature, GroupedCurvature
 from .ending import Fit
+from .saddle import left
 from .spread import Targets, TargetSpread
 from .statistics import correlations, inverse_factor, students_t, summary
 from .trust import RANK, Ending, State, least_squares, norm
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from .solve import Solver
 
 SECOND = 2**27  # rows times squared weights up to which the exact Hessian is looked at too
-DOWN = 1e-7  # a curvature, of the largest, that is certainly one downwards
-SADDLES = 3  # that are left before it is said instead
 
 
 def by_squares(solver: Solver) -> Fit:
@@ -64,38 +63,23 @@ def described(
 
 
 def _left(solver: Solver, residuals: Any, state: State, end: Ending) -> tuple[Ending, bool]:
-    """Where it ends after every saddle was left; and whether it is at one that no step leaves.
-
-    Least squares sees the curvature of a model in which residuals are linear, and that is never downwards.
-    """
+    """Where it ends after every saddle was left; and whether it is at one that no step leaves."""
     m = len(solver.names)
-    if not end.converged or end.why == "exact" or len(solver.linear) == m or solver.rows.count * m * m > SECOND:
+    if len(solver.linear) == m or solver.rows.count * m * m > SECOND:
         return end, False
-    squares = second_of(solver)
-    for _ in range(SADDLES):
-        unit = state.unit or 1.0
-        down = _way_down(squares.at(end.x.tolist()).hessian / unit / unit, end)
-        if down is None:
-            return end, False
-        x = _stepped(residuals, end, down, unit, solver.box)
-        if x is None:
-            return end, True
-        state.x, state.radius, state.scale, state.stalls, state.coarse = x, None, None, 0, False
-        end = least_squares(residuals.triangle, state, residuals.size, solver.box, solver.limit, solver.watch)
-        if not end.converged:
-            return end, False
-    return end, True
+    halves = curvature_of(solver, _half(solver))
+    return left(residuals.triangle, state, end, halves, residuals.size, solver.box, solver.limit, solver.watch)
 
 
-def second_of(solver: Solver) -> Any:
-    """Half the sum of squares with its exact Hessian."""
-    model = solver.model
+def _half(solver: Solver) -> Any:
+    """Half the square of a row's residual in a unit."""
+    residual = solver.model.residual
 
-    def half(weights: Any, row: Any) -> Any:
-        r = model.residual(weights, row)
+    def half(weights: Any, row: Any, unit: Any) -> Any:
+        r = residual(weights, row) / unit
         return 0.5 * r * r
 
-    return curvature_of(solver, half)
+    return half
 
 
 def curvature_of(solver: Solver, loss: Any, order: int = 2) -> Any:
@@ -108,37 +92,3 @@ def curvature_of(solver: Solver, loss: Any, order: int = 2) -> Any:
         return loss({**held, **dict(zip(names, leaves[:m], strict=True))}, row, *leaves[m:])
 
     return Curvature(flat, solver.rows, m, order, solver.threads)
-
-
-def _way_down(hessian: Any, end: Ending) -> Any:
-    """A direction in which the sum of squares certainly curves down, or None.
-
-    It is so long that residuals of length 1 would be gone after it, were the sum of squares a parabola.
-    """
-    np = numpy()
-    if not np.isfinite(hessian).all() or not end.free.any():
-        return None
-    at = np.flatnonzero(end.free)
-    part = hessian[np.ix_(at, at)]
-    size = np.sqrt(abs(part).max(axis=1))
-    size = np.where(size > 0, size, 1.0)
-    values, vectors = np.linalg.eigh(part / size[:, None] / size[None, :])
-    if values[0] >= -DOWN * abs(values).max() or not values[0] < 0:
-        return None
-    found = np.zeros(len(end.free))
-    found[at] = vectors[:, 0] / size / math.sqrt(-values[0] / 2)
-    return found
-
-
-def _stepped(residuals: Any, end: Ending, down: Any, unit: float, box: Any) -> list[float] | None:
-    """Weights along a way down at which the residuals are shorter; None where there are none."""
-    np = numpy()
-    before = norm(end.triangle[:, -1])
-    for halvings in range(30):
-        for sign in (1.0, -1.0):
-            x = end.x + sign * before / unit * 0.5**halvings * down
-            x = x if box is None else np.clip(x, *box)
-            root = residuals.triangle(x)
-            if root is not None and norm(root[:, -1]) < before * (1 - 1e-12):
-                return list(x.tolist())
-    return None
