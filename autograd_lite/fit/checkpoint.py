@@ -46,10 +46,10 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None
         numbers = [*state.losses, *state.leaves, *([] if state.previous is None else [state.previous])]
     except (KeyError, TypeError):
         raise damaged(path, "a part is missing") from None
-    if not (isinstance(state.losses, list) and isinstance(state.leaves, list)):
-        raise damaged(path, "its losses or its weights are no list")
     if not all(isinstance(x, float) and math.isfinite(x) for x in numbers):
         raise damaged(path, "a loss or a weight is no number")
+    if not (isinstance(state.losses, list) and isinstance(state.leaves, list)):
+        raise damaged(path, "its losses or its weights are no list")
     return state
 
 

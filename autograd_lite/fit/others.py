@@ -72,9 +72,9 @@ def by_newton(solver: Solver) -> Fit:
         except FloatingPointError:
             raise _no_start(solver) from None
         why = end.why
-        if given is not None or not robust or not end.converged:
+        if not robust or scale == given or not (end.converged or given is not None):
             break
-        after = estimated(solver, misses, (end.x * units).tolist())
+        after = _next(solver, misses, (end.x * units).tolist(), scale)
         if abs(after - scale) <= SETTLED * scale:
             break
         scale, why = after, "scale"
@@ -94,6 +94,20 @@ def by_newton(solver: Solver) -> Fit:
     return found
 
 
+def _next(solver: Solver, misses: Any, x: list[float], scale: float) -> float:
+    """The scale to go on with: as estimated, or nearer to the given one, from above."""
+    given = solver.model.scale
+    if given is None:
+        return estimated(solver, misses, x)
+    return max(given, min(scale / 4, _size(misses, x)))
+
+
+def _size(misses: Any, x: list[float]) -> float:
+    """The middle of the absolute residuals."""
+    np = numpy()
+    return float(np.median(abs(np.concatenate([block.ravel() for block in misses.values(x)]))))
+
+
 def _exact(misses: Any, x: list[float], targets: Targets) -> bool:
     """Whether all residuals are zero to rounding, so that no loss is better than squares."""
     largest = max(float(abs(block).max()) for block in misses.values(x))
@@ -109,7 +123,8 @@ def _units(solver: Solver, misses: Any, x: list[float]) -> dict[str, Any]:
     count = math.sqrt(solver.rows.count)
     scale = 1.0
     if LOSSES[solver.model.kind].corner is not None:
-        scale = estimated(solver, misses, x) if solver.model.scale is None else solver.model.scale
+        given = solver.model.scale  # where most residuals are beyond it the loss is straight: it is come down to
+        scale = estimated(solver, misses, x) if given is None else max(given, 2 * _size(misses, x))
     elif solver.kind == "squares":
         scale = power_of_two(norm(root[:, -1]) / count)
     sizes = [norm(column) / count for column in root[:, :-1].T]
@@ -175,9 +190,7 @@ def _weighed(solver: Solver) -> Any:
 
 def estimated(solver: Solver, misses: Any, x: list[float]) -> float:
     """The scale of a robust loss: its corner times the standard deviation that half of the residuals speak for."""
-    np = numpy()
-    sizes = abs(np.concatenate([block.ravel() for block in misses.values(x)]))
-    middle = float(np.median(sizes))
+    middle = _size(misses, x)
     if not middle > 0 or not math.isfinite(middle):
         what = "zero" if middle == 0 else "not finite"
         raise InputValueError(

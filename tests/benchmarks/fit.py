@@ -1,10 +1,13 @@
-"""How fast, how exact, how large and how robust a fit is: `python tests/benchmarks/fit.py [nist|times|sizes|memory|kills]`.
+"""How fast, how exact, how large and how robust a fit is: `python tests/benchmarks/fit.py [nist|times|...]`.
 
 nist    the 27 nonlinear problems of NIST, certified, through the command line and through SciPy's and lmfit's fits
 times   1,000,000 rows, ten weights, 100 passes of gradient descent, beside torch; SciPy's curve_fit on the same table
 sizes   the weights beside those of scikit-learn and SciPy, from 398 rows to 1,000,000
 memory  a table fitted by a process that may not have as much memory as the table has numbers
-kills   a fit killed with kill -9 at 50 random instants and started again each time: the bits it ends with
+kills   fits by descent and by other methods killed with kill -9 at 50 random instants, started again each time: their bits
+peers   what fits say of ten tables, beside statsmodels, SciPy and lmfit
+planes  the digits of 200 planes of bad condition beside numpy.linalg.lstsq
+curve, plane_times  a curve over 200 rows and a plane over a million beside curve_fit
 
 Peers that are not installed are left out.  Rounds are interleaved, because machines are shared; the fastest counts.
 """
@@ -13,7 +16,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import json
 import os
 import random
 import signal
@@ -288,9 +290,25 @@ print(json.dumps([found.params, found.loss, found.history]))
 """
 
 
-def killed(path: Path, seconds: float | None) -> Iterator[str]:
+METHODS = """
+import json, sys
+from autograd_lite import exp
+from autograd_lite.fit import minimize
+xs = [0.001 * i for i in range(20000)]
+ys = [3 * 2.718281828 ** (-0.7 * x) + 0.1 * (-1) ** i for i, x in enumerate(xs)]
+r = lambda p, x, y: p["a"] * exp(-p["k"] * x) + p["c"] - y
+found = []
+square = lambda *a: r(*a) ** 2
+for i, options in enumerate([dict(residual=r), dict(loss=square), dict(loss=square, method="lbfgs")]):
+    done = minimize(params={"a": 40.0, "k": 3.0, "c": 5.0}, data=(xs, ys), checkpoint=f"{sys.argv[1]}{i}", **options)
+    found.append([done.params, done.loss, done.history])
+print(json.dumps(found))
+"""
+
+
+def killed(path: Path, seconds: float | None, program: str) -> Iterator[str]:
     """The output of the fit, if it comes to its end before it is killed."""
-    command = [sys.executable, "-c", KILLED, str(path)]
+    command = [sys.executable, "-c", program, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
         try:
             yield process.communicate(timeout=seconds)[0]
@@ -299,25 +317,27 @@ def killed(path: Path, seconds: float | None) -> Iterator[str]:
 
 
 def kills(count: int = 50) -> None:
-    """The bits that a fit ends with, killed again and again, beside those of one left alone."""
-    draw, ended, instants = random.Random(0), 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        start = perf_counter()
-        (wanted,) = killed(Path(folder) / "whole.json", None)
-        whole = perf_counter() - start
-        path = Path(folder) / "run.json"
-        while instants < count:
-            output = list(killed(path, draw.uniform(0.0, 0.8 * whole)))
-            if output:
-                assert output == [wanted]
-                ended += 1
-                path.unlink()
-            else:
-                instants += 1
-        (output,) = killed(path, None)
-        assert output == wanted
-    print(f"a fit of {whole:.1f} s killed at {instants} random instants; it came to its end {ended + 1} times, each time at")
-    print(f"the same bits as one that was never killed: loss {json.loads(wanted)[1]!r}")
+    """The bits that fits end with, killed again and again, beside those of one left alone."""
+    for name, program in (("a fit by descent", KILLED), ("three fits by lm, newton and lbfgs", METHODS)):
+        draw, ended, instants = random.Random(0), 0, 0
+        with tempfile.TemporaryDirectory() as folder:
+            start = perf_counter()
+            (wanted,) = killed(Path(folder) / "whole.json", None, program)
+            whole = perf_counter() - start
+            path = Path(folder) / "run.json"
+            while instants < count:
+                output = list(killed(path, draw.uniform(0.3, 1.0) * whole, program))
+                if output:
+                    assert output == [wanted]
+                    ended += 1
+                    for file in path.parent.glob("run.json*"):
+                        file.unlink()
+                else:
+                    instants += 1
+            (output,) = killed(path, None, program)
+            assert output == wanted
+        print(f"{name} of {whole:.1f} s killed at {instants} random instants; came to the end {ended + 1} times, each time at")
+        print("the same bits as one that was never killed")
 
 
 def nist() -> None:
@@ -327,7 +347,114 @@ def nist() -> None:
     fit_nist.nist()
 
 
-PARTS = {"nist": nist, "times": times, "sizes": sizes, "memory": memory, "kills": kills}
+def peers() -> None:
+    """The table of `fit_peers`."""
+    import fit_peers  # beside this file
+
+    fit_peers.peers()
+
+
+def planes(count: int = 200) -> None:
+    """Planes of bad condition: our digits beside those of numpy.linalg.lstsq, both against 60 digits of mpmath."""
+    import mpmath
+
+    from autograd_lite.fit import fit
+
+    ratios, sure = [], 0
+    for seed in range(count):
+        draw = np.random.default_rng(seed)
+        u, _ = np.linalg.qr(draw.normal(size=(40, 4)))
+        v, _ = np.linalg.qr(draw.normal(size=(4, 4)))
+        design = u * np.geomspace(1, 10.0 ** -draw.uniform(0, 12), 4) @ v.T
+        y = design @ draw.normal(size=4) + 1e-3 * draw.normal(size=40)
+        with mpmath.workdps(60):
+            a, b = mpmath.matrix(design.tolist()), mpmath.matrix(y.tolist())
+            exact = np.array([float(x) for x in mpmath.lu_solve(a.T * a, a.T * b)])
+        columns = {f"x{i}": design[:, i].copy() for i in range(4)}
+        found = fit(" + ".join(f"w{i}*x{i}" for i in range(4)), {**columns, "y": y}, target="y")
+        ours = np.max(np.abs(np.array(list(found.params.values())) - exact))
+        theirs = np.max(np.abs(np.linalg.lstsq(design, y, rcond=None)[0] - exact))
+        ratios.append(max(ours, 1e-300) / max(theirs, 1e-300))
+        sure += found.converged
+    low, middle, high = np.quantile(np.log10(ratios), [0.05, 0.5, 0.95])
+    print(f"{count} planes, condition numbers up to 1e12, {sure} converged; digits lost beside numpy.linalg.lstsq:")
+    print(f"median {middle:+.2f}, nine of ten between {low:+.2f} and {high:+.2f}")
+
+
+def curve(rounds: int = 30) -> None:
+    """A curve of six weights over 200 rows: the time of a fit, compiling included, and beside curve_fit after it."""
+    from scipy.optimize import curve_fit as theirs
+
+    from autograd_lite.fit import fit
+    from autograd_lite.fit.residuals import Residuals
+    from autograd_lite.fit.rows import Rows
+    from autograd_lite.fit.trust import State
+    from autograd_lite.fit.trust import least_squares as trust
+    from autograd_lite.formula import parse
+    from autograd_lite.tree import flatten
+
+    x = np.linspace(0.1, 10, 200)
+    start = dict(zip("abcdef", (1.5, 0.4, 2.5, 1.2, 0.5, 2.1), strict=True))
+
+    def f(x: Any, a: float, b: float, c: float, d: float, e: float, f: float) -> Any:
+        return a * np.exp(-b * x) + c * np.exp(-d * x) + e * np.sin(f * x)
+
+    y = f(x, 2, 0.5, 3, 1.5, 0.3, 2.0) + 0.01 * np.random.default_rng(0).normal(size=200)
+    text = "a*exp(-b*x) + c*exp(-d*x) + e*sin(f*x)"
+    formula, (_, spec) = parse(text), flatten(start, "start")
+    ready = Residuals(lambda w, row: formula({**w, **row}) - row["y"], spec, 6, Rows({"x": x, "y": y}))
+    jobs: dict[str, Callable[[], Any]] = {
+        "autograd_lite fit, all of it": lambda: fit(text, {"x": x, "y": y}, target="y", init=start),
+        "autograd_lite, after compiling": lambda: trust(ready.triangle, State(list(start.values())), ready.size),
+        "scipy curve_fit": lambda: theirs(f, x, y, p0=list(start.values())),
+    }
+    fastest = dict.fromkeys(jobs, float("inf"))
+    for _ in range(rounds):
+        for name, run in jobs.items():
+            begin = perf_counter()
+            run()
+            fastest[name] = min(fastest[name], perf_counter() - begin)
+    print("200 rows, six weights, from the same start\n")
+    for name, seconds in fastest.items():
+        print(f"{name:32}{1e3 * seconds:8.2f} ms")
+
+
+def plane_times(rows: int = 1_000_000) -> None:
+    """A plane of ten weights over a million rows, columns of sizes 0.1 to 100, nothing tuned: seconds of the processor."""
+    from time import process_time
+
+    from scipy.optimize import curve_fit as theirs
+
+    from autograd_lite.fit import fit
+
+    x, y = table(rows)
+    x = x * np.geomspace(0.1, 100, WIDTH)
+    columns = {**{n: np.ascontiguousarray(x[:, i]) for i, n in enumerate(NAMES)}, "y": y}
+    text = " + ".join([*(f"{w}*{n}" for w, n in zip(WEIGHTS, NAMES, strict=True)), "b"])
+
+    def f(x: Any, *p: Any) -> Any:
+        return sum((w * column for w, column in zip(p[:-1], x, strict=True)), p[-1])
+
+    columns_of = x.T.copy()
+    jobs: dict[str, Callable[[], Any]] = {
+        "autograd_lite fit": lambda: list(fit(text, columns, target="y").params.values()),
+        "scipy curve_fit": lambda: theirs(f, columns_of, y, np.zeros(WIDTH + 1))[0],
+    }
+    exact = least_squares(x, y)
+    print(f"{rows:,} rows, ten weights, columns of sizes 0.1 to 100: processor seconds, the less of two\n")
+    for name, run in jobs.items():
+        seconds = []
+        for _ in range(2):
+            begin = process_time()
+            found = run()
+            seconds.append(process_time() - begin)
+        print(f"{name:28}{min(seconds):8.2f}   {np.max(np.abs(np.array(found) - exact)):.1e} off")
+
+
+PARTS = {
+    "nist": nist, "times": times, "sizes": sizes, "memory": memory, "kills": kills, "peers": peers, "planes": planes,
+    "curve": curve, "plane_times": plane_times,
+}  # fmt: skip
 
 if __name__ == "__main__":
     for i, part in enumerate(sys.argv[1:] or PARTS):

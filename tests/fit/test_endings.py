@@ -1,0 +1,200 @@
+"""How fits end: each planted fault by its name, nothing called converged over a wrong answer, and as exact as linear algebra."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autograd_lite.errors import InputValueError
+from autograd_lite.fit import fit
+from autograd_lite.fit.absolute import corner
+from autograd_lite.fit.lbfgs import lbfgs
+from autograd_lite.fit.newton import newton
+from autograd_lite.fit.residuals import Residuals
+from autograd_lite.fit.rows import Rows
+from autograd_lite.fit.trust import State, least_squares
+from autograd_lite.formula import parse
+from autograd_lite.tree import flatten
+
+X = np.linspace(1, 10, 30)
+DRAW = np.random.default_rng(0)
+Y = 2 * X + 1 + 0.1 * DRAW.normal(size=30)
+COIN = (DRAW.random(30) < 0.5) * 1.0
+
+OPEN = [
+    ("a*x + b*x", Y, {}, "the rows do not determine a, b"),
+    ("a*b*x", Y, {}, "the rows do not determine a, b"),
+    ("a*x + b*x", Y, {"loss": "huber"}, "the rows do not determine a, b"),
+    ("a*x + b*x", Y, {"loss": "mae"}, "the rows do not determine a, b"),
+    ("a*x + b*x", COIN, {"loss": "logistic"}, "the rows do not determine a, b"),
+    ("a*exp(k*x)", Y, {"init": {"a": 1.0, "k": -1000.0}}, "the rows do not determine"),
+    ("k*x", -Y, {"bounds": {"k": (0.0, 9.0)}}, "at a bound: k = 0, beyond which the loss would fall"),
+    ("a*x + b", Y, {"bounds": {"a": (-1.0, 0.5)}, "loss": "huber", "scale": 1.0}, "at a bound: a = 0.5"),
+    ("a*x + b", Y, {"bounds": {"a": (-1.0, 0.0)}, "loss": "mae"}, "at a bound: a = 0"),
+    ("a*x", 100 + DRAW.normal(size=30), {}, "the mean of the target does as well as the formula"),
+    ("a*x + b", np.full(30, 3.0), {}, "the target is the same in every row"),
+    ("a*x + b", np.full(30, 3.0), {"loss": "huber"}, "the target is the same in every row"),
+    ("a*x + b", (X > 5) * 1.0, {"loss": "logistic"}, "separates the 0s from the 1s perfectly"),
+    ("a*x + b", np.ones(30), {"loss": "logistic"}, "the target is the same in every row"),
+    ("a*exp(-k*x)", Y, {"steps": 1, "init": {"a": 1.0, "k": 9.0}}, "the limit of steps is reached"),
+]
+
+
+@pytest.mark.parametrize(("formula", "y", "options", "said"), OPEN, ids=[f"{o[0]} {o[2].get('loss', '')}" for o in OPEN])
+def test_what_is_no_answer_is_not_converged(formula, y, options, said):
+    found = fit(formula, {"x": X, "y": y}, target="y", **options)
+    assert not found.converged
+    if "logistic" in found.model.kind and not np.ptp(y):
+        assert "separates" in found.reason
+    else:
+        assert said in found.reason
+    assert "not converged" in found.table()
+    assert found.as_dict()["converged"] is False
+
+
+def test_a_part_of_the_rows_that_is_separated():
+    right = (X > 7) * 1.0
+    y = np.where(X > 7, 1.0, COIN)
+    found = fit("a*x + b + c*g", {"x": X, "g": right, "y": y}, target="y", loss="logistic")
+    assert not found.converged
+    assert "separates some of the 0s from the 1s perfectly" in found.reason
+    assert "c run away" in found.reason
+
+
+@pytest.mark.parametrize(("count", "formula", "said"), [
+    (1, "a*x + b", "1 row is fewer than 2 weights"), (2, "a*x + b + c*x**2", "2 rows are fewer than 3 weights"),
+    (1, "a*x", "one row says nothing"),
+])  # fmt: skip
+def test_too_few_rows(count, formula, said):
+    found = fit(formula, {"x": [1.0, 2.0][:count], "y": [2.0, 5.0][:count]}, target="y")
+    assert not found.converged
+    assert said in found.reason
+
+
+def test_an_exact_fit_is_named():
+    for loss in ("mse", "huber", "mae"):
+        found = fit("a*x + b", {"x": X, "y": 2 * X + 1}, target="y", loss=loss)
+        assert found.converged
+        assert found.params == pytest.approx({"a": 2.0, "b": 1.0}, rel=1e-12)
+    assert (
+        "zero to rounding, so that the standard errors are rounding too"
+        in fit("a*x + b", {"x": X, "y": 2 * X + 1}, target="y").table()
+    )
+
+
+def test_as_many_weights_as_rows():
+    found = fit("a*x + b", {"x": [1.0, 2.0], "y": [2.0, 5.0]}, target="y")
+    assert found.params == pytest.approx({"a": 3.0, "b": -1.0}, rel=1e-12)
+    assert all(math.isnan(x) for x in found.stderr.values())
+    assert "as many weights as rows" in found.table()
+
+
+@pytest.mark.parametrize("formula", ["a*sin(w*x)", "a*exp(k*x)", "b1*(1-exp(-b2*x))"])
+def test_a_start_at_a_saddle_is_left(formula):
+    wanted = {
+        "a*sin(w*x)": 3 * np.sin(0.4 * X),
+        "a*exp(k*x)": 3 * np.exp(-0.4 * X),
+        "b1*(1-exp(-b2*x))": 3 - 3 * np.exp(-0.4 * X),
+    }
+    names = parse(formula).names
+    start = {name: 0.0 for name in names if name != "x"}
+    found = fit(formula, {"x": X, "y": wanted[formula]}, target="y", init=start)
+    assert found.converged
+    assert sorted(abs(v) for v in found.params.values()) == pytest.approx([0.4, 3.0], rel=1e-8)
+
+
+def test_the_target_is_no_weight():
+    with pytest.raises(InputValueError, match="has the target 'y' in it"):
+        fit("a*y + b", {"x": X, "y": Y}, target="y")
+
+
+@pytest.mark.parametrize(("sigma", "weights"), [(0.0, None), (-1.0, None), (None, -1.0)])
+def test_deviations_and_weights_are_above_zero(sigma, weights):
+    table = {"x": X, "y": Y, "s": np.full(30, sigma or 1.0), "w": np.full(30, weights or 1.0)}
+    if sigma == 0.0:
+        table["s"][:] = 0.0
+    name = {"sigma": "s"} if sigma is not None else {"weights": "w"}
+    with pytest.raises(InputValueError, match="must be above 0 in every row"):
+        fit("a*x + b", table, target="y", **name)
+
+
+def conditioned(draw, rows, columns, condition):
+    """A design of a condition number, not by the lengths of its columns alone, and targets near a plane over it."""
+    u, _ = np.linalg.qr(draw.normal(size=(rows, columns)))
+    v, _ = np.linalg.qr(draw.normal(size=(columns, columns)))
+    design = u * np.geomspace(1, 1 / condition, columns) @ v.T
+    return design, design @ draw.normal(size=columns) + 1e-3 * draw.normal(size=rows)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_badly_conditioned_planes_have_the_digits_of_lstsq(seed):
+    mpmath = pytest.importorskip("mpmath", reason="mpmath is only in the extra that compares with it")
+    draw = np.random.default_rng(seed)
+    condition = 10.0 ** draw.uniform(0, 12)
+    design, y = conditioned(draw, 40, 4, condition)
+    with mpmath.workdps(60):
+        a, b = mpmath.matrix(design.tolist()), mpmath.matrix(y.tolist())
+        exact = np.array([float(x) for x in mpmath.lu_solve(a.T * a, a.T * b)])
+    columns = {f"x{i}": design[:, i].copy() for i in range(4)}
+    found = fit(" + ".join(f"w{i}*x{i}" for i in range(4)), {**columns, "y": y}, target="y")
+    ours = max(abs(found.params[f"w{i}"] - exact[i]) for i in range(4)) / abs(exact).max()
+    theirs = abs(np.linalg.lstsq(design, y, rcond=None)[0] - exact).max() / abs(exact).max()
+    assert ours <= max(10 * theirs, 2e-16 * condition)  # of a lucky one the rounding that is to be expected
+    assert found.converged
+
+
+@pytest.mark.parametrize("backend", ["numpy", "machine"])
+def test_the_bits_do_not_depend_on_threads_and_pieces(backend, monkeypatch):
+    if backend == "machine":
+        pytest.importorskip("llvmlite", reason="llvmlite is only in the extra that compiles")
+        monkeypatch.setattr("autograd_lite.fit.residuals.MACHINE", 0)
+    draw = np.random.default_rng(4)
+    x = draw.uniform(0, 5, 1013)
+    columns = {"x": x, "y": 3 * np.exp(-0.7 * x) + draw.normal(size=1013) * 0.01}
+    formula = parse("a*exp(-k*x) + b*sin(x)")
+    start = {"a": 1.0, "k": 0.5, "b": 0.1}
+    _, spec = flatten(start, "p")
+
+    def end(**options):
+        made = Residuals(lambda w, row: formula({**w, **row}) - row["y"], spec, 3, Rows(columns), **options)
+        found = least_squares(made.triangle, State(list(start.values())), made.size)
+        return found.x.tolist(), found.triangle.tolist(), found.steps
+
+    wanted = end()
+    for block in (50, 100, 150, 500):
+        for threads in (1, 2, 3):
+            assert end(block=block, threads=threads) == wanted
+
+
+def test_blocks_of_a_large_table_add_up_to_the_same_bits(monkeypatch):
+    draw = np.random.default_rng(6)
+    n = 2 * 65536 + 777
+    x = draw.normal(size=(n, 2))
+    table = {"u": x[:, 0].copy(), "v": x[:, 1].copy(), "y": x @ [2.0, -1.0] + 0.5 + draw.normal(size=n)}
+    wanted = fit("a*u + b*v + c", table, target="y")
+    for options in ({"threads": 1}, {"threads": 2, "block": 512}, {"block": 65536}):
+        found = fit("a*u + b*v + c", table, target="y", **options)
+        assert found.params == wanted.params
+        assert found.covariance == wanted.covariance
+    exact = np.linalg.lstsq(np.column_stack([x, np.ones(n)]), table["y"], rcond=None)[0]
+    assert list(wanted.params.values()) == pytest.approx(exact, rel=1e-12)
+
+
+def test_functions_without_a_start():
+    from autograd_lite.fit.curvature import Sums
+
+    def nowhere(x):
+        return Sums(math.nan, math.nan, np.zeros(1), np.ones((1, 1)))
+
+    for method in (newton, lbfgs):
+        with pytest.raises(FloatingPointError):
+            method(nowhere, State([1.0]))
+
+
+def test_a_corner_among_ties():
+    q, _ = np.linalg.qr(np.column_stack([np.ones(30), np.round(X)]))
+    r = np.round(Y)
+    u, sure = corner(q, -r, q.T @ r)
+    assert sure
+    trials = [abs(q @ (u + 1e-3 * np.array([np.cos(t), np.sin(t)])) - r).sum() for t in np.linspace(0, 6.3, 40)]
+    assert min(trials) >= abs(q @ u - r).sum() - 1e-12
