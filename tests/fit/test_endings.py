@@ -1,4 +1,4 @@
-"""How fits end: each planted fault by its name, nothing called converged over a wrong answer, and as exact as linear algebra."""
+"""How fits end: each planted fault by its name, never converged over a wrong answer, and as exact as linear algebra."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Losses other than squares, beside linear programs and Newton's method by hand, and beside statsmodels where it is installed."""
+"""Losses other than squares, beside linear programs, Newton's method by hand, SciPy and statsmodels."""
 
 import math
 
