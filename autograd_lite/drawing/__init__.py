@@ -46,8 +46,8 @@ def draw(
 
     Args:
         root: a Value, of which nothing is changed, nor of what it was computed from; a list of Values, of which the first is
-            differentiated; or a function, given its numbers by name: ``draw(f, w=2.0, b=1.0)`` calls it on named Values, and
-            the page says at which line the code would go another way.
+            differentiated, and on the page any that is chosen; or a function, given its numbers by name: ``draw(f, w=2.0)``
+            calls it on named Values, and the page says at which line the code would go another way.
         name: what the result is called; ``draw(loss=loss)`` says it, too.  Else the variable of the caller that holds it.
         engine: who places the cards: "dot" (Graphviz), "builtin", or "auto": dot where it is installed, the picture has at
             most 300 nodes, and few edges pass many layers.  Where dot fails the built-in layout takes over, with a
@@ -56,7 +56,8 @@ def draw(
         params: a dict of names to Values, or a module; these Values get the names and a green border, other leaves are dashed.
         grad: "adjoint" shows the derivative of the root, worked out afresh; "attr" shows ``.grad``; None neither.
         labels: "full" (``× x = 2``), "short" (``× 2``) or "none"; "auto" goes by the size of the picture.
-        fold: whether chains of + and w·x + b share a card; "auto" does so above 60 nodes.
+        fold: whether chains of + and w·x + b share a card, "auto" above 60 nodes and for modules, whose layers stand in boxes;
+            and whether of a loop one turn is drawn, "turn 17 of 30": the page shows any turn, and all of them on demand.
         only_paths_to: Values; what is not on a path from one of them to the root is left out.
         highlight: Values; what is not on such a path is faint.
         max_depth: how many edges away from the root is drawn; None for all.

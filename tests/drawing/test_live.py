@@ -233,6 +233,8 @@ def test_sizes_and_themes(page, tmp_path, size, scheme):
     svg = "document.querySelector('#stage > div:not([hidden]) svg')"
     assert page.js(f"{svg}.getBoundingClientRect().width / {svg}.viewBox.baseVal.width") >= 0.98  # 11 pixels and more
     page.screenshot(tmp_path / "page.png")
+    sizes = "[...document.querySelectorAll('body *')].filter(e => e.getClientRects().length && e.textContent)"
+    assert page.js(f"Math.min(...{sizes}.map(e => parseFloat(getComputedStyle(e).fontSize)))") >= 11
     page.key("Home")
     for _ in range(11):
         page.key("ArrowRight")

@@ -1,12 +1,19 @@
 // Whose gradients are shown, whether loops are opened, and which turn of each loop.
 const choice = byId("choice");
 
+// Several results: whose gradients; loops: drawn once or opened.
+function viewName(each) {
+  const several = data.views.some((other) => other.name !== each.name);
+  const looped = data.views.some((other) => other.opened);
+  return [several && "gradients of " + each.name, looped && (each.opened ? "loop opened" : "loop drawn once")].filter(Boolean).join(", ");
+}
+
 function makeChoice() {
   if (!choice) return;
   choice.replaceChildren();
   if (data.views.length > 1) {
-    const list = make("select", { "aria-label": "Gradients of" });
-    data.views.forEach((each, k) => list.append(make("option", { value: k, selected: each === view }, "gradients of " + each.name + (each.opened ? ", loops opened" : ""))));
+    const list = make("select", { "aria-label": "What is drawn" });
+    data.views.forEach((each, k) => list.append(make("option", { value: k, selected: each === view }, viewName(each))));
     list.onchange = () => chooseView(Number(list.value));
     choice.append(list);
   }
