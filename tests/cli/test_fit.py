@@ -649,3 +649,56 @@ def test_a_changed_checkpoint_is_named(name, folder):
         done = run(*arguments)
         assert (done.exit_code, done.stdout) == (2, "")
         assert "run.json" in done.stderr
+
+
+def test_scales_of_robust_losses(folder):
+    rng = np.random.default_rng(7)
+    x = np.linspace(0, 5, 60)
+    y = 2 * x + 1 + rng.normal(0, 0.1, 60)
+    y[::10] += 9
+    (folder / "t.csv").write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)))
+    for loss in ("soft_l1", "cauchy"):
+        done = json.loads(run("t.csv", "w*x + b", *B, "--loss", loss, "--json").stdout)
+        assert (done["converged"], done["scale_given"]) == (True, False)
+        assert done["params"]["w"]["value"] == pytest.approx(2, abs=0.1)
+        given = json.loads(run("t.csv", "w*x + b", *B, "--loss", loss, "--scale", done["scale"], "--json").stdout)
+        assert given["scale_given"] is True
+        assert given["params"]["w"]["value"] == pytest.approx(done["params"]["w"]["value"], rel=1e-6)
+    assert "--scale=2 goes with the losses huber, soft_l1, cauchy" in run("t.csv", "w*x + b", *B, "--scale", 2).stderr
+    assert "--scale=-2.0 must be above 0" in run("t.csv", "w*x + b", *B, "--loss", "huber", "--scale", -2).stderr
+
+
+@pytest.mark.parametrize(("loss", "method"), [("mse", "lm"), ("cauchy", "newton"), ("poisson", "lbfgs")])
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(loss, method, folder):
+    rng = np.random.default_rng(8)
+    x = rng.uniform(0, 3, 300)
+    rate = np.exp(0.5 * x - 0.3)
+    y = rng.poisson(rate) if loss == "poisson" else 3 * rate + rng.normal(0, 0.1, 300)
+    (folder / "t.csv").write_text("x,y\n" + "".join(f"{a!r},{float(b)!r}\n" for a, b in zip(x.tolist(), y, strict=True)))
+    formula = "a*x + b" if loss in ("logistic", "poisson") else "a*exp(k*x)"
+    line = ["fit", "t.csv", formula, *B, "--loss", loss, "--method", method, "--json", "--init"]
+    line += ["a=0.1", "b=0.1"] if formula.startswith("a*x") else ["a=1", "k=0.1"]
+    whole = json.loads(invoke(*line).stdout)
+    program = (
+        "import os, signal, sys\n"
+        "from autograd_lite.cli import main, methods\n"
+        "write, left = methods.write_atomically, [int(sys.argv.pop(1))]\n"
+        "def writing(*given):\n"
+        "    write(*given); left[0] -= 1\n"
+        "    if not left[0]: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "methods.write_atomically = writing\n"
+        "main()\n"
+    )
+    killed = 0
+    while True:
+        again = [sys.executable, "-c", program, "3", *line, "--checkpoint", "run.json"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(again, capture_output=True, text=True, check=False, env=environment)
+        if done.returncode != -signal.SIGKILL:
+            break
+        killed += 1
+        assert killed < 60
+    assert killed >= 1
+    found = json.loads(done.stdout)
+    assert found["params"] == whole["params"]
+    assert (found["loss"], found["converged"]) == (whole["loss"], True)
