@@ -32,8 +32,11 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
             file.write(data)
         return
     if _is_special(path):
-        with open(path, "wb") as file:
-            file.write(data)
+        try:
+            with open(path, "wb") as file:
+                file.write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from error
         return
     with _temporary(path) as (temporary, real):
         with open(temporary, "wb") as file:

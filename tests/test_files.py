@@ -162,3 +162,9 @@ def test_threads_that_write_one_file_leave_one_of_their_contents_and_nothing_els
         thread.join()
     assert path.read_text() in contents
     assert os.listdir(tmp_path) == ["a.json"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_device_that_takes_no_more_is_named():
+    with pytest.raises(OSError, match="/dev/full"):
+        write_atomically("/dev/full", "x" * 100_000)

@@ -301,7 +301,7 @@ def test_parquet_in_many_batches(tmp_path, monkeypatch):
     ("columns", "message"),
     [
         ({"x": ["a", "b"]}, "cars.parquet, column 'x' holds string, not numbers: convert it, or choose another"),
-        ({"y": [1, 2]}, "cars.parquet has no column 'x'; its columns are 'y': choose it"),
+        ({"y": [1, 2]}, "cars.parquet has no column 'x'; its columns are 'y': choose one of them"),
         ({"x": [1.0, math.inf]}, "cars.parquet row 2, column 'x': inf is not a finite number"),
     ],
     ids=["text", "no such column", "infinite"],

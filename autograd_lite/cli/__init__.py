@@ -55,11 +55,14 @@ def application(wanted: str | None = None) -> typer.Typer:
     from .common import about
     from .messages import Commands
 
-    app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    plain = {"help_option_names": ["--help", "-h"]}
+    app = typer.Typer(
+        cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, context_settings=plain
+    )
     app.callback()(about)
     for name, sentence in COMMANDS.items():
         # a formula may begin with a minus sign, which is no option
-        settings = {"ignore_unknown_options": True} if name in ("grad", "check", "fit") else None
+        settings = {**plain, "ignore_unknown_options": name in ("grad", "check", "fit")}
         if wanted is None or wanted == name:
             app.command(context_settings=settings)(getattr(import_module(f".{name}", __name__), name))
         elif not wanted:

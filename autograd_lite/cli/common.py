@@ -21,8 +21,8 @@ from ..value import Value
 from .output import say
 
 PLUS_MINUS = re.compile(r"\+/-|\+-|±")  # between a number and its standard error
-# a name as formulas have it, one in backquotes or one of a group, and what it is given
-PAIR = re.compile(r"(?:`(?P<quoted>[^`]+)`|(?P<plain>[^\W\d]\w*(?:\[.*\])?))=(?P<text>.*)", re.DOTALL)
+# a name as formulas have it, one in backquotes, of a group or of a word, and what it is given
+PAIR = re.compile(r"(?:`(?P<quoted>[^`]+)`|(?P<plain>is *\(.*\)|[^\W\d]\w*(?:\[.*\])?))=(?P<text>.*)", re.DOTALL)
 RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
 
 
@@ -134,6 +134,8 @@ def parted(pair: str) -> tuple[str, str]:
 
     >>> parted("x=1.5"), parted("a[New York]=3"), parted("`Weight (kg)`=70"), parted("3=x")
     (('x', '1.5'), ('a[New York]', '3'), ('Weight (kg)', '70'), ('', ''))
+    >>> parted('is(site, "A")=1')
+    ('is(site, "A")', '1')
     """
     found = PAIR.fullmatch(pair)
     return ("", "") if found is None else (found["quoted"] or found["plain"], found["text"])

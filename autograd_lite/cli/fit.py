@@ -62,7 +62,7 @@ def fit(
     weights: Annotated[str, typer.Option(metavar="COLUMN", help="Weights of the rows.", show_default=False)] = "",
     where: Annotated[str, typer.Option(metavar="FORMULA", help="Keep rows where it is not 0.", show_default=False)] = "",
     group: Annotated[
-        str, typer.Option(metavar="COLUMN", help="Weights written a[group] are one for each word of it.", show_default=False)
+        str, typer.Option(metavar="COLUMN", help="Weights written a\\[group] are one for each word of it.", show_default=False)
     ] = "",
     scale: Annotated[
         float | None,
@@ -188,8 +188,12 @@ def fit(
             options = Options(method, begun, within, fixed_at, seed, starts, steps, absolute, checkpoint, every)
             found = by_method(model, table, options)
         model.weights = found.params
+        lost = None
         if save is not None:  # before anything that may fail
-            save_model(save, model, kept_of(found) if isinstance(found, Fit) else found.as_dict(), reading.dialect())
+            try:
+                save_model(save, model, kept_of(found) if isinstance(found, Fit) else found.as_dict(), reading.dialect())
+            except OSError as error:  # what was found is told all the same
+                lost = error
         if json:
             say_json(finite(found.as_dict()), None)
         else:
@@ -198,6 +202,8 @@ def fit(
             say(scored(model, held, " on {} not seen"), aside=json)
         if isinstance(found, Descended) and (note := found.climbed()):
             say_note(note)
+        if lost is not None:
+            raise lost
         if save is not None:
             say_saved(save, json)
         if page is not None:

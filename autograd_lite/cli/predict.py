@@ -65,7 +65,7 @@ def predict(
     if is_many(file) or cluster is not None:
         raise InputValueError(f"{file} is many files, whose predictions go to one for each: say where, --to FOLDER")
     table = reading.read(
-        file, partial(predicting.needed, file), blank=predicting.blank, text=model.levels or {}, raw=True, saved=dialect
+        file, predicting.needed, blank=predicting.blank, text=model.levels or {}, raw=True, saved=dialect
     )
     with table:
         for note in predicting.notes(file, table):
@@ -74,6 +74,8 @@ def predict(
             model.check(table)
         for text in predicting.texts(table):
             _write(text)
+        for note in predicting.doubts(table):
+            say_note(note)
         if predicting.knows(table):
             say(scored(model, table, " on {}"), aside=True)
 

@@ -203,12 +203,15 @@ def rounded(x: float, place: int) -> str:
 
     >>> rounded(238.94213, 2), rounded(5.5015643e-4, 8), rounded(1.5e-12, 16)
     ('238.94', '0.00055016', '1.5000e-12')
+    >>> rounded(2.0000000000000004, 18)
+    '2.00000000000000'
     """
     if not math.isfinite(x):
         return str(x)
     digits = 1 if x == 0 else max(1, min(15, place + math.floor(math.log10(abs(x))) + 1))
     if x == 0 or 1e-4 <= abs(x) < 1e9:
-        return f"{x:.{max(0, min(place, digits + 5))}f}"
+        most = 15 if x == 0 else 14 - math.floor(math.log10(abs(x)))  # a double has no more digits
+        return f"{x:.{max(0, min(place, digits + 5, most))}f}"
     return f"{x:.{digits - 1}e}"
 
 

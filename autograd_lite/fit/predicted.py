@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, NamedTuple
 
 from ..errors import InputValueError, listed
@@ -34,6 +33,7 @@ class Predicting:
 
     def __init__(self, model: Model, ending: Mapping[str, Any], interval: float | None = None, decimal: str = ".") -> None:
         self.model, self.ending, self.interval, self.decimal = model, ending, interval, decimal
+        self.missing = 0  # predictions that are nan, of the table that was last written
         likelihood = LOSSES[model.kind].kind == "likelihood"
         self.added = [PREDICTION, *([] if interval is None else MEAN if likelihood else MEAN + OBSERVATION)]
         if interval is not None:
@@ -44,15 +44,19 @@ class Predicting:
         """Columns whose cells may be missing."""
         return [*self.model.measured, self.model.sigma, self.model.weighting]
 
-    def needed(self, file: str, names: Sequence[str]) -> list[str]:
+    def needed(self, names: Sequence[str]) -> list[str]:
         """The columns of a table that are read as numbers or words."""
-        for name in self.added:
-            if name in names:
-                raise InputValueError(f"{file} has a column {name!r}, as what is added is called: rename it")
         model = self.model
         measured = model.measured if all(n in names for n in model.measured) else []
         spread = [n for n in (model.sigma, model.weighting) if n in names and self.interval is not None]
         return [*model.columns, *measured, *spread]
+
+    def called(self, header: Sequence[str]) -> list[str]:
+        """What the columns are called that are added to a table with this header, in which no two names are one."""
+        return [
+            name if name not in header else next(other for k in count(2) if (other := f"{name}_{k}") not in header)
+            for name in self.added
+        ]
 
     def notes(self, file: str, table: Table) -> Iterator[str]:
         """What is to be said before a table's rows are.
@@ -60,6 +64,9 @@ class Predicting:
         Raises InputValueError for a word that has no weight.
         """
         model = self.model
+        for name, own in zip(self.added, self.called(table.header), strict=True):
+            if own != name:
+                yield f"{file} has a column {name!r}: the one that is added is called {own}"
         grouped = {column for _, column in model.grouped.values()}
         for column, known in (model.levels or {}).items():
             if not (new := table.levels[column][len(known) :]):
@@ -81,12 +88,20 @@ class Predicting:
         assert raw is not None
         rows = chain.from_iterable(raw.blocks())
         bands = None if self.interval is None else band(self.model, self.ending, self.interval, table.rows)
-        yield f"{raw.header}{raw.sep}{raw.written(self.added)}{raw.end}"
+        self.missing = 0
+        yield f"{raw.header}{raw.sep}{raw.written(self.called(table.header))}{raw.end}"
         for columns, found in self.model.predictions(table):
             ends = () if bands is None else bands.block(columns)[1 : len(self.added)]
+            self.missing += sum(x != x for x in found)
             cells = ([self._number(x) for x in row] for row in zip(found, *ends, strict=True))
             pairs = zip(islice(rows, len(found)), cells, strict=True)
             yield "".join(f"{row}{raw.sep}{raw.written(more)}{raw.end}" for row, more in pairs)
+
+    def doubts(self, table: Table) -> Iterator[str]:
+        """What is to be said after a table's rows were given."""
+        if self.missing:
+            verb = "is" if self.missing == 1 else "are"
+            yield f"{self.missing} of {table.rows} predictions {verb} nan, and empty in the output"
 
     def knows(self, table: Table) -> bool:
         """Whether the table has the target, so that predictions can be scored."""
@@ -113,9 +128,10 @@ def to_file(file: str, predicting: Predicting, folder: str, options: Mapping[str
     if os.path.exists(path) and os.path.samefile(path, file):
         raise InputValueError(f"{path} is the table itself, which would be lost: give another folder")
     words = predicting.model.levels or {}
-    with read_table(file, partial(predicting.needed, file), blank=predicting.blank, text=words, raw=True, **options) as table:
+    with read_table(file, predicting.needed, blank=predicting.blank, text=words, raw=True, **options) as table:
         notes = [*table.notes, *predicting.notes(file, table)]
         if known := predicting.knows(table):
             predicting.model.check(table)
         write_atomically(path, "".join(predicting.texts(table)).encode("utf-8", "surrogateescape"))
+        notes += predicting.doubts(table)
         return Written(path, notes, table.dropped, predicting.model.score(table) if known else None)

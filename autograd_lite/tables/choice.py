@@ -94,7 +94,7 @@ def places(path: str, names: list[str], pick: Pick) -> tuple[list[str], list[int
             repair = "choose one of them" if name not in count else "rename them"
             if name not in count and (near := resembling(name, names)):
                 repair = f"did you mean {near!r}?"
-            if name not in count and len(names) == 1:
+            if name not in count and len(names) == 1 and not names[0].isidentifier():
                 repair = "choose it, or take the line out if it is a title above the table"
             if name not in count and all(re.fullmatch(r"[-+.,\d eE]+", n) for n in names):
                 repair = "if that is its first row, say that it has no header (header=False, --no-header)"

@@ -188,3 +188,24 @@ def test_a_message_has_a_longest_length():
     done = invoke("fit", "cars.csv", "w*pounds + b", "--target", "z" * 100_000)
     assert done.exit_code == 2
     assert len(done.stderr) < 3000
+
+
+def test_a_fit_that_cannot_be_saved_is_told_all_the_same(monkeypatch, folder):
+    from autograd_lite.cli import fit as command
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device", "w.json")
+
+    monkeypatch.setattr(command, "save_model", full)
+    done = invoke("fit", "cars.csv", "w*pounds + b", "--target", "mpg", "--save", "w.json")
+    assert (done.exit_code, done.stderr) == (2, "error: w.json: No space left on device\n")
+    assert done.stdout.startswith("weight ")
+    done = invoke("fit", "cars.csv", "w*pounds + b", "--target", "mpg", "--save", "w.json", "--json")
+    assert (done.exit_code, json.loads(done.stdout)["converged"]) == (2, True)
+
+
+def test_h_is_help():
+    for arguments in (("-h",), *((command, "-h") for command in ("grad", "check", "fit", "predict", "ops"))):
+        done = invoke(*arguments)
+        assert (done.exit_code, "Usage: autograd-lite" in done.stdout) == (0, True)
+    assert "a[group]" in invoke("fit", "--help", columns=200).stdout

@@ -209,7 +209,9 @@ def test_scores_of_numbers_that_have_none(folder):
     (folder / "more.csv").write_text("pounds,mpg\n1,1\n-2,3\n")
     done = run("weights.json", "more.csv")
     assert done.stdout == "pounds,mpg,prediction\n1,1,0\n-2,3,\n"
-    assert done.stderr == "R² on 2 rows is not defined: 1 of the predictions is nan\n"
+    assert done.stderr == (
+        "note: 1 of 2 predictions is nan, and empty in the output\nR² on 2 rows is not defined: 1 of the predictions is nan\n"
+    )
 
 
 def test_a_table_larger_than_the_memory(folder):
