@@ -48,7 +48,11 @@ def about(
 
 Formula = Annotated[
     str,
-    typer.Argument(help="Python's arithmetic on names: (w*x + b - y)**2, sin(x)/x, where(x > 0, x, 0).", show_default=False),
+    typer.Argument(
+        metavar="FORMULA",
+        help="Python's arithmetic on names: (w*x + b - y)**2, sin(x)/x, where(x > 0, x, 0).",
+        show_default=False,
+    ),
 ]
 Pairs = Annotated[
     list[str] | None, typer.Argument(metavar="NAME=VALUE", help="A number for each name: x=3.5 y=pi/2.", show_default=False)

@@ -31,16 +31,19 @@ from .output import say, say_json, say_note, say_on, say_saved
 from .reading import File, Reading, reads_tables, say_left_out
 from .score import scored
 
+DESCENT = "Of gradient descent"
 
-def _choice(words: Collection[str], text: str) -> Any:
-    return typer.Option(metavar="|".join(words), autocompletion=lambda: list(words), help=text)
+
+def _choice(words: Collection[str], text: str, panel: str | None = None) -> Any:
+    return typer.Option(metavar="|".join(words), autocompletion=lambda: list(words), help=text, rich_help_panel=panel)
 
 
 @reads_tables
 def fit(
     file: File,
     formula: Annotated[
-        str, typer.Argument(help="Columns are data, other names are weights: w*pounds + b.", show_default=False)
+        str,
+        typer.Argument(metavar="FORMULA", help="Columns are data, other names are weights: w*pounds + b.", show_default=False),
     ],
     reading: Reading,
     pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", hidden=True)] = None,
@@ -50,10 +53,12 @@ def fit(
         str,
         _choice(METHODS, "auto: lm for mse, newton for others; --optimizer, --lr or --steps alone choose descent."),
     ] = "auto",
-    optimizer: Annotated[str | None, _choice(OPTIMIZERS, "Descent: slopes to steps.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Descent: the learning rate, 0.01 unless given.")] = None,
+    optimizer: Annotated[str | None, _choice(OPTIMIZERS, "Slopes to steps.", DESCENT)] = None,
+    lr: Annotated[float | None, typer.Option(rich_help_panel=DESCENT, help="The learning rate, 0.01 unless given.")] = None,
     steps: Annotated[int | None, typer.Option(help="At most so many; 1000 unless given.")] = None,
-    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Rows a step looks at; by default all.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(rich_help_panel=DESCENT, metavar="N", help="Rows a step looks at; by default all.")
+    ] = None,
     init: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Where weights start.")] = None,
     bounds: Annotated[list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="A range: k=0: or p=0:1.")] = None,
     fixed: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="Hold a weight.")] = None,
@@ -71,9 +76,11 @@ def fit(
     starts: Annotated[int | None, typer.Option(metavar="N", help="Starts to go on with, of those tried.", min=1)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object; nan and inf are null.")] = False,
     seed: Annotated[int, typer.Option(help="Decides the order of rows in batches, and which are held out.")] = 0,
-    tol: Annotated[float | None, typer.Option(help="Descent: stop where the loss changes less, relative to itself.")] = None,
+    tol: Annotated[
+        float | None, typer.Option(rich_help_panel=DESCENT, help="Stop where the loss changes less, relative to itself.")
+    ] = None,
     every: Annotated[int | None, typer.Option(metavar="N", help="Print each N-th iteration.", min=1)] = None,
-    digits: Annotated[int, typer.Option(help="Decimals in the table of descent.", min=0, max=17)] = 2,
+    digits: Annotated[int, typer.Option(rich_help_panel=DESCENT, help="Decimals in its table.", min=0, max=17)] = 2,
     holdout: Annotated[float | None, typer.Option(metavar="PART", help="Keep this part of the rows for a score.")] = None,
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="Draw data, curve, bands, residuals: .svg .png .pdf.")

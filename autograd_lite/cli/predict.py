@@ -22,7 +22,7 @@ from .score import in_words, scored
 
 @reads_tables
 def predict(
-    weights: Annotated[str, typer.Argument(help="A file that fit --save wrote.", show_default=False)],
+    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help="A file that fit --save wrote.", show_default=False)],
     file: File,
     reading: Reading,
     interval: Annotated[
@@ -64,9 +64,7 @@ def predict(
         return
     if is_many(file) or cluster is not None:
         raise InputValueError(f"{file} is many files, whose predictions go to one for each: say where, --to FOLDER")
-    table = reading.read(
-        file, predicting.needed, blank=predicting.blank, text=model.levels or {}, raw=True, saved=dialect
-    )
+    table = reading.read(file, predicting.needed, blank=predicting.blank, text=model.levels or {}, raw=True, saved=dialect)
     with table:
         for note in predicting.notes(file, table):
             say_note(note)

@@ -17,9 +17,14 @@ from ..tables.parts import is_many
 from .output import say, say_note
 
 MEGABYTE = 2**20
+TABLE = "Of the table"
 File = Annotated[
     str,
-    typer.Argument(help="Text with a header, Parquet, Feather or .xlsx, also packed; - is standard input.", show_default=False),
+    typer.Argument(
+        metavar="FILE",
+        help="Text with a header, Parquet, Feather or .xlsx, also packed; - is standard input.",
+        show_default=False,
+    ),
 ]
 
 
@@ -27,23 +32,32 @@ File = Annotated[
 class Reading:
     """What the command line says of a table; None where it says nothing."""
 
-    drop_missing: Annotated[bool, typer.Option("--drop-missing", help="Leave out rows with an empty cell, NA, null or ?.")] = (
-        False
-    )
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", rich_help_panel=TABLE, help="Leave out rows with an empty cell, NA, null or ?.")
+    ] = False
     sep: Annotated[
-        str | None, typer.Option(help="Between cells: , ; | tab or blanks; guessed unless given.", show_default=False)
+        str | None,
+        typer.Option(
+            rich_help_panel=TABLE, help="Between cells: , ; | tab or blanks; guessed unless given.", show_default=False
+        ),
     ] = None
-    decimal: Annotated[str | None, typer.Option(help="The sign before decimals, . unless given.", show_default=False)] = None
+    decimal: Annotated[
+        str | None, typer.Option(rich_help_panel=TABLE, help="The sign before decimals, . unless given.", show_default=False)
+    ] = None
     thousands: Annotated[
-        str | None, typer.Option(help="The sign between thousands: , . ' _ or a blank.", show_default=False)
+        str | None,
+        typer.Option(rich_help_panel=TABLE, help="The sign between thousands: , . ' _ or a blank.", show_default=False),
     ] = None
-    no_header: Annotated[bool, typer.Option("--no-header", help="The first row is data; columns are c1, c2, ...")] = False
+    no_header: Annotated[
+        bool, typer.Option("--no-header", rich_help_panel=TABLE, help="The first row is data; columns are c1, c2, ...")
+    ] = False
     comment: Annotated[
-        str | None, typer.Option(help="What begins a line that is no row, # unless given.", show_default=False)
+        str | None,
+        typer.Option(rich_help_panel=TABLE, help="What begins a line that is no row, # unless given.", show_default=False),
     ] = None
-    memory: Annotated[int, typer.Option(metavar="MB", help="Numbers beyond this go to a temporary file.", min=1)] = (
-        MEMORY // MEGABYTE
-    )
+    memory: Annotated[
+        int, typer.Option(rich_help_panel=TABLE, metavar="MB", help="Numbers beyond this go to a temporary file.", min=1)
+    ] = MEMORY // MEGABYTE
 
     @property
     def room(self) -> int:

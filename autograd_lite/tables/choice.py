@@ -59,6 +59,15 @@ def selector(columns: Iterable[str] | None) -> Pick:
     return lambda names: names if wanted is None else wanted
 
 
+def column_name(cell: str) -> str:
+    r"""The name in a cell of a header: without blanks around, and in one line, as formulas have it.
+
+    >>> column_name(" Weight\n(kg) ")
+    'Weight (kg)'
+    """
+    return re.sub(r"\s*[\r\n]+\s*", " ", cell.strip())
+
+
 def resembling(name: str, columns: Iterable[str]) -> str | None:
     """The column that a name may be meant for: the same letters and digits, alone or before a unit, or nearly the same.
 

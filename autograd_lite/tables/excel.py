@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from ..errors import InputValueError
 from .cells import Cells, is_missing
-from .choice import FILL, Wanted, places
+from .choice import FILL, Wanted, column_name, places
 from .dialect import Dialect
 from .source import package
 from .table import CELLS, Block
@@ -32,7 +32,7 @@ class Sheet:
         self.header: list[str] = []
         for _, row in self.rows:
             if any(cell is not None for cell in row):
-                self.header = ["" if cell is None else str(cell).strip() for cell in row]
+                self.header = ["" if cell is None else column_name(str(cell)) for cell in row]
                 break
         while self.header and not self.header[-1]:
             self.header.pop()

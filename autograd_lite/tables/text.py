@@ -15,7 +15,7 @@ from typing import BinaryIO, TextIO
 
 from ..errors import InputValueError
 from .cells import Cells, is_missing
-from .choice import Wanted, places
+from .choice import Wanted, column_name, places
 from .dialect import BLANKS, SEPARATORS, Dialect, guessed, records
 from .table import CELLS, Block, numpy
 
@@ -90,7 +90,7 @@ class Text:
         else:
             return []
         self.width = len(header)
-        header = [name.strip() for name in header]
+        header = [column_name(name) for name in header]
         self._end = "\r\n" if self._texts[-1].endswith("\r\n") else "\n"
         self._texts = [text.rstrip("\r\n") for text in self._texts]
         numbers = all(map(self._is_number, header))

@@ -1,5 +1,6 @@
 """What reaches a terminal: nothing that moves its cursor, whoever wrote it; one object of JSON; pipes that close."""
 
+import ast
 import json
 import os
 import subprocess
@@ -209,3 +210,14 @@ def test_h_is_help():
         done = invoke(*arguments)
         assert (done.exit_code, "Usage: autograd-lite" in done.stdout) == (0, True)
     assert "a[group]" in invoke("fit", "--help", columns=200).stdout
+
+
+def test_there_is_one_writer():
+    """Nothing of the command writes but `output.say`, which lets no control character through, and `predict` data to pipes."""
+    writers = ("print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write")
+    found = {}
+    for path in (ROOT / "autograd_lite" / "cli").glob("*.py"):
+        calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
+        if written := [call for call in calls if call in writers]:
+            found[path.name] = written
+    assert found == {"output.py": ["typer.echo"], "predict.py": ["sys.stdout.buffer.write"]}

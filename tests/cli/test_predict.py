@@ -194,10 +194,10 @@ def test_the_dialect_of_the_fit_is_that_of_the_prediction(folder):
 
 
 def test_a_column_called_prediction_is_not_doubled(folder):
-    (folder / "more.csv").write_text("pounds,prediction\n3.5,1\n")
+    (folder / "more.csv").write_text("pounds,prediction,prediction_2\n3.5,1,2\n")
     done = run("weights.json", "more.csv")
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "error: more.csv has a column 'prediction', as what is added is called: rename it\n"
+    assert done.stdout == "pounds,prediction,prediction_2,prediction_3\n3.5,1,2,18.5\n"
+    assert done.stderr == "note: more.csv has a column 'prediction': the one that is added is called prediction_3\n"
 
 
 def test_scores_of_numbers_that_have_none(folder):
@@ -367,3 +367,22 @@ def test_many_files_have_one_of_predictions_each(folder):
     assert "say where, --to FOLDER" in run("weights.json", "data").stderr
     assert "is the table itself, which would be lost" in run("weights.json", "data", "--to", "data").stderr
     assert (folder / "data" / "0.csv").read_text() == "pounds\n0\n4\n"
+
+
+HEADERS = [
+    "Weight (kg)", "sepal.length", "2019", "x-y", "Größe", "学", "lambda", "pi", "sin", "x[0]", "a[b]", "$", "#id", "100%",
+    "x'", 'say "x"', "x,y", "C:\\x", "is", "if", "group", "prediction", "x\ny", "_x", "1e5", "-1", 'is(a, "b")', "x=1", "π",
+    "nan", "NA",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_column_of_any_name_is_fitted_and_predicted(name, folder):
+    quoted = '"' + name.replace('"', '""') + '"'
+    rows = "".join(f"{i % 4},{2 * (i % 4) + 1 + (i % 3) * 0.1}\n" for i in range(12))
+    (folder / "t.csv").write_text(f"{quoted},y\n{rows}")
+    spelled = name.replace("\n", " ")
+    assert fit("t.csv", f"w*`{spelled}` + b", "--target", "y", "--save", "w.json").exit_code == 0
+    done = run("w.json", "t.csv")
+    assert (done.exit_code, done.stdout.count("\n")) == (0, 13 + name.count("\n"))
+    assert fit("t.csv", "w*y + b", "--target", spelled).exit_code == 0
