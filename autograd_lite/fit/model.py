@@ -323,7 +323,12 @@ class Model:
         return Score("R²", 1 - missed / spread if spread > 0 else math.nan, count, bad)
 
     def check(self, table: Any) -> None:
-        """Raise InputValueError for the first row whose target the loss cannot take; nan is none at all."""
+        """Raise InputValueError for the first row whose target, standard deviation or weight the loss cannot take.
+
+        A target that is nan is none at all.
+        """
+        if self.sigma or self.weighting:
+            self._check_spread(table)
         rules = {"logistic": "0 or 1", "poisson": "a count, 0 or more"}
         for number, row in self._rows(table) if self.kind in rules else ():
             y = float(self.truth(row))
@@ -331,6 +336,17 @@ class Model:
             if not good and not math.isnan(y):
                 rule = f"must be {rules[self.kind]} for the loss {self.kind}: recode the column"
                 raise InputValueError(f"row {number}: {self.target}={y!r} {rule}")
+
+    def _check_spread(self, table: Any) -> None:
+        rules = {self.sigma: "above 0, as a standard deviation is", self.weighting: "0 or more, as a weight is"}
+        at = 0
+        rows = Rows.of(table)
+        for block in rows.blocks():
+            for name, column in zip(rows.names or (), block, strict=True):
+                for place, x in enumerate(column.tolist() if name in rules else ()):
+                    if not (x > 0 or (x == 0 and name != self.sigma) or math.isnan(x)):
+                        raise InputValueError(f"row {at + place + 1}: {name}={x!r} must be {rules[name]}: mend the column")
+            at += len(block[0]) if block else 0
 
     def first_bad_row(self, table: Any) -> str:
         """The first row whose loss or slope is not finite at the weights as they are, in words; empty where there is none."""

@@ -702,3 +702,13 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(loss, method, folder):
     found = json.loads(done.stdout)
     assert found["params"] == whole["params"]
     assert (found["loss"], found["converged"]) == (whole["loss"], True)
+
+
+def test_standard_deviations_and_weights_that_are_none(folder):
+    (folder / "t.csv").write_text("x,y,s,v\n1,2,1,0\n2,4.1,0,1\n3,6,1,-1\n")
+    for how in ((), ("--lr", "0.01")):
+        done = run("t.csv", "w*x", *B, "--sigma", "s", *how)
+        rule = "error: row 2: s=0.0 must be above 0, as a standard deviation is: mend the column\n"
+        assert (done.exit_code, done.stdout, done.stderr) == (2, "", rule)
+        done = run("t.csv", "w*x", *B, "--weights", "v", *how)
+        assert (done.exit_code, done.stderr) == (2, "error: row 3: v=-1.0 must be 0 or more, as a weight is: mend the column\n")
