@@ -652,3 +652,53 @@ def test_a_python_without_a_packer_reads_what_it_can(tmp_path, monkeypatch):
     assert [*read_table(tmp_path / "plain.csv").names] == ["x", "y"]
     with pytest.raises(MissingPackageError, match=r"packed\.csv is packed by lzma, which this Python was built without"):
         read_table(tmp_path / "packed.csv")
+
+
+# -- every dialect, packed and quoted in every way, beside an independent reader ---------------------------------------
+
+NUMBERS = [1234567.25, -0.5, 7661.0, 0.0, 12.0, -1234.5, 3.25e9, 0.001]
+PACKED = {"": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": zipped}
+
+
+def in_dialect(sep, decimal, thousands, quoting, end):
+    """A table of numbers and words in a dialect, or None where quotes would be needed and are not allowed."""
+    signs = str.maketrans({",": thousands or "", ".": decimal})
+    cells = [(f"{x:,.3f}" if thousands else f"{x:.3f}").translate(signs) for x in NUMBERS]
+    rows = [["x", "y", "who"], *([a, b, "w"] for a, b in itertools.pairwise(cells))]
+    if quoting == "none" and any(sep in cell for row in rows for cell in row):
+        return None
+    quoted = (lambda cell: f'"{cell}"') if quoting == "all" else (lambda cell: f'"{cell}"' if sep in cell else cell)
+    return "".join(sep.join(map(quoted, row)) + end for row in rows)
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("sep", [",", ";", "\t", "|", " "])
+def test_every_dialect(sep, decimal, reader, tmp_path):
+    wanted = [list(column) for column in zip(*itertools.pairwise(NUMBERS), strict=True)]
+    ways = itertools.product([None, ",", ".", "'", " ", "_"], ["none", "needed", "all"], ["\n", "\r\n", "\r"], PACKED)
+    tried = 0
+    for thousands, quoting, end, pack in ways:
+        if thousands == decimal or (pack and (end != "\n" or thousands)):
+            continue
+        text = in_dialect(sep, decimal, thousands, quoting, end)
+        for told in (sep, None) if text else ():
+            path = saved(tmp_path, PACKED[pack](text.encode()), "t")
+            with read_table(path, ["x", "y"], sep=told, decimal=decimal, thousands=thousands) as table:
+                assert list(content(table).values()) == wanted, (thousands, quoting, end, pack, told)
+            tried += 1
+    assert tried > 50
+
+
+@pytest.mark.parametrize("thousands", [None, ",", ".", "'", " ", "_", "\u202f", "\u00a0"])
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_what_may_be_meant_in_two_ways_is_asked(decimal, thousands, reader, tmp_path):
+    """Read without options, a number is what it is or an error; but 7.661 is seven and a bit, as it is everywhere here."""
+    for number, places in itertools.product([7661.0, 1234.5, 1234567.0, 0.125, 7.661], [0, 1, 3]):
+        plain = f"{number:,.{places}f}" if thousands else f"{number:.{places}f}"
+        cell = plain.translate(str.maketrans({",": thousands or "", ".": decimal}))
+        for sep in (",", ";", "\t", "|"):
+            try:
+                found = content(read_table(saved(tmp_path, f'x{sep}y\n"{cell}"{sep}1\n"{cell}"{sep}2\n')))["x"][0]
+            except InputValueError:
+                continue
+            assert found == float(f"{number:.{places}f}") or re.fullmatch(r"\d\.\d{3}", cell)

@@ -1,7 +1,9 @@
 """`autograd-lite predict`: predictions digit for digit, scores, and files that are not weights."""
 
 import csv
+import gzip
 import io
+import itertools
 import json
 import re
 from functools import partial
@@ -386,3 +388,28 @@ def test_a_column_of_any_name_is_fitted_and_predicted(name, folder):
     done = run("w.json", "t.csv")
     assert (done.exit_code, done.stdout.count("\n")) == (0, 13 + name.count("\n"))
     assert fit("t.csv", "w*y + b", "--target", spelled).exit_code == 0
+
+
+CELLS = [
+    "plain", " blanks ", 'quo"te', "com,ma", "semi;colon", "tab\tb", "bar|r", "=1+1", "007", "", "NA", "ünï", "two\nlines",
+    "1e5", "it's", "-5", "+1", "@x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("sep", [",", ";", "\t", "|"])
+def test_another_reader_finds_the_same_table_and_a_column_more(sep, end, folder):
+    pandas = pytest.importorskip("pandas", reason="pandas is only among the peers")
+    for decimal, quoting, header in itertools.product(".,", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL], [True, False]):
+        names = ["id", "pounds", "note"] if header else ["c1", "c2", "c3"]
+        save("w.json", Model(f"w*{names[1]} + b", "mpg", [names[1], "mpg"], "mse", {"w": 2.0, "b": 0.5}))
+        file = io.StringIO()
+        rows = [[f"{i:03d}", f"{i + 0.5}".replace(".", decimal), cell] for i, cell in enumerate(CELLS)]
+        csv.writer(file, delimiter=sep, quoting=quoting, lineterminator=end).writerows([names, *rows] if header else rows)
+        (folder / "t.csv").write_bytes(gzip.compress(file.getvalue().encode()))
+        done = run("w.json", "t.csv", "--decimal", decimal, *(() if header else ("--no-header",)))
+        found = pandas.read_csv(io.BytesIO(done.stdout_bytes), sep=sep, dtype=str, keep_default_na=False)
+        assert found.to_numpy()[:, :3].tolist() == rows
+        assert list(found.columns) == [*names, "prediction"]
+        wanted = [f"{2 * (i + 0.5) + 0.5}".removesuffix(".0").replace(".", decimal) for i in range(len(CELLS))]
+        assert found["prediction"].tolist() == wanted
