@@ -28,7 +28,8 @@ def connected(address: str) -> Iterator[Any]:
         distributed = import_module("distributed")
     except ImportError as error:
         raise MissingPackageError("--cluster needs Dask: pip install 'autograd-lite[cluster]'") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is the matter is said here
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is the matter is said here
     where: dict[str, Any] = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
     try:
         client: Any = distributed.Client(**where, timeout=PATIENCE, set_as_default=False)

@@ -36,7 +36,8 @@ from autograd_lite.tables import Parts
 from autograd_lite.tree import flatten
 from tests.cluster import Cluster
 
-logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells at length of every connection that is lost
+for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+    logging.getLogger(name).setLevel(logging.CRITICAL)  # it tells at length of every connection that is lost
 WEIGHTS, FILES = 10, 40
 NAMES = [f"x{i}" for i in range(WEIGHTS)]
 START = dict.fromkeys((f"w{i}" for i in range(WEIGHTS)), 0.0)
