@@ -28,6 +28,9 @@ if hasattr(os, "register_at_fork"):  # whoever forks waits until nobody hands gr
     os.register_at_fork(before=_commit.acquire, after_in_parent=_commit.release, after_in_child=_commit.release)
 
 
+# The makers below write out the stores of a node, which they share: every operation passes here, and a call would be felt.
+
+
 def _unary(op: Op) -> Callable[[Value], Value]:
     """The method that applies a row to one Value."""
     forward = op.forward

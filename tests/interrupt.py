@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import gc
 import sys
 
 # the instructions at whose end CPython looks for signals; after a jump back that is at the head of the loop, not behind it
@@ -43,7 +44,8 @@ def interrupt_at(event, call, within=""):
 
         return trace
 
-    before = sys.gettrace()
+    before, collecting = sys.gettrace(), gc.isenabled()
+    gc.disable()  # the garbage of other tests may run Python code, whose interruptions Python only reports
     try:
         sys.settrace(entered)
         call()
@@ -51,4 +53,6 @@ def interrupt_at(event, call, within=""):
         return True
     finally:
         sys.settrace(before)
+        if collecting:
+            gc.enable()
     return False

@@ -40,7 +40,9 @@ class Module:
 
     def parameters(self) -> list[Value]:
         """The parameters in a fixed order."""
-        return [p for _, p in self.named_parameters()]
+        found: dict[Value, None] = {}
+        _gather(self, found)
+        return list(found)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -171,6 +173,22 @@ def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple
         clear = texts[str(key)] == 1 and "." not in str(key)  # else the key as Python writes it: no two have one path
         step = f".{key}" if clear else f"[{key!r}]"
         yield from _walk(inner, f"{path}{step}" if path else step.removeprefix("."), inside)
+
+
+def _gather(thing: Any, found: dict[Value, None], inside: tuple[Any, ...] = ()) -> None:
+    """Enter the Values that `_walk` gives, without their paths: every step of training asks for them."""
+    if isinstance(thing, Value):
+        found[thing] = None
+        return
+    if _has_attributes(thing):
+        if any(thing is outer for outer in inside):
+            return
+        inside = (*inside, thing)
+    for inner in (_items(thing) or {}).values():
+        if type(inner) is Value:
+            found[inner] = None
+        else:
+            _gather(inner, found, inside)
 
 
 def _holds_objects(thing: Any) -> bool:
