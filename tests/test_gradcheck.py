@@ -577,6 +577,12 @@ def test_a_wrong_derivative_does_not_pass_in_the_limit(f: Callable[[float], floa
     assert verdicts(check_grads(bad, (at,), order=1)) == ["inconclusive"]
 
 
+@pytest.mark.parametrize("wrong", [0.0, 0.5, inf, nan])
+def test_slopes_that_stand_are_no_limit_of_0_or_infinity(wrong: float) -> None:
+    bad = Op("bad", math.fabs, lambda x, out: al.where(al.eq(x, inf), wrong, 1.0))
+    assert verdicts(check_grads(bad, (inf,), order=1)) == ["inconclusive"]
+
+
 @pytest.mark.parametrize("wrong", [1.0, 0.0, -inf, nan])
 def test_a_wrong_derivative_does_not_pass_at_a_pole(wrong: float) -> None:
     bad = Op("bad", al.log.forward, lambda x, out: al.where(al.eq(x, 0.0), wrong, 1.0))
