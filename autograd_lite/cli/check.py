@@ -6,6 +6,8 @@ import inspect
 import random
 import re
 from collections.abc import Mapping, Sequence
+from itertools import count
+from keyword import iskeyword
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -78,7 +80,28 @@ class Checked(NamedTuple):
 
 
 def _checked(expression: Expression, point: dict[str, float]) -> Checked:
-    return Checked(point, check_grads(_by_position(expression), tuple(point.values())))
+    report = check_grads(_by_position(expression), tuple(point.values()))
+    own = {stand: name for name, stand in _spelled(expression).items() if stand != name}
+    if own:
+        words = re.compile(r"\b(?:" + "|".join(own) + r")\b")
+
+        def renamed(text: str) -> str:
+            return words.sub(lambda found: own[found[0]], text)
+
+        report.rows = [
+            row._replace(output=renamed(row.output), input=renamed(row.input), hint=renamed(row.hint)) for row in report.rows
+        ]
+        report.blame = renamed(report.blame)
+    return Checked(point, report)
+
+
+def _spelled(expression: Expression) -> dict[str, str]:
+    """The names of a formula as Python can have them: itself, or one that stands for `a b` or a[site]."""
+    found: dict[str, str] = {}
+    for name in expression.names:
+        stand = next(s for i in count() if (s := f"name{i}") not in (*expression.names, *found.values()))
+        found[name] = name if name.isidentifier() and not iskeyword(name) else stand
+    return found
 
 
 def _by_position(expression: Expression) -> Any:
@@ -89,14 +112,15 @@ def _by_position(expression: Expression) -> Any:
         return result if isinstance(result, Value) else Value(result)  # where(1, 2, x) does not depend on x
 
     kind = inspect.Parameter.POSITIONAL_ONLY
-    f.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in expression.names])  # type: ignore[attr-defined]
+    names = [inspect.Parameter(name, kind) for name in _spelled(expression).values()]
+    f.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
     return f
 
 
 # -- random points ----------------------------------------------------------------------------------------------------
 
 
-def _at_random(expression: Expression, fixed: Mapping[str, float], count: int, seed: int) -> tuple[list[Checked], int]:
+def _at_random(expression: Expression, fixed: Mapping[str, float], wanted: int, seed: int) -> tuple[list[Checked], int]:
     """What was found at random points, and how many were drawn again because the formula's values tell nothing there."""
     refuse_unknown(expression, fixed)
     if len(fixed) == len(expression.names):
@@ -105,11 +129,11 @@ def _at_random(expression: Expression, fixed: Mapping[str, float], count: int, s
     found: list[Checked] = []
     again = 0
     patience = Patience()
-    while len(found) < count:
+    while len(found) < wanted:
         checked = _checked(expression, _drawn(expression, fixed, draw))
-        patience.equal(count - len(found) - 1, f"{count} points of this formula", "give a smaller number of them")
+        patience.equal(wanted - len(found) - 1, f"{wanted} points of this formula", "give a smaller number of them")
         verdicts = checked.report.counts()
-        if verdicts[INCONCLUSIVE] and not verdicts[FAIL] and again < AGAIN * count:
+        if verdicts[INCONCLUSIVE] and not verdicts[FAIL] and again < AGAIN * wanted:
             again += 1
         else:
             found.append(checked)

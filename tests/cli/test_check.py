@@ -164,3 +164,13 @@ def test_infinite_points_are_judged_by_what_slopes_tend_to():
 
 def test_a_formula_that_does_not_depend_on_its_names():
     assert "2 pass" in run("where(1, 2, x)", "x=1")
+
+
+def test_names_that_are_none_of_pythons():
+    arguments = ('`Weight (kg)`*a[site]**2 + name0*is(s, "A")', "`Weight (kg)`=3", "a[site]=2", "name0=1", 'is(s, "A")=1')
+    done = command.invoke("check", *arguments)
+    assert done.exit_code == 0, done.stderr
+    assert "name1" not in done.stdout
+    assert "Weight (kg)" in done.stdout
+    rows = json.loads(command.invoke("check", *arguments, "--json").stdout)["points"][0]["derivatives"]
+    assert {row["input"] for row in rows if row["order"] == 1} == {"Weight (kg)", "a[site]", "name0", 'is(s, "A")'}
