@@ -657,7 +657,7 @@ def test_scales_of_robust_losses(folder):
     y = 2 * x + 1 + rng.normal(0, 0.1, 60)
     y[::10] += 9
     (folder / "t.csv").write_text("x,y\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True)))
-    for loss in ("soft_l1", "cauchy"):
+    for loss in ("huber", "soft_l1", "cauchy"):
         done = json.loads(run("t.csv", "w*x + b", *B, "--loss", loss, "--json").stdout)
         assert (done["converged"], done["scale_given"]) == (True, False)
         assert done["params"]["w"]["value"] == pytest.approx(2, abs=0.1)
