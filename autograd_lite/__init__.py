@@ -16,15 +16,17 @@ strategies draw and the checker repeats in high precision.
 The rooms, from low to high; a module imports from lower rows only, which `tests/test_layers.py` holds:
 
     accelerated                                       the core in C, where it has been compiled
-    errors  frames  tree  context  files  tables      what everybody may use: messages, containers, watches, files of numbers
+    errors  frames  tree  context  files  notebook    what everybody may use: messages, containers, watches
+    tables                                            files of numbers, of every kind
     optim                                             optimizers and schedules, which know nothing of derivatives
     ops                                               the op table, by family; `ops/row.py` says what a row holds
     graph  program                                    walks over a graph; straight lines
-    sweeps                                            what flows along a graph, in reverse and forward
+    sweeps  sparse                                    what flows along a graph, in reverse and forward; sparse Jacobians
     formula                                           text to program and program to text, the steps of a backward pass
     truth  protocols  value                           `Value`, what its comparisons give, what NumPy asks of it
     functional  nn                                    grad, jacobian, ...; networks and losses
-    numerical  compiler                               derivatives by differences; jit, with `compiler/llvm` for machine code
+    numerical  uncertainty                            derivatives by differences; errors that propagate
+    compiler                                          jit, with `compiler/llvm` for machine code
     explanation  drawing  gradcheck                   passes in words, pictures and pages, proofs
     strategies  plot  fit                             random formulas, curves, weights from tables
     cli                                               the command

@@ -93,7 +93,12 @@ def imports(module):
     """The modules of this package that a module imports, anywhere in its text."""
     is_package = path(module).name == "__init__.py"
     here = ["autograd_lite", *module.split(".")][: None if is_package else -1]
-    for node in run(ast.parse(path(module).read_text(encoding="utf-8"))):
+    yield from imported(run(ast.parse(path(module).read_text(encoding="utf-8"))), here)
+
+
+def imported(nodes, here):
+    """The modules of this package that some nodes of a text import, whose package is `here`."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.split(".")[0] == "autograd_lite")
         elif isinstance(node, ast.ImportFrom):
@@ -122,6 +127,22 @@ def test_the_table_names_modules_that_exist_or_will():
     assert {m for m in MODULES if m.startswith(("ops.", "formula."))} <= set(RANK)
     assert {"errors", "graph"} <= set(imports("value"))
     assert {"arithmetic", "row"} <= {m.removeprefix("ops.") for m in imports("ops.powers")}
+
+
+def at_once(module):
+    """The modules that importing a module imports, not those that its functions import when they are called."""
+    is_package = path(module).name == "__init__.py"
+    tree = ast.parse(path(module).read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    return set(imported(run(tree), ["autograd_lite", *module.split(".")][: None if is_package else -1]))
+
+
+def test_there_is_no_circle_of_imports():
+    waiting = {module: at_once(module) & set(MODULES) - {module} for module in MODULES}
+    while free := [module for module, needed in waiting.items() if not needed & waiting.keys()]:
+        for module in free:
+            del waiting[module]
+    assert waiting == {}
 
 
 def test_importing_takes_the_standard_library_only():
