@@ -104,6 +104,11 @@ class Protocols:
         name: str | None
         op: Op | None
 
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The operands this was computed from, in order, repeats kept; constants are plain floats."""
+        return graph.operands(self)
+
     def _title(self) -> str:
         return f"Value {self.name!r}" if self.name is not None else f"a Value of {self._data!r}"
 

@@ -179,11 +179,6 @@ class Value(Protocols):
             )
         self._data = number if number.__class__ is float else as_float(number)
 
-    @property
-    def args(self) -> tuple[Any, ...]:
-        """The operands this was computed from, in order, repeats kept; constants are plain floats."""
-        return graph.operands(self)
-
     def detach(self) -> Value:
         """A new leaf of the same value and name, which no gradient passes.
 

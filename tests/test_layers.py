@@ -145,6 +145,13 @@ def test_there_is_no_circle_of_imports():
     assert waiting == {}
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_is_read_at_one_sitting_and_does_not_restate_its_imports(module):
+    text = path(module).read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "ask what it is two of"
+    assert "Imports " not in (ast.get_docstring(ast.parse(text)) or "")
+
+
 def test_importing_takes_the_standard_library_only():
     program = "import sys; import autograd_lite; print(*{m.partition('.')[0] for m in sys.modules})"
     run = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT.parent)!r}); {program}"]

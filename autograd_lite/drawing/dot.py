@@ -1,7 +1,7 @@
 """Graphviz: asked for coordinates (`place`), and DOT text to keep or to hand to it (`source`, `digraph`).
 
-Imports `escape`, `layout` and `model`.  For coordinates Graphviz sees sizes only: boxes called n0, n1, ... and, for
-the labels of edges, l0, l1, ...; boxes never overlap, so no label lies on a card.
+For coordinates Graphviz sees sizes only: boxes called n0, n1, ... and, for the labels of edges, l0, l1, ...; boxes never
+overlap, so no label lies on a card.
 """
 
 from __future__ import annotations
