@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import graph
@@ -186,13 +187,14 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
             texts = [_text(builder, found, builder.computed(card, turn)) for turn in range(len(card.turns))]
             step |= {"loop": card.loop, "turns": [{"line": text} for text in texts]}
         steps.append(step)
-    moves = _moves(drawing, found, {})
+    moves_of = _telling(drawing, found)
+    moves = moves_of({})
     told = [_told(builder, found, move) for move in moves]
     for k, loop in enumerate(builder.loops):
         places = [i for i, move in enumerate(moves) if move.loop == k]
         lines: dict[int, list[dict[str, Any]]] = {i: [] for i in places}
         for turn in range(len(loop.turns)):
-            there = {move.place: move for move in _moves(drawing, found, {k: turn})}
+            there = {move.place: move for move in moves_of({k: turn})}
             for i in places:
                 lines[i].append(_told(builder, found, there.get(moves[i].place)))
         for i in places:
@@ -219,8 +221,8 @@ def _told(builder: Builder, found: live.Live, move: Move | None) -> dict[str, An
     }  # fmt: skip
 
 
-def _moves(drawing: Drawing, found: live.Live, turns: dict[int, int]) -> list[Move]:
-    """The moves along everything that may flow for some leaves, not only for those that were drawn."""
+def _telling(drawing: Drawing, found: live.Live) -> Callable[[dict[int, int]], list[Move]]:
+    """Gives the moves along everything that may flow for some leaves, not only for those that were drawn; by turns of loops."""
     builder: Builder = copy.copy(drawing.builder)
     known = builder.step_at
     builder.steps = [
@@ -232,7 +234,8 @@ def _moves(drawing: Drawing, found: live.Live, turns: dict[int, int]) -> list[Mo
         builder.uses_of.setdefault(step.operand, []).append(step)
     builder.adjoints = {node: builder.adjoints.get(node, 0.0) for node in builder.names}
     index = {card.node: card.index for card in drawing.nodes if card.node is not None}
-    return builder.moves(drawing.nodes, index, {edge.key: edge for edge in drawing.edges}, turns)
+    edges = {edge.key: edge for edge in drawing.edges}
+    return lambda turns: builder.moves(drawing.nodes, index, edges, turns)
 
 
 def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
