@@ -220,7 +220,7 @@ FLAT: dict[str, tuple[Function, float, float]] = {  # the function, a point behi
     "clamp": (lambda x: al.clamp(al.exp(x), 0.0, 1.0) + x, 800.0, 1.0),
     "clamp's bound": (lambda x: al.clamp(0.5, al.sqrt(x), 1.0) + x, 0.0, 1.0),
     "relu": (lambda x: al.relu(al.sqrt(x) - 1.0) + x, 0.0, 1.0),
-    "a weight of 0": (lambda x: TABLE["share"](al.stop_gradient(x), al.sqrt(x)) + x, 0.0, 1.0),
+    "a weight of 0": (lambda x: TABLE["share"](al.stop_gradient(x), al.log(x)) + x, 0.0, 1.0),
     "where": (lambda x: al.where(x < 1.0, x, al.sqrt(x)), 0.0, 1.0),
     "a flat one upstream": (lambda x: al.sqrt(al.round_(x)) + x, 0.3, 1.0),
     "x log x": (al.grad(lambda x: x * al.log(x)), 1e-200, 1e200),

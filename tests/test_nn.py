@@ -598,6 +598,10 @@ def test_the_slope_by_a_target_stays():
     for z in (0.5, INF, -INF):
         assert [slope(z, y) for y in (0.0, 0.25, 1.0)] == [-z] * 3
         assert [jit(slope)(z, y) for y in (0.0, 0.25, 1.0)] == [-z] * 3
+    for y in (0.0, 0.25, 1.0):
+        for order in ((0, 1), (1, 0)):
+            assert grad(grad(nn.binary_cross_entropy_with_logits, order[0]), order[1])(0.5, y) == pytest.approx(-1.0)
+            assert jit(grad(grad(nn.binary_cross_entropy_with_logits, order[0]), order[1]))(0.5, y) == pytest.approx(-1.0)
     assert grad(nn.cross_entropy, 1)([5.0, -INF], [1.0, 0.0]) == [0.0, INF]
     slope = grad(nn.cross_entropy, 1)
     assert slope([0.0, 0.0], [0.0, 1.0]) == pytest.approx([math.log(2.0)] * 2)

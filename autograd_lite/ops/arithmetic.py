@@ -7,7 +7,7 @@ import operator
 import sys
 from math import inf, nan
 
-from .choice import _choice, _chosen, eq, ge, gt, le, lt, ne, where, zero
+from .choice import _choice, _taken, eq, ge, gt, le, lt, ne, where, zero
 from .columns import Kink, Number
 from .numerics import guarded_of_two
 from .piecewise import abs, copysign, round_
@@ -75,7 +75,7 @@ muldiv: Op = helper(
 )  # fmt: skip
 share: Op = helper(
     "share", lambda w, s: w * s if w else 0.0 if s == s else nan, (lambda w, s, out: s, lambda w, s, out: w),
-    products=(lambda g, w, s, out: g * s, lambda g, w, s, out: _chosen(g, w)),
+    products=(lambda g, w, s, out: g * s, lambda g, w, s, out: _taken(g * w, ne(w, 0.0) + lt(abs(s), inf), True)),
     core=lambda w, s: where(eq(w, 0.0), where(eq(s, s), 0.0, nan), w * s), edges=("y", "x"), text="x*y",
     exact=lambda mp, at, w, s: w * s, pins=[((0.0, -inf), 0.0, (-inf, 0.0)), ((0.0, nan), nan, (nan, 0.0))],
     doc="w times a score s, and 0 where w is 0 though s is infinite: what is certain not to be costs nothing.\n\n"
