@@ -127,6 +127,7 @@ BAD = [
     ("Latin-1 in a cell", b"x,y\n1,2\n2,\xe9\n", "cars.csv line 3, column 'y' is not UTF-8: save the table as UTF-8"),
     ("Latin-1 in a name", b"x,\xe9\n1,2\n", "the header of cars.csv is not UTF-8: save the table as UTF-8"),
     ("UTF-16 without a mark", "x,y\n1,2\n".encode("utf-16-le"), "the header of cars.csv is not UTF-8: save the table as UTF-8"),
+    ("half a character of UTF-16", "x,y\n1,2\n3,4".encode("utf-16") + b"\0", "cars.csv line 3, column 'y': '4\ufffd'"),
     ("damaged bits", gzip.compress(b"x,y\n1,2\n")[:10] + b"\xff" * 40, "cars.csv is packed, and damaged (Error -3 while"),
     ("damaged gzip", gzip.compress(b"x,y\n1,2\n")[:-6], "cars.csv is packed, and damaged (Compressed file ended before"),
     ("damaged zip", b"PK\x03\x04\x14\0\x06\0\x08\0", "cars.csv is a zip file, and damaged (File is not a zip file)"),
@@ -652,6 +653,11 @@ def test_a_python_without_a_packer_reads_what_it_can(tmp_path, monkeypatch):
     assert [*read_table(tmp_path / "plain.csv").names] == ["x", "y"]
     with pytest.raises(MissingPackageError, match=r"packed\.csv is packed by lzma, which this Python was built without"):
         read_table(tmp_path / "packed.csv")
+
+
+def test_a_comment_with_a_quote_above_the_header_is_a_comment(tmp_path):
+    (tmp_path / "cars.csv").write_text('# 5" wide\nx,y\n1,2\n')
+    assert read_table(tmp_path / "cars.csv").names == ("x", "y")
 
 
 # -- every dialect, packed and quoted in every way, beside an independent reader ---------------------------------------

@@ -97,7 +97,7 @@ class Text:
 
     def fail_number(self, token: Token) -> None:
         """Letters that directly follow a number, where they are the way that other languages write numbers."""
-        number, letters = self.last.text, token.text
+        number, letters = short(self.last.text), token.text
         if letters in ("j", "J", "i"):
             self.fail(token.at, f"{number}{letters} is no real number, and formulas have no others: for a product write "
                                 f"{number}*{letters}")  # fmt: skip
@@ -109,7 +109,7 @@ class Text:
                 meant = str(int(number + letters, 0))
             except ValueError:
                 return
-            self.fail(token.at, f"numbers are decimal: write {meant} for {short(number + letters)}")
+            self.fail(token.at, f"numbers are decimal: write {short(meant)} for {short(number + letters)}")
 
     def fail_keyword(self, token: Token) -> NoReturn:
         """A word that Python keeps for itself."""

@@ -9,7 +9,7 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import BinaryIO, TextIO
 
@@ -29,8 +29,9 @@ _ODD = re.compile(r"[\"\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u
 def lines_of(binary: BinaryIO) -> io.TextIOWrapper:
     """The text of some bytes: UTF-8, or UTF-16 by its mark.  What is neither matters only in a cell that is needed."""
     first = binary.peek(2)[:2] if hasattr(binary, "peek") else b""
-    encoding = "utf-16" if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-    return io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
+    if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):  # half a character there has no byte of its own to stand for it
+        return io.TextIOWrapper(binary, encoding="utf-16", errors="replace", newline="")
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 class Text:
@@ -94,7 +95,9 @@ class Text:
         self._end = "\r\n" if self._texts[-1].endswith("\r\n") else "\n"
         self._texts = [text.rstrip("\r\n") for text in self._texts]
         numbers = all(map(self._is_number, header))
-        named = [name.strip() for row in records([above], self.sep) for name in row] if above else []
+        named: list[str] = []
+        with suppress(csv.Error):  # a comment that is none of names
+            named = [name.strip() for row in records([above], self.sep) for name in row] if above else []
         if self.dialect.header and not (numbers and len(named) == self.width):
             return header
         self._texts.clear()
