@@ -259,6 +259,51 @@ def threads(rows: int) -> dict[str, Callable[[], Any]]:
     }
 
 
+def single(activation: str, rows: int) -> dict[str, Callable[[], Any]]:
+    """In single precision, all but sums of ours, with arrays of float32 given; held against each other to 1e-4."""
+    import jax
+
+    data = Data(rows)
+    data.x, data.y = data.x.astype(np.float32), data.y.astype(np.float32)
+
+    def narrow(prepare: Callable[[Data, str], Callable[[], Any]]) -> Callable[[], Any]:
+        small = Data(rows)
+        small.w, small.x, small.y = small.w.astype(np.float32), data.x, data.y
+        call = prepare(small, activation)
+        assert jax.numpy.asarray(small.x).dtype == "float32"
+        return call
+
+    def ours_single() -> Callable[[], Any]:
+        from autograd_lite import jit, value_and_grad
+
+        step = jit(value_and_grad(row_loss(activation)), batch=(1, 2), reduce="mean", float32=True)
+        return partial(step, data.w, data.x, data.y)
+
+    return {
+        "ours": ours_single,
+        "ours, double": partial(ours, Data(rows), activation),
+        "JAX jit, rows": partial(narrow, jax_rows),
+        "JAX jit, columns": partial(narrow, jax_columns),
+    }
+
+
+def kept(activation: str) -> dict[str, Callable[[], Any]]:
+    """The first call on 100 rows where machine code is found on disk, beside one that compiles."""
+    from tempfile import TemporaryDirectory
+
+    from autograd_lite import jit, value_and_grad
+
+    data, folder = Data(100), TemporaryDirectory()
+
+    def first(cache: str | None) -> Any:
+        loss = value_and_grad(row_loss(activation))
+        result = jit(loss, batch=(1, 2), reduce="mean", cache=cache)(data.w, data.x, data.y)
+        assert folder
+        return result
+
+    return {"ours": lambda: partial(first, folder.name), "ours, compiled": lambda: partial(first, None)}
+
+
 def compile_times(activation: str) -> dict[str, Callable[[], Any]]:
     """Every call makes its function anew and runs it once on 100 rows."""
     data = Data(100)

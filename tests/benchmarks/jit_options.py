@@ -65,6 +65,14 @@ def ours(arguments: tuple[Any, ...]) -> Callable[[], Any]:
     return partial(jit(greeks, batch=(0, 1, 2, 3, 4), threads=1), *arguments)
 
 
+def ours_by_hand(arguments: tuple[Any, ...]) -> Callable[[], Any]:
+    """The derivatives on paper."""
+    import autograd_lite as al
+
+    step = al.jit(lambda *row: by_hand(al, *row), batch=(0, 1, 2, 3, 4))
+    return partial(step, *arguments)
+
+
 def jax_functions() -> Any:
     import jax
     import jax.numpy as jnp
@@ -95,6 +103,16 @@ def jax_by_hand(arguments: tuple[Any, ...]) -> Callable[[], Any]:
 
     step, arrays = jax.jit(partial(by_hand, jax_functions())), [jnp.asarray(a) for a in arguments]
     return lambda: jax.block_until_ready(step(*arrays))
+
+
+def torch_compiled(arguments: tuple[Any, ...]) -> Callable[[], Any]:
+    """The derivatives on paper, as array operations that are fused."""
+    import torch
+
+    torch.set_num_threads(1)
+    functions = SimpleNamespace(exp=torch.exp, log=torch.log, sqrt=torch.sqrt, erf=torch.erf)
+    step, arrays = torch.compile(partial(by_hand, functions)), [torch.tensor(a) for a in arguments]
+    return lambda: step(*arrays)
 
 
 def numba(arguments: tuple[Any, ...]) -> Callable[[], Any]:
@@ -131,7 +149,9 @@ def peers(rows: int) -> dict[str, Callable[[], Any]]:
     arguments = market(rows)
     return {
         "ours": partial(ours, arguments),
+        "ours, by hand": partial(ours_by_hand, arguments),
         "JAX jit, derived": partial(jax_derived, arguments),
         "JAX jit, by hand": partial(jax_by_hand, arguments),
+        "torch.compile, by hand": partial(torch_compiled, arguments),
         "Numba, by hand": partial(numba, arguments),
     }

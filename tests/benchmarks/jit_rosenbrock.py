@@ -87,9 +87,73 @@ def casadi_buffer() -> Call:
     return step
 
 
+def sympy_numba() -> Call:
+    """Derived by SymPy, common parts once, and compiled by Numba."""
+    import sympy
+    from numba import njit
+
+    x = sympy.symbols("x0 x1")
+    f = rosenbrock(x)
+    step = njit(sympy.lambdify(x, (f, f.diff(x[0]), f.diff(x[1])), "math", cse=True))
+    step(*POINT)
+
+    def call() -> tuple[float, Any]:
+        value, *slopes = step(*POINT)
+        return value, slopes
+
+    return call
+
+
+def heyoka() -> Call:
+    import heyoka
+
+    x = heyoka.make_vars("x0", "x1")
+    f = rosenbrock(x)
+    step, at, out = heyoka.cfunc([f, *heyoka.diff_tensors([f], x, diff_order=1).gradient], x), np.array(POINT), np.empty(3)
+    step(at, outputs=out)
+
+    def call() -> tuple[float, Any]:
+        step(at, outputs=out)
+        return out[0], out[1:]
+
+    return call
+
+
+def xad() -> Call:
+    """Its tape, op by op."""
+    from xad.adj_1st import Real, Tape
+
+    def step() -> tuple[float, list[float]]:
+        with Tape() as tape:
+            x = [Real(v) for v in POINT]
+            for v in x:
+                tape.registerInput(v)
+            tape.newRecording()
+            y = rosenbrock(x)
+            tape.registerOutput(y)
+            y.setDerivative(1.0)
+            tape.computeAdjoints()
+            return y.getValue(), [v.getDerivative() for v in x]
+
+    return step
+
+
+def enzyme() -> Call:
+    import jax
+    import jax.numpy as jnp
+    from enzyme_ad.jax import enzyme_jax_ir
+
+    step, x = jax.jit(jax.value_and_grad(enzyme_jax_ir()(rosenbrock))), jnp.array(POINT)
+    return lambda: jax.block_until_ready(step(x))
+
+
 def peers() -> dict[str, Callable[[], Call]]:
     return {
         "ours": ours,
+        "SymPy with Numba": sympy_numba,
+        "heyoka": heyoka,
+        "XAD (Python)": xad,
+        "Enzyme for JAX": enzyme,
         "JAX jit": jax,
         "CasADi, list": casadi_list,
         "CasADi, DM": casadi_dm,

@@ -15,6 +15,7 @@ pytest.importorskip("numpy", reason="columns are NumPy arrays: install the extra
 import numpy as np
 
 from autograd_lite import errors, exp, jit, maximum, nn, ops, relu, tanh, value_and_grad, where
+from autograd_lite.compiler.llvm.functions import IN_SINGLE
 from autograd_lite.compiler.llvm.kernel import batch
 from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.compiler.llvm.singles import SINGLE, rounded
@@ -59,7 +60,8 @@ def test_every_row_is_that_of_the_rounded_arguments(op: Any, arity: int) -> None
                 continue
             term = abs(cases.TERMS[op.name](*exact)) if op.name in cases.TERMS else 0.0
             largest = max([abs(wanted), term, *([abs(x) for x in exact] if op.name in ("difference", "co_square") else [])])
-            assert abs(found - wanted) <= 4.0 * EPS * largest + 3e-45, (machine.width, exact, found, wanted)
+            units = 7.0 if op.name in IN_SINGLE else 4.0  # written out, they err by three of single precision
+            assert abs(found - wanted) <= units * EPS * largest + 3e-45, (machine.width, exact, found, wanted)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 40), st.sampled_from([1, 2, 7, 16, 17, 40, 100]), st.sampled_from([5, 2000]))

@@ -21,6 +21,7 @@ How a program becomes code, in this order:
 
     prepare    relu by one instruction, values made where they are needed, calls next to each other; the plan of the sums
     emit       each row written as lines of IR by `compiler.lowering`, some over rows by polynomials of `functions`
+    singles    the same in single precision: twice the lanes, and factors kept as doubles, of two blocks at once
     cutting    a long program cut into functions
     schedule   list scheduling: lines that wait for each other are moved apart
     sums       the layout of the memory, and functions that add up the terms tile by tile

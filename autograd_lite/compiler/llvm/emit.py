@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ...ops import TABLE, Op
 from ..lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
-from .functions import QUICKER, ROWS
+from .functions import DOUBLE, QUICKER, ROWS
 from .schedule import OPERANDS
 
 __all__ = ["INTRINSICS", "LIBRARY", "Callback", "Emitter", "Handle"]
@@ -47,7 +47,7 @@ class Emitter:
         scalef: whether it multiplies by a power of two, as AVX-512 does.
     """
 
-    element, bytes = "double", 8  # what a number is
+    element, bytes, precision = "double", 8, DOUBLE  # what a number is
 
     def __init__(
         self,
@@ -240,25 +240,26 @@ class Emitter:
 
     def scaled(self, a: Handle, n: Handle) -> Handle:
         """a 2^n, rounded once."""
-        name = f"llvm.x86.avx512.mask.scalef.pd.{64 * self.width}"
-        self.declared[name] = f"declare {self.type} @{name}({self.type}, {self.type}, {self.type}, i8, i32)"
-        return self.value(
-            f"call {self.type} @{name}({self.typed(a)}, {self.typed(n)}, {self.type} zeroinitializer, i8 -1, i32 4)"
-        )
+        name = f"llvm.x86.avx512.mask.scalef.p{self.element[0].replace('f', 's')}.{8 * self.size}"
+        mask = f"i{self.width}"
+        self.declared[name] = f"declare {self.type} @{name}({self.type}, {self.type}, {self.type}, {mask}, i32)"
+        given = f"{self.typed(a)}, {self.typed(n)}, {self.type} zeroinitializer, {mask} -1, i32 4"
+        return self.value(f"call {self.type} @{name}({given})")
 
     def bits_of(self, a: Handle) -> str:
         """The bits of each number, as a whole number."""
-        return self.value(f"bitcast {self.typed(a)} to <{self.width} x i64>")
+        return self.value(f"bitcast {self.typed(a)} to <{self.width} x i{8 * self.bytes}>")
 
     def number_of(self, bits: str) -> str:
         """The number that has these bits."""
-        return self.value(f"bitcast <{self.width} x i64> {bits} to {self.type}")
+        return self.value(f"bitcast <{self.width} x i{8 * self.bytes}> {bits} to {self.type}")
 
     def whole(self, word: str, a: str, b: int, swapped: bool = False) -> str:
         """An operation on bits and the same whole number in each lane."""
-        number = f"splat (i64 {b})"
+        kind = f"i{8 * self.bytes}"
+        number = f"splat ({kind} {b})"
         operands = f"{number}, {a}" if swapped else f"{a}, {number}"
-        return self.value(f"{word} <{self.width} x i64> {operands}")
+        return self.value(f"{word} <{self.width} x {kind}> {operands}")
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The words that are alike: each a line of IR, or a call."""

@@ -17,15 +17,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from math import inf, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .emit import Emitter
 
-__all__ = ["ALIKE", "QUICKER", "ROWS"]
+__all__ = ["ALIKE", "DOUBLE", "IN_SINGLE", "QUICKER", "ROWS", "SINGLE", "Precision"]
 
 _hex = float.fromhex
-SHIFT = 1.5 * 2.0**52  # x + SHIFT has the whole number next to x in its last bits
 LOG2_E, LN2, LN2_REST = _hex("0x1.71547652b82fep+0"), _hex("0x1.62e42fee00000p-1"), _hex("0x1.a39ef35793c76p-33")
 # (exp(r) - 1 - r) / r² for |r| up to log(2)/2, from the highest power down
 EXP = tuple(map(_hex, (
@@ -65,7 +64,39 @@ TAIL = tuple(map(_hex, (
 # bits of 1, √½ and 2^52, and where a double has its fraction and its exponent
 ONE, ROOT_HALF_BITS, TOP, FRACTION, EXPONENT = 0x3FF << 52, 0x3FE6A09E667F3BCD, 0x433 << 52, (1 << 52) - 1, 0xFFF << 52
 LEAST = 2.0**-1022  # below, a double has fewer bits
-LOWEST, HIGHEST = -760.0, 720.0  # exp is 0 and inf there
+
+
+class Precision(NamedTuple):
+    """What depends on how many bits a number has; the names are those above."""
+
+    shift: float  # x + shift has the whole number next to x in its last bits
+    ln2: float
+    ln2_rest: float
+    exp: tuple[float, ...]
+    log_1_to_2: tuple[float, ...]
+    fraction: int  # bits
+    one: int
+    lowest: float  # exp is 0 and inf there
+    highest: float
+
+
+DOUBLE = Precision(1.5 * 2.0**52, LN2, LN2_REST, EXP, LOG_1_TO_2, 52, ONE, -760.0, 720.0)
+SINGLE = Precision(
+    1.5 * 2.0**23,
+    0.693147182464599609375,
+    -1.904654323148236e-09,
+    (
+        0.0013926250831497611, 0.008363232883682618, 0.04166655421298415, 0.16666576666119928, 0.5,
+    ),
+    (
+        0.00280164199280335, -0.01718426698244871, 0.049309973434549695, -0.0913941377401492, 0.13033364238242814,
+        -0.16365152869205535, 0.19956707952251837, -0.24996759908263924, 0.3333323734621399, -0.4999999952222377,
+    ),
+    23,
+    0x7F << 23,
+    -104.0,
+    89.0,
+)  # fmt: skip
 END = {1.0: 28.0, 0.5: 40.0}  # exp(-c x²) is 0 from there on
 ROOT_HALF, PHI_0 = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 
@@ -91,35 +122,38 @@ def _at_most(k: Emitter, x: Any, high: float) -> Any:
 
 def _two_to(k: Emitter, shifted: Any) -> Any:
     """2^n of ``n + SHIFT``, n from -1022 to 1023: its last bits become the exponent."""
-    return k.number_of(k.whole("add", k.whole("shl", k.bits_of(shifted), 52), ONE))
+    exponent = k.whole("shl", k.bits_of(shifted), k.precision.fraction)
+    return k.number_of(k.whole("add", exponent, k.precision.one))
 
 
 def _scaled(k: Emitter, x: Any, n: Any) -> Any:
     """x 2^n, rounded once, for x near 1 and n from -1150 to 1100: by one instruction, or by halves of n."""
     if k.scalef:
         return k.scaled(x, n)
-    half = k.fma(n, 0.5, SHIFT)
-    rest = k.add(k.sub(n, k.sub(half, SHIFT)), SHIFT)
+    shift = k.precision.shift
+    half = k.fma(n, 0.5, shift)
+    rest = k.add(k.sub(n, k.sub(half, shift)), shift)
     return k.mul(k.mul(x, _two_to(k, half)), _two_to(k, rest))
 
 
 def _power(k: Emitter, x: Any) -> tuple[Any, Any]:
-    """p and n with ``exp(x) = 2^n (1 + p)``, for x between -1000 and 1000."""
-    n = k.sub(k.fma(x, LOG2_E, SHIFT), SHIFT)
-    r = k.fma(n, -LN2_REST, k.fma(n, -LN2, x))
+    """p and n with ``exp(x) = 2^n (1 + p)``, for x from the lowest to the highest."""
+    kind = k.precision
+    n = k.sub(k.fma(x, LOG2_E, kind.shift), kind.shift)
+    r = k.fma(n, -kind.ln2_rest, k.fma(n, -kind.ln2, x))
     square = k.mul(r, r)
-    return k.fma(_polynomial(k, EXP, r, square), square, r), n
+    return k.fma(_polynomial(k, kind.exp, r, square), square, r), n
 
 
 def exp(k: Emitter, x: Any) -> Any:
     """e to the x."""
-    p, n = _power(k, _at_most(k, _at_least(k, x, LOWEST), HIGHEST))
+    p, n = _power(k, _at_most(k, _at_least(k, x, k.precision.lowest), k.precision.highest))
     return _scaled(k, k.add(1.0, p), n)
 
 
 def _decay(k: Emitter, x: Any) -> Any:
     """exp(-|x|)."""
-    p, n = _power(k, _at_least(k, k.neg(k.abs(x)), LOWEST))
+    p, n = _power(k, _at_least(k, k.neg(k.abs(x)), k.precision.lowest))
     return _scaled(k, k.add(1.0, p), n)
 
 
@@ -131,7 +165,7 @@ def _over(k: Emitter, e: Any) -> Any:
 
 def _tanh_parts(k: Emitter, x: Any) -> tuple[Any, Any, Any]:
     """e, e - 1 and 1/(1 + e) for e = exp(-2 |x|)."""
-    p, n = _power(k, _at_least(k, k.mul(k.abs(x), -2.0), LOWEST))
+    p, n = _power(k, _at_least(k, k.mul(k.abs(x), -2.0), k.precision.lowest))
     e, power = _scaled(k, k.add(1.0, p), n), _scaled(k, 1.0, n)
     return e, k.fma(power, p, k.sub(power, 1.0)), _over(k, e)
 
@@ -203,7 +237,7 @@ def softplus(k: Emitter, x: Any) -> Any:
     """max(x, 0) + log(1 + e) for e = exp(-|x|)."""
     e = _decay(k, x)
     square = k.mul(e, e)
-    above = k.fma(square, _polynomial(k, LOG_1_TO_2, e, square), e)
+    above = k.fma(square, _polynomial(k, k.precision.log_1_to_2, e, square), e)
     return k.add(k.select(k.lt(x, 0.0), 0.0, x), above)
 
 
@@ -281,6 +315,7 @@ ROWS: Mapping[str, Callable[..., Any]] = {
         exp, log, log1p, tanh, sech2, sigmoid, sigmoid_derivative, softplus, gaussian, erf, erfc, gelu, gelu_derivative,
     )
 }  # fmt: skip
+IN_SINGLE = {name: ROWS[name] for name in ("exp", "tanh", "sech2", "sigmoid", "sigmoid_derivative", "softplus")}
 QUICKER = frozenset({"erf", "erfc"})  # in the vector library, where there is one
 # rows that have most in common where their first argument is the same
 ALIKE = {name: rows for rows in (

@@ -27,7 +27,7 @@ from .workers import undisturbed
 
 __all__ = ["DONE", "LOST", "Code", "Machine", "Module", "collecting", "compiled", "host"]
 
-LONG = 300_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
+LONG = 1_000_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
 
 OLDEST = 20  # LLVM; before, pointers had types
 

@@ -1,7 +1,7 @@
 """Rows in single precision: twice as many of them in a vector.
 
-Arithmetic, comparisons and choices are done on floats of 32 bits.  Any other row is worked out in double precision, one half of
-the vector after the other, and rounded: its formula knows the range and the rounding of doubles.
+Arithmetic, comparisons, choices and some functions are done on floats of 32 bits.  Any other row is worked out in double
+precision, one half of the vector after the other, and rounded: its formula knows the range and the rounding of doubles.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...ops import TABLE, Op
+from . import functions
 from .emit import Emitter, Handle
 
 __all__ = ["SINGLE", "Singles"]
@@ -27,12 +28,12 @@ SINGLE = frozenset({
 class Singles(Emitter):
     """An `Emitter` whose numbers are floats of 32 bits; `halves` writes in double precision into the same function."""
 
-    element, bytes = "float", 4
+    element, bytes, precision = "float", 4, functions.SINGLE
 
     def __init__(self, width: int, fastmath: bool, vector: Collection[str], fused: bool, scalef: bool) -> None:
-        super().__init__(width, False, fastmath)
+        super().__init__(width, False, fastmath, scalef=scalef)
         self.halves = _Half(self, width // 2, fastmath, vector, fused, scalef)
-        self.rows = {}
+        self.rows = functions.IN_SINGLE if fused else {}
 
     def restart(self) -> None:
         super().restart()
@@ -42,7 +43,7 @@ class Singles(Emitter):
         return super().written(rounded(a) if isinstance(a, float) else a)
 
     def row(self, op: Op, args: Sequence[Handle]) -> Handle:
-        if op.name in SINGLE and TABLE.get(op.name) is op:
+        if (op.name in SINGLE or op.name in self.rows) and TABLE.get(op.name) is op:
             return super().row(op, args)
         low, high = (self.halves.row(op, [a if isinstance(a, float) else self.half(a, i) for a in args]) for i in (0, 1))
         return self._joined(low, high)
