@@ -110,7 +110,7 @@ def jit(
 
     Results have the bits of the function itself without `fastmath`, but for signs of zero and nan and what follows from them
     (1/-0.0 is -inf), and for the last bit where the second or third derivative of a `where` over a Value adds up in another
-    order; those of a batch are within 4 ulp a function of the vector library.  Inside `errstate` and `detect_anomaly` the
+    order; those of a batch are within 5 ulp a function.  Inside `errstate` and `detect_anomaly` the
     function itself runs.
 
     Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.

@@ -71,6 +71,8 @@ def prepared(program: Program) -> Program:
     v4 = where(v3, 1.0, v2)
     return v2, v4
     """
+    if all(op is not ops.relu for op, _ in program.instructions):
+        return program
     new = Builder(program.inputs)
     add = new.add
     relus: dict[Ref, Ref] = {}
@@ -142,6 +144,8 @@ def alike_together(program: Program, alike: Mapping[str, tuple[str, ...]]) -> Pr
         if op.name in alike and args[0].__class__ is int and all(is_constant(a) for a in args[1:]):
             keys[number] = alike[op.name], args[0]
             groups.setdefault(keys[number], []).append(number)
+    if len(groups) == len(keys):  # each stands alone
+        return program
     order: dict[int, None] = {}
     for number in range(first, first + len(program)):
         order.update(dict.fromkeys(groups[keys[number]] if number in keys else [number]))
@@ -170,6 +174,8 @@ def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
     v5 = exp(v1)
     return v4, v5
     """
+    if all(op.name in plain for op, _ in program.instructions):
+        return program
     first = program.inputs
     order: list[int] = []
     some: list[int] = []
