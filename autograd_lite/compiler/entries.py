@@ -168,7 +168,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     def make() -> Buffers:
         held = Buffers(inputs.count + len(path.captured), outputs, inputs.views)
         held.table = np.zeros((max(len(path.cut.columns), 1), 2), dtype=np.int64)
-        held.extra = np.array([*kernel.initial, 0.0])
+        held.extra = np.array(kernel.initial or (0.0,))
         for i in rows:
             setattr(held, f"ref{i}", lambda: None)
         held.table_at, held.extra_at = address(held.table), address(held.extra)
