@@ -24,7 +24,7 @@ PLAIN = {
     "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
     "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "muldiv", "div",
     "square", "sqrt", "inverse", "co_square", "atan_derivative", "unit", "hypot", "relu", "leaky_relu", "sum", "prod", "mean",
-    "direction", "dot", "fma", "fsum", "over_square", "square_difference", "xdivy",
+    "direction", "dot", "share", "fma", "fsum", "over_square", "square_difference", "xdivy",
 }  # fmt: skip
 
 
