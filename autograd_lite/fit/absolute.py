@@ -16,7 +16,7 @@ from typing import Any
 
 from ..tables.table import numpy
 from .newton import Bottom
-from .trust import EPS, State, norm
+from .trust import EPS, State, norm, norms, within
 
 NOTHING, NEARLY = 1e-13, 1e-8  # of the size of what a residual is the difference of: what counts as zero
 BALANCED = 1e-9  # of the sum of a direction's slopes: what is left of it where it is balanced
@@ -132,9 +132,7 @@ def least_absolute(
     Raises FloatingPointError where the start has no finite residual or derivative.
     """
     np = numpy()
-    x = np.array(state.x, dtype=float)
-    lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
-    x = np.clip(x, lower, upper)
+    x, lower, upper = within(state.x, bounds)
     here = matrix(x)
     if not np.isfinite(here).all():
         raise FloatingPointError
@@ -169,7 +167,7 @@ def least_absolute(
             why = "stopped"
         elif small and sure:
             why = "settled"
-    scale = np.array([norm(column) for column in here[:, :-1].T])
+    scale = norms(here[:, :-1])
     _, s, v = np.linalg.svd(here[:, :-1] / np.where(scale > 0, scale, 1.0), full_matrices=False)
     empty = v[s <= 16 * EPS * len(x) * s[0]].T if len(here) >= len(x) else v[len(here) :].T
     lost = (abs(empty) > 0.05).any(axis=1) if empty.size else scale == 0
@@ -187,7 +185,7 @@ def _linear(jacobian: Any, r: Any, x: Any, lower: Any, upper: Any) -> tuple[Any,
     sure = True
     while free.any():
         part = jacobian[:, free]
-        scale = np.array([norm(column) for column in part.T])
+        scale = norms(part)
         scale = np.where(scale > 0, scale, 1.0)
         q, s, v = np.linalg.svd(part / scale, full_matrices=False)
         kept = s > 16 * EPS * len(x) * s[0] if s[0] > 0 else s > 0

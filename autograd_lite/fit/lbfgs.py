@@ -13,7 +13,7 @@ from typing import Any
 from ..tables.table import numpy
 from .curvature import Sums
 from .newton import ROUNDING, Bottom
-from .trust import EPS, State, norm
+from .trust import EPS, State, norm, within
 
 KEPT = 20  # steps whose change of the gradient is remembered
 ENOUGH, FLATTER = 1e-4, 0.9  # Wolfe's conditions: how far a step must fall, and how much flatter it must be at its end
@@ -37,9 +37,7 @@ def lbfgs(
     Raises FloatingPointError where the start has no finite value or derivative.
     """
     np = numpy()
-    x = np.array(state.x, dtype=float)
-    lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
-    x = np.clip(x, lower, upper)
+    x, lower, upper = within(state.x, bounds)
     here = first(x)
     if not here.finite():
         raise FloatingPointError

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..tables.table import numpy
 from .curvature import Sums
-from .trust import EPS, UNLIMITED, State, norm
+from .trust import EPS, UNLIMITED, State, norm, within
 
 ROUNDING = 64 * EPS  # of the sum of absolute losses: what the sum over rows may be off by
 FLAT = 1e-13  # a curvature, of the largest, that is none
@@ -53,9 +53,7 @@ def newton(
     Raises FloatingPointError where the start has no finite value or derivative.
     """
     np = numpy()
-    x = np.array(state.x, dtype=float)
-    lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
-    x = np.clip(x, lower, upper)
+    x, lower, upper = within(state.x, bounds)
     here = second(x)
     if not here.finite():
         raise FloatingPointError

@@ -19,7 +19,7 @@ from .newton import Bottom, newton
 from .spread import Targets, TargetSpread
 from .squares import by_squares, curvature_of, described
 from .statistics import Summary, correlations, inverse_factor, likelihood_summary, shares
-from .trust import EPS, RANK, State, norm, power_of_two
+from .trust import EPS, RANK, State, norm, norms, power_of_two
 from .verdict import judge
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _units(solver: Solver, misses: Any, x: list[float]) -> dict[str, Any]:
         scale = estimated(solver, misses, x) if given is None else max(given, 2 * _size(misses, x))
     elif solver.kind == "squares":
         scale = power_of_two(norm(root[:, -1]) / count)
-    sizes = [norm(column) / count for column in root[:, :-1].T]
+    sizes = (norms(root[:, :-1]) / count).tolist()
     units = [power_of_two(scale / size) if size else 1.0 for size in sizes]
     return {"scale": scale, "units": solver.places.alike(np.array(units)).tolist()}
 

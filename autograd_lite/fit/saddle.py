@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..tables.table import numpy
-from .trust import Ending, State, least_squares, norm, power_of_two
+from .trust import Ending, State, least_squares, norm, norms, power_of_two
 
 DOWN = 1e-7  # a curvature, of the largest, that is certainly one downwards
 SADDLES = 3  # that are left before it is said instead
@@ -49,7 +49,7 @@ def _way_down(halves: Any, end: Ending, unit: float) -> Any:
     It is so long that all residuals would be gone after it, were the sum of squares a parabola.
     """
     np = numpy()
-    sizes = [norm(column) for column in end.triangle[:, :-1].T]
+    sizes = norms(end.triangle[:, :-1]).tolist()
     units = np.array([power_of_two(unit / size) if 0 < size < math.inf else 1.0 for size in sizes])
     if hasattr(halves, "places"):
         units = halves.places.alike(units)

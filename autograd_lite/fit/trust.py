@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +85,7 @@ class Shape:
         m = len(x)
         self.jacobian, self.residual = triangle[:, :m], triangle[:, m]
         self.norm = norm(self.residual)
-        self.columns = np.array([norm(column) for column in self.jacobian.T])
+        self.columns = norms(self.jacobian)
         self.scale = np.maximum(self.columns, 0 if scale is None else scale)
         unit = self.residual / self.norm if self.norm else self.residual
         gradient = self.jacobian.T @ unit  # of the norm of the residuals
@@ -165,6 +165,21 @@ def norm(x: Any) -> float:
     return top * math.sqrt(float(((x / top) ** 2).sum()))
 
 
+def norms(matrix: Any) -> Any:
+    """The lengths of the columns of a matrix, as `norm` has them."""
+    np = numpy()
+    top = abs(matrix).max(axis=0, initial=0.0)
+    unit = np.where((top > 0) & (top < math.inf), top, 1.0)
+    return np.where(top < math.inf, unit * np.sqrt(((matrix / unit) ** 2).sum(axis=0)), top)
+
+
+def within(x: Sequence[float], bounds: tuple[Any, Any] | None) -> tuple[Any, Any, Any]:
+    """Weights moved between their bounds, and the bounds, infinite where there are none."""
+    np = numpy()
+    lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
+    return np.clip(np.array(x, dtype=float), lower, upper), lower, upper
+
+
 def power_of_two(x: float) -> float:
     """The power of two next below a size, 1 for 0.
 
@@ -199,9 +214,7 @@ def least_squares(
         watch: called after each step; true stops the run.
     """
     np = numpy()
-    x = np.array(state.x, dtype=float)
-    lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
-    x = np.clip(x, lower, upper)
+    x, lower, upper = within(state.x, bounds)
     first = triangle(x)
     if first is None:
         raise FloatingPointError
