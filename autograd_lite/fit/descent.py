@@ -20,7 +20,7 @@ from .bar import Bar
 from .cluster import rows_of
 from .downhill import Downhill, mean_squares
 from .interrupt import deferred_interrupt, is_interrupted, no_pause
-from .rows import Objective
+from .rows import Objective, first_without
 from .run import Run
 
 LISTED = 20  # weights that a notebook shows
@@ -198,6 +198,8 @@ def minimize(
         value = descent.seen[0] if descent.seen else descent.objective.whole(descent.leaves(), no_pause)[0]
         if reason in ("steps", "converged") and (not math.isfinite(value) or descent.rose(value)):
             reason = "diverged"
+        if reason == "diverged" and not descent.losses and hasattr(rows, "blocks") and (bad := first_without(rows)):
+            raise InputValueError(f"the loss at the start is {value}, and {bad}: mend the row, or leave it out")
         if is_interrupted(pause):  # after the last step
             reason = "interrupted"
     path = [(step, unflatten(spec, x)) for step, x in descent.trail.ended(len(history), descent.leaves())]

@@ -224,6 +224,18 @@ def entries(column: Any) -> Any:
     return column.tolist() if hasattr(column, "tolist") else column
 
 
+def first_without(rows: Any) -> str:
+    """The first row with a cell that is nan, in words; empty where there is none."""
+    number = 0
+    for columns in rows.blocks():
+        for row in zip(*map(entries, columns), strict=True):
+            number += 1
+            if any(x != x for cell in row for x in (cell if hasattr(cell, "__iter__") else [cell])):
+                names = rows.names or [f"data[{i}]" for i in range(len(row))]
+                return f"row {number} has " + ", ".join(f"{n}={x}" for n, x in zip(names, row, strict=True))
+    return ""
+
+
 def flattened(loss: Callable[..., Any], spec: Spec) -> Callable[..., Any]:
     """A loss as a function of the flat list of weights and a row; what people get wrong about rows is said."""
 

@@ -132,6 +132,13 @@ def test_the_row_without_a_finite_loss_is_named(options, column, place):
         minimize(params={"a": 1.0, "k": 0.1}, data=data, **options)
 
 
+def test_descent_names_the_row_that_is_no_number():
+    y = Y.copy()
+    y[40] = math.nan
+    with pytest.raises(InputValueError, match=r"the loss at the start is nan, and row 41 has data\[0\]=.*, data\[1\]=nan"):
+        minimize(square, {"a": 1.0, "k": 0.1}, (X, y), optimizer=partial(SGD, lr=0.1), steps=5)
+
+
 @pytest.mark.parametrize("method", ["lm", "newton", "lbfgs"])
 def test_after_any_death_it_goes_on_to_the_same_bits(method, tmp_path):
     loss = {"residual": decayed} if method == "lm" else {"loss": square}
