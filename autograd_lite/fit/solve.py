@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -162,9 +163,20 @@ class Solver:
             return x
         residuals = self.residuals(self.near)
         try:
-            return list(least_squares(residuals.triangle, State(x), residuals.size, self.box).x.tolist())
+            x = list(least_squares(residuals.triangle, State(x), residuals.size, self.box).x.tolist())
         except FloatingPointError:
             raise self.no_start(residuals, x) from None
+        return self._by_huber(x) if self.model.kind == "cauchy" else x
+
+    def _by_huber(self, x: list[float]) -> list[float]:
+        """Where a loss with several minima starts: at what a robust loss with one finds."""
+        model = copy(self.model)
+        model.kind = "huber"
+        found = Solver(
+            model, self.table, given=dict(zip(self.names, x, strict=True)), bounds=self.limits, fixed=self.fixed,
+            threads=self.threads, block=self.block,
+        ).run()  # fmt: skip
+        return [found.params[name] for name in self.names]
 
     def near(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
         """A residual whose least squares are near the fit: of a likelihood, to a target the formula's own scale could have."""
