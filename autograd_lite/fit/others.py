@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .solve import Solver
 
 NORMAL = 1.959963984540054  # the normal distribution's 0.975 quantile
-MANY = 100  # weights from which on L-BFGS needs less than Newton's Hessians
 SCALES = 200  # times that a scale is estimated anew
 SETTLED = 1e-11  # of a scale: a change that is none
 EXACT = 64 * EPS  # of the targets: residuals that are rounding
@@ -44,7 +43,7 @@ def by_newton(solver: Solver) -> Fit:
     np = numpy()
     model, given = solver.model, solver.model.scale
     robust = LOSSES[model.kind].corner is not None
-    many = solver.method == "lbfgs" or len(solver.names) > MANY
+    many = solver.method == "lbfgs"
     targets = TargetSpread(model, solver.rows).run()
     state = solver.state or State(solver.rough())
     misses = solver.residuals(solver.near if solver.kind == "likelihood" else _miss(solver))

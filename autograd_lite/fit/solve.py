@@ -32,6 +32,7 @@ from .verdict import doubt
 from .words import coded
 
 LEVEL = 0.95
+MANY, LARGE = 100, 1000  # weights of a row, and of all groups, from which on L-BFGS needs less than Newton's Hessians
 METHODS = ("auto", "lm", "newton", "lbfgs")
 Watch = Callable[[State], bool]
 
@@ -65,7 +66,6 @@ class Solver:
         self.kind = LOSSES[model.kind].kind
         self.given = self._settings("--init", given)
         self.fixed, self.limits = self._settings("--fix", fixed), self._settings("--bounds", bounds)
-        self.method = self._method(method)
         self.seed, self.starts, self.limit, self.known, self.watched = seed, starts, limit, known, watch
         self.trail = Trail()
         self.threads, self.block, self.state = threads, block, state
@@ -78,6 +78,7 @@ class Solver:
         free = [self.limits.get(name, (-math.inf, math.inf)) for name in self.names]
         self.box = None if not self.limits else (np.array([b[0] for b in free]), np.array([b[1] for b in free]))
         self.places = Places(model, self.names, self.fixed)
+        self.method = self._method(method)
         self.linear: list[str] = []  # weights that a search solved for
         self.alone = 0  # of so many starts one only came to the best minimum
 
@@ -98,7 +99,12 @@ class Solver:
         if method != "auto" and self.model.kind == "mae":
             raise InputValueError(f"--method {method} needs derivatives that --loss mae has not at its corners: leave it out")
         if method == "auto":
-            return "lm" if self.kind == "squares" else "corners" if self.model.kind == "mae" else "newton"
+            if self.kind == "squares":
+                return "lm"
+            if self.model.kind == "mae":
+                return "corners"
+            own = len(self.places.shared) + len(self.places.spelled)
+            return "lbfgs" if own > MANY or len(self.names) > LARGE else "newton"
         return method
 
     def all(self, params: Mapping[str, Any]) -> dict[str, Any]:
