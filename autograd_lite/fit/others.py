@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from .. import ops
 from ..compiler import jit
 from ..errors import InputValueError, listed
 from ..functional import grad, value_and_grad
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .solve import Solver
 
 NORMAL = 1.959963984540054  # the normal distribution's 0.975 quantile
+LARGE = 1000  # weights up to which the Hessian of a linear likelihood is put together
 SCALES = 200  # times that a scale is estimated anew
 SETTLED = 1e-11  # of a scale: a change that is none
 EXACT = 64 * EPS  # of the targets: residuals that are rounding
@@ -81,6 +83,8 @@ def by_newton(solver: Solver) -> Fit:
         inner.more.pop("pairs", None)
     if robust:
         model.scale = scale
+    if many and solver.kind == "likelihood" and len(solver.linear) == len(solver.names) <= LARGE:
+        end = end._replace(hessian=_curved(solver, end.x * units, units))
     found = _described(solver, end, units, misses, targets, "lbfgs" if many else "newton")
     square = scale * scale if solver.kind != "likelihood" else 1.0
     found.loss, found.steps = end.value * square / solver.rows.count, end.steps
@@ -105,6 +109,21 @@ def _size(misses: Any, x: list[float]) -> float:
     """The middle of the absolute residuals."""
     np = numpy()
     return float(np.median(abs(np.concatenate([block.ravel() for block in misses.values(x)]))))
+
+
+def _curved(solver: Solver, x: Any, units: Any) -> Any:
+    """The Hessian of a likelihood that is linear in the weights, out of the triangle of its rows by their curvatures."""
+    model, at = solver.model, solver.all(dict(zip(solver.names, x.tolist(), strict=True)))
+
+    def bent(weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+        there = model.mean(model.value(at, row))
+        curvature = there * (1.0 - there) if model.kind == "logistic" else there
+        curvature = curvature * row[model.weighting] if model.weighting else curvature
+        return model.value(weights, row) * ops.sqrt(curvature)
+
+    root = solver.residuals(bent).triangle(x.tolist())
+    part = numpy().zeros((1, len(x))) if root is None else root[:, :-1] * units
+    return part.T @ part
 
 
 def _exact(misses: Any, x: list[float], targets: Targets) -> bool:

@@ -52,10 +52,11 @@ def test_what_is_no_answer_is_not_converged(formula, y, options, said):
     assert found.as_dict()["converged"] is False
 
 
-def test_a_part_of_the_rows_that_is_separated():
+@pytest.mark.parametrize("method", ["newton", "lbfgs"])
+def test_a_part_of_the_rows_that_is_separated(method):
     right = (X > 7) * 1.0
     y = np.where(X > 7, 1.0, COIN)
-    found = fit("a*x + b + c*g", {"x": X, "g": right, "y": y}, target="y", loss="logistic")
+    found = fit("a*x + b + c*g", {"x": X, "g": right, "y": y}, target="y", loss="logistic", method=method)
     assert not found.converged
     assert "separates some of the 0s from the 1s perfectly" in found.reason
     assert "c run away" in found.reason
