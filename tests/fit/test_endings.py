@@ -115,7 +115,7 @@ def test_deviations_and_weights_are_above_zero(sigma, weights):
     if sigma == 0.0:
         table["s"][:] = 0.0
     name = {"sigma": "s"} if sigma is not None else {"weights": "w"}
-    with pytest.raises(InputValueError, match="row 1: [sw]=.* must be (above 0|0 or more)"):
+    with pytest.raises(InputValueError, match=r"row 1: [sw]=.* must be (above 0|0 or more)"):
         fit("a*x + b", table, target="y", **name)
 
 
