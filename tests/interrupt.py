@@ -35,7 +35,7 @@ def interrupt_at(event, call, within=""):
             nonlocal left, done
             frame.f_trace_opcodes = True
             if kind == "opcode":
-                left -= done in LOOKS
+                left -= done in LOOKS and frame.f_lineno is not None  # as in the head of some loops on 3.12
                 if left < 0:
                     sys.settrace(None)
                     raise KeyboardInterrupt

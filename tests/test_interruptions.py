@@ -234,7 +234,7 @@ def test_ctrl_c_in_the_last_step_of_minimize_is_told() -> None:
         if step == 4:
             signal.raise_signal(signal.SIGINT)
 
-    found = minimize(lambda p: p[0] * p[0], [1.0], steps=5, callback=last)
+    found = minimize(lambda p: p[0] * p[0], [1.0], steps=5, callback=last, optimizer=partial(optim.SGD, lr=0.1))
     assert (found.reason, found.steps) == ("interrupted", 5)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
