@@ -312,7 +312,8 @@ def line(name: str, file: str, old: str, new: str, *tests: str) -> Mutation:
 
 ENGINE = [
     line("an infinite derivative is near a finite one", f"{CHECK}/check.py",
-         "    if not math.isfinite(a - b):\n        return a == b\n", "", *CHECK_TESTS),
+         "    if not math.isfinite(a - b):\n        return a == b\n", "",
+         *checks("test_infinite_is_not_near_finite_in_any_order_of_modes")),
     line("a steep slope within the finest step is a fault", f"{CHECK}/verdict.py",
          "if verdict.verdict == FAIL and _unresolved(engine, found):", "if False:", *CHECK_TESTS),
     line("no kink of the table is looked at", f"{CHECK}/places.py",
