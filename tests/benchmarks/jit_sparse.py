@@ -6,11 +6,16 @@ gives is read as (gradient, diagonal, the diagonal beside it).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 from jit_rosenbrock import casadi_both, jax_products, rosenbrock, start
 
 Call = Callable[[], Any]
