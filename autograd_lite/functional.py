@@ -324,8 +324,8 @@ def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: b
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
     [[3.0, 2.0], [1.0, 1.0]]
-    >>> jacobian(lambda x: [x[0] ** 2, x[2] ** 2], sparse=True)([1.0, 2.0, 3.0]).toarray().tolist()
-    [[2.0, 0.0, 0.0], [0.0, 0.0, 6.0]]
+    >>> jacobian(lambda x: [x[0] ** 2, x[2] ** 2], sparse=True)([1.0, 2.0, 3.0]).shape
+    (2, 3)
 
     Args:
         f: a function that returns scalars, alone or in nested containers.
