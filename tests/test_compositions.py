@@ -17,6 +17,7 @@ import pytest
 import autograd_lite as al
 from autograd_lite import Value
 from autograd_lite.fit import minimize, scipy_objective
+from tests import test_contract
 
 Function = Callable[..., Any]
 
@@ -25,21 +26,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::autograd_lite.errors.GradientWa
 # -- depth two with every transform, batches too ----------------------------------------------------------------------
 
 ROWS = np.array([0.0, 1.0, 2.0])
-# each transform as one of functions of one number, and how many derivatives it takes
 TRANSFORMS: dict[str, tuple[Callable[[Function], Function], int]] = {
-    "grad": (al.grad, 1),
-    "value_and_grad": (lambda f: lambda x: al.value_and_grad(f)(x)[1], 1),
-    "jacobian": (al.jacobian, 1),
-    "hessian": (al.hessian, 2),
-    "vjp": (lambda f: lambda x: al.vjp(f, x)[1](1.0)[0], 1),
-    "jvp": (lambda f: lambda x: al.jvp(f, (x,), (1.0,))[1], 1),
-    "hvp": (lambda f: lambda x: al.hvp(f, (x,), (1.0,)), 2),
-    "jit": (al.jit, 0),
+    **test_contract.TRANSFORMS,
     "jit llvm": (lambda f: al.jit(f, backend="llvm"), 0),
     "batch": (lambda f: lambda x: al.jit(lambda x, c: f(x) * c, batch=1)(x, ROWS)[1], 0),
     "mean of a batch": (lambda f: lambda x: al.ops.mean(list(al.jit(lambda x, c: f(x) * c, batch=1)(x, ROWS))), 0),
 }
-X = 1.5
+X = test_contract.X
 
 
 @pytest.mark.parametrize("names", list(product(TRANSFORMS, repeat=2)), ids="-".join)

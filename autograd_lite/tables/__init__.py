@@ -71,7 +71,7 @@ def read_table(
     rows = Raw(memory) if raw else None
     wanted = Wanted(pick, frozenset(blank), drop_missing, levels, rows)
     try:
-        return filled(name, _read(path, wanted, Dialect(sep, decimal, thousands, header, comment or None), memory))
+        return filled(name, _read(path, wanted, _dialect(sep, decimal, thousands, header, comment), memory))
     except BaseException:
         if rows is not None:
             rows.close()
