@@ -16,7 +16,7 @@ from .interrupt import no_pause
 from .model import Model
 from .residuals import ByRows, pieces
 from .rows import Rows, entries
-from .triangle import Tree, leaf_rows, stacked
+from .triangle import Tree, leaf_rows, stacked, upper
 
 
 class Places:
@@ -195,7 +195,7 @@ class GroupedResiduals:
         last[:, [*self.places.shared_at, m]] = bottom.root()
         whole = np.concatenate([stack, last])
         if len(whole) > m + 1:
-            return np.linalg.qr(whole, mode="r")
+            return upper(whole)
         return np.concatenate([whole, np.zeros((m + 1 - len(whole), m + 1))])
 
     def values(self, leaves: Any) -> Iterator[Any]:

@@ -5,13 +5,14 @@ Compiled over rows where possible: by NumPy where rows are few, as machine code 
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .. import frames
-from ..compiler import jit
+from ..compiler import jit, to_numpy
 from ..errors import JitWarning, TraceError
 from ..functional import jacobian, value_and_grad
 from ..tables.table import numpy
@@ -37,19 +38,22 @@ class ByRows:
         self, f: Callable[..., Any], arguments: Callable[[list[Any]], tuple[Any, ...]], count: int, threads: int | None = None
     ) -> None:
         self.f, self.arguments, self.count, self.threads = f, arguments, count, threads
-        self._fast: Callable[..., Any] | None = None
+        self._run: Callable[[Sequence[float], list[Any]], list[Any]] | None = None
         self._slow = False
 
     def __call__(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
         """For each output an array of as many numbers as there are rows."""
         np = numpy()
-        count = len(columns[0])
+        return [x if np.ndim(x) else np.full(len(columns[0]), float(x)) for x in self.outputs(leaves, columns)]
+
+    def outputs(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
+        """The same, with one number for what is the same in all rows."""
+        np = numpy()
         if not self._slow:
             try:
-                given = self.arguments([np.asarray(column) for column in columns])
-                self._fast = self._fast or self._compiled(leaves, columns)
-                found = _listed(self._fast(list(leaves), *given))
-                return [x if np.ndim(x) else np.full(count, float(x)) for x in found]
+                columns = [np.asarray(column) for column in columns]
+                self._run = self._run or self._compiled(leaves, columns)
+                return self._run(leaves, columns)
             except TraceError as error:
                 self._slow = True
                 how = "minimize runs the loss row by row, which takes many times as long"
@@ -58,15 +62,21 @@ class ByRows:
         by_row = [_listed(self.f(list(leaves), *self.arguments(list(row)))) for row in table]
         return [np.array(x, dtype=float) for x in zip(*by_row, strict=True)]
 
-    def _compiled(self, leaves: Sequence[float], columns: list[Any]) -> Callable[..., Any]:
+    def _compiled(
+        self, leaves: Sequence[float], columns: list[Any]
+    ) -> Callable[[Sequence[float], list[Any]], list[Any]]:  # fmt: skip
         """By NumPy or as machine code, by all cores where that is worth waking them."""
         row = self.arguments([entries(column[:1])[0] for column in columns])
         work = self.count * max(1, len(jit(self.f).program(list(leaves), *row)))
         threads = threads_for(work, self.threads)
         backend = "auto" if work > MACHINE else "numpy"
-        places = tuple(range(1, len(row) + 1))
-        made: Callable[..., Any] = jit(self.f, batch=places, threads=threads, backend=backend)
-        return made
+        made = jit(self.f, batch=tuple(range(1, len(row) + 1)), threads=threads, backend=backend)
+        if backend == "numpy" and all(column.ndim == 1 for column in columns):
+            program = made.program(list(leaves), *self.arguments(columns))
+            if program.inputs == len(leaves) + len(columns):  # no Value is read: the program alone, without calls' overhead
+                run = to_numpy.compile(program, [False] * len(leaves) + [True] * len(columns))
+                return lambda leaves, columns: run([*leaves, *columns])
+        return lambda leaves, columns: _listed(made(list(leaves), *self.arguments(columns)))
 
 
 def threads_for(work: int, threads: int | None) -> int | None:
@@ -123,7 +133,7 @@ class Residuals:
         """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
         np = numpy()
         m = self.count
-        found = self._both(leaves, columns)
+        found = self._both.outputs(leaves, columns)
         matrix = np.empty((len(columns[0]), self.each, m + 1))
         for j in range(self.each):
             matrix[:, j, m] = found[j]
@@ -142,7 +152,7 @@ class Residuals:
         tree = Tree(self.count + 1, self.leaf_rows * self.each)
         for piece in pieces(columns, self.block, self.leaf_rows):
             matrix = self.matrix(leaves, piece)
-            if not np.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
+            if not math.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
                 return np.full((self.count + 1, self.count + 1), np.nan)
             tree.add(matrix)
         return tree.root()
@@ -157,7 +167,7 @@ class Residuals:
         np = numpy()
         with np.errstate(all="ignore"):
             root = self.rows.total(self, leaves, pause)
-        return root if np.isfinite(root).all() else None
+        return root if math.isfinite(abs(root).max()) else None
 
     def values(self, leaves: Sequence[float]) -> Iterator[Any]:
         """The residuals of each block."""

@@ -96,6 +96,10 @@ class Rows:
 
         `pause` is called between blocks.
         """
+        if self._ends is None and self.count <= BLOCK:
+            found = work.leaf(leaves, self.read(0, self.count))
+            pause()
+            return found
         files: Pairs[T] = Pairs(work.both)
         ends = [self.count] if self._ends is None else self._ends
         for first, last in pairwise([0, *ends]):
@@ -104,9 +108,9 @@ class Rows:
                 blocks.leaf(work.leaf(leaves, self.read(start, min(start + BLOCK, last))))
                 pause()
             files.leaf(blocks.root())
-        found = files.root()
-        assert found is not None
-        return found
+        root = files.root()
+        assert root is not None
+        return root
 
     @property
     def levels(self) -> dict[str, list[str]]:

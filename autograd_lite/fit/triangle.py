@@ -10,6 +10,7 @@ of any size, and any number of threads, give the same bits.  Needs NumPy.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from ..tables.table import numpy
@@ -32,11 +33,30 @@ def leaf_rows(rows: int, columns: int) -> int:
     return leaf
 
 
+def upper(rows: Any) -> Any:
+    """R of rows = Q R, or of each of many such matrices: what ``numpy.linalg.qr(rows, mode="r")`` gives, in half its time.
+
+    >>> import numpy as np
+    >>> upper(np.array([[3.0, 1.0], [4.0, 2.0]])).tolist()
+    [[-5.0, -2.2], [0.0, 0.3999999999999999]]
+    """
+    np = numpy()
+    h = np.linalg.qr(rows, mode="raw")[0].swapaxes(-1, -2)
+    return np.where(_above(min(h.shape[-2:]), h.shape[-1]), h[..., : h.shape[-1], :], 0.0)
+
+
+@lru_cache(64)
+def _above(rows: int, columns: int) -> Any:
+    """Where a matrix is not below its diagonal."""
+    np = numpy()
+    return np.arange(rows)[:, None] <= np.arange(columns)
+
+
 def stacked(a: Any, b: Any) -> Any:
     """The triangle of two triangles' rows; of nan where either has one."""
     np = numpy()
     both = np.concatenate([a, b])
-    return np.linalg.qr(both, mode="r") if np.isfinite(both).all() else np.full_like(a, np.nan)
+    return upper(both) if np.isfinite(both).all() else np.full_like(a, np.nan)
 
 
 class Tree:
@@ -68,7 +88,7 @@ class Tree:
         whole = len(block) // self.leaf
         if whole:
             head = block[: whole * self.leaf].reshape(whole, self.leaf, self.columns)
-            self._push(0, self._square(np.linalg.qr(head, mode="r")))
+            self._push(0, self._square(upper(head)))
         rest = block[whole * self.leaf :]
         self._waiting = [rest.copy()] if len(rest) else []
 
@@ -87,20 +107,20 @@ class Tree:
             if len(self._levels) == level + 1:
                 self._levels.append([])
             stacked = np.array(waiting[: groups * FAN]).reshape(groups, FAN * self.columns, self.columns)
-            self._push(level + 1, np.linalg.qr(stacked, mode="r"))
+            self._push(level + 1, upper(stacked))
         self._levels[level] = waiting[groups * FAN :]
 
     def root(self) -> Any:
         """The triangle of all rows; zeros where there was none."""
         np = numpy()
         if self._waiting:
-            self._push(0, self._square(np.linalg.qr(self._waiting[0], mode="r")[None]))
+            self._push(0, self._square(upper(self._waiting[0])[None]))
             self._waiting = []
         rest: list[Any] = []
         for waiting in self._levels:
             rest = [*waiting, *rest]
             if len(rest) > 1:
-                rest = [np.linalg.qr(np.concatenate(rest), mode="r")]
+                rest = [upper(np.concatenate(rest))]
         return rest[0] if rest else np.zeros((self.columns, self.columns))
 
 

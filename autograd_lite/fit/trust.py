@@ -25,6 +25,7 @@ STALLS = 3  # steps there without a smaller gradient, after which no step will d
 FEWER = 0.9  # of the gradient before, at which a step there has done some good
 ORTHOGONAL = 1e-14  # cosine of the angle between residuals and derivatives that is zero
 RANK = 16 * EPS  # times the number of weights: a singular value, of the largest, that is zero
+FEW = 400  # numbers whose squares Python adds up sooner than NumPy, and rounds once
 STEP, STEP_OF_ERROR = 1e-8, 1e-4  # of a weight, and of its standard error: a step still to go that no printed digit shows
 
 
@@ -80,24 +81,29 @@ class Ending:
 class Shape:
     """The triangle at some weights, looked at in the directions that are free: singular values and the projected residuals."""
 
-    def __init__(self, triangle: Any, x: Any, lower: Any, upper: Any, scale: Any) -> None:
+    def __init__(self, triangle: Any, x: Any, box: tuple[Any, Any] | None, scale: Any) -> None:
         np = numpy()
         m = len(x)
         self.jacobian, self.residual = triangle[:, :m], triangle[:, m]
         self.norm = norm(self.residual)
         self.columns = norms(self.jacobian)
-        self.scale = np.maximum(self.columns, 0 if scale is None else scale)
-        unit = self.residual / self.norm if self.norm else self.residual
-        gradient = self.jacobian.T @ unit  # of the norm of the residuals
-        self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
-        self.free |= (x > lower) & (x < upper)
+        self.scale = self.columns if scale is None else np.maximum(self.columns, scale)
         self.scaled = np.where(self.scale > 0, self.scale, 1.0)
-        u, s, v = np.linalg.svd(self.jacobian[:, self.free] / self.scaled[self.free], full_matrices=False)
-        self.s, self.v = s, v.T
-        self.kept = s > RANK * m * s[0] if len(s) else s > 0
+        self.free = np.ones(m, dtype=bool)
+        scaled = self.jacobian / self.scaled
+        if box is not None:
+            lower, upper = box
+            unit = self.residual / self.norm if self.norm else self.residual
+            gradient = self.jacobian.T @ unit  # of the norm of the residuals
+            self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
+            self.free |= (x > lower) & (x < upper)
+            scaled = scaled[:, self.free]
+        u, self.s, v = np.linalg.svd(scaled, full_matrices=False)
+        self.v = v.T
+        self.kept = self.s > RANK * m * self.s[0] if len(self.s) else self.s > 0
         self.part = u.T @ self.residual
         self.offset = norm(self.part[self.kept])
-        self.floor = EPS * max([self.norm, *(self.columns * abs(x)).tolist()])
+        self.floor = EPS * max(self.norm, *(self.columns * abs(x)).tolist())
 
     def newton(self) -> Any:
         """The step to the minimum of the linear model."""
@@ -158,8 +164,15 @@ class Shape:
 
 
 def norm(x: Any) -> float:
-    """The length of a vector, also where squares of its entries are beyond the range of doubles."""
-    top = float(abs(x).max()) if len(x) else 0.0
+    """The length of a vector, also where squares of its entries are beyond the range of doubles.
+
+    >>> import numpy as np
+    >>> norm(np.array([3e200, 4e200])), norm(np.array([]))
+    (5e+200, 0.0)
+    """
+    if len(x) <= FEW:
+        return math.hypot(*x.tolist())
+    top = float(abs(x).max())
     if not top or not math.isfinite(top):
         return top
     return top * math.sqrt(float(((x / top) ** 2).sum()))
@@ -168,6 +181,8 @@ def norm(x: Any) -> float:
 def norms(matrix: Any) -> Any:
     """The lengths of the columns of a matrix, as `norm` has them."""
     np = numpy()
+    if matrix.size <= FEW:
+        return np.array([math.hypot(*column) for column in matrix.T.tolist()])
     top = abs(matrix).max(axis=0, initial=0.0)
     unit = np.where((top > 0) & (top < math.inf), top, 1.0)
     return np.where(top < math.inf, unit * np.sqrt(((matrix / unit) ** 2).sum(axis=0)), top)
@@ -223,9 +238,12 @@ def least_squares(
     unit = state.unit
 
     def look(x: Any, scale: Any, root: Any) -> Shape | None:
-        with np.errstate(all="ignore"):
-            scaled = None if root is None else root / unit
-        return Shape(scaled, x, lower, upper, scale) if scaled is not None and np.isfinite(scaled).all() else None
+        if root is None:
+            return None
+        if unit != 1.0:
+            with np.errstate(all="ignore"):
+                root = root / unit
+        return Shape(root, x, bounds, scale) if math.isfinite(abs(root).max()) else None
 
     begun = look(x, None if state.scale is None else np.array(state.scale), first)
     if begun is None:
@@ -279,7 +297,7 @@ def least_squares(
         if watch is not None and watch(state):
             why = why or "stopped"
     # looked at without the largest derivatives on the way
-    final = Shape(np.column_stack([here.jacobian, here.residual]), x, lower, upper, None)
+    final = Shape(np.column_stack([here.jacobian, here.residual]), x, bounds, None)
     sure = why in ("exact", "orthogonal") or final.settled(x, size)
     return Ending(
         x, np.column_stack([here.jacobian, here.residual]) * unit, len(state.losses), sure, why, final.free, final.lost(),
