@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import copy
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from ..compiler import jit
 from ..errors import InputValueError, TraceError, listed
 from ..functional import value_and_grad
+from ..program import Program
 from ..tables import Parts
 from ..tables.table import numpy
 from ..tree import flatten
@@ -195,19 +196,34 @@ class Solver:
 
         return value - log(y + 0.5)
 
-    def _searched(self, known: list[float | None]) -> list[float]:
-        np = numpy()
-        places = np.unique(np.linspace(0, self.rows.count - 1, min(self.rows.count, ROWS)).astype(int)).tolist()
-        rows = sampled(self.rows, places)
+    def _program(self) -> Program | None:
+        """What the residual of a row is made of, with its derivatives by the free weights; None where it cannot be traced."""
         one = value_and_grad(lambda leaves, row: self.near(self.all(dict(zip(self.names, leaves, strict=True))), row))
         try:
-            program = jit(one).program([0.5] * len(self.names), first_row(rows))
+            found: Program = jit(one).program([0.5] * len(self.names), first_row(self.rows))
+            return found
         except TraceError:
+            return None
+
+    @cached_property
+    def straight(self) -> bool:
+        """Whether residuals are linear in all the free weights together."""
+        if len(self.linear) == len(self.names) or self.model.grouped:
+            return len(self.linear) == len(self.names)
+        program = self._program()
+        return program is not None and len(linear_weights(program, len(self.names))) == len(self.names)
+
+    def _searched(self, known: list[float | None]) -> list[float]:
+        np = numpy()
+        program = self._program()
+        if program is None:
             return [0.0 if x is None else x for x in known]
         linear = linear_weights(program, len(self.names))
         self.linear = [self.names[i] for i in linear if known[i] is None]
         if len(linear) == len(self.names):
             return [0.0 if x is None else x for x in known]
+        places = np.unique(np.linspace(0, self.rows.count - 1, min(self.rows.count, ROWS)).astype(int)).tolist()
+        rows = sampled(self.rows, places)
         columns = rows.read(0, rows.count)
         table = [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
         sample = self.residuals(self.near, rows)

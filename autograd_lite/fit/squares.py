@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..tables.table import numpy
 from .curvature import Curvature, GroupedCurvature
 from .ending import Fit
+from .refine import NUMBERS, refined
 from .saddle import left
 from .spread import Targets, TargetSpread
 from .statistics import correlations, inverse_factor, students_t, summary
@@ -28,6 +30,7 @@ def by_squares(solver: Solver) -> Fit:
     try:
         end = least_squares(residuals.triangle, state, residuals.size, solver.box, solver.limit, solver.watch)
         end, saddle = _left(solver, residuals, state, end)
+        end = _refined(solver, residuals, end)
     except FloatingPointError:
         raise solver.no_start(residuals, state.x) from None
     found = described(solver, end.x, end.triangle, end.free, end.lost, targets, "lm")
@@ -62,10 +65,27 @@ def described(
     return found
 
 
+def _refined(solver: Solver, residuals: Any, end: Ending) -> Ending:
+    """Where a plane ends when the last of its digits are put right."""
+    np = numpy()
+    m = len(solver.names)
+    sure = end.converged and end.free.all() and not end.lost.any()
+    if not (sure and solver.straight) or solver.rows.count * m > NUMBERS or solver.rows.count < m:
+        return end
+    with np.errstate(all="ignore"):
+        matrix = np.concatenate(list(residuals.matrices([0.0] * m)))
+        x = refined(matrix[:, :-1], matrix[:, -1]) if np.isfinite(matrix).all() else None
+    if x is None or (solver.box is not None and ((x < solver.box[0]) | (x > solver.box[1])).any()):
+        return end
+    root = residuals.triangle(x.tolist())
+    worse = root is None or norm(root[:, -1]) > norm(end.triangle[:, -1]) * (1 + 1e-8) + end.floor
+    return end if worse else replace(end, x=x, triangle=root)
+
+
 def _left(solver: Solver, residuals: Any, state: State, end: Ending) -> tuple[Ending, bool]:
     """Where it ends after every saddle was left; and whether it is at one that no step leaves."""
     m = len(solver.names)
-    if len(solver.linear) == m or solver.rows.count * m * m > SECOND:
+    if solver.straight or solver.rows.count * m * m > SECOND:
         return end, False
     halves = curvature_of(solver, _half(solver))
     return left(residuals.triangle, state, end, halves, residuals.size, solver.box, solver.limit, solver.watch)

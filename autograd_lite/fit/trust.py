@@ -66,6 +66,8 @@ class Ending:
         why: what the run ended by: "orthogonal", "exact", "settled", "stuck", "steps", "rank", "bounds" or "stopped".
         free: for each weight whether it is free to move; the others are at a bound that the gradient presses against.
         lost: for each weight whether the rows do not determine it.
+        losses: of each step the length of the residuals.
+        floor: what the length of the residuals may be off by.
     """
 
     x: Any
@@ -76,6 +78,7 @@ class Ending:
     free: Any
     lost: Any
     losses: list[float]
+    floor: float
 
 
 class Shape:
@@ -167,8 +170,8 @@ def norm(x: Any) -> float:
     """The length of a vector, also where squares of its entries are beyond the range of doubles.
 
     >>> import numpy as np
-    >>> norm(np.array([3e200, 4e200])), norm(np.array([]))
-    (5e+200, 0.0)
+    >>> norm(np.array([5e200, 12e200])), norm(np.array([]))
+    (1.3e+201, 0.0)
     """
     if len(x) <= FEW:
         return math.hypot(*x.tolist())
@@ -301,5 +304,5 @@ def least_squares(
     sure = why in ("exact", "orthogonal") or final.settled(x, size)
     return Ending(
         x, np.column_stack([here.jacobian, here.residual]) * unit, len(state.losses), sure, why, final.free, final.lost(),
-        state.losses,
+        state.losses, final.floor * unit,
     )  # fmt: skip

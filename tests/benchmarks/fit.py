@@ -360,7 +360,7 @@ def planes(count: int = 200) -> None:
 
     from autograd_lite.fit import fit
 
-    ratios, sure = [], 0
+    digits, sure = [], 0
     for seed in range(count):
         draw = np.random.default_rng(seed)
         u, _ = np.linalg.qr(draw.normal(size=(40, 4)))
@@ -372,13 +372,17 @@ def planes(count: int = 200) -> None:
             exact = np.array([float(x) for x in mpmath.lu_solve(a.T * a, a.T * b)])
         columns = {f"x{i}": design[:, i].copy() for i in range(4)}
         found = fit(" + ".join(f"w{i}*x{i}" for i in range(4)), {**columns, "y": y}, target="y")
-        ours = np.max(np.abs(np.array(list(found.params.values())) - exact))
-        theirs = np.max(np.abs(np.linalg.lstsq(design, y, rcond=None)[0] - exact))
-        ratios.append(max(ours, 1e-300) / max(theirs, 1e-300))
+        both = list(found.params.values()), np.linalg.lstsq(design, y, rcond=None)[0]
+        off = [max(np.max(np.abs(np.array(x) - exact)) / np.max(np.abs(exact)), 1e-16) for x in both]
+        digits.append(-np.log10(off))
         sure += found.converged
-    low, middle, high = np.quantile(np.log10(ratios), [0.05, 0.5, 0.95])
-    print(f"{count} planes, condition numbers up to 1e12, {sure} converged; digits lost beside numpy.linalg.lstsq:")
-    print(f"median {middle:+.2f}, nine of ten between {low:+.2f} and {high:+.2f}")
+    print(
+        f"{count} planes, condition numbers up to 1e12, {sure} converged; digits of the worst weight, of its largest, at most 16\n"
+    )
+    print(f"{'':24}{'fewest':>8}{'median':>8}")
+    for name, found_by in zip(("autograd_lite fit", "numpy.linalg.lstsq"), np.transpose(digits), strict=True):
+        print(f"{name:24}{min(found_by):8.1f}{np.median(found_by):8.1f}")
+    print(f"fewer than lstsq's in {sum(a < b for a, b in digits)}")
 
 
 def curve(rounds: int = 30) -> None:
