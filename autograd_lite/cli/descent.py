@@ -13,6 +13,7 @@ from ..errors import InputValueError
 from ..fit import Result, minimize
 from ..fit.bar import Bar
 from ..fit.model import Model
+from ..fit.scoring import first_bad_row
 from ..tables import Table
 from .output import say_on, shown
 from .score import scored
@@ -119,7 +120,7 @@ class Descended:
             f"--lr {lr:g} is too large: the loss is {last:.4g} at iteration {steps + 1}, and was {self.first:.4g} at the first"
         )
         rate, falls = self.downhill() if steps else (lr, False)
-        where = "" if falls else self.model.first_bad_row(self.rows)
+        where = "" if falls else first_bad_row(self.model, self.rows)
         if where or not (falls or steps):
             why = where or "the sum over all rows is not finite"
             return InputValueError(

@@ -17,6 +17,7 @@ from ..fit.model import GROUP, Model
 from ..fit.picture import plot_fit
 from ..fit.saved import kept_of
 from ..fit.saved import save as save_model
+from ..fit.scoring import check
 from ..fit.tasks import WAIT
 from ..fit.where import Where, without_lost_words
 from ..formula.expression import Expression
@@ -170,7 +171,7 @@ def fit(
             table = stack.enter_context(without_lost_words(kept, reading.room))
             say(f"{left} row{'s' * (left != 1)} left out by --where {where}", aside=True)
         model = modelled(table.levels)
-        model.check(table)
+        check(model, table)
         for note in _doubts(model, header, {*start, *ranges, *held_at}):
             say_note(note)
         held = None

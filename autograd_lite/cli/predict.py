@@ -13,6 +13,7 @@ import typer
 from ..errors import InputValueError
 from ..fit.predicted import Predicting, Written, to_file
 from ..fit.saved import load
+from ..fit.scoring import check
 from ..tables.parts import expand, is_many
 from .cluster import each_of
 from .output import say, say_note
@@ -69,7 +70,7 @@ def predict(
         for note in predicting.notes(file, table):
             say_note(note)
         if predicting.knows(table):
-            model.check(table)
+            check(model, table)
         for text in predicting.texts(table):
             _write(text)
         for note in predicting.doubts(table):

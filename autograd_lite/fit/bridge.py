@@ -110,13 +110,13 @@ class _OverRows(ScipyObjective):
         """The residuals of all rows at `x`, those of a row beside each other."""
         if self._each is None:
             return super().residuals(x)
-        return self._np.concatenate([block.ravel() for block in self._each.values(x.tolist())])
+        return self._each.values(x.tolist())
 
     def jacobian(self, x: Any) -> Any:
         """The matrix of their derivatives at `x`, a row for each residual."""
         if self._each is None:
             return super().jacobian(x)
-        return self._np.concatenate([block[:, :-1] for block in self._each.matrices(x.tolist())])
+        return self._each.matrices(x.tolist())[:, :-1]
 
 
 def scipy_objective(

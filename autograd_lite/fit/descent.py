@@ -20,8 +20,9 @@ from .bar import Bar
 from .cluster import rows_of
 from .downhill import Downhill, mean_squares
 from .interrupt import deferred_interrupt, is_interrupted, no_pause
-from .rows import Objective, first_without
+from .rows import Objective
 from .run import Run
+from .scoring import first_without
 
 LISTED = 20  # weights that a notebook shows
 LIMIT = 1000  # steps of a method that is no descent, unless given

@@ -162,9 +162,9 @@ class Fit:
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom of the intervals: those of Student's t for least squares, inf for the normal distribution."""
-        squares = self.summary is not None and LOSSES[self.model.kind].kind == "squares"
-        return self.summary.dof if squares and self.summary is not None else math.inf
+        """Degrees of freedom of Student's t, for squares and absolute deviations; inf stands for the normal distribution."""
+        student = self.model.kind in ("mse", "mae")
+        return self.summary.dof if student and self.summary is not None else math.inf
 
     def page(self, path: str | os.PathLike[str]) -> None:
         """Write the live page: data and curve, loss, contours, and a slider over the steps; see `autograd_lite.fit.page`."""

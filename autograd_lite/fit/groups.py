@@ -14,7 +14,7 @@ from ..functional import value_and_grad
 from ..tables.table import numpy
 from .interrupt import no_pause
 from .model import Model
-from .residuals import ByRows, pieces
+from .residuals import ByRows, OverRows, pieces
 from .rows import Rows, entries
 from .triangle import Tree, leaf_rows, stacked, upper
 
@@ -116,7 +116,7 @@ class Places:
         return np.concatenate([at, self.shared_at])
 
 
-class GroupedResiduals:
+class GroupedResiduals(OverRows):
     """The residuals of a fit with weights that are one for each group, as `Residuals` is for others."""
 
     def __init__(
@@ -148,11 +148,6 @@ class GroupedResiduals:
             matrix[np.ix_(rows, at[use])] = part[np.ix_(rows, use)]
         matrix[:, -1] = part[:, -1]
         return matrix
-
-    def matrices(self, leaves: Any) -> Iterator[Any]:
-        """[J r] of each block."""
-        for columns in self.rows.blocks():
-            yield self.matrix(leaves, columns)
 
     def leaf(self, leaves: Any, columns: list[Any]) -> dict[tuple[int, ...], Any]:
         """For each cell of a block its triangle."""
@@ -198,28 +193,9 @@ class GroupedResiduals:
             return upper(whole)
         return np.concatenate([whole, np.zeros((m + 1 - len(whole), m + 1))])
 
-    def values(self, leaves: Any) -> Iterator[Any]:
-        """The residuals of each block."""
-        for columns in self.rows.blocks():
-            yield self._part(leaves, columns)[1][:, -1:]
-
-    def first_bad(self, leaves: Any) -> tuple[int, str] | None:
-        """The first row, from 0, whose residual or a derivative of it is not finite, and what is wrong."""
-        np = numpy()
-        start = 0
-        with np.errstate(all="ignore"):
-            for columns in self.rows.blocks():
-                part = self._part(leaves, columns)[1]
-                fine = np.isfinite(part).all(axis=1)
-                if not fine.all():
-                    bad = int(np.argmin(fine))
-                    residual = float(part[bad, -1])
-                    if not np.isfinite(residual):
-                        return start + bad, f"the residual is {residual}"
-                    wrong = next(float(x) for x in part[bad] if not np.isfinite(x))
-                    return start + bad, f"a derivative of the residual is {wrong}"
-                start += len(part)
-        return None
+    def residuals(self, leaves: Any, columns: list[Any]) -> Any:
+        """The residuals of a block."""
+        return self._part(leaves, columns)[1][:, -1]
 
 
 def sampled(rows: Rows, places: Sequence[int]) -> Rows:

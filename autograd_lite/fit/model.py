@@ -1,4 +1,4 @@
-"""A typed formula fitted to a table: its loss of one row, its predictions and score, and its weights in a file.
+"""A typed formula fitted to a table: its loss of one row, and its predictions.
 
 What the commands `fit` and `predict` have in common.
 """
@@ -6,46 +6,20 @@ What the commands `fit` and `predict` have in common.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import ops
 from ..compiler import jit
 from ..errors import InputValueError, listed
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
-from ..functional import value_and_grad
 from ..tables.table import numpy
 from .losses import LOSSES
 from .rows import FEW, Rows
 
 GROUP = "group"  # in a[group] it stands for the column named by --group
-
-
-def total_of(numbers: Iterable[float]) -> float:
-    """Their sum without rounding on the way; inf beyond the range of doubles, nan where one is nan.
-
-    >>> total_of([1e308, 1e308]), total_of([0.1] * 10)
-    (inf, 1.0)
-    """
-    try:
-        return math.fsum(numbers)
-    except (OverflowError, ValueError):  # beyond the range, or inf - inf
-        return sum(numbers)
-
-
-class Score(NamedTuple):
-    """How good predictions are, by R² or by accuracy, on so many rows, 1 where all are right; `bad` are predicted as nan.
-
-    R² is -inf where a square, or the sum of them, is beyond the range of doubles.
-    """
-
-    name: str
-    value: float
-    rows: int
-    bad: int = 0
 
 
 class Model:
@@ -282,91 +256,26 @@ class Model:
             return ops.sigmoid(value)
         return ops.exp(value) if self.kind == "poisson" else value
 
+    def predicting(self, count: int) -> Callable[[Mapping[str, Any]], list[float]]:
+        """What gives the predictions for a block of columns, of so many rows in all."""
+        fast = jit(self.prediction, batch=1) if numpy() is not None and count >= FEW else None
+
+        def of(columns: Mapping[str, Any]) -> list[float]:
+            if fast is not None:
+                found = fast(self.weights, {n: numpy().asarray(columns[n]) for n in columns})
+                return list(found.tolist())
+            rows = zip(*(columns[n].tolist() for n in columns), strict=True)
+            return [self.prediction(self.weights, dict(zip(columns, row, strict=True))) for row in rows]
+
+        return of
+
     def predictions(self, table: Any) -> Iterator[tuple[dict[str, Any], list[float]]]:
         """For each block of a table its columns, and a prediction for each of its rows."""
         rows = Rows.of(table)
-        np = numpy() if rows.count >= FEW else None
-        fast = None if np is None else jit(self.prediction, batch=1)
+        predict = self.predicting(rows.count)
         for block in rows.blocks():
             columns = dict(zip(rows.names or (), block, strict=True))
-            if np is not None and fast is not None:
-                found = fast(self.weights, {n: np.asarray(columns[n]) for n in columns})
-                yield columns, found.tolist()
-            else:
-                entries = zip(*(columns[n].tolist() for n in columns), strict=True)
-                yield columns, [self.prediction(self.weights, dict(zip(columns, row, strict=True))) for row in entries]
-
-    def score(self, table: Any) -> Score:
-        """R² of the predictions for a table, or for "logistic" their accuracy.
-
-        ``R² = 1 - sum (y - p)^2 / sum (y - mean y)^2``, nan where all targets are equal; the accuracy is the part of the
-        rows whose probability is on the side of 1/2 that the target is on.  Rows whose target is nan do not count.
-        """
-        count, right, bad, shift, sums = 0, 0, 0, None, []
-        for columns, predicted in self.predictions(table):
-            known = [(y, p) for y, p in zip(self.truths(columns), predicted, strict=True) if not math.isnan(y)]
-            if not known:
-                continue
-            count += len(known)
-            bad += sum(p != p for _, p in known)
-            if self.kind == "logistic":
-                right += sum((p > 0.5) == (y > 0.5) for y, p in known)
-                continue
-            shift = known[0][0] if shift is None else shift  # near the mean, so that its square takes nothing away
-            moved = [y - shift for y, _ in known]
-            misses = [(y - p) * (y - p) for y, p in known]
-            sums.append((total_of(misses), total_of(moved), total_of([y * y for y in moved])))
-        if self.kind == "logistic":
-            return Score("accuracy", right / count if count and not bad else math.nan, count, bad)
-        missed, total, squares = map(total_of, zip(*sums, strict=True)) if sums else (0.0,) * 3
-        spread = squares - total * total / max(1, count)
-        return Score("R²", 1 - missed / spread if spread > 0 else math.nan, count, bad)
-
-    def check(self, table: Any) -> None:
-        """Raise InputValueError for the first row whose target, standard deviation or weight the loss cannot take.
-
-        A target that is nan is none at all.
-        """
-        if self.sigma or self.weighting:
-            self._check_spread(table)
-        rules = {"logistic": "0 or 1", "poisson": "a count, 0 or more"}
-        for number, row in self._rows(table) if self.kind in rules else ():
-            y = float(self.truth(row))
-            good = y in (0.0, 1.0) if self.kind == "logistic" else 0 <= y < math.inf and y == int(y)
-            if not good and not math.isnan(y):
-                rule = f"must be {rules[self.kind]} for the loss {self.kind}: recode the column"
-                raise InputValueError(f"row {number}: {self.target}={y!r} {rule}")
-
-    def _check_spread(self, table: Any) -> None:
-        rules = {self.sigma: "above 0, as a standard deviation is", self.weighting: "0 or more, as a weight is"}
-        at = 0
-        rows = Rows.of(table)
-        for block in rows.blocks():
-            for name, column in zip(rows.names or (), block, strict=True):
-                for place, x in enumerate(column.tolist() if name in rules else ()):
-                    if not (x > 0 or (x == 0 and name != self.sigma) or math.isnan(x)):
-                        raise InputValueError(f"row {at + place + 1}: {name}={x!r} must be {rules[name]}: mend the column")
-            at += len(block[0]) if block else 0
-
-    def first_bad_row(self, table: Any) -> str:
-        """The first row whose loss or slope is not finite at the weights as they are, in words; empty where there is none."""
-        step = value_and_grad(self.loss)
-        for number, row in self._rows(table):
-            value, slopes = step(self.weights, row)
-            for what, x in [("the loss", value), *((f"the slope by {n}", g) for n, g in slopes.items())]:
-                if not math.isfinite(x):
-                    return f"{what} is {x} in row {number}, " + ", ".join(
-                        f"{n}={row[n]!r}" for n in (*self.columns, *self.measured)
-                    )
-        return ""
-
-    @staticmethod
-    def _rows(table: Any) -> Iterator[tuple[int, dict[str, float]]]:
-        """The rows of a table with their numbers, from 1."""
-        rows = Rows.of(table)
-        blocks = (zip(*(column.tolist() for column in block), strict=True) for block in rows.blocks())
-        for number, entries in enumerate(chain.from_iterable(blocks), 1):
-            yield number, dict(zip(rows.names or (), entries, strict=True))
+            yield columns, predict(columns)
 
 
 def _same(place: Any, number: float) -> Any:

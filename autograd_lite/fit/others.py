@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import ops
-from ..compiler import jit
 from ..errors import InputValueError, listed
-from ..functional import grad, value_and_grad
 from ..tables.table import numpy
+from . import robust
 from .absolute import least_absolute
 from .ending import Fit
 from .lbfgs import lbfgs
 from .losses import LOSSES, MAD
 from .newton import Bottom, newton
+from .order import Greatest, quantiles
+from .scoring import first_bad_row
 from .spread import Targets, TargetSpread
 from .squares import by_squares, curvature_of, described
-from .statistics import Summary, correlations, inverse_factor, likelihood_summary, shares
-from .trust import EPS, RANK, State, norm, norms, power_of_two
+from .statistics import Summary, correlations, likelihood_summary, shares, students_t
+from .trust import EPS, Shape, State, norm, norms, power_of_two
 from .verdict import judge
 
 if TYPE_CHECKING:
     from .solve import Solver
 
 NORMAL = 1.959963984540054  # the normal distribution's 0.975 quantile
-LARGE = 1000  # weights up to which the Hessian of a linear likelihood is put together
+LARGE, FEW = 1000, 100  # weights up to which a Hessian is put together, and exactly
 SCALES = 200  # times that a scale is estimated anew
 SETTLED = 1e-11  # of a scale: a change that is none
 EXACT = 64 * EPS  # of the targets: residuals that are rounding
@@ -44,12 +45,12 @@ def by_newton(solver: Solver) -> Fit:
     """
     np = numpy()
     model, given = solver.model, solver.model.scale
-    robust = LOSSES[model.kind].corner is not None
+    scaled = LOSSES[model.kind].corner is not None
     many = solver.method == "lbfgs"
     targets = TargetSpread(model, solver.rows).run()
     state = solver.state or State(solver.rough())
     misses = solver.residuals(solver.near if solver.kind == "likelihood" else _miss(solver))
-    if robust and given is None and not state.losses and _exact(misses, state.x, targets):
+    if scaled and given is None and not state.losses and _exact(misses, state.x, targets):
         return by_squares(solver)
     sums = curvature_of(solver, _scaled(solver), 1 if many else 2)
     begun = state.more or _units(solver, misses, state.x)
@@ -73,7 +74,7 @@ def by_newton(solver: Solver) -> Fit:
         except FloatingPointError:
             raise _no_start(solver) from None
         why = end.why
-        if not robust or scale == given or not (end.converged or given is not None):
+        if not scaled or scale == given or not (end.converged or given is not None):
             break
         after = _next(solver, misses, (end.x * units).tolist(), scale)
         if abs(after - scale) <= SETTLED * scale:
@@ -81,16 +82,21 @@ def by_newton(solver: Solver) -> Fit:
         scale, why = after, "scale"
         inner.stalls, inner.radius = 0, None
         inner.more.pop("pairs", None)
-    if robust:
+    if scaled:
         model.scale = scale
-    if many and solver.kind == "likelihood" and len(solver.linear) == len(solver.names) <= LARGE:
-        end = end._replace(hessian=_curved(solver, end.x * units, units))
+    notes: list[str] = []
+    if many:
+        root = misses.triangle((end.x * units).tolist())
+        lost = end.lost if root is None else Shape(root, end.x * units, solver.box, None).lost()
+        hessian, notes = _curved(solver, end.x * units, units) if solver.kind == "likelihood" else (None, [])
+        end = end._replace(lost=lost, hessian=hessian)
     found = _described(solver, end, units, misses, targets, "lbfgs" if many else "newton")
     square = scale * scale if solver.kind != "likelihood" else 1.0
+    found.notes += notes
     found.loss, found.steps = end.value * square / solver.rows.count, end.steps
     found.summary = found.summary._replace(loss=found.loss) if found.summary else None
     found.history = list(enumerate(x * square / solver.rows.count for x in inner.losses))
-    found.scale, found.scale_given = (scale if robust else None), given is not None
+    found.scale, found.scale_given = (scale if scaled else None), given is not None
     judge(found, why, end.converged and why != "scale", solver.names, end.lost, end.free, solver.rows.count)
     if model.kind == "logistic":
         _look_for_separation(solver, found, end, units, misses)
@@ -107,12 +113,20 @@ def _next(solver: Solver, misses: Any, x: list[float], scale: float) -> float:
 
 def _size(misses: Any, x: list[float]) -> float:
     """The middle of the absolute residuals."""
-    np = numpy()
-    return float(np.median(abs(np.concatenate([block.ravel() for block in misses.values(x)]))))
+    return quantiles(misses.rows, lambda leaves, columns: abs(misses.residuals(leaves, columns)), x, misses.size, [0.5])[0]
 
 
-def _curved(solver: Solver, x: Any, units: Any) -> Any:
-    """The Hessian of a likelihood that is linear in the weights, out of the triangle of its rows by their curvatures."""
+def _curved(solver: Solver, x: Any, units: Any) -> tuple[Any, list[str]]:
+    """The Hessian of a likelihood where L-BFGS ended, and what to say of it.
+
+    Of a row with few weights of its own it is the exact one; of others the expected one, out of the triangle of the rows by
+    their curvatures, which for a formula that is linear in the weights is the same.
+    """
+    if len(solver.names) > LARGE:
+        return None, [f"no standard errors: the Hessian of more than {LARGE:,} weights is not put together"]
+    if not solver.straight and len(solver.places.shared) + len(solver.places.spelled) <= FEW:
+        sums = curvature_of(solver, _scaled(solver)).at((x / units).tolist(), units.tolist(), [1.0])
+        return (sums.hessian if sums.finite() else None), []
     model, at = solver.model, solver.all(dict(zip(solver.names, x.tolist(), strict=True)))
 
     def bent(weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
@@ -123,12 +137,13 @@ def _curved(solver: Solver, x: Any, units: Any) -> Any:
 
     root = solver.residuals(bent).triangle(x.tolist())
     part = numpy().zeros((1, len(x))) if root is None else root[:, :-1] * units
-    return part.T @ part
+    notes = [] if solver.straight else ["the standard errors are those of the expected information"]
+    return part.T @ part, notes
 
 
 def _exact(misses: Any, x: list[float], targets: Targets) -> bool:
     """Whether all residuals are zero to rounding, so that no loss is better than squares."""
-    largest = max(float(abs(block).max()) for block in misses.values(x))
+    largest = float(misses.rows.total(Greatest(lambda leaves, columns: abs(misses.residuals(leaves, columns)).max()), x))
     return bool(largest <= EXACT * max(abs(targets.low), abs(targets.high)))
 
 
@@ -153,24 +168,25 @@ def _units(solver: Solver, misses: Any, x: list[float]) -> dict[str, Any]:
 def by_corners(solver: Solver) -> Fit:
     """The least absolute deviations."""
     np = numpy()
-    model = solver.model
-    targets = TargetSpread(model, solver.rows).run()
+    targets = TargetSpread(solver.model, solver.rows).run()
     misses = solver.residuals(_weighed(solver))
     state = solver.begun(solver.state or State(solver.rough()))
 
     def matrix(x: Any) -> Any:
         with np.errstate(all="ignore"):
-            return np.concatenate(list(misses.matrices(x.tolist())))
+            return misses.matrices(x.tolist())
 
     try:
         end = least_absolute(matrix, state, solver.box, min(solver.limit, 200), solver.watch)
     except FloatingPointError:
         raise solver.no_start(misses, state.x) from None
-    found = solver.fit(end.x.tolist(), {}, NORMAL, None, "corners")
-    found.summary = _robust_summary(solver, norm(misses.triangle(end.x.tolist())[:, -1]), math.nan, end, targets)
+    x, plain = end.x.tolist(), solver.residuals(_miss(solver))
+    freedom = solver.rows.count - int((end.free & ~end.lost).sum())
+    errors = robust.absolute(solver, x, end, plain, targets)
+    found = _with_errors(solver, x, end, errors, students_t((1 + 0.95) / 2, freedom), "corners")
+    found.summary = _robust_summary(solver, norm(plain.triangle(x)[:, -1]), math.nan, end, targets)
     found.loss, found.steps = end.value / solver.rows.count, end.steps
     found.history = list(enumerate(x / solver.rows.count for x in state.losses))
-    found.notes.append("the least absolute deviations have no standard errors here")
     judge(found, end.why, end.converged, solver.names, end.lost, end.free, solver.rows.count)
     return found
 
@@ -219,7 +235,7 @@ def estimated(solver: Solver, misses: Any, x: list[float]) -> float:
 
 
 def _no_start(solver: Solver) -> InputValueError:
-    where = solver.model.first_bad_row(solver.table)
+    where = first_bad_row(solver.model, solver.rows)
     what = f"{where}; choose" if where else "its derivatives leave the range of doubles; scale the columns, or choose"
     return InputValueError(f"the start has no finite loss: {what} others with --init")
 
@@ -255,10 +271,10 @@ def _likely(solver: Solver, x: Any, units: Any, end: Bottom, targets: Targets, m
             covariance[end.lost, :] = covariance[:, end.lost] = math.nan
             errors |= {names[i]: norm(factor[i]) for i in at}
     found = solver.fit(x.tolist(), errors, NORMAL, None if covariance is None else covariance.tolist(), method)
-    if covariance is None:
-        found.notes.append("no standard errors: the Hessian at the end is not known to be positive")
-    else:
+    if covariance is not None:
         found.correlation = correlations(factor, names)
+    elif end.hessian is not None:
+        found.notes.append("no standard errors: the Hessian at the end is not known to be positive")
     weight, mean = targets.weight * targets.unit**2, targets.mean
     if solver.model.kind == "logistic":
         null = weight * sum(x * math.log(x) for x in (mean, 1 - mean) if x > 0)
@@ -271,34 +287,30 @@ def _likely(solver: Solver, x: Any, units: Any, end: Bottom, targets: Targets, m
     return found
 
 
-def _robust(solver: Solver, at: Any, end: Bottom, misses: Any, targets: Targets, method: str) -> Fit:
-    """The errors of a robust fit, by Huber's first formula (Huber 1981, section 7.6; the default of statsmodels' RLM)."""
+def _with_errors(solver: Solver, x: list[float], end: Bottom, given: tuple[Any, str], quantile: float, method: str) -> Fit:
+    """The weights with the errors that F says, F Fᵀ being their covariance; or why there are none."""
     np = numpy()
-    names, m, scale = solver.names, len(solver.names), solver.model.scale or 1.0
-    x = at.tolist()
-    r = np.concatenate([block.ravel() for block in misses.values(x)])
-    one = grad(lambda a: LOSSES[solver.model.kind].of(a, 0.0, 1.0))
-    pull, bend = jit(value_and_grad(one), batch=0, backend="numpy")(r / scale)
-    pull, bend = (np.broadcast_to(part, r.shape) for part in (pull * scale, bend))
-    triangle = misses.triangle(x)
-    usable = end.free & ~end.lost
-    covariance, errors = None, dict.fromkeys(names, math.nan)
+    factor, why = given
+    if factor is None:
+        found = solver.fit(x, {}, quantile, None, method)
+        found.notes.append(why)
+        return found
     with np.errstate(all="ignore"):
-        factor, rank = inverse_factor(triangle[:, :m], end.free, RANK * m)
-        n, mean = len(r), float(bend.mean())
-        if n > rank and mean > 0 and not solver.model.weighting:
-            k = 1 + rank / n * float(bend.var()) / mean**2
-            factor = factor * (k * norm(pull) / math.sqrt(n - rank) / mean)
-            covariance = factor @ factor.T
-            covariance[end.lost, :] = covariance[:, end.lost] = math.nan
-            errors = {name: norm(factor[i]) if usable[i] else math.nan for i, name in enumerate(names)}
-    found = solver.fit(x, errors, NORMAL, None if covariance is None else covariance.tolist(), method)
-    if covariance is not None:
-        found.correlation = correlations(factor, names)
-    elif solver.model.weighting:
-        found.notes.append("a robust fit by weighted rows has no standard errors here")
-    deviation = scale / LOSSES[solver.model.kind].corner  # type: ignore[operator]
-    found.summary = _robust_summary(solver, norm(r), deviation, end, targets)
+        covariance = factor @ factor.T
+    covariance[end.lost, :] = covariance[:, end.lost] = math.nan
+    usable = end.free & ~end.lost
+    errors = {name: norm(factor[i]) if usable[i] else math.nan for i, name in enumerate(solver.names)}
+    found = solver.fit(x, errors, quantile, covariance.tolist(), method)
+    found.correlation = correlations(factor, solver.names)
+    return found
+
+
+def _robust(solver: Solver, at: Any, end: Bottom, misses: Any, targets: Targets, method: str) -> Fit:
+    """The weights of a robust fit with their errors."""
+    x = at.tolist()
+    found = _with_errors(solver, x, end, robust.factor(solver, x, end, misses), NORMAL, method)
+    deviation = (solver.model.scale or 1.0) / LOSSES[solver.model.kind].corner  # type: ignore[operator]
+    found.summary = _robust_summary(solver, norm(misses.triangle(x)[:, -1]), deviation, end, targets)
     return found
 
 
@@ -311,10 +323,14 @@ def _robust_summary(solver: Solver, length: float, sd: float, end: Bottom, targe
 def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Any, misses: Any) -> None:
     """Say so where the formula tells some of the 0s from the 1s perfectly, so that weights run away."""
     np = numpy()
-    total = 0.0
-    for columns, predicted in solver.model.predictions(solver.table):
-        for p, y in zip(predicted, solver.model.truths(columns), strict=True):
-            total = max(total, abs(p - y))
+    model, names = solver.model, list(solver.rows.names or ())
+    predict = model.predicting(solver.rows.count)
+
+    def off(leaves: Sequence[float], columns: list[Any]) -> Any:
+        block = dict(zip(names, columns, strict=True))
+        return max(abs(p - y) for p, y in zip(predict(block), model.truths(block), strict=True))
+
+    total = float(solver.rows.total(Greatest(off), ()))
     away: list[str] = []
     if end.hessian is not None and len(solver.linear) == len(solver.names):
         # what rows of certain probability alone determine: flat in the Hessian, and not in the rows

@@ -13,8 +13,9 @@ from ..files import write_atomically
 from ..tables import Table, read_table
 from ..tables.choice import SHOWN
 from .losses import LOSSES
-from .model import Model, Score
+from .model import Model
 from .saved import band
+from .scoring import Score, check, score
 
 PREDICTION, MEAN, OBSERVATION = "prediction", ["mean_low", "mean_high"], ["obs_low", "obs_high"]
 
@@ -34,8 +35,8 @@ class Predicting:
     def __init__(self, model: Model, ending: Mapping[str, Any], interval: float | None = None, decimal: str = ".") -> None:
         self.model, self.ending, self.interval, self.decimal = model, ending, interval, decimal
         self.missing = 0  # predictions that are nan, of the table that was last written
-        likelihood = LOSSES[model.kind].kind == "likelihood"
-        self.added = [PREDICTION, *([] if interval is None else MEAN if likelihood else MEAN + OBSERVATION)]
+        mean = LOSSES[model.kind].kind == "likelihood" or model.kind == "mae"  # of these nothing says how single rows lie
+        self.added = [PREDICTION, *([] if interval is None else MEAN if mean else MEAN + OBSERVATION)]
         if interval is not None:
             band(model, ending, interval, 0)  # whose errors come before those of a table
 
@@ -131,7 +132,7 @@ def to_file(file: str, predicting: Predicting, folder: str, options: Mapping[str
     with read_table(file, predicting.needed, blank=predicting.blank, text=words, raw=True, **options) as table:
         notes = [*table.notes, *predicting.notes(file, table)]
         if known := predicting.knows(table):
-            predicting.model.check(table)
+            check(predicting.model, table)
         write_atomically(path, "".join(predicting.texts(table)).encode("utf-8", "surrogateescape"))
         notes += predicting.doubts(table)
-        return Written(path, notes, table.dropped, predicting.model.score(table) if known else None)
+        return Written(path, notes, table.dropped, score(predicting.model, table) if known else None)

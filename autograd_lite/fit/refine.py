@@ -1,8 +1,8 @@
 """The last digits of a plane: least squares whose residuals are linear, refined until the weights are right to rounding.
 
 Any solution in doubles, by QR or by singular values, is off by the square of the condition number times the rounding of the
-residuals.  These and the weights together solve ``[I A; Aᵀ 0] [r; x] = [b; 0]``; what a solution leaves of that, summed in twice
-the precision, is solved for with the same Q and R and put right, so that every turn gains as many digits as the first had.
+residuals.  Residuals and weights together solve ``[I A; Aᵀ 0] [r; x] = [b; 0]``; what a solution leaves of that, summed in
+twice the precision, is solved for with the same Q and R and put right: every turn gains as many digits as the first had.
 Needs NumPy.
 
 Source: Björck 1967, Iterative refinement of linear least squares solutions; Dekker 1971 and Knuth for the exact sums.

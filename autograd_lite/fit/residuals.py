@@ -18,7 +18,8 @@ from ..functional import jacobian, value_and_grad
 from ..tables.table import numpy
 from ..tree import Spec, called, flatten, unflatten
 from .interrupt import no_pause
-from .rows import HEAVY, Rows, entries
+from .order import Gathered
+from .rows import HEAVY, Rows, entries, first
 from .triangle import Tree, leaf_rows, stacked
 
 MACHINE = 2**21  # rows times instructions from which on machine code is compiled sooner than NumPy has done the work
@@ -40,6 +41,10 @@ class ByRows:
         self.f, self.arguments, self.count, self.threads = f, arguments, count, threads
         self._run: Callable[[Sequence[float], list[Any]], list[Any]] | None = None
         self._slow = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To where it is compiled anew."""
+        return {**self.__dict__, "_run": None}
 
     def __call__(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
         """For each output an array of as many numbers as there are rows."""
@@ -97,7 +102,48 @@ def _listed(found: Any) -> list[Any]:
     return [x for part in found for x in (part if isinstance(part, (list, tuple)) else [part])]
 
 
-class Residuals:
+class OverRows:
+    """What has residuals and their derivatives for each block of `rows`, `each` of them a row."""
+
+    rows: Rows
+    each: int
+
+    def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
+        raise NotImplementedError
+
+    def residuals(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """The residuals of a block, those of a row beside each other."""
+        raise NotImplementedError
+
+    def matrices(self, leaves: Sequence[float]) -> Any:
+        """[J r] of all rows."""
+        return self.rows.total(Gathered(self.matrix), leaves)
+
+    def values(self, leaves: Sequence[float]) -> Any:
+        """The residuals of all rows."""
+        return self.rows.total(Gathered(self.residuals), leaves)
+
+    def first_bad(self, leaves: Sequence[float]) -> tuple[int, str] | None:
+        """The first row, from 1, whose residual or a derivative of it is not finite, and what is wrong."""
+
+        def look(columns: list[Any]) -> tuple[int, str] | None:
+            np = numpy()
+            with np.errstate(all="ignore"):
+                matrix = self.matrix(leaves, columns)
+            fine = np.isfinite(matrix).all(axis=1)
+            if fine.all():
+                return None
+            bad = int(np.argmin(fine))
+            r = float(matrix[bad, -1])
+            if not math.isfinite(r):
+                return bad // self.each, f"the residual is {r}"
+            return bad // self.each, f"a derivative of the residual is {float(matrix[bad][~np.isfinite(matrix[bad])][0])}"
+
+        return first(self.rows, look)
+
+
+class Residuals(OverRows):
     """Residuals, one or several for each row, as functions of the flat list of weights that `spec` puts in their places.
 
     Args:
@@ -141,11 +187,6 @@ class Residuals:
                 matrix[:, j, i] = found[self.each + j * m + i]
         return matrix.reshape(-1, m + 1)
 
-    def matrices(self, leaves: Sequence[float]) -> Iterator[Any]:
-        """[J r] of each block."""
-        for columns in self.rows.blocks():
-            yield self.matrix(leaves, columns)
-
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
         """The triangle of a block; of nan where a number is not finite."""
         np = numpy()
@@ -169,24 +210,7 @@ class Residuals:
             root = self.rows.total(self, leaves, pause)
         return root if math.isfinite(abs(root).max()) else None
 
-    def values(self, leaves: Sequence[float]) -> Iterator[Any]:
-        """The residuals of each block."""
+    def residuals(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """The residuals of a block, those of a row beside each other."""
         np = numpy()
-        for columns in self.rows.blocks():
-            yield np.stack(self._values(leaves, columns), axis=-1)
-
-    def first_bad(self, leaves: Sequence[float]) -> tuple[int, str] | None:
-        """The first row, from 0, whose residual or a derivative of it is not finite, and what is wrong."""
-        np = numpy()
-        start = 0
-        with np.errstate(all="ignore"):
-            for columns in self.rows.blocks():
-                found = np.stack(self._both(leaves, columns))
-                fine = np.isfinite(found).all(axis=0)
-                if not fine.all():
-                    bad = int(np.argmin(fine))
-                    which = int(np.argmin(np.isfinite(found[:, bad])))
-                    what = "the residual" if which < self.each else "a derivative of the residual"
-                    return start + bad, f"{what} is {float(found[which, bad])}"
-                start += len(columns[0])
-        return None
+        return np.stack(self._values(leaves, columns), axis=-1).ravel()

@@ -154,6 +154,48 @@ class Rows:
         return Digest.finished(self.names, self.count, self.total(Digest(), ()))
 
 
+Looked = tuple[int, tuple[int, str] | None]
+
+
+class First:
+    """Work that finds the first row of which there is something to say, and what."""
+
+    def __init__(self, look: Callable[[Columns], tuple[int, str] | None]) -> None:
+        self.look = look
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Looked:
+        """How many rows a block has, and what it finds there."""
+        return len(columns[0]), self.look(columns)
+
+    @staticmethod
+    def both(a: Looked, b: Looked) -> Looked:
+        """Of two neighbouring blocks."""
+        found = a[1] or (None if b[1] is None else (a[0] + b[1][0], b[1][1]))
+        return a[0] + b[0], found
+
+
+def first(rows: Any, look: Callable[[Columns], tuple[int, str] | None]) -> tuple[int, str] | None:
+    """The number, from 1, of the first row of which `look` has something to say, and that; None where there is none.
+
+    >>> first(Rows(([1.0, 2.0, 3.0],)), lambda columns: (1, "here"))
+    (2, 'here')
+
+    Args:
+        rows: `Rows`, or those on a cluster.
+        look: of a block its place, from 0, and what there is to say.
+    """
+    work, before = First(look), 0
+    if not isinstance(rows, Rows):
+        found = rows.total(work, ())[1]
+        return None if found is None else (found[0] + 1, found[1])
+    for columns in rows.blocks():
+        count, found = work.leaf((), columns)
+        if found is not None:
+            return before + found[0] + 1, found[1]
+        before += count
+    return None
+
+
 class Digest:
     """Digests of blocks, and of digests."""
 
@@ -226,18 +268,6 @@ def entries(column: Any) -> Any:
     if getattr(column, "ndim", 1) > 1:
         return column.astype(object)
     return column.tolist() if hasattr(column, "tolist") else column
-
-
-def first_without(rows: Any) -> str:
-    """The first row with a cell that is nan, in words; empty where there is none."""
-    number = 0
-    for columns in rows.blocks():
-        for row in zip(*map(entries, columns), strict=True):
-            number += 1
-            if any(x != x for cell in row for x in (cell if hasattr(cell, "__iter__") else [cell])):
-                names = rows.names or [f"data[{i}]" for i in range(len(row))]
-                return f"row {number} has " + ", ".join(f"{n}={x}" for n, x in zip(names, row, strict=True))
-    return ""
 
 
 def flattened(loss: Callable[..., Any], spec: Spec) -> Callable[..., Any]:

@@ -25,6 +25,7 @@ from .model import Model
 from .others import by_corners, by_newton
 from .residuals import Residuals
 from .rows import Rows
+from .scoring import check
 from .squares import by_squares
 from .starts import ROWS, Search, linear_weights, plan
 from .trail import Trail
@@ -261,10 +262,8 @@ class Solver:
                 f"the sum of squares at {at} is not finite: choose other starts with --init, or scale the columns"
             )
         number, what = bad
-        numbers = ", ".join(f"{n}={v!r}" for n, v in zip(self.rows.names or (), self._row(number), strict=True))
-        return InputValueError(
-            f"{what} in row {number + 1}, {numbers}, at {at}: choose other starts with --init, or mend the row"
-        )
+        numbers = ", ".join(f"{n}={v!r}" for n, v in zip(self.rows.names or (), self._row(number - 1), strict=True))
+        return InputValueError(f"{what} in row {number}, {numbers}, at {at}: choose other starts with --init, or mend the row")
 
     def _row(self, number: int) -> list[float]:
         return [float(c[0]) for c in self.rows.read(number, number + 1)]
@@ -333,7 +332,7 @@ def fit(
             words = coded(data, model.text)[1] if isinstance(data, Mapping) else data.levels
         model = described(names, weights=init, levels=words)
         rows = as_rows(data, model)
-        model.check(rows)
+        check(model, rows)
         found = Solver(model, rows, given=init, known=absolute, limit=steps, **options).run()
         if isinstance(rows, Spread):
             found.data = None  # it is where the workers are

@@ -73,7 +73,7 @@ def _refined(solver: Solver, residuals: Any, end: Ending) -> Ending:
     if not (sure and solver.straight) or solver.rows.count * m > NUMBERS or solver.rows.count < m:
         return end
     with np.errstate(all="ignore"):
-        matrix = np.concatenate(list(residuals.matrices([0.0] * m)))
+        matrix = residuals.matrices([0.0] * m)
         x = refined(matrix[:, :-1], matrix[:, -1]) if np.isfinite(matrix).all() else None
     if x is None or (solver.box is not None and ((x < solver.box[0]) | (x > solver.box[1])).any()):
         return end

@@ -175,7 +175,7 @@ class Search:
         leaves = [0.0] * m
         for i, x in zip(self.plan.values, trial, strict=True):
             leaves[i] = x
-        matrix = np.concatenate(list(self.sample.matrices(leaves)))
+        matrix = self.sample.matrices(leaves)
         part = matrix[:, [*linear, m]]
         if not np.isfinite(part).all():
             return None

@@ -376,9 +376,7 @@ def planes(count: int = 200) -> None:
         off = [max(np.max(np.abs(np.array(x) - exact)) / np.max(np.abs(exact)), 1e-16) for x in both]
         digits.append(-np.log10(off))
         sure += found.converged
-    print(
-        f"{count} planes, condition numbers up to 1e12, {sure} converged; digits of the worst weight, of its largest, at most 16\n"
-    )
+    print(f"{count} planes, condition numbers up to 1e12, {sure} converged; digits of the worst weight, at most 16\n")
     print(f"{'':24}{'fewest':>8}{'median':>8}")
     for name, found_by in zip(("autograd_lite fit", "numpy.linalg.lstsq"), np.transpose(digits), strict=True):
         print(f"{name:24}{min(found_by):8.1f}{np.median(found_by):8.1f}")
