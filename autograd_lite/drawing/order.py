@@ -9,9 +9,11 @@ wished places subject to the order and the distances between neighbours, solved 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from itertools import pairwise
 
 Links = list[list[tuple[int, float]]]
 
+STILL = 6  # rounds without a better order, after which no more are tried
 SMALL, LARGE = 2500, 25000  # links up to which much, and a little, is tried
 
 
@@ -23,8 +25,9 @@ def arrange(layers: list[list[int]], before: Links, after: Links) -> None:
     for layer in layers:
         _number(layer, place)
     best, fewest = [layer[:] for layer in layers], _all_crossings(layers, before, place)
+    found = 0  # the last round that was better
     for i in range(rounds):
-        if not fewest:
+        if not fewest or i - found > STILL:
             break
         middle = _median if i % 4 >= 2 else _mean
         inward = i % 2 == 0
@@ -34,7 +37,7 @@ def arrange(layers: list[list[int]], before: Links, after: Links) -> None:
             _transpose(layers, before, after, place)
         crossings = _all_crossings(layers, before, place)
         if crossings < fewest:
-            best, fewest = [layer[:] for layer in layers], crossings
+            best, fewest, found = [layer[:] for layer in layers], crossings, i
     for layer, order in zip(layers, best, strict=True):
         layer[:] = order
 
@@ -73,13 +76,12 @@ def crossings(layer: list[int], before: Links, place: list[int]) -> int:
     """How many pairs of edges into a layer cross."""
     count = 0
     seen: list[float] = []
-    for v in layer:
-        ends = sorted(place[u] + port for u, port in before[v])
+    for v in layer if len(layer) > 1 else ():
+        ends = [place[u] + port for u, port in before[v]]
         for end in ends:
             count += len(seen) - bisect_right(seen, end)
-        if len(layer) > 1:
-            for end in ends:
-                insort(seen, end)
+        for end in ends:
+            insort(seen, end)
     return count
 
 
@@ -87,30 +89,37 @@ def _all_crossings(layers: list[list[int]], before: Links, place: list[int]) -> 
     return sum(crossings(layer, before, place) for layer in layers)
 
 
-def _pair(first: list[float], second: list[float]) -> int:
-    """Crossings of the links of two neighbours in this order."""
-    return sum(a > b for a in first for b in second)
-
-
 def _transpose(layers: list[list[int]], before: Links, after: Links, place: list[int]) -> None:
     """Swap neighbours as long as that removes crossings."""
+    stale = set(range(len(layers)))  # layers of which something changed since they were looked at
     for _ in range(4):
-        better = False
-        for layer in layers:
-            for i in range(len(layer) - 1):
-                u, v = layer[i], layer[i + 1]
-                now = swapped = 0
-                for links in (before, after):
-                    a = [place[w] + port for w, port in links[u]]
-                    b = [place[w] + port for w, port in links[v]]
-                    now += _pair(a, b)
-                    swapped += _pair(b, a)
-                if swapped < now:
-                    layer[i], layer[i + 1] = v, u
-                    place[u], place[v] = i + 1, i
-                    better = True
-        if not better:
+        waiting, stale = stale, set()
+        for k in sorted(waiting):
+            if _transposed(layers[k], before, after, place):
+                stale.update((k - 1, k, k + 1))
+        stale.intersection_update(range(len(layers)))
+        if not stale:
             return
+
+
+def _transposed(layer: list[int], before: Links, after: Links, place: list[int]) -> bool:
+    """One walk along a layer; whether anything was swapped."""
+    if len(layer) < 2:
+        return False
+    ends = [[[place[w] + port for w, port in links[v]] for links in (before, after)] for v in layer]
+    swapped = False
+    for i in range(len(layer) - 1):
+        fewer = 0
+        for first, second in zip(ends[i], ends[i + 1], strict=True):
+            for a in first:
+                for b in second:
+                    fewer += (a > b) - (a < b)
+        if fewer > 0:
+            layer[i], layer[i + 1] = layer[i + 1], layer[i]
+            ends[i], ends[i + 1] = ends[i + 1], ends[i]
+            place[layer[i]], place[layer[i + 1]] = i, i + 1
+            swapped = True
+    return swapped
 
 
 # -- places ----------------------------------------------------------------------------------------------------------
@@ -124,6 +133,8 @@ def isotonic(wished: list[float], weights: list[float]) -> list[float]:
     >>> isotonic([1.0, 3.0, 2.0], [1.0, 1.0, 1.0])
     [1.0, 2.5, 2.5]
     """
+    if all(a <= b for a, b in pairwise(wished)):
+        return wished
     pools: list[tuple[float, float, int]] = []
     for x, weight in zip(wished, weights, strict=True):
         count = 1
@@ -160,23 +171,19 @@ def align(layers: list[list[int]], breadth: list[float], gaps: list[float], befo
         for v in layer:
             middle[v] -= so_far / 2
     rounds = 16 if len(breadth) < 3000 else 4
-    numbered = list(enumerate(layers))
+    numbered = list(zip(layers, along, strict=True))
     for i in range(rounds):
         both = i >= rounds - 2
-        for k, layer in numbered if i % 2 == 0 else reversed(numbered):
+        for layer, offsets in numbered if i % 2 == 0 else reversed(numbered):
             wished, weights = [], []
-            for v, offset in zip(layer, along[k], strict=True):
+            for v, offset in zip(layer, offsets, strict=True):
                 near = before[v] + after[v] if both else (after[v] if i % 2 == 0 else before[v])
                 total = weight = 0.0
                 for u, difference, wish in near:
                     total += wish * (middle[u] + difference)
                     weight += wish
-                if weight:
-                    wished.append(total / weight - offset)
-                    weights.append(weight)
-                else:
-                    wished.append(middle[v] - offset)
-                    weights.append(0.1)
-            for v, offset, z in zip(layer, along[k], isotonic(wished, weights), strict=True):
+                wished.append(total / weight - offset if weight else middle[v] - offset)
+                weights.append(weight or 0.1)
+            for v, offset, z in zip(layer, offsets, isotonic(wished, weights), strict=True):
                 middle[v] = z + offset
     return middle
