@@ -1,7 +1,7 @@
 """Pictures of the chain rule: `draw` and `draw_dot`.  What they need is imported when they are called.
 
-escape <- model <- fold, moves, subject, live <- build;  order <- layout <- dot;  svg <- animate;  drawing puts them together,
-and html makes the page, whose script is in page/ and is made small by shrink.
+document, model <- fold, moves, subject, live <- build;  order <- layout <- dot;  svg;  drawing puts them together, facts and html
+make the page, whose script is in page/.
 """
 
 from __future__ import annotations

@@ -14,15 +14,12 @@ from .. import frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
 from ..formula import nodes, notation
 from ..formula.steps import Step, adjoints_of, steps_of
-from . import escape
-from . import fold as folds
-from .fold import Factor, Folding, Term, folding
+from . import subject
+from .document import TOOLTIP, clean
+from .fold import Factor, Folding, Term, folding, framed, layers_of, loops_of, turned
 from .live import may_kink, slopes
-from .loops import loops_of
 from .model import Card, Edge, Frame, Line, Move, label_width, measure, sign, strength
 from .moves import LABEL, Telling
-from .subject import RESULT, common_prefix, given_names
-from .turns import framed, layers_of, turned
 
 Node = Any
 FULL, SHORT, FOLD = 40, 150, 60  # cards up to which labels are full, up to which short; nodes above which auto folds
@@ -83,15 +80,15 @@ class Builder(Telling):
         self.root, self.options, self.digits = root, options, options.digits
         self.guards = options.guards
         self.written: dict[float, str] = {}
-        self.given = given_names(options.params)
+        self.given = subject.given_names(options.params)
         self.roots = [root, *options.others]
         given = {**options.names, **(self.given or {})}
         if root.op is not None and not (given.get(root) or root.name):
             others = notation.names_of(self.roots, given)
-            if RESULT not in others.values():
-                given[root] = RESULT
+            if subject.RESULT not in others.values():
+                given[root] = subject.RESULT
         self.full = notation.names_of(self.roots, given)
-        self.names = {node: escape.clean(name) for node, name in self.full.items()}
+        self.names = {node: clean(name) for node, name in self.full.items()}
         self.steps = steps_of(root, self.names, self.digits, worded=False)
         self.adjoints = adjoints_of(root, self.steps)
         self.uses_of: dict[Node, list[Step]] = {}
@@ -101,8 +98,8 @@ class Builder(Telling):
         self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
         self.order = graph.order(self.roots)
         self.chosen = [
-            folds.values_of("only_paths_to", options.only_paths_to, self.names),
-            folds.values_of("highlight", options.highlight, self.names),
+            subject.values_of("only_paths_to", options.only_paths_to, self.names),
+            subject.values_of("highlight", options.highlight, self.names),
         ]
         fold = options.fold
         if fold not in (True, False, "auto"):
@@ -182,8 +179,8 @@ class Builder(Telling):
         options = self.options
         inputs = self.inputs()
         operands = {node: [use.factor.operand for use in uses] for node, uses in inputs.items()}
-        only, bright = (None if values is None else folds.paths(operands, values) for values in self.chosen)
-        shown = folds.shown(self.roots, operands, only, options.max_depth, options.max_nodes)
+        only, bright = (None if values is None else subject.paths(operands, values) for values in self.chosen)
+        shown = subject.shown(self.roots, operands, only, options.max_depth, options.max_nodes)
         if shown.stubs:
             warnings.warn(
                 f"the graph has {len(operands)} nodes to draw and {len(shown.nodes)} are drawn: give max_nodes or max_depth "
@@ -233,7 +230,7 @@ class Builder(Telling):
         terms = self.folding.terms.get(node)
         formula = self.header(node, terms)
         card = Card(i, node, kind, name, self.headed(node), self.number(value))
-        card.full_name = escape.clean(self.full[node], escape.TOOLTIP)
+        card.full_name = clean(self.full[node], TOOLTIP)
         lines = [f"{card.full_name} = {formula}" if formula else card.full_name, f"value = {value!r}"]
         if self.options.grad is not None:
             g = self.numbers.get(node)
@@ -243,7 +240,7 @@ class Builder(Telling):
             lines.append(f"{card.label} = {g!r}" if g is not None else f"{card.label}: no gradient reaches it")
         card.bad = not math.isfinite(value) or card.sign == "bad"
         if where := getattr(node, "where", None):
-            lines.append(f"made at {escape.clean(str(where), escape.TOOLTIP)}")
+            lines.append(f"made at {clean(str(where), TOOLTIP)}")
         card.may_kink = may_kink(node)
         if card.may_kink and (sides := slopes(node, self.step_at)):
             left, right, taken = map(self.number, sides)
@@ -263,7 +260,7 @@ class Builder(Telling):
         if terms is not None and (node.op.name in ("add", "sum", "dot")):
             text = " + ".join(self.term(t) for t in terms[:4]) if len(terms) <= 4 else ""
             return text if text and len(text) <= HEADER else f"Σ {len(terms)} terms"
-        return escape.clean(nodes.formula(node, self.names, self.digits), HEADER)
+        return clean(nodes.formula(node, self.names, self.digits), HEADER)
 
     def term(self, term: Term, prefix: str = "") -> str:
         """A term as it is written."""
@@ -279,7 +276,7 @@ class Builder(Telling):
     def rows(self, card: Card, terms: list[Term]) -> None:
         """The rows of a card of many terms."""
         leaves = [self.names[t.leaf] for t in terms if t.leaf is not None]
-        prefix = self.layer.get(card.node) or common_prefix(leaves)
+        prefix = self.layer.get(card.node) or subject.common_prefix(leaves)
         what = "value" if any(t.leaf is None for t in terms) else "weight"
         card.columns = ("term", what, f"d{self.names[self.root]}/dweight") if leaves else ("term", "value")
         if prefix and card.node not in self.layer:
@@ -312,7 +309,7 @@ class Builder(Telling):
         if self.options.grad is not None:
             row.grad = "none" if g is None else self.number(g)
             row.sign, row.strength = sign(g), strength(g, self.strongest)
-        row.tooltip = f"{escape.clean(self.full[leaf], escape.TOOLTIP)}\nvalue = {leaf._data!r}"
+        row.tooltip = f"{clean(self.full[leaf], TOOLTIP)}\nvalue = {leaf._data!r}"
         if row.grad:
             row.tooltip += f"\n{self.derivative(leaf)} = {g!r}"
 
@@ -356,7 +353,7 @@ class Builder(Telling):
         step = self.step_at.get((owner, argument))
         if step is None:
             return "", "no flow"
-        symbol = escape.clean(self.symbol(step), 4 * LABEL)
+        symbol = clean(self.symbol(step), 4 * LABEL)
         symbol = symbol.removeprefix(self.layer.get(self.folding.head.get(owner, owner), ""))
         if math.isnan(step.partial):
             return symbol, f"× nan{self.outside(owner)}"

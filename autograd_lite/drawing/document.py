@@ -1,4 +1,7 @@
-"""One HTML file that needs nothing else: what its policy allows is its own script and styles, made small.
+"""Texts in files: a name as part of another language, and one HTML file that needs nothing else.
+
+`clean` makes a text that every format can carry; `dot`, `xml` and `script` write it as a part of that language.
+What the policy of a page allows is its own script and styles, made small.
 
 The policy is ``default-src 'none'`` with the hashes of these texts, so that nothing else can run and nothing is fetched.
 """
@@ -9,13 +12,61 @@ import base64
 import functools
 import hashlib
 import html
+import json
 import re
 import string
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
-from . import escape
+from ..formula.notation import clean
+
+__all__ = ["TOOLTIP", "clean", "document", "dot", "legend", "script", "xml"]
+
+# -- names are hostile until escaped: one function for each language they are written into -------------------------------
+
+TOOLTIP = 1000  # characters of a name in a tooltip
+
+_BAD = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+_BAD_BUT_BREAKS = re.compile(_BAD.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
+_TOUCHED = re.compile(_BAD_BUT_BREAKS.pattern.replace("[", "[&<>\"'", 1))  # what text may not hold as it is
+_XML = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
+_DOT = _XML | {ord("\\"): "\\\\"}
+_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+def xml(text: str) -> str:
+    """Text as content or as a quoted attribute of SVG and HTML; line feeds are kept.
+
+    >>> xml("<a href='x'>&")
+    '&lt;a href=&#39;x&#39;&gt;&amp;'
+    """
+    if _TOUCHED.search(text) is None:
+        return text
+    return _BAD_BUT_BREAKS.sub("\ufffd", text).translate(_XML)
+
+
+def dot(text: str) -> str:
+    r"""Text as a quoted string of DOT, the quotes included; line feeds become Graphviz's own.
+
+    >>> dot('say "\\N"')
+    '"say &quot;\\\\N&quot;"'
+    """
+    return '"' + r"\n".join(_BAD.sub("\ufffd", line).translate(_DOT) for line in text.split("\n")) + '"'
+
+
+def script(data: Any) -> str:
+    r"""Data as JSON that may stand inside a script element.
+
+    >>> script(["</script>"])
+    '["\\u003c/script\\u003e"]'
+    """
+    return json.dumps(data, ensure_ascii=True, separators=(",", ":")).translate(_SCRIPT)
+
+
+# -- the page ------------------------------------------------------------------------------------------------------------
 
 _PAGE = """<!doctype html>
 <html lang="en" data-theme="{theme}">
@@ -66,14 +117,14 @@ def document(
     inner = [html.unescape(s) for s in re.findall(r"<style[^>]*>(.*?)</style>", body, re.DOTALL)]
     policy = f"default-src 'none'; style-src {_hashes([css, *inner])}; script-src {_hashes([code])}"
     return _PAGE.format(
-        theme=escape.xml(theme), policy=policy, title=escape.xml(escape.clean(title, 200) or "Chain rule"), style=css,
-        body=body, data=escape.script(data), script=code,
+        theme=xml(theme), policy=policy, title=xml(clean(title, 200) or "Chain rule"), style=css,
+        body=body, data=script(data), script=code,
     )  # fmt: skip
 
 
 def legend(lines: Sequence[str]) -> str:
     """Lines that one click opens."""
-    return LEGEND.format("".join(f"<li>{escape.xml(line)}</li>" for line in lines))
+    return LEGEND.format("".join(f"<li>{xml(line)}</li>" for line in lines))
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import escape, layout
+from . import document, layout
 from . import model as measure
 from .model import Card, Edge, Frame, Point
 
@@ -180,7 +180,7 @@ EDGE = {**FONT, "fontsize": "10", "fontcolor": "#1b1f24"}
 
 def source(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: str) -> str:
     """The picture as DOT text: quoted strings only, synthetic ids, no HTML labels, records, URLs or images."""
-    lines = ["digraph {", f"  graph [rankdir={rankdir} tooltip={escape.dot(title)}]"]
+    lines = ["digraph {", f"  graph [rankdir={rankdir} tooltip={document.dot(title)}]"]
     lines += [f"  node [{_written(NODE)}]", f"  edge [{_written(EDGE)}]"]
     lines += [f"  n{card.index} [{_written(_node_attributes(card))}]" for card in cards]
     lines += [f"  n{e.source} -> n{e.target} [{_written(_edge_attributes(e))}]" for e in edges]
@@ -188,7 +188,7 @@ def source(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: st
 
 
 def _written(attributes: dict[str, str]) -> str:
-    return " ".join(f"{key}={escape.dot(value)}" for key, value in attributes.items())
+    return " ".join(f"{key}={document.dot(value)}" for key, value in attributes.items())
 
 
 def digraph(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: str, format: str) -> graphviz.Digraph:
@@ -196,7 +196,7 @@ def digraph(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: s
     import graphviz
 
     def inner(attributes: dict[str, str]) -> dict[str, str]:
-        return {key: escape.dot(value)[1:-1] for key, value in attributes.items()}  # the package writes the quotes
+        return {key: document.dot(value)[1:-1] for key, value in attributes.items()}  # the package writes the quotes
 
     graph = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir, **inner({"tooltip": title})})
     graph.attr("node", **inner(NODE))

@@ -17,8 +17,7 @@ from typing import Any
 from .. import frames
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..files import write_atomically
-from . import dot, escape, layout, svg
-from .animate import animation
+from . import document, dot, layout, svg
 from .build import Options, Picture, build
 from .model import Card, Edge, Frame, Move
 
@@ -83,7 +82,7 @@ class Drawing:
         """The picture as SVG text; with `animate` the backward pass runs through it, over and over."""
         prefix, content, css = self.prefix, self._body, ""
         if animate and self.steps:
-            content, css = animation(content, self.edges, self.steps)
+            content, css = svg.animation(content, self.edges, self.steps)
             prefix += "a"
         size = (self.width, self.height)
         return svg.document(content, prefix, self.title, self.heading, self.desc, size, self.theme, css)
@@ -145,7 +144,7 @@ class Drawing:
     def _image(self) -> str:
         """The picture as an image that holds its own data, which a notebook shows whether or not it trusts what it opens."""
         data = base64.b64encode(self.svg().encode()).decode()
-        return f'<img alt="{escape.xml(self.title)}" src="data:image/svg+xml;base64,{data}">'
+        return f'<img alt="{document.xml(self.title)}" src="data:image/svg+xml;base64,{data}">'
 
     def __repr__(self) -> str:
         def many(count: int, word: str) -> str:
@@ -212,7 +211,7 @@ def _check(root: Any, rankdir: str, digits: Any) -> None:
 
 
 def _heading(title: str | None) -> str:
-    return escape.clean(title, 200) if title else ""
+    return document.clean(title, 200) if title else ""
 
 
 def placed(

@@ -14,7 +14,8 @@ from .. import graph
 from ..formula import nodes
 from ..formula.steps import Step
 from ..ops.columns import REAL
-from . import escape, live
+from . import live
+from .document import TOOLTIP, clean
 from .live import is_whole_power
 from .model import Card, Edge, Move, Number, Text
 
@@ -49,7 +50,7 @@ def facts(
             "name": builder.names[leaf],
             "parameter": given is None or leaf in given,
         }
-        | ({} if builder.full[leaf] == builder.names[leaf] else {"full": escape.clean(builder.full[leaf], escape.TOOLTIP)})
+        | ({} if builder.full[leaf] == builder.names[leaf] else {"full": clean(builder.full[leaf], TOOLTIP)})
         for leaf in found.leaves
     ]
     return {
@@ -58,12 +59,12 @@ def facts(
         "leaves": leaves,
         "views": [_view(k, picture, found, stepping) for k, picture in enumerate(pictures)],
         "guards": [
-            {"o": found.at("guard", node, k), "wanted": wanted, "line": escape.clean(line, 200),
-             "text": escape.clean(nodes.formula(node, builder.names, builder.digits), 200)}
+            {"o": found.at("guard", node, k), "wanted": wanted, "line": clean(line, 200),
+             "text": clean(nodes.formula(node, builder.names, builder.digits), 200)}
             for k, (node, wanted, line) in enumerate(builder.guards)
         ],
         "names": [
-            [escape.clean(name, escape.TOOLTIP) for name in (card.name, card.full_name, *(r.name for r in card.rows)) if name]
+            [clean(name, TOOLTIP) for name in (card.name, card.full_name, *(r.name for r in card.rows)) if name]
             for card in (drawing.nodes if searching else [])
         ],
     }  # fmt: skip
@@ -244,7 +245,7 @@ def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
     for part in text:
         place = found.number(part) if isinstance(part, Number) else None
         if isinstance(part, str) or place is None:
-            parts.append(escape.clean(part if isinstance(part, str) else builder.written_number(part), escape.TOOLTIP))
+            parts.append(clean(part if isinstance(part, str) else builder.written_number(part), TOOLTIP))
         else:
             parts.append([place, part.style[0]] if part.style else [place])
     return parts

@@ -1,18 +1,24 @@
-"""Which nodes share a card: chains of + become one sum card, w·x + b one dot card.
+"""What is drawn once: chains of + become one sum card, w·x + b one dot card; of a loop one turn; layers have a box.
 
 A node disappears into the card of its one consumer only where nothing is lost: it has no name of its own, and the partial
 on the way is 1.  A leaf used once, in one term, is written in the row of that term.
+
+A loop of p nodes is found where node k and node k + p are the same op of operands in the same places: constants may differ,
+other operands are the same node or stand p nodes apart.  What the first turn takes from outside in place of a turn before it is
+its start.  The order is that of `notation.names_of`, in which what one turn computes stands together.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import graph
-from ..errors import InputTypeError, InputValueError
+from .model import Card, Edge, Frame
+
+if TYPE_CHECKING:
+    from .build import Builder
 
 Node = Any
 PLUS = frozenset({"add", "sum", "dot"})  # ops that hand their adjoint on unchanged to each term
@@ -128,79 +134,216 @@ def _gather(node: Node, folds: Any) -> tuple[list[Term], list[Node]]:
     return terms, inner
 
 
-# -- which part of a graph is drawn: paths to chosen Values, and what is near the root ---------------------------------
+# -- loops: ----------------------------------------------------------------------------------------------------
+
+TURNS, NODES = 4, 10  # a loop has at least so many turns, and nodes in all of them
+LONGEST = 60  # nodes of a body
+LARGEST = 5_000  # nodes of a graph that is looked at
+
+
+class Carried(NamedTuple):
+    """What a turn takes from an earlier one: the node at a place of the body, so many turns ago."""
+
+    place: int
+    ago: int
 
 
 @dataclass
-class Shown:
-    """The nodes that are drawn, and how many are behind each of those where the picture was cut."""
+class Loop:
+    """The turns of a loop, each a list of nodes."""
 
-    nodes: set[Node]
-    stubs: dict[Node, int]
+    turns: list[list[Node]]
+    carried: dict[Carried, list[Any]] = field(default_factory=dict)  # by turn: a node, or a number at the start
+    left: list[int] = field(default_factory=list)  # places of the body that the last turn hands on
+    place: dict[Node, tuple[int, int]] = field(default_factory=dict)  # of each node: its turn, and its place in the body
+
+    @property
+    def shown(self) -> int:
+        """The turn that is drawn unless another is asked for: one in the middle."""
+        most = max(c.ago for c in self.carried)
+        return max(most, min(len(self.turns) // 2 + 1, len(self.turns) - 2))
+
+    def title(self, turn: int) -> str:
+        """Which turn that is.
+
+        >>> Loop([[], [], []]).title(1)
+        'turn 2 of 3'
+        """
+        return f"turn {turn + 1} of {len(self.turns)}"
+
+    def comes_from(self, node: Node, operand: Node) -> Carried | None:
+        """What an operand of a node of the loop is, where it comes from an earlier turn."""
+        if operand not in self.place:
+            return None
+        (turn, _), (earlier, place) = self.place[node], self.place[operand]
+        return Carried(place, turn - earlier) if turn > earlier else None
 
 
-def values_of(option: str, given: Any, known: Mapping[Node, str]) -> list[Node] | None:
-    """The Values given to an option, one or several; each must be one that the root was computed from."""
-    if given is None:
+def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node]) -> list[Loop]:
+    """The loops in a graph, from the first on.
+
+    Args:
+        nodes: the computed ones, operands before results.
+        roots: what is used by the picture itself.
+        keep: nodes that must be drawn.
+    """
+    if len(nodes) > LARGEST:
+        return []
+    at = {node: i for i, node in enumerate(nodes)}
+    users: dict[Node, list[int]] = {}
+    for i, node in enumerate(nodes):
+        for a in graph.operands(node):
+            if a.__class__ is not float:
+                users.setdefault(a, []).append(i)
+    found: list[Loop] = []
+    start = 0
+    while start < len(nodes) - NODES + 1:
+        runs = [(_turns(nodes, at, start, p), p) for p in range(1, min(LONGEST, len(nodes) // TURNS) + 1)]
+        runs = [(count, p) for count, p in runs if count >= TURNS and count * p >= NODES]
+        runs.sort(key=lambda run: (-run[0] * run[1], run[1]))
+        loop = None
+        for count, period in runs:
+            if not all(node.op.name in PLUS for node in nodes[start : start + period]):  # a sum is told as one, term by term
+                loop = loop or _loop(nodes, at, users, start, count, period, roots, keep)
+        if loop is not None:
+            found.append(loop)
+        start += runs[0][0] * runs[0][1] if runs and loop is None else 1 if loop is None else len(loop.place)
+    return found
+
+
+def _turns(nodes: Sequence[Node], at: Mapping[Node, int], start: int, period: int) -> int:
+    """How many turns of so many nodes there are from a place on."""
+    i = start
+    while i + period < len(nodes) and _alike(nodes, at, start, i, period):
+        i += 1
+    return (i - start) // period + 1
+
+
+def _alike(nodes: Sequence[Node], at: Mapping[Node, int], start: int, i: int, period: int) -> bool:
+    """Whether node i and the one a turn later are the same op of operands in the same places."""
+    first, second = nodes[i], nodes[i + period]
+    if first.op is not second.op:
+        return False
+    before, after = graph.operands(first), graph.operands(second)
+    return len(before) == len(after) and all(
+        _same(at, start, i, period, a, b) for a, b in zip(before, after, strict=True)
+    )  # fmt: skip
+
+
+def _same(at: Mapping[Node, int], start: int, i: int, period: int, a: Any, b: Any) -> bool:
+    if a is b or (a.__class__ is float and b.__class__ is float):
+        return True
+    there = at.get(b, -1) if b.__class__ is not float else -1
+    if there < start:
+        return False  # another node from outside
+    here = at.get(a, -1) if a.__class__ is not float else -1
+    if here >= start:
+        return there - here == period
+    return there < i - (i - start) % period + period  # where the first turns have a start, later ones have a turn before
+
+
+def _loop(
+    nodes: Sequence[Node], at: Mapping[Node, int], users: Mapping[Node, list[int]], start: int, count: int, period: int,
+    roots: Collection[Node], keep: Collection[Node],
+) -> Loop | None:  # fmt: skip
+    """The loop, if it is one: something is carried on, and no turn but the last is used by what follows."""
+    end = start + count * period
+    loop = Loop([list(nodes[i : i + period]) for i in range(start, end, period)])
+    loop.place = {node: divmod(k, period) for k, node in enumerate(nodes[start:end])}
+    for node, (turn, place) in loop.place.items():
+        outside = node in roots or any(i >= end for i in users.get(node, ()))
+        if node in keep and node not in roots:
+            return None
+        if outside and turn < count - 1:
+            return None
+        if outside:
+            loop.left.append(place)
+    last = loop.turns[-1]
+    for place, node in enumerate(last):
+        for k, a in enumerate(graph.operands(node)):
+            carried = None if a.__class__ is float else loop.comes_from(node, a)
+            if carried is None:
+                continue
+            line = [graph.operands(turn[place])[k] for turn in loop.turns]
+            if not _equal(loop.carried.setdefault(carried, line), line):
+                return None
+    return loop if loop.carried and loop.left and loop.shown <= count - 2 else None
+
+
+def _equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    return all(
+        a is b or (a.__class__ is float and b.__class__ is float and a == b) for a, b in zip(some, others, strict=True)
+    )  # fmt: skip
+
+
+def turned(builder: Builder, cards: Sequence[Card], edges: Sequence[Edge], index: Mapping[Node, int]) -> Iterator[Frame]:
+    """Tell the cards and edges of loops what they are in each turn; gives the box of each loop."""
+    for k, loop in enumerate(builder.loops):
+        members = [_carried(builder, cards, index, k, *each) for each in loop.carried.items()]
+        for j, node in enumerate(loop.turns[loop.shown]):
+            if node in index:
+                card = cards[index[node]]
+                card.loop, card.turns = k, [turn[j] for turn in loop.turns]
+                card.headers = [builder.headed(each) for each in card.turns]
+                members.append(card)
+        for j in loop.left:
+            if (node := loop.turns[-1][j]) in index:
+                cards[index[node]].header = f"{builder.names[node]} after {len(loop.turns)} turns"
+        shown = {node: j for j, node in enumerate(loop.turns[loop.shown])}
+        for edge in edges:
+            if edge.owner in shown:
+                edge.owners = [turn[shown[edge.owner]] for turn in loop.turns]
+                edge.labels = [builder.labelled(owner, edge.argument)[1] for owner in edge.owners]
+        found = sorted(card.index for card in members if card is not None)
+        if found:
+            yield Frame(loop.title(loop.shown), found, k)
+
+
+def _carried(
+    builder: Builder, cards: Sequence[Card], index: Mapping[Node, int], k: int, carried: Any, line: list[Any]
+) -> Card | None:  # fmt: skip
+    """The card of what each turn takes from the one before."""
+    loop: Loop = builder.loops[k]
+    if line[loop.shown] not in index:
         return None
-    if hasattr(given, "_data"):
-        given = [given]
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InputTypeError(f"{option}={given!r} must be a Value or a list of Values")
-    values = list(given)
-    for value in values:
-        if not hasattr(value, "_data"):
-            raise InputTypeError(f"{option} holds {value!r}, which is no Value")
-        if value not in known:
-            raise InputValueError(f"{option} holds {value!r}, which the drawn Value was not computed from")
-    return values
+    card = cards[index[line[loop.shown]]]
+    card.loop, card.turns = k, line
+    for turn, node in enumerate(line):
+        name = builder.number(node) if node.__class__ is float else builder.names[node]
+        start = turn < carried.ago
+        card.headers.append(f"{name} at the start" if start else f"{name} from turn {turn + 1 - carried.ago}")
+    card.header = card.headers[loop.shown]
+    return card
 
 
-def paths(operands: Mapping[Node, list[Node]], ends: Collection[Node]) -> set[Node]:
-    """The nodes on a path from one of `ends` to the root; `operands` lists operands before results."""
-    reached = set(ends)
-    for node, below in operands.items():
-        if any(a in reached for a in below):
-            reached.add(node)
-    return reached
+def layers_of(folding: Folding, order: Collection[Node], full: Mapping[Node, str]) -> dict[str, list[Node]]:
+    """The nodes of each layer of a module: sums over its parameters, by their names, and what bends each of them.
 
-
-def shown(
-    roots: Collection[Node],
-    operands: Mapping[Node, list[Node]],
-    only: Collection[Node] | None,
-    max_depth: int | None,
-    max_nodes: int | None,
-) -> Shown:
-    """The nodes nearest the roots, as many as allowed."""
-    for option, limit, least in (("max_depth", max_depth, 0), ("max_nodes", max_nodes, 1)):
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < least):
-            raise InputValueError(f"{option}={limit!r} must be None or a whole number of at least {least}")
-    depth = dict.fromkeys(roots, 0)
-    waiting = deque(roots)
-    nodes: set[Node] = set()
-    beyond: list[Node] = []
-    while waiting:
-        node = waiting.popleft()
-        if (max_depth is not None and depth[node] > max_depth) or (max_nodes is not None and len(nodes) >= max_nodes):
-            beyond.append(node)
+    Args:
+        folding: what shares a card.
+        order: the computed nodes, results before operands.
+        full: the names of the module's parameters.
+    """
+    found: dict[Node, str] = {}
+    uses = uses_of(order) if full else {}
+    for node in reversed(list(order)) if full else ():
+        if node in folding.head:
             continue
-        nodes.add(node)
-        for a in operands[node]:
-            if a not in depth and (only is None or a in only):
-                depth[a] = depth[node] + 1
-                waiting.append(a)
-    stubs: dict[Node, int] = {}
-    counted = set(nodes)
-    for node in [n for n in operands if n in nodes] if beyond else ():
-        behind = [a for a in operands[node] if a not in nodes and (only is None or a in only)]
-        if not behind:
-            continue
-        stubs[node] = 0
-        while behind:
-            a = behind.pop()
-            if a not in counted:
-                counted.add(a)
-                stubs[node] += 1
-                behind.extend(b for b in operands[a] if only is None or b in only)
-    return Shown(nodes, stubs)
+        paths = {full[t.leaf].rpartition(".")[0] for t in folding.terms.get(node, ()) if t.leaf in full}
+        if len(paths) == 1 and (path := paths.pop()):
+            found[node] = path
+        elif node.op.arity == 1:
+            (a,) = graph.operands(node)
+            if a in found and uses.get(a) == 1:
+                found[node] = found[a]
+    layers: dict[str, list[Node]] = {}
+    for node, path in found.items():
+        layers.setdefault(path, []).append(node)
+    return layers
+
+
+def framed(layers: Mapping[str, Sequence[Node]], index: Mapping[Node, int]) -> Iterator[Frame]:
+    """The boxes of layers."""
+    for path, nodes in layers.items():
+        if cards := sorted(index[node] for node in nodes if node in index):
+            yield Frame(path, cards)

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LoweringError
-from . import escape, live, svg
+from . import live, svg
 from .build import build
-from .document import STEPS, document, legend
+from .document import STEPS, clean, document, legend, xml
 from .facts import PREFIXES, ROOM, before, facts
 from .model import label_width, measure
 
@@ -126,8 +126,8 @@ def page(drawing: Drawing, step: bool = True) -> str:
     ends = {"what": "Step", "first": "Before the first step", "last": "The finished picture"}
     controls = (STEPS.format(end=end, **ends) if stepping else "") + _ZOOM + (_SEARCH if searching else "")
     body = _BODY.format(
-        name=escape.xml(root.name),
-        value=escape.xml(root.value),
+        name=xml(root.name),
+        value=xml(root.value),
         controls=controls + (_CHOICE if len(pictures) > 1 or data["views"][0]["loops"] else ""),
         legend=legend(LEGEND),
         said=_SAID if stepping else "",
@@ -136,7 +136,7 @@ def page(drawing: Drawing, step: bool = True) -> str:
             f'<div class="wide"{hidden}>{wide.strip()}</div>\n<div class="tall"{hidden}>{tall.strip()}</div>'
             for (wide, tall), hidden in zip(views, ["", *[" hidden"] * len(views)], strict=False)
         ),
-        panels=_PANELS.format(name=escape.xml(root.name)),
+        panels=_PANELS.format(name=xml(root.name)),
     )
     choosing = len(pictures) > 1 or bool(data["views"][0]["loops"])
     left_out = {"search": not searching, "choice": not choosing}
@@ -147,7 +147,7 @@ def page(drawing: Drawing, step: bool = True) -> str:
 def iframe(drawing: Drawing, step: bool = True) -> str:
     """The page inside a sandboxed frame, for a notebook: its script can reach nothing around it."""
     height = round(min(max(drawing.height + 420.0, 560.0), 760.0))
-    title = escape.xml(escape.clean(drawing.title, 200) or "Chain rule")
+    title = xml(clean(drawing.title, 200) or "Chain rule")
     return (
         f'<iframe sandbox="allow-scripts" title="{title}" width="100%" height="{height}" frameborder="0" '
         f'srcdoc="{html.escape(page(drawing, step))}"></iframe>'

@@ -29,7 +29,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .escape import columns
+from ..formula.notation import columns
 
 Point = tuple[float, float]
 

@@ -10,9 +10,8 @@ from typing import Any
 from .. import graph
 from ..formula import nodes
 from ..formula.steps import Step
-from . import escape
-from .fold import Folding
-from .loops import Loop
+from .document import clean
+from .fold import Folding, Loop
 from .model import Card, Edge, Move, Number, Text, sign, strength
 
 Node = Any
@@ -81,7 +80,7 @@ class Telling:
     def line(self, step: Step, node: Node, so_far: list[Step]) -> tuple[Text, Text]:
         """What a step adds to what, and how that came about: ``dy/dx: 1 (through +) + 3 (first factor) = 4``."""
         over = self.derivative(step.operand)
-        symbol = escape.clean(self.symbol(step), 4 * LABEL)
+        symbol = clean(self.symbol(step), 4 * LABEL)
         plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
         product: Text = (
             Number("total", step.node), " × ", Number("factor", step.node, step.argument, "factor"),

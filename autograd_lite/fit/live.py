@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..compiler import jit, to_js
-from ..drawing.document import STEPS, document, legend
-from ..drawing.escape import TOOLTIP, clean, xml
+from ..drawing.document import STEPS, TOOLTIP, clean, document, legend, xml
 from ..errors import InputTypeError, InputValueError, LoweringError, TraceError
 from ..files import write_atomically
 from ..program import Program

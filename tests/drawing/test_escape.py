@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from autograd_lite import Value, draw, draw_dot
-from autograd_lite.drawing import escape
+from autograd_lite.drawing import document as escape
 
 HOSTILE = [
     "<script>alert(1)</script>",
