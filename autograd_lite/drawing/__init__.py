@@ -1,7 +1,7 @@
 """Pictures of the chain rule: `draw` and `draw_dot`.  What they need is imported when they are called.
 
-document, model <- fold, moves, subject, live <- build;  order <- layout <- dot;  svg;  drawing puts them together, facts and html
-make the page, whose script is in page/.
+document, model <- fold, moves, subject, live <- build;  order <- layout <- dot;  svg;  drawing puts them together.
+html makes the page, whose script is in page/, with what facts tells it.
 """
 
 from __future__ import annotations
