@@ -7,7 +7,7 @@ import math
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,31 +16,32 @@ from .errors import InputValueError
 __all__ = ["check_writable", "json_number", "read_json", "write_atomically"]
 
 
-def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], content: str | bytes | Iterable[bytes]) -> None:
     """Write to a temporary file beside `path`, flush it to the disk, rename it into place, and flush the folder.
 
     Whatever interrupts it, `path` holds its old content or all of the new one; a temporary file that a killed process has left
     goes at the next write.  A file that was there keeps its permissions (its set-user-ID bits not), a link goes on pointing to
     it.  One that is read-only or another user's is not replaced.  A device or pipe, and the file that is this process's own
-    output, are written to as they are.  Raises OSError as `open` does, with the name that was given.
+    output, are written to as they are.  Content in parts is written part by part, as they come.  Raises OSError as `open` does,
+    with the name that was given.
     """
     path = os.fspath(path)
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    data = [content.encode("utf-8")] if isinstance(content, str) else [content] if isinstance(content, bytes) else content
     if (own := _own_output(path)) is not None:
         own.flush()
         with open(os.dup(own.fileno()), "wb") as file:
-            file.write(data)
+            file.writelines(data)
         return
     if _is_special(path):
         try:
             with open(path, "wb") as file:
-                file.write(data)
+                file.writelines(data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from error
         return
     with _temporary(path) as (temporary, real):
         with open(temporary, "wb") as file:
-            file.write(data)
+            file.writelines(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, real)

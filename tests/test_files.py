@@ -168,3 +168,18 @@ def test_threads_that_write_one_file_leave_one_of_their_contents_and_nothing_els
 def test_a_device_that_takes_no_more_is_named():
     with pytest.raises(OSError, match="/dev/full"):
         write_atomically("/dev/full", "x" * 100_000)
+
+
+def test_content_in_parts_is_written_as_it_comes_or_not_at_all(tmp_path):
+    path = tmp_path / "parts.txt"
+    write_atomically(path, (b"part %d\n" % i for i in range(3)))
+    assert path.read_bytes() == b"part 0\npart 1\npart 2\n"
+
+    def broken():
+        yield b"new"
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        write_atomically(path, broken())
+    assert path.read_bytes() == b"part 0\npart 1\npart 2\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["parts.txt"]

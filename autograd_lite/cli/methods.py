@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..errors import InputValueError
-from ..files import read_json, write_atomically
-from ..fit.checkpoint import damaged
+from ..fit.checkpoint import load_steps, save_steps
 from ..fit.ending import Fit
 from ..fit.interrupt import deferred_interrupt, is_interrupted
 from ..fit.model import Model
@@ -25,7 +20,6 @@ from .descent import OPTIMIZERS
 from .output import say
 
 METHODS = (*SOLVERS, *OPTIMIZERS)
-FORMAT, VERSION = "autograd_lite.steps", 1
 
 
 @dataclass
@@ -71,19 +65,14 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
         "bounds": {n: [repr(x) for x in b] for n, b in options.bounds.items()}, "seed": options.seed, "method": options.method,
         "data": Rows.of(table).fingerprint() if options.checkpoint else "",
     }  # fmt: skip
-    state = None
-    if options.checkpoint and os.path.exists(options.checkpoint):
-        state = _begun(options.checkpoint, settings)
-
+    state = load_steps(options.checkpoint, settings) if options.checkpoint else None
     interrupted = False
 
     def watch(now: State) -> bool:
         if options.every and len(now.losses) % options.every == 0:
             say(f"step {len(now.losses)}: {', '.join(f'{x:.6g}' for x in now.x)}", aside=True)
         if options.checkpoint:
-            begun = asdict(now)
-            content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": begun, "digest": _digest(begun)}
-            write_atomically(options.checkpoint, json.dumps(content, allow_nan=False) + "\n")
+            save_steps(options.checkpoint, settings, now)
         return False
 
     def step(now: State) -> bool:
@@ -102,22 +91,3 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
     if interrupted:
         found.converged, found.reason = False, "interrupted"
     return found
-
-
-def _begun(path: str, settings: Mapping[str, Any]) -> State:
-    """The state of the fit with these settings that a checkpoint holds."""
-    content = read_json(path, FORMAT, VERSION, "a checkpoint of such a fit")
-    if content.get("settings") != json.loads(json.dumps(settings)):
-        raise InputValueError(f"checkpoint={path!r} belongs to another fit: go on as it was begun, or remove the file")
-    begun = content.get("state")
-    if not isinstance(begun, dict) or content.get("digest") != _digest(begun):
-        raise damaged(path, "its digest is not that of its state")
-    try:
-        return State(**begun)
-    except TypeError as error:
-        raise damaged(path, error) from None
-
-
-def _digest(state: Mapping[str, Any]) -> str:
-    """What shows that somebody or something has changed a state."""
-    return blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import asdict
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from ..errors import InputValueError
@@ -53,9 +55,10 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None
     return state
 
 
-def save_steps(path: str | os.PathLike[str], settings: dict[str, Any], state: dict[str, Any]) -> None:
-    """Write the state of a run of another method, as its fields."""
-    content = {"format": STEPS, "version": VERSION, "settings": settings, "state": state}
+def save_steps(path: str | os.PathLike[str], settings: dict[str, Any], state: trust.State) -> None:
+    """Write the state of a run of another method, with a digest of it."""
+    fields = asdict(state)
+    content = {"format": STEPS, "version": VERSION, "settings": settings, "state": fields, "digest": _digest(fields)}
     write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
 
 
@@ -67,13 +70,18 @@ def load_steps(path: str | os.PathLike[str], settings: dict[str, Any]) -> trust.
     content = _read(path, settings, STEPS)
     if content is None:
         return None
+    fields = content.get("state")
+    if not isinstance(fields, dict) or content.get("digest") != _digest(fields):
+        raise damaged(path, "its digest is not that of its state")
     try:
-        state = trust.State(**content["state"])
-        if not all(isinstance(x, float) and math.isfinite(x) for x in [*state.x, *state.losses]):
-            raise damaged(path, "a loss or a weight is no number")
-    except (KeyError, TypeError):
-        raise damaged(path, "a part is missing") from None
-    return state
+        return trust.State(**fields)
+    except TypeError as error:
+        raise damaged(path, error) from None
+
+
+def _digest(state: dict[str, Any]) -> str:
+    """What shows that somebody or something has changed a state."""
+    return blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
 
 
 def _read(path: str | os.PathLike[str], settings: dict[str, Any], form: str) -> dict[str, Any] | None:

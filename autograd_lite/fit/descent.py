@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,7 +27,10 @@ from .scoring import first_without
 
 LISTED = 20  # weights that a notebook shows
 LIMIT = 1000  # steps of a method that is no descent, unless given
-OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop, "adagrad": optim.Adagrad}
+OPTIMIZERS: dict[str, Any] = {
+    "sgd": partial(optim.SGD, lr=0.01), "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop,
+    "adagrad": optim.Adagrad,
+}  # fmt: skip
 METHODS = ("auto", "descent", "lm", "newton", "lbfgs", *OPTIMIZERS)
 
 Callback = Callable[[int, float, Any], Any]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any
 
@@ -85,7 +84,7 @@ class Downhill:
             self.trail.add(step, now.x)
             now.more["first"] = self._first
             if checkpoint is not None and step % every == 0:
-                checkpoints.save_steps(checkpoint, self.settings, asdict(now))
+                checkpoints.save_steps(checkpoint, self.settings, now)
             value = self._mean(now.losses[-1], count)
             if bar:
                 bar.update(step, value)
@@ -107,7 +106,7 @@ class Downhill:
         self.x, self.steps = list(self.state.x), len(self.state.losses)
         if checkpoint is not None:
             self.state.more["first"] = self._first
-            checkpoints.save_steps(checkpoint, self.settings, asdict(self.state))
+            checkpoints.save_steps(checkpoint, self.settings, self.state)
         last = self.state.losses[-1] if self.state.losses else self._first
         self.loss = math.nan if last is None else self._mean(last, count)
         reason = "undetermined" if lost and why in REASONS else REASONS.get(why, why)

@@ -17,9 +17,10 @@ from .rows import Rows
 from .statistics import RELATED, Summary
 
 Interval = tuple[float, float]
+NAMED = 8  # weights in one line
 
 
-@dataclass
+@dataclass(repr=False)
 class Fit:
     """The weights of a formula with their errors, and whether they can be trusted.
 
@@ -34,6 +35,7 @@ class Fit:
         loss: the mean loss over the rows.
         summary: sums over the rows, of a least-squares fit.
         steps: how many were made.
+        before: steps of the search that came to the start.
         correlation: of each two weights.
         notes: what else there is to say, in sentences.
         model: what predicts; its `levels` are the groups, its `sigma` and `weighting` the columns of those settings.
@@ -69,6 +71,16 @@ class Fit:
     scale: float | None = None
     scale_given: bool = False
     linear: list[str] = field(default_factory=list)
+    before: int = 0
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        shown = [f"{n}={_short(x, self.stderr[n])}" for n, x in list(self.params.items())[:NAMED]]
+        more = [f"and {len(self.params) - NAMED} more"] if len(self.params) > NAMED else []
+        rows = [] if self.summary is None else [f"{self.summary.n} row{'s' * (self.summary.n != 1)}"]
+        return f"Fit({', '.join([*shown, *more])}; {', '.join(['converged' if self.converged else 'not converged', *rows])})"
 
     def table(self) -> str:
         """The report as text: weights with their errors, and how good the fit is."""
@@ -76,9 +88,10 @@ class Fit:
         for name, value in self.params.items():
             error = self.stderr[name]
             if math.isfinite(error):
-                place = decimals(error)
-                spread = f"{rounded(self.low[name], place)} to {rounded(self.high[name], place)}"
-                rows.append((name, rounded(value, place), f"{error:.3g}", spread))
+                low, high = self.low[name], self.high[name]
+                place, powers = decimals(error), by_powers(max(abs(low), abs(high)))
+                shown, low_end, high_end = (rounded(x, place, powers) for x in (value, low, high))
+                rows.append((name, shown, f"{error:.3g}", f"{low_end} to {high_end}"))
             else:
                 rows.append((name, f"{value:.10g}", "", ""))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
@@ -105,7 +118,8 @@ class Fit:
 
     def ended(self) -> str:
         """Whether it converged, in how many steps, or why not and what to do."""
-        count = f"{self.steps} step{'s' * (self.steps != 1)}"
+        steps = self.before + self.steps
+        count = f"{steps} step{'s' * (steps != 1)}"
         if self.converged:
             return f"converged after {count} ({self.method}): {self.reason}"
         return f"not converged after {count} ({self.method}): {self.reason}"
@@ -126,8 +140,8 @@ class Fit:
             more |= {"scale": self.scale, "scale_given": self.scale_given}
         found: dict[str, Any] = finite({
             "converged": self.converged, "reason": self.reason, "method": self.method, "params": params, "loss": self.loss,
-            **more, "correlation": self.correlation, "steps": self.steps, "level": self.level, "linear": self.linear,
-            "notes": self.notes,
+            **more, "correlation": self.correlation, "steps": self.before + self.steps, "level": self.level,
+            "linear": self.linear, "notes": self.notes,
         })  # fmt: skip
         return found
 
@@ -198,8 +212,20 @@ def decimals(error: float) -> int:
     return 2 - math.floor(math.log10(error)) if error > 0 else 15
 
 
-def rounded(x: float, place: int) -> str:
-    """A number to so many decimals, by powers of ten where it is very small or large.
+def _short(x: float, error: float) -> str:
+    """A number with its standard error, in few signs."""
+    if not math.isfinite(error):
+        return f"{x:.6g}"
+    return f"{rounded(x, decimals(error))}±{error:.3g}"
+
+
+def by_powers(x: float) -> bool:
+    """Whether a number is so small or large that it is written by powers of ten."""
+    return x != 0 and not 1e-4 <= abs(x) < 1e9
+
+
+def rounded(x: float, place: int, powers: bool | None = None) -> str:
+    """A number to so many decimals; by powers of ten where it, or another that it stands beside, is very small or large.
 
     >>> rounded(238.94213, 2), rounded(5.5015643e-4, 8), rounded(1.5e-12, 16)
     ('238.94', '0.00055016', '1.5000e-12')
@@ -209,7 +235,7 @@ def rounded(x: float, place: int) -> str:
     if not math.isfinite(x):
         return str(x)
     digits = 1 if x == 0 else max(1, min(15, place + math.floor(math.log10(abs(x))) + 1))
-    if x == 0 or 1e-4 <= abs(x) < 1e9:
+    if not (by_powers(x) if powers is None else powers):
         most = 15 if x == 0 else 14 - math.floor(math.log10(abs(x)))  # a double has no more digits
         return f"{x:.{max(0, min(place, digits + 5, most))}f}"
     return f"{x:.{digits - 1}e}"

@@ -133,6 +133,6 @@ def to_file(file: str, predicting: Predicting, folder: str, options: Mapping[str
         notes = [*table.notes, *predicting.notes(file, table)]
         if known := predicting.knows(table):
             check(predicting.model, table)
-        write_atomically(path, "".join(predicting.texts(table)).encode("utf-8", "surrogateescape"))
+        write_atomically(path, (text.encode("utf-8", "surrogateescape") for text in predicting.texts(table)))
         notes += predicting.doubts(table)
         return Written(path, notes, table.dropped, score(predicting.model, table) if known else None)

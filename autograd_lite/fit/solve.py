@@ -82,6 +82,7 @@ class Solver:
         self.places = Places(model, self.names, self.fixed)
         self.method = self._method(method)
         self.linear: list[str] = []  # weights that a search solved for
+        self.before = 0  # steps of the search that came to the start
         self.alone = 0  # of so many starts one only came to the best minimum
 
     def _settings(self, what: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -135,6 +136,7 @@ class Solver:
         else:
             found = by_corners(self) if self.method == "corners" else by_newton(self)
         doubt(found, self.names, self.alone)
+        found.before = self.before
         free = [dict(zip(self.names, x, strict=True)) for _, x in self.trail.points]
         ended = [(step, self.all(x)) for (step, _), x in zip(self.trail.points, free, strict=True) if step < found.steps]
         found.path = [(step, {n: x[n] for n in found.params}) for step, x in ended] + [(found.steps, dict(found.params))]
@@ -144,6 +146,8 @@ class Solver:
     def begun(self, state: State) -> State:
         """A state to begin with, as the first of the trail."""
         self.trail.add(len(state.losses), state.x)
+        state.before = state.before or self.before
+        self.before = state.before
         return state
 
     def watch(self, now: State) -> bool:
@@ -230,7 +234,7 @@ class Solver:
         sample = self.residuals(self.near, rows)
         search = Search(sample, plan(program, len(self.names), table, known), self.box, self.seed, self.starts)
         best = search.best()
-        self.alone = search.alone
+        self.alone, self.before = search.alone, search.steps
         return best or [0.5 if x is None else x for x in known]
 
     def _pooled(self, known: list[float | None]) -> list[float]:
@@ -249,7 +253,11 @@ class Solver:
             found |= dict(zip(pool.names, x, strict=True))
         except FloatingPointError:
             found |= dict.fromkeys(pool.names, 0.0)
-        self.alone, self.linear = pool.alone, [m for n in pool.linear for m in families[n] if m in self.names]
+        self.alone, self.before, self.linear = (
+            pool.alone,
+            pool.before,
+            [m for n in pool.linear for m in families[n] if m in self.names],
+        )
         own = {member: found[name] for name, family in families.items() if name in found for member in family}
         return [own.get(n, 0.0) if x is None else x for n, x in zip(self.names, known, strict=True)]
 
@@ -281,7 +289,8 @@ class Solver:
         at = {n: i for i, n in enumerate(self.names)}
         if covariance is not None:
             covariance = [[covariance[at[a]][at[b]] if a in at and b in at else 0.0 for b in params] for a in params]
-        notes = [f"linear: {listed(self.linear, 9)}"] if self.linear else []
+        verb = "enters" if len(self.linear) == 1 else "enter"
+        notes = [f"{listed(self.linear, 9)} {verb} linearly: no start needed"] if self.linear else []
         return Fit(
             params, stderr, low, high, covariance, False, "", method, math.nan, None, 0, {}, notes, self.model,
             level=LEVEL, absolute=self.known, linear=list(self.linear),

@@ -21,6 +21,7 @@ SIZES = (0.01, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0, 25.0, 50.0)
 POWERS = (0.1, 0.3, 0.5, 0.8, 1.0, 1.3, 2.0, 3.0, 4.5)
 WIDE = tuple(10.0**k for k in range(-6, 7))
 CYCLES = 40  # periods of a wave in the range of its column that are tried
+COMPARED = ("lt", "le", "gt", "ge", "eq", "ne")
 TRIALS, GONE_ON, SHORT = 3000, 16, 80
 ROUNDS = 4  # of trials, at most
 SAME = 1e-6  # of the length of residuals: ends that differ less are one minimum
@@ -53,7 +54,8 @@ def linear_weights(program: Program, count: int) -> list[int]:
     depends = dependence(program, count)
     slopes = program.outputs[-count:]
     by = [depends[s] if isinstance(s, int) else set() for s in slopes]
-    able = [i for i in range(count) if i not in by[i]]
+    # one without any slope, as in a comparison, cannot be solved for
+    able = [i for i in range(count) if i not in by[i] and slopes[i] != 0.0]
     clash = {(i, j) for i in able for j in able if j in by[i] or i in by[j]}
     if len(able) <= 12:
         for size in range(len(able), 0, -1):
@@ -123,6 +125,8 @@ def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool) -> 
                 found += [sign * (c / size if what == "mul" else c * size) for c in SIZES]
             if wave and width > 0:
                 found += [(2 * np.pi * k / width if what == "mul" else width / k) for k in np.arange(0.5, CYCLES, 0.5)]
+        elif what in COMPARED:
+            found += np.quantile(column, np.linspace(0, 1, 2 * CYCLES + 1)[1:-1]).tolist()
         elif what in ("add", "sub"):
             side = -1.0 if what == "add" else 1.0
             inside = np.quantile(column, np.linspace(0, 1, 13)).tolist()
@@ -132,6 +136,8 @@ def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool) -> 
             found += [x * size for x in (0.1, -0.1)]
         elif what == "pow":
             found += [sign * x for x in POWERS for sign in (1, -1)]
+    if not found and wave:
+        found = [k * np.pi / 4 for k in (0, 1, -1, 2, -2, 3, -3, 4)]
     if not found:
         found = [sign * x for x in WIDE for sign in (1, -1)] + [2.5, -2.5, 5.0, -5.0]
     spans = [float(c.max() - c.min()) for c in columns.values() if len(c)]
@@ -156,6 +162,8 @@ class Search:
         self.draw = random.Random(seed)
         self.starts = GONE_ON if starts is None else starts
         self.alone = 0  # of so many starts one only came to the best end
+        self.steps = 0  # that the best start was gone on with
+        self._made: dict[tuple[float, ...], int] = {}
 
     def trials(self) -> list[list[float]]:
         """Combinations of the values, all of them where they are few."""
@@ -214,16 +222,19 @@ class Search:
                     end = self._gone_on(leaves)
                     if end is not None:
                         ends.append(end)
-                        if not end[1]:
-                            return end[2]
+                if any(not left for _, left, _ in ends):
+                    break
                 rounds += 1
         if not ends:
             return None
-        if len(ends) > 1 and not self._agreed(ends):
+        if len(ends) > 1 and not self._agreed(ends) and min(ends)[1]:
             self.alone = len(ends)
         best = min(ends)
         alike = [x for bad, left, x in ends if bad == best[0] and left <= best[1] * (1 + SAME)]
-        return min(alike, key=lambda x: sum(w < 0 for w in x))  # of those that differ in signs alone
+        # of those that differ in periods of a wave or in signs alone
+        found = min(alike, key=lambda x: (float(f"{sum(map(abs, x)):.6g}"), sum(w < 0 for w in x)))
+        self.steps = self._made[tuple(found)]
+        return found
 
     def _ranked(self) -> list[tuple[float, list[float]]]:
         """Trials by what is left of the residuals, without those that are as good as another."""
@@ -261,6 +272,7 @@ class Search:
         except FloatingPointError:
             return None
         bad = bool(end.lost.any()) or not numpy().isfinite(end.x).all()
+        self._made[tuple(end.x.tolist())] = end.steps
         return bad, 0.0 if end.why == "exact" else norm(end.triangle[:, -1]), end.x.tolist()
 
     @staticmethod

@@ -42,6 +42,7 @@ class State:
         coarse: whether a step went wrong where it should have changed next to nothing.
         unit: a power of two of the size of the residuals, by which they are divided, so that no square leaves the doubles.
         more: what else a method keeps.
+        before: steps of the search that came to the start.
     """
 
     x: list[float]
@@ -52,6 +53,7 @@ class State:
     coarse: bool = False
     unit: float | None = None
     more: dict[str, Any] = field(default_factory=dict)
+    before: int = 0
 
 
 @dataclass

@@ -103,6 +103,10 @@ def _notes(found: Fit, why: str, names: Sequence[str]) -> list[str]:
         notes.append("the residuals are zero to rounding, so that the standard errors are rounding too")
     if total is not None and total.r2 <= LITTLE and LOSSES[found.model.kind].kind == "robust":
         notes.append(f"R² is {total.r2:.3g}: by squares, the mean of the target does as well as the formula")
+    if total is not None and (math.isinf(total.rss) or (total.rss == 0 and total.sd > 0)):
+        notes.append(
+            f"the sum of squares, {total.rss:g}, is beyond the range of doubles: the residual standard deviation is not"
+        )
     pairs = related(names, found.correlation)
     if pairs:
         shown = [f"{a} and {b} {c:.4f}" for a, b, c in pairs[:6]]

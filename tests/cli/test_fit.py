@@ -681,12 +681,13 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(loss, method, folder):
     whole = json.loads(invoke(*line).stdout)
     program = (
         "import os, signal, sys\n"
-        "from autograd_lite.cli import main, methods\n"
-        "write, left = methods.write_atomically, [int(sys.argv.pop(1))]\n"
+        "from autograd_lite.cli import main\n"
+        "from autograd_lite.fit import checkpoint\n"
+        "write, left = checkpoint.write_atomically, [int(sys.argv.pop(1))]\n"
         "def writing(*given):\n"
         "    write(*given); left[0] -= 1\n"
         "    if not left[0]: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "methods.write_atomically = writing\n"
+        "checkpoint.write_atomically = writing\n"
         "main()\n"
     )
     killed = 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograd_lite.errors import InputValueError
-from autograd_lite.fit import fit
+from autograd_lite.fit import fit, minimize
 from autograd_lite.fit.absolute import corner
 from autograd_lite.fit.lbfgs import lbfgs
 from autograd_lite.fit.newton import newton
@@ -199,3 +199,58 @@ def test_a_corner_among_ties():
     assert sure
     trials = [abs(q @ (u + 1e-3 * np.array([np.cos(t), np.sin(t)])) - r).sum() for t in np.linspace(0, 6.3, 40)]
     assert min(trials) >= abs(q @ u - r).sum() - 1e-12
+
+
+def wave(size=60):
+    x = np.linspace(0, 10, size)
+    return {"x": x, "y": 3 * np.sin(2.3 * x + 0.4) + 1 + 0.05 * np.random.default_rng(0).normal(size=size)}
+
+
+def test_of_waves_that_are_one_the_phase_next_to_zero_is_given():
+    found = fit("a*sin(w*x + p) + c", wave(), target="y")
+    assert found.converged
+    assert abs(found.params["p"] - 0.4) < 0.05
+
+
+def test_steps_of_the_search_count():
+    table = {"x": wave()["x"], "y": 3 * np.exp(-0.7 * wave()["x"]) + 1}
+    found = fit("a*exp(-k*x) + c", table, target="y")
+    assert found.before > 0
+    assert f"converged after {found.before + found.steps} steps" in found.ended()
+    assert found.as_dict()["steps"] == found.before + found.steps
+
+
+def test_both_ends_of_an_interval_are_written_alike():
+    x = np.arange(40.0)
+    found = fit("a*x + b", {"x": x, "y": 2 * x + 1e9 + np.sin(x) * 10}, target="y")
+    (row,) = [line for line in found.table().splitlines() if line.startswith("b ")]
+    assert row.count("e+0") == 3
+
+
+@pytest.mark.parametrize(("size", "said"), [(1e-300, "the sum of squares, 0, is"), (1e298, "the sum of squares, inf, is")])
+def test_squares_beyond_the_doubles_are_named(size, said):
+    x = np.arange(20.0)
+    found = fit("a*x + b", {"x": x, "y": size * (2 * x + np.sin(3 * x))}, target="y")
+    assert found.converged
+    assert any(said in note for note in found.notes)
+    assert found.params["a"] / size == pytest.approx(np.polyfit(x, 2 * x + np.sin(3 * x), 1)[0], rel=1e-12)
+
+
+def test_a_weight_that_a_column_is_compared_with_is_looked_for_among_its_values():
+    x = wave()["x"]
+    found = fit("where(x > c, a, b)", {"x": x, "y": np.where(x > 4.3, 2.0, 1.0) + 0.01 * np.sin(9 * x)}, target="y")
+    assert abs(found.params["c"] - 4.3) < 0.2
+    assert found.params["a"] == pytest.approx(2.0, abs=0.01)
+    assert not found.converged
+    assert "do not determine c" in found.reason
+
+
+def test_a_fit_prints_its_table_and_shows_itself_in_one_line():
+    found = fit("w*x + b", {"x": [1.0, 2.0, 3.0, 4.0], "y": [1.0, 3.1, 4.9, 7.0]}, target="y")
+    assert str(found) == found.table()
+    assert repr(found) == "Fit(w=1.9800±0.0424, b=-0.950±0.116; converged, 4 rows)"
+
+
+def test_descent_by_the_name_of_its_optimizer():
+    found = minimize(lambda p, x, y: (p * x - y) ** 2, 0.0, ([0.5, 1.0], [1.0, 2.0]), method="sgd", steps=2000)
+    assert found.params == pytest.approx(2.0, rel=1e-6)
