@@ -19,6 +19,7 @@ from .errors import InputOverflowError, InputTypeError, StructureError
 __all__ = ["as_float", "flatten", "map_leaves", "unflatten"]
 
 
+Number = Any  # a float, or what computes like one: a Value, a number of a backend, an array of them
 Tree = Any  # nested containers of scalars, or a scalar
 
 

@@ -2,9 +2,22 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from tests import warm
+
+warm.share_bytecode()  # before what follows is imported
+
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
 settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **_CALM)
 settings.register_profile("long", max_examples=1000, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_collection_finish():
+    warm.share_machine_code()
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        warm.tidy()

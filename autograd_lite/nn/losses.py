@@ -9,11 +9,11 @@ from .. import ops
 from ..errors import InputTypeError, InputValueError, StructureError
 from ..ops.arithmetic import share
 from ..ops.piecewise import difference
-from ..tree import is_node, is_scalar
+from ..tree import Number, Tree, is_node, is_scalar
 from ..value import Value
 
 
-def _paired(name: str, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
+def _paired(name: str, predictions: Tree, targets: Tree) -> list[tuple[Number, Number]]:
     """Predictions and targets in pairs; one scalar each is a list of one."""
     a, b = ([x] if is_scalar(x) or not hasattr(x, "__iter__") else list(x) for x in (predictions, targets))
     if len(a) != len(b):
@@ -23,7 +23,7 @@ def _paired(name: str, predictions: Any, targets: Any) -> list[tuple[Any, Any]]:
     return list(zip(a, b, strict=True))
 
 
-def mse(predictions: Any, targets: Any) -> Any:
+def mse(predictions: Tree, targets: Tree) -> Number:
     """The mean squared error: ``mean((p - y)^2)``.
 
     >>> mse([1.0, 2.0], [1.0, 4.0])
@@ -32,7 +32,7 @@ def mse(predictions: Any, targets: Any) -> Any:
     return ops.mean([ops.square(difference(p, y)) for p, y in _paired("mse", predictions, targets)])
 
 
-def mae(predictions: Any, targets: Any) -> Any:
+def mae(predictions: Tree, targets: Tree) -> Number:
     """The mean absolute error: ``mean(|p - y|)``.
 
     >>> mae([1.0, 2.0], [1.0, 4.0])
@@ -41,7 +41,7 @@ def mae(predictions: Any, targets: Any) -> Any:
     return ops.mean([ops.abs(difference(p, y)) for p, y in _paired("mae", predictions, targets)])
 
 
-def huber(predictions: Any, targets: Any, delta: float = 1.0) -> Any:
+def huber(predictions: Tree, targets: Tree, delta: float = 1.0) -> Number:
     """Squared near the target, absolute beyond `delta`: ``mean(r^2/2 if |r| <= delta else delta (|r| - delta/2))``.
 
     >>> huber([0.5, 3.0], [0.0, 0.0])
@@ -59,7 +59,7 @@ def huber(predictions: Any, targets: Any, delta: float = 1.0) -> Any:
     return ops.mean(terms)
 
 
-def hinge(scores: Any, labels: Any) -> Any:
+def hinge(scores: Tree, labels: Tree) -> Number:
     """The margin loss for labels -1 and 1: ``mean(relu(1 - y s))``.
 
     >>> hinge([2.0, 0.5], [1, 1])
@@ -72,7 +72,7 @@ def hinge(scores: Any, labels: Any) -> Any:
     return ops.mean([ops.relu(1.0 - y * s) for s, y in pairs])
 
 
-def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Any:
+def binary_cross_entropy_with_logits(logits: Tree, targets: Tree) -> Number:
     """Minus the log likelihood of targets in [0, 1]: ``-mean(y log s(z) + (1 - y) log s(-z))``, s the sigmoid.
 
     >>> binary_cross_entropy_with_logits([0.0], [1])
@@ -82,14 +82,14 @@ def binary_cross_entropy_with_logits(logits: Any, targets: Any) -> Any:
     return -ops.mean([_share(y, ops.log_sigmoid(z)) + _share(1.0 - y, ops.log_sigmoid(-z)) for z, y in pairs])
 
 
-def _share(weight: Any, score: Any) -> Any:
+def _share(weight: Number, score: Number) -> Number:
     """``weight * score``, and 0 where the weight is 0 though the score is -inf."""
     if not is_node(weight):
         return weight * score if weight else 0.0
     return share(weight, score)
 
 
-def cross_entropy(logits: Any, targets: Any) -> Any:
+def cross_entropy(logits: Tree, targets: Tree) -> Number:
     """Minus the log likelihood of classes: ``-log_softmax(logits)[target]``, averaged over rows.
 
     >>> round(cross_entropy([0.0, 0.0], 1), 12)
@@ -109,7 +109,7 @@ def cross_entropy(logits: Any, targets: Any) -> Any:
     return ops.mean([_row_entropy(list(row), t) for row, t in _paired("cross_entropy", rows, targets)])
 
 
-def _row_entropy(row: list[Any], target: Any) -> Any:
+def _row_entropy(row: list[Number], target: Number) -> Number:
     if hasattr(target, "__iter__") and not is_scalar(target):
         shares = list(target)
         if len(shares) != len(row):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import InputValueError
-
-Number = Any  # a float, a Value, a number of a backend: what rules and cores are written in
+from ..tree import Number as Number
 
 
 class Interval(NamedTuple):

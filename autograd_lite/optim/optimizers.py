@@ -10,13 +10,14 @@ from weakref import ref
 
 from .. import frames
 from ..errors import GradientWarning, InputValueError, NotALeafError, listed
+from ..tree import Number, Tree
 from .parameters import assign, items, nonzero, numeric, parameters, require_finite
 from .settings import Configured, same_names, valid
 
 # An object no arithmetic returns: while a parameter's grad *is* this zero, no gradient came since zero_grad().
 _CLEARED = float("0")
 
-State = tuple[Any, ...]
+State = tuple[Number, ...]
 
 
 class Factor:
@@ -33,7 +34,7 @@ class Factor:
         self.value, self.schedule = value, lambda: None  # until the schedule comes, if it was saved with it
 
 
-def _mean(old: Any, new: Any, memory: float) -> Any:
+def _mean(old: Number, new: Number, memory: float) -> Number:
     """``memory * old + (1 - memory) * new`` with torch's rounding, which is exact at both ends."""
     return old + (1 - memory) * (new - old) if 1 - memory < 0.5 else new - memory * (new - old)
 
@@ -60,7 +61,7 @@ class Optimizer(Configured):
     state_names: ClassVar[tuple[str, ...]] = ()
     weight_decay = 0.0
 
-    def __init__(self, params: Any, lr: float) -> None:
+    def __init__(self, params: Tree, lr: float) -> None:
         self._configure()
         self._lr: float = valid("lr", lr)
         self.base_lr = self._lr
@@ -94,7 +95,7 @@ class Optimizer(Configured):
         base = math.prod([factor.value for factor in self._factors if factor not in left], start=self.base_lr)
         self.base_lr, self._factors = base, left
 
-    def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
+    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
         """The new data and state, as a pure function; floats and NumPy arrays alike.
 
         ``state`` holds the number of this very update (1, 2, ...), then one item per name in ``state_names``.
@@ -104,14 +105,14 @@ class Optimizer(Configured):
     def _start(self) -> State:
         return (0.0,) * len(self.state_names)
 
-    def _decayed(self, data: Any, grad: Any) -> Any:
+    def _decayed(self, data: Number, grad: Number) -> Number:
         return grad + self.weight_decay * data if self.weight_decay else grad
 
     def _untouched(self, name: str) -> bool:
         grad = self._params[name].grad
         return grad is None or ((grad is _CLEARED or grad is self._zeros[name]) and not nonzero(grad))
 
-    def _named(self, grads: Any) -> dict[str, Any]:
+    def _named(self, grads: Tree) -> dict[str, Any]:
         names, named = list(self._params), {}
         for i, (key, item) in enumerate(items("grads", grads)):
             named[key if key is not None else names[i] if i < len(names) else f"grads[{i}]"] = item
@@ -124,7 +125,7 @@ class Optimizer(Configured):
             warnings.warn(message, GradientWarning, stacklevel=frames.stacklevel())
             self._warned.update(fresh)
 
-    def step(self, grads: Any = None) -> None:
+    def step(self, grads: Tree = None) -> None:
         """Move every parameter once, by the gradients in ``.grad`` or by those given in the shape of ``params``.
 
         A parameter that no gradient has reached stays as it is, with a GradientWarning.
@@ -221,7 +222,7 @@ class SGD(Optimizer):
     state_names = ("momentum_buffer",)
 
     def __init__(
-        self, params: Any, lr: float, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
+        self, params: Tree, lr: float, momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
         dampening: float = 0.0
     ) -> None:  # fmt: skip
         self.momentum, self.nesterov, self.weight_decay, self.dampening = momentum, nesterov, weight_decay, dampening
@@ -234,7 +235,7 @@ class SGD(Optimizer):
             raise InputValueError(f"nesterov=True needs momentum > 0 and dampening 0, not {values}; try momentum=0.9")
         return checked
 
-    def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
+    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
         step, buffer = state
         grad = self._decayed(data, grad)
         if self.momentum:
@@ -262,16 +263,16 @@ class Adam(Optimizer):
     state_names = ("exp_avg", "exp_avg_sq")
 
     def __init__(
-        self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        self, params: Tree, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0.0
     ) -> None:  # fmt: skip
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(params, lr)
 
-    def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
+    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
         return self._move(data, self._decayed(data, grad), state)
 
-    def _move(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
+    def _move(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
         (step, m, v), (beta1, beta2) = state, self.betas
         m = _mean(m, grad, beta1)
         v = beta2 * v + (1 - beta2) * grad * grad
@@ -292,12 +293,12 @@ class AdamW(Adam):
     """
 
     def __init__(
-        self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        self, params: Tree, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 1e-2
     ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay)
 
-    def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
+    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
         return self._move(data * (1 - self.lr * self.weight_decay), grad, state)
 
 
@@ -317,14 +318,14 @@ class RMSprop(Optimizer):
     state_names = ("square_avg", "grad_avg", "momentum_buffer")
 
     def __init__(
-        self, params: Any, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0,
+        self, params: Tree, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0.0,
         momentum: float = 0.0, centered: bool = False
     ) -> None:  # fmt: skip
         self.alpha, self.eps, self.weight_decay = alpha, eps, weight_decay
         self.momentum, self.centered = momentum, centered
         super().__init__(params, lr)
 
-    def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
+    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
         step, square, mean, buffer = state
         grad = self._decayed(data, grad)
         square = self.alpha * square + (1 - self.alpha) * grad * grad
@@ -356,7 +357,7 @@ class Adagrad(Optimizer):
     state_names = ("sum",)
 
     def __init__(
-        self, params: Any, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
+        self, params: Tree, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0, eps: float = 1e-10
     ) -> None:  # fmt: skip
         self.lr_decay, self.weight_decay, self.eps = lr_decay, weight_decay, eps
@@ -366,7 +367,7 @@ class Adagrad(Optimizer):
     def _start(self) -> State:
         return (self.initial_accumulator_value,)
 
-    def rule(self, data: Any, grad: Any, state: State) -> tuple[Any, State]:
+    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
         step, total = state
         grad = self._decayed(data, grad)
         total = total + grad * grad

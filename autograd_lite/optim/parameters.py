@@ -10,11 +10,11 @@ from numbers import Real
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, NonFiniteGradientError, StructureError
-from ..tree import an
+from ..tree import Number, Tree, an
 from .settings import short, valid
 
 
-def items(what: str, tree: Any) -> list[tuple[str | None, Any]]:
+def items(what: str, tree: Tree) -> list[tuple[str | None, Tree]]:
     """The (name, item) pairs of a Module, a dict or an iterable, in order; items of an iterable have no name."""
     if hasattr(tree, "named_parameters"):
         return [(str(name), item) for name, item in tree.named_parameters()]
@@ -25,7 +25,7 @@ def items(what: str, tree: Any) -> list[tuple[str | None, Any]]:
     return [(None, item) for item in tree]
 
 
-def parameters(params: Any) -> dict[str, Any]:
+def parameters(params: Tree) -> dict[str, Any]:
     """The parameters by name; each is there once and has .data and .grad."""
     found: dict[str, Any] = {}
     places: dict[int, str] = {}
@@ -47,7 +47,7 @@ def parameters(params: Any) -> dict[str, Any]:
     return found
 
 
-def numeric(place: str, item: Any, like: Any) -> Any:
+def numeric(place: str, item: Number, like: Number) -> Number:
     """A float, or an array of the shape of ``like``; a Value, or a parameter that holds a gradient, gives its data."""
     if item.__class__ is float and like.__class__ is float:
         return item
@@ -62,12 +62,12 @@ def numeric(place: str, item: Any, like: Any) -> Any:
     return float(item)
 
 
-def nonzero(x: Any) -> bool:
+def nonzero(x: Number) -> bool:
     """Whether a number, or any item of an array, is not 0."""
     return bool(x.any() if hasattr(x, "any") else x)
 
 
-def require_finite(place: str, value: Any, repair: str) -> None:
+def require_finite(place: str, value: Number, repair: str) -> None:
     """Raise NonFiniteGradientError naming the place, unless a number or all of an array is finite."""
     finite = abs(value) < math.inf
     if finite is not True and not (finite.all() if hasattr(finite, "all") else finite):
@@ -77,7 +77,7 @@ def require_finite(place: str, value: Any, repair: str) -> None:
         raise NonFiniteGradientError(f"{place}{index}={bad} must be finite, so nothing was changed; {repair}")
 
 
-def clip_grad_norm(params: Any, max_norm: float) -> float:
+def clip_grad_norm(params: Tree, max_norm: float) -> float:
     """Scale all ``.grad`` by ``min(1, max_norm / (norm + 1e-6))``, norm being their Euclidean length, and return norm.
 
     >>> from autograd_lite import Value
@@ -107,6 +107,6 @@ def clip_grad_norm(params: Any, max_norm: float) -> float:
     return norm
 
 
-def assign(things: Iterable[Any], names: Iterable[str], values: Iterable[Any]) -> None:
+def assign(things: Iterable[Any], names: Iterable[str], values: Iterable[Number]) -> None:
     """Set an attribute of each: by one call that runs no Python code of ours, so that Ctrl-C comes before or after."""
     deque(map(setattr, things, names, values), maxlen=0)

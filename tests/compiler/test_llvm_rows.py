@@ -34,7 +34,7 @@ MOST_GROUPS = 12  # choices of the constants that a row is tried with
 
 MACHINES = {
     "host": host(),
-    "without AVX-512": host("avx512"),
+    **({"without AVX-512": host("avx512")} if host().has("avx512f") else {}),
     "no vector library": Machine(4, {}, host().cpu, host().features),
 }
 
