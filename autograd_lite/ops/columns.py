@@ -6,8 +6,10 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
+from .. import tree
 from ..errors import InputValueError
-from ..tree import Number as Number
+
+Number = tree.Number  # what rules and cores are written in
 
 
 class Interval(NamedTuple):
