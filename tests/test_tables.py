@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from autograd_lite import tables
 from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError
 from autograd_lite.tables import Table, read_table
+from autograd_lite.tables import table as module
 
 
 @pytest.fixture(params=["with numpy", "without"])
@@ -708,3 +709,33 @@ def test_what_may_be_meant_in_two_ways_is_asked(decimal, thousands, reader, tmp_
             except InputValueError:
                 continue
             assert found == float(f"{number:.{places}f}") or re.fullmatch(r"\d\.\d{3}", cell)
+
+
+def test_a_table_whose_files_are_closed_has_nothing_to_do_when_it_goes(tmp_path, monkeypatch):
+    """Ctrl-C that comes while an object goes reaches nobody, so that no Python of ours runs there."""
+    path = tmp_path / "t.csv"
+    path.write_text("x\n1\n2\n", encoding="utf-8")
+    ended = []
+    monkeypatch.setattr(module, "_closed", ended.append)
+    for memory in (2**20, 1):
+        table = read_table(path, raw=True, memory=memory)
+        table.close()
+        del table
+    assert ended == []
+    table = read_table(path, memory=1)
+    del table
+    assert len(ended) == 1
+    ended[0].close()
+
+
+def test_ctrl_c_while_a_table_goes_is_raised_a_moment_later(tmp_path, monkeypatch):
+    again = []
+    monkeypatch.setattr(module, "interrupt_again", lambda: again.append(1))
+    table = module.Table(["x"], [([1.0],)], memory=0)
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    table._stack.callback(interrupted)
+    del table
+    assert again == [1]

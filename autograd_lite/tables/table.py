@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import compress
 from typing import Any, BinaryIO
 
+from ..ends import interrupt_again
 from ..errors import InputValueError
 from .raw import Raw
 
@@ -51,9 +52,10 @@ class Table(AbstractContextManager["Table"]):
         self._columns = [array("d") for _ in self.names]
         self._files: list[BinaryIO] = []
         self._stack = ExitStack()
+        self._end: Any = None  # what closes files that nobody has closed, when the table goes
         if raw is not None:
             self._stack.callback(raw.close)
-        weakref.finalize(self, self._stack.close)  # files that nobody closed go with the table
+            self._end = weakref.finalize(self, _closed, self._stack)
         try:
             for block in blocks:
                 self._append(block, memory)
@@ -69,6 +71,7 @@ class Table(AbstractContextManager["Table"]):
         for column, more in zip(self._columns, block, strict=True):
             column.extend(more if isinstance(more, array) else array("d", more))
         if self._files or 8 * self.rows * len(self.names) > memory:
+            self._end = self._end or weakref.finalize(self, _closed, self._stack)
             self._files = self._files or [self._stack.enter_context(tempfile.TemporaryFile()) for _ in self.names]  # noqa: SIM115
             for file, column in zip(self._files, self._columns, strict=True):
                 file.write(column)
@@ -121,12 +124,21 @@ class Table(AbstractContextManager["Table"]):
         """Let go of the numbers and of the temporary files."""
         self.rows, self._columns, self._files = 0, [array("d") for _ in self.names], []
         self._stack.close()
+        if self._end is not None:
+            self._end.detach()
 
     def __repr__(self) -> str:
         return f"<Table of {self.rows} rows: {', '.join(self.names)}>"
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _closed(stack: ExitStack) -> None:
+    try:
+        stack.close()
+    except KeyboardInterrupt:  # an exception where an object goes reaches nobody
+        interrupt_again()
 
 
 def numpy() -> Any:

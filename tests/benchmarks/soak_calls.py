@@ -211,12 +211,12 @@ def checkpointed(folder: Path, **options: Any) -> Made:
     return call, sound
 
 
-def table(folder: Path) -> Made:
+def table(folder: Path, **options: Any) -> Made:
     path = folder / "t.csv"
     path.write_text("x,site,y\n" + "".join(f"{i},{'ab'[i % 2]},{i * i}\n" for i in range(300)), encoding="utf-8")
 
     def call() -> Any:
-        found = read_table(path, text=["site"])
+        found = read_table(path, text=["site"], **options)
         try:
             return {name: list(map(float, column)) for name, column in found.read(0, found.rows).items()}
         finally:
@@ -382,6 +382,7 @@ JOBS: dict[str, Callable[[Path], Made]] = {
     "check_derivative": of(pure, lambda: check_derivative(lambda x: x**3, lambda x: 3 * x**2, 2.0).ok),
     "propagate": of(pure, lambda: propagate(lambda v: v[0] * v[1], [2.0, 3.0], [0.1, 0.2]).stderr),
     "read_table": table,
+    "read_table, on the disk": partial(table, memory=1, raw=True),
     "scipy_objective": of(pure, objective),
     "minimize": reason(loss=bowl, steps=20),
     "minimize, descent": reason(loss=bowl, optimizer=partial(optim.SGD, lr=0.1), steps=9),
