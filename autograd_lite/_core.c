@@ -29,10 +29,13 @@ enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
 enum { SEEN = 1, HIT = 2, STOP = 4, MANY = 8, TRACKED = 16, GIVEN = 32, WALKED = 64, PAST = 128 };
+enum { STACK = 1 << 17 };   /* how many places of a stack are kept for the next sweep, a megabyte */
 enum { SIGNALS = 1 << 14 }; /* how many nodes a sweep takes between two looks for signals */
 
 typedef struct Row Row;
 typedef struct Node Node;
+
+typedef struct { Node **at; Py_ssize_t n, cap; } Stack;
 
 /* The free nodes in one megabyte of addresses, a bit each: taken in the order of their addresses, so that what is made one
    after the other lies side by side, however the last graph was freed. */
@@ -48,7 +51,10 @@ typedef struct {
     PyObject *zero; /* the gradient of what no gradient has reached, always the same object */
     PyObject *python[OPERATORS][2]; /* the Python methods of the operators, as they stand and reflected */
     PyObject *init, *negative, *contributions, *sum, *noted, *acquire, *release, *as_float, *bound;
-    PyObject *rows[OPERATORS], *neg;
+    PyObject *rows[OPERATORS], *neg, *dot;
+    PyObject *ramp, *above;         /* two functions that rows may have, by which they are known: see Row */
+    PyObject *attributes[3];        /* of a neuron: the names of its weights, its bias and its activation */
+    Stack kept[4];                  /* of the last sweep, for the next one */
     Node *dying;
     Block *blocks, *block; /* free nodes that the next graph will be made of, and the block that is used up now */
     uint64_t clock;
@@ -64,6 +70,7 @@ struct Row {
     State *state;
     double slopes[2]; /* of partials that are constants */
     int kind, arity, native, fresh, lasting, settled;
+    int ramp, above; /* whether `forward` is the larger of x and 0, and the product g above 0 and nothing below */
 };
 
 typedef struct {
@@ -146,6 +153,12 @@ static int fresh(Row *r) {
     if (look(o, "forward", &r->forward) || look(o, "first", &r->first) || look(o, "second", &r->second) ||
         look(o, "rule", &r->rule) || look(o, "gather", &r->gather) || look_number(o, "kind", &r->kind) ||
         look_number(o, "arity", &r->arity) || look(o, "products", &products) || look(o, "settings", &settings)) goto no;
+    if (products) { /* whoever changes a row may give it a list */
+        PyObject *given = products;
+        products = PySequence_Tuple(given);
+        Py_DECREF(given);
+        if (!products) goto no;
+    }
     r->settled = settings ? PyObject_IsTrue(settings) : 0;
     r->slopes[0] = r->first && PyFloat_CheckExact(r->first) ? PyFloat_AsDouble(r->first) : NAN;
     r->slopes[1] = r->second && PyFloat_CheckExact(r->second) ? PyFloat_AsDouble(r->second) : NAN;
@@ -154,6 +167,8 @@ static int fresh(Row *r) {
         r->products[i] = products && i < PyTuple_Size(products) ? ref(PyTuple_GetItem(products, i)) : NULL;
         Py_XDECREF(old);
     }
+    r->ramp = r->forward && r->forward == r->state->ramp;
+    r->above = r->kind == PRODUCT && r->arity == 1 && r->products[0] && r->products[0] == r->state->above;
     r->fresh = 1;
 no:
     Py_XDECREF(products);
@@ -190,8 +205,6 @@ static void row_dealloc(PyObject *o) {
 }
 
 /* -- what the collector sees ------------------------------------------------------------------------------------------ */
-
-typedef struct { Node **at; Py_ssize_t n, cap; } Stack;
 
 static int grow(Stack *s) {
     Py_ssize_t cap = s->cap ? 2 * s->cap : 256;
@@ -464,6 +477,7 @@ static PyObject *call4(PyObject *f, double g, double x, double y, double z) {
 static PyObject *apply1(State *s, Row *row, PyObject *a) {
     double x = NODE(a)->data, data;
     if (row->native == NEG) data = -x;
+    else if (row->fresh && row->ramp) data = x <= 0.0 ? 0.0 : x;
     else if (fresh(row) || !result_of(s, row, call1(row->forward, x), &data)) return NULL;
     return make(s, row, a, NULL, x, 0.0, data);
 }
@@ -635,6 +649,66 @@ static PyObject *row_call(PyObject *o, PyObject *args, PyObject *kwargs) {
     PyObject *python = PyObject_GetAttrString(o, "_call"), *out = python ? PyObject_Call(python, args, kwargs) : NULL;
     Py_XDECREF(python);
     return out;
+}
+
+/* What one neuron gives, activation(dot(w, x) + b), in the nodes that its own call makes; NULL without an error where that
+   has to be done by Python. */
+static PyObject *neuron(State *s, PyObject *o, const Operands *x) {
+    PyObject *of[3] = {0}, *z = NULL, *sum = NULL;
+    Operands *all = NULL;
+    Py_ssize_t n = x->n;
+    for (int i = 0; i < 3; i++) if (!(of[i] = PyObject_GetAttr(o, s->attributes[i]))) goto no;
+    PyObject *w = of[0], *b = of[1], *bend = of[2];
+    if (!PyList_CheckExact(w) || PyList_Size(w) != n || Py_TYPE(b) != s->value) goto no;
+    if (bend != Py_None && (state_behind(Py_TYPE(bend), row_dealloc) != s || !ROW(bend)->lasting || fresh(ROW(bend)) ||
+                            ROW(bend)->arity != 1 || ROW(bend)->settled || ROW(bend)->gather)) goto no;
+    if (!(all = operands_new(2 * n))) goto no;
+    double total = 0.0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *each = PyList_GetItem(w, i);
+        if (Py_TYPE(each) != s->value) { all->n = 0; goto no; }
+        all->at[i].node = each;
+        all->at[i].x = NODE(each)->data;
+        all->at[n + i] = x->at[i];
+        total += all->at[i].x * x->at[i].x;
+    }
+    for (Py_ssize_t i = 0; i < 2 * n; i++) Py_XINCREF(all->at[i].node);
+    sum = make_many(s, ROW(s->dot), all, total);
+    all = NULL;
+    if (sum) z = apply2(s, ROW(s->rows[AT_ADD]), sum, b, total, NODE(b)->data);
+    if (z && bend != Py_None) {
+        PyObject *bent = apply1(s, ROW(bend), z);
+        Py_DECREF(z);
+        z = bent;
+    }
+    Py_XDECREF(sum);
+no:
+    if (all) { all->n = 0; operands_free(all); }
+    for (int i = 0; i < 3; i++) Py_XDECREF(of[i]);
+    return z;
+}
+
+/* layer(neurons, x, Neuron): the list of what they give, or None where Python must do it: the neurons and x are not of the
+   frequent kinds, or somebody watches. */
+static PyObject *core_layer(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    State *s = PyModule_GetState(module);
+    PyObject *neurons = args[0], *out = NULL;
+    Py_ssize_t nodes;
+    Operands *x = NULL;
+    if (s->active || !s->dot || ROW(s->dot)->native != DOT || ROW(s->rows[AT_ADD])->native != ADD || !PyList_CheckExact(neurons) ||
+        !is_plain_sequence(args[1]) || !(x = items_of(s, args + 1, 1, &nodes)) || !(out = PyList_New(0))) goto no;
+    for (Py_ssize_t i = 0; i < PyList_Size(neurons); i++) {
+        PyObject *each = ref(PyList_GetItem(neurons, i)), *z = (PyObject *)Py_TYPE(each) == args[2] ? neuron(s, each, x) : NULL;
+        Py_DECREF(each);
+        if (!z || PyList_Append(out, z)) Py_CLEAR(out);
+        Py_XDECREF(z);
+        if (!out) break;
+    }
+no:
+    operands_free(x);
+    if (out || (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_AttributeError))) return out;
+    PyErr_Clear(); /* Python finds it again, and says it */
+    Py_RETURN_NONE;
 }
 
 typedef struct {
@@ -821,6 +895,14 @@ typedef struct {
     int busy; /* nodes taken since signals were looked for */
 } Sweep;
 
+/* A sweep at a time begins: with the stacks that the last one left. */
+static Sweep begun(State *s) {
+    Sweep w = {.ready = s->kept[0], .seen = s->kept[1], .inputs = s->kept[2], .order = s->kept[3], .s = s};
+    memset(s->kept, 0, sizeof s->kept);
+    s->sweeping = 1;
+    return w;
+}
+
 static int signals(Sweep *w) {
     if (++w->busy < SIGNALS) return 0;
     w->busy = 0;
@@ -964,6 +1046,7 @@ static int pass(Sweep *w, Node *n) {
         }
         return 0;
     }
+    if (row->above) return x > 0.0 ? give(w, n->a, g, 1) : x <= 0.0 ? give(w, n->a, 0.0, 0) : give(w, n->a, x, 1);
     if (row->kind == PRODUCT) {
         for (int i = 0; i < row->arity; i++) {
             PyObject *o = i ? n->b : n->a;
@@ -1006,7 +1089,11 @@ static void finish(Sweep *w, int whole) { /* whole: the marks of all computed no
     Stack *marked = whole ? &w->inputs : &w->seen;
     for (Py_ssize_t i = 0; i < marked->n; i++) marked->at[i]->flags &= ~(uint32_t)(SEEN | HIT | PAST);
     w->s->sweeping = 0;
-    PyMem_Free(w->ready.at); PyMem_Free(w->seen.at); PyMem_Free(w->inputs.at); PyMem_Free(w->order.at);
+    Stack *used[] = {&w->ready, &w->seen, &w->inputs, &w->order};
+    for (int i = 0; i < 4; i++) {
+        if (used[i]->cap > STACK) PyMem_Free(used[i]->at);
+        else { w->s->kept[i] = *used[i]; w->s->kept[i].n = 0; }
+    }
 }
 
 /* Hand the gradients over, the totals of leaves worked out first: a step in which nothing else runs. */
@@ -1059,11 +1146,11 @@ static int committed(Sweep *w) {
 
 /* backward(root, gradient): True, or False where Python must do it. */
 static PyObject *core_backward(PyObject *module, PyObject *const *args, Py_ssize_t n) {
-    Sweep w = {.s = PyModule_GetState(module)};
+    State *s = PyModule_GetState(module);
     double seed = PyFloat_AsDouble(args[1]);
     if (PyErr_Occurred()) return NULL;
-    if (w.s->sweeping || !is_node(args[0])) Py_RETURN_FALSE; /* a rule, a signal's handler or another thread sweeps */
-    w.s->sweeping = 1;
+    if (s->sweeping || !is_node(args[0])) Py_RETURN_FALSE; /* a rule, a signal's handler or another thread sweeps */
+    Sweep w = begun(s);
     int status = swept(&w, args, &seed, 1);
     int whole = !status;
     if (!status) status = committed(&w);
@@ -1097,11 +1184,11 @@ static int enter(PyObject *dict, Node *n) {
 
 /* reverse(seeds, stop, computed): (inputs, nodes, grads, unreached), or None where Python must do it. */
 static PyObject *core_reverse(PyObject *module, PyObject *const *args, Py_ssize_t n) {
-    Sweep w = {.s = PyModule_GetState(module)};
+    State *s = PyModule_GetState(module);
     Py_ssize_t many = PyDict_Size(args[0]), at = 0, i = 0;
     PyObject *key, *value, *out = NULL, *found[4] = {0};
     if (many < 0) return NULL;
-    if (w.s->sweeping) Py_RETURN_NONE;
+    if (s->sweeping) Py_RETURN_NONE;
     PyObject **roots = PyMem_Malloc((many + 1) * sizeof *roots);
     double *seeds = PyMem_Malloc((many + 1) * sizeof *seeds);
     Stack stop = {0};
@@ -1111,7 +1198,7 @@ static PyObject *core_reverse(PyObject *module, PyObject *const *args, Py_ssize_
         roots[i] = ref(key);
         seeds[i++] = PyFloat_AsDouble(value);
     }
-    w.s->sweeping = 1;
+    Sweep w = begun(s);
     if (!status) status = marked(args[1], STOP, &stop);
     for (Py_ssize_t k = 0; !status && k < stop.n; k++) { /* they come first */
         status = met(&w, stop.at[k]) || put(&w.inputs, stop.at[k]) ? -1 : 0;
@@ -1144,11 +1231,11 @@ static PyObject *core_reverse(PyObject *module, PyObject *const *args, Py_ssize_
 
 /* order(roots, stop): the list of computed nodes, results first, or None where Python must do it. */
 static PyObject *core_order(PyObject *module, PyObject *const *args, Py_ssize_t n) {
-    Sweep w = {.s = PyModule_GetState(module)};
+    State *s = PyModule_GetState(module);
     Stack roots = {0}, stop = {0};
     PyObject *out = NULL;
-    if (w.s->sweeping) Py_RETURN_NONE;
-    w.s->sweeping = 1;
+    if (s->sweeping) Py_RETURN_NONE;
+    Sweep w = begun(s);
     if (marked(args[1], STOP, &stop) || marked(args[0], 0, &roots)) goto no;
     if (counted(&w, (PyObject *const *)roots.at, roots.n)) goto no;
     w.ready.n = 0;
@@ -1258,7 +1345,8 @@ static PyObject *core_adopt(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyDict_Type, &f, &PyList_Type, &operators, &PyList_Type, &natives, &PyList_Type, &lasting)) return NULL;
     if (keep(&s->init, f, "init") || keep(&s->negative, f, "negative") || keep(&s->contributions, f, "contributions") ||
         keep(&s->sum, f, "sum") || keep(&s->noted, f, "noted") || keep(&s->acquire, f, "acquire") || keep(&s->release, f, "release") ||
-        keep(&s->as_float, f, "as_float") || keep(&s->bound, f, "bound")) return NULL;
+        keep(&s->as_float, f, "as_float") || keep(&s->bound, f, "bound") ||
+        keep(&s->ramp, f, "ramp") || keep(&s->above, f, "above")) return NULL;
     for (Py_ssize_t i = 0; i < PyList_Size(lasting); i++) {
         o = PyList_GetItem(lasting, i);
         if (state_behind(Py_TYPE(o), row_dealloc) != s) { PyErr_SetString(PyExc_TypeError, "rows are wanted"); return NULL; }
@@ -1273,8 +1361,9 @@ static PyObject *core_adopt(PyObject *module, PyObject *args) {
         Py_XDECREF(s->rows[i]); Py_XDECREF(s->python[i][0]); Py_XDECREF(s->python[i][1]);
         s->rows[i] = ref(row); s->python[i][0] = ref(method); s->python[i][1] = ref(reflected);
     }
-    Py_XDECREF(s->neg);
+    Py_XDECREF(s->neg); Py_XDECREF(s->dot);
     s->neg = ref(PyList_GetItem(natives, NEG - 1));
+    s->dot = ref(PyList_GetItem(natives, DOT - 1));
     Py_RETURN_NONE;
 }
 
@@ -1291,6 +1380,7 @@ static PyMethodDef functions[] = {
     {"adopt", core_adopt, METH_VARARGS, "Take over the Python that is called where a case is not frequent."},
     {"storage", core_storage, METH_VARARGS, "The type whose instances are nodes."},
     {"method", (PyCFunction)(void (*)(void))core_method, METH_FASTCALL, "The method that applies a row to one Value."},
+    {"layer", (PyCFunction)(void (*)(void))core_layer, METH_FASTCALL, "What the neurons of a layer give for one input."},
     {"watch", core_watch, METH_O, "How many watches there are."},
     {"clock", core_clock, METH_NOARGS, "One count for each leaf made."},
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL, "Sweep from a root and hand the gradients over."},
@@ -1306,11 +1396,14 @@ static int core_exec(PyObject *module) {
     s->method = (PyTypeObject *)PyType_FromModuleAndSpec(module, &method_spec, NULL);
     s->zero = PyFloat_FromDouble(0.0);
     if (!s->row || !s->method || !s->zero || !(s->blocks = PyMem_Calloc(BLOCKS, sizeof *s->blocks))) return -1;
+    static const char *const names[] = {"w", "b", "activation"};
+    for (int i = 0; i < 3; i++) if (!(s->attributes[i] = PyUnicode_InternFromString(names[i]))) return -1;
     return PyModule_AddObjectRef(module, "Row", (PyObject *)s->row);
 }
 
 #define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \
-    F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->neg); \
+    F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->neg); F(s->dot); F(s->ramp); F(s->above); \
+    for (int i = 0; i < 3; i++) F(s->attributes[i]); \
     for (int i = 0; i < OPERATORS; i++) { F(s->rows[i]); F(s->python[i][0]); F(s->python[i][1]); } } while (0)
 
 static int core_traverse(PyObject *module, visitproc visit, void *arg) {
@@ -1325,6 +1418,7 @@ static int core_clear(PyObject *module) {
     while (s->spares) PyObject_GC_Del((PyObject *)recycled(s)); /* while their type is there */
     PyMem_Free(s->blocks);
     s->blocks = NULL;
+    for (int i = 0; i < 4; i++) { PyMem_Free(s->kept[i].at); s->kept[i] = (Stack){0}; }
     EACH(Py_CLEAR);
     return 0;
 }

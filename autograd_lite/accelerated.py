@@ -80,6 +80,10 @@ def method(row: Any, function: T) -> T:
     return in_c
 
 
+# what the neurons of a layer give for one input: layer(neurons, x, Neuron); None where Python must do it
+layer: Callable[[Any, Any, type], list[Any] | None] | None = None if loaded is None else loaded.layer
+
+
 def adopted(functions: dict[str, Any], operators: list[Any], natives: list[Any], lasting: list[Any]) -> Any:
     """Give the core the Python that it calls where a case is not frequent, and the rows; its ``backward``, None without it."""
     if loaded is None:

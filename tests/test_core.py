@@ -464,8 +464,69 @@ print(bits(x.grad))
 mul.first = lambda x, y, out: 100.0  # whoever changes a row is asked
 (x * 2.0).backward()
 print(bits(x.grad))
+relu = TABLE["relu"]
+relu.products = [lambda g, x, out: 100.0 * g]
+x.relu().backward()
+print(bits(x.grad))
+"""
+
+LAYERS = """
+from autograd_lite import nn
+
+class Doubled(nn.Neuron):
+    def __call__(self, x):
+        return super().__call__(x) * 2.0
+
+def tried(label, layer, x):
+    def run():
+        out = layer(x)
+        nodes = [n for n in (out if isinstance(out, list) else [out]) if isinstance(n, Value)]
+        if nodes:
+            al.sum(nodes).backward()
+        told = " ".join(f"{bits(n)}{n.op and n.op.name}{[a.op and a.op.name for a in n.args]}" for n in nodes)
+        return f"{out if not nodes else told} {grads(layer.parameters())} {grads([i for i in x if isinstance(i, Value)])}"
+    attempt(label, run)
+
+POINTS = [0.5, -0.0, 0.0, 3.0, math.inf, -math.inf, math.nan, -1e300]
+own = Op("own", lambda x: 7 if x > 0 else x, lambda x, out: 2.0)
+for activation in ("relu", "tanh", "sigmoid", "leaky_relu", "softplus", None, own, abs, lambda z: z * z, lambda z: 1 // 0):
+    draw = random.Random(3)
+    layer = nn.Layer(3, 4, activation, seed=1)
+    for i in range(30):
+        tried(f"{activation if isinstance(activation, str) else ''} {i}", layer, [draw.choice(POINTS) for _ in range(3)])
+    tried("tuple of Values", layer, (Value(1.0), Value(-2.0) * 1.0, 0.25))
+    for x in ([1, 2, 3], [True, 1.0, 2.0], [1.0, 2.0], [], "abc", [1.0, 2.0, "a"], [1.0, 2.0, 10**400], [1j, 0.0, 0.0]):
+        attempt(repr(x)[:20], lambda: [bits(n) for n in layer(x)])
+    layer.neurons[1] = Doubled(3, "relu", seed=2)
+    tried("a subclass", layer, [1.0, 2.0, -3.0])
+    layer.neurons[1].w[0] = 0.5
+    layer.neurons[2].b = 1.0
+    layer.neurons[3].w = tuple(layer.neurons[3].w)
+    tried("other weights", layer, [1.0, Value(2.0), -3.0])
+    layer.neurons[0].w.append(Value(1.0))
+    tried("one too many", layer, [1.0, 2.0, -3.0])
+    del layer.neurons[0].b
+    tried("no bias", layer, [1.0, 2.0, -3.0, 4.0])
+layer = nn.Layer(2, 2, seed=1)
+with al.errstate(invalid="raise", overflow="raise"):
+    tried("watched", layer, [math.inf, -math.inf])
+with al.detect_anomaly():
+    print([type(n).__name__ for n in layer([1.0, 2.0])])
+print([[bits(d) for d in row] for row in al.jacobian(lambda x: layer(x))([1.0, 2.0])])
+print(al.jit(lambda x: layer(x))([0.5, 2.0]) == [n.data for n in layer([0.5, 2.0])])
+layer([1.0, 2.0])[1].backward(create_graph=True)
+print(grads(layer.parameters()))
+model = nn.MLP(2, [4, 4, 1], "tanh", seed=5)
+(model([1.0, Value(2.0)]) ** 2).backward()
+print(grads(model.parameters()))
+nn.Neuron.__call__ = lambda self, x: Value(42.0)
+print(bits(layer([1.0, 2.0])[0]))
 """
 
 
+def test_a_layer_gives_the_nodes_of_its_neurons(place):
+    agree(place, LAYERS, 400)
+
+
 def test_a_row_that_is_changed_is_asked(place):
-    agree(place, CHANGED, 2)
+    agree(place, CHANGED, 3)

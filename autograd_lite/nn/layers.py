@@ -8,6 +8,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any
 
 from .. import ops
+from ..accelerated import layer as in_c
 from ..errors import InputTypeError, InputValueError
 from ..tree import an
 from ..value import Value
@@ -104,6 +105,9 @@ class Neuron(Module):
         return f"{kind or getattr(self.activation, '__name__', 'Custom')}Neuron({len(self.w)})"
 
 
+_neuron = Neuron.__call__  # what the core in C does for a whole layer
+
+
 class Layer(Module):
     """Neurons side by side over the same inputs; the outputs are a list, or the one Value where there is one neuron.
 
@@ -125,7 +129,9 @@ class Layer(Module):
         self.neurons = [Neuron(nin, activation, draw, nonlin) for _ in range(_count("nout", nout))]
 
     def __call__(self, x: Sequence[Any]) -> Value | Any:
-        out = [neuron(x) for neuron in self.neurons]
+        out = in_c(self.neurons, x, Neuron) if in_c is not None and Neuron.__call__ is _neuron else None
+        if out is None:
+            out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:

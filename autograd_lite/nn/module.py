@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import repeat
 from numbers import Real
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from .. import context
 from ..errors import InputTypeError, InputValueError, NotALeafError, listed
 from ..files import json_number, read_json, write_atomically
+from ..ops import Op
 from ..protocols import looked_at
 from ..tree import as_float, refilled
 from ..value import Value
@@ -47,7 +49,10 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
         for p in self.parameters():
-            p.zero_grad()
+            if type(p) is Value:  # in half the time
+                p.grad = 0.0
+            else:
+                p.zero_grad()
 
     def tree_flatten(self) -> tuple[list[Any], _Shape]:
         """Parameters that are leaves count as plain numbers; those that a transform has put in are passed on as they are."""
@@ -139,7 +144,8 @@ def _items(thing: Any) -> dict[Any, Any] | None:
     Raises InputTypeError for a set of parameters, which would come in another order in each run.
     """
     if _has_attributes(thing):
-        slots = [name for cls in type(thing).__mro__ for name in _slots(cls) if hasattr(thing, name)]
+        kind: Any = type(thing)
+        slots = [name for name in _all_slots(kind) if hasattr(thing, name)]
         return {**getattr(thing, "__dict__", {}), **{name: getattr(thing, name) for name in slots}}
     if isinstance(thing, dict):
         return {key: thing[key] for key in thing}
@@ -150,6 +156,11 @@ def _items(thing: Any) -> dict[Any, Any] | None:
     if isinstance(thing, (set, frozenset)) and any(isinstance(x, (Value, Module)) for x in thing):
         raise InputTypeError("a module holds a set of parameters, which have no order there: keep them in a list or a dict")
     return None
+
+
+@lru_cache(maxsize=128)
+def _all_slots(kind: Any) -> tuple[str, ...]:
+    return tuple(name for cls in kind.__mro__ for name in _slots(cls))
 
 
 def _slots(cls: type) -> list[str]:
@@ -184,11 +195,14 @@ def _gather(thing: Any, found: dict[Value, None], inside: tuple[Any, ...] = ()) 
         if any(thing is outer for outer in inside):
             return
         inside = (*inside, thing)
-    for inner in (_items(thing) or {}).values():
+    for inner in thing if type(thing) is list else (_items(thing) or {}).values():
         if type(inner) is Value:
             found[inner] = None
-        else:
+        elif type(inner) not in _NO_CONTAINERS:
             _gather(inner, found, inside)
+
+
+_NO_CONTAINERS = frozenset((type(None), bool, int, float, str, Op))  # the most frequent things in which no parameter can be
 
 
 def _holds_objects(thing: Any) -> bool:
