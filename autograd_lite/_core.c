@@ -25,6 +25,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
+enum { VERSION = 2 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
@@ -1398,7 +1399,7 @@ static int core_exec(PyObject *module) {
     if (!s->row || !s->method || !s->zero || !(s->blocks = PyMem_Calloc(BLOCKS, sizeof *s->blocks))) return -1;
     static const char *const names[] = {"w", "b", "activation"};
     for (int i = 0; i < 3; i++) if (!(s->attributes[i] = PyUnicode_InternFromString(names[i]))) return -1;
-    return PyModule_AddObjectRef(module, "Row", (PyObject *)s->row);
+    return PyModule_AddIntConstant(module, "VERSION", VERSION) ? -1 : PyModule_AddObjectRef(module, "Row", (PyObject *)s->row);
 }
 
 #define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
+VERSION = 2  # of what the core offers; one that was compiled from another source is not used
+
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
 if not os.environ.get("AUTOGRAD_LITE_PURE"):
     with suppress(ImportError):  # the wheel without it, or another processor's
         from . import _core as loaded  # type: ignore[attr-defined, no-redef]
+    if getattr(loaded, "VERSION", None) != VERSION:
+        loaded = None
 
 
 def core() -> str:
