@@ -25,7 +25,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 2 }; /* as in accelerated.py */
+enum { VERSION = 3 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
@@ -48,7 +48,7 @@ typedef struct {
 } Block;
 
 typedef struct {
-    PyTypeObject *value, *row, *method;
+    PyTypeObject *value, *row, *method, *entry, *called;
     PyObject *zero; /* the gradient of what no gradient has reached, always the same object */
     PyObject *python[OPERATORS][2]; /* the Python methods of the operators, as they stand and reflected */
     PyObject *init, *negative, *contributions, *sum, *noted, *acquire, *release, *as_float, *bound;
@@ -1270,6 +1270,8 @@ static PyObject *core_values(PyObject *module, PyObject *o) {
     return operands_tuple(NODE(o), 1);
 }
 
+#include "_entry.h"
+
 /* -- the module ------------------------------------------------------------------------------------------------------- */
 
 static PyGetSetDef node_attributes[] = {
@@ -1382,6 +1384,8 @@ static PyMethodDef functions[] = {
     {"storage", core_storage, METH_VARARGS, "The type whose instances are nodes."},
     {"method", (PyCFunction)(void (*)(void))core_method, METH_FASTCALL, "The method that applies a row to one Value."},
     {"layer", (PyCFunction)(void (*)(void))core_layer, METH_FASTCALL, "What the neurons of a layer give for one input."},
+    {"entry", core_entry, METH_VARARGS, "The entry of jitted calls for a short program."},
+    {"enter", (PyCFunction)(void (*)(void))core_enter, METH_FASTCALL, "Let what jit gives go to an entry at once."},
     {"watch", core_watch, METH_O, "How many watches there are."},
     {"clock", core_clock, METH_NOARGS, "One count for each leaf made."},
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL, "Sweep from a root and hand the gradients over."},
@@ -1395,14 +1399,17 @@ static int core_exec(PyObject *module) {
     State *s = PyModule_GetState(module);
     s->row = (PyTypeObject *)PyType_FromModuleAndSpec(module, &row_spec, NULL);
     s->method = (PyTypeObject *)PyType_FromModuleAndSpec(module, &method_spec, NULL);
+    s->entry = (PyTypeObject *)PyType_FromModuleAndSpec(module, &entry_spec, NULL);
+    s->called = (PyTypeObject *)PyType_FromModuleAndSpec(module, &called_spec, NULL);
     s->zero = PyFloat_FromDouble(0.0);
-    if (!s->row || !s->method || !s->zero || !(s->blocks = PyMem_Calloc(BLOCKS, sizeof *s->blocks))) return -1;
+    if (!s->row || !s->method || !s->entry || !s->called || !s->zero || !(s->blocks = PyMem_Calloc(BLOCKS, sizeof *s->blocks))) return -1;
     static const char *const names[] = {"w", "b", "activation"};
     for (int i = 0; i < 3; i++) if (!(s->attributes[i] = PyUnicode_InternFromString(names[i]))) return -1;
+    if (PyModule_AddObjectRef(module, "Called", (PyObject *)s->called)) return -1;
     return PyModule_AddIntConstant(module, "VERSION", VERSION) ? -1 : PyModule_AddObjectRef(module, "Row", (PyObject *)s->row);
 }
 
-#define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \
+#define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->entry); F(s->called); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \
     F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->neg); F(s->dot); F(s->ramp); F(s->above); \
     for (int i = 0; i < 3; i++) F(s->attributes[i]); \
     for (int i = 0; i < OPERATORS; i++) { F(s->rows[i]); F(s->python[i][0]); F(s->python[i][1]); } } while (0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
-VERSION = 2  # of what the core offers; one that was compiled from another source is not used
+VERSION = 3  # of what the core offers; one that was compiled from another source is not used
 
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
 if not os.environ.get("AUTOGRAD_LITE_PURE"):
@@ -45,8 +45,11 @@ if TYPE_CHECKING or loaded is None:
 
         __slots__ = ()
 
+    class Called:
+        """The base of what `jit` gives, which in C goes to the entry of short programs at once."""
+
 else:
-    Row = loaded.Row
+    Row, Called = loaded.Row, loaded.Called
 
 _python: dict[str, Any] = {}  # methods that the type in C has in its own way, for what it leaves to them
 # what the type in C has of its own, beside the slots
@@ -70,10 +73,16 @@ def stored(cls: type[T]) -> type[T]:
 
 
 def call_in_c(cls: Any) -> None:
-    """Have calls of rows of the frequent kinds answered in C, if it is there, and the others by their own method."""
+    """Have frequent calls of a row, or of what `jit` gives, answered in C, if it is there, the others by their own method."""
     if loaded is not None:
         cls._call = cls.__call__
         del cls.__call__
+
+
+def enter(jitted: Any, fast: Any) -> None:
+    """Let what `jit` gives go to `fast` at once, if that is an entry of the core's."""
+    if loaded is not None and jitted is not None:
+        loaded.enter(jitted, fast)
 
 
 def method(row: Any, function: T) -> T:

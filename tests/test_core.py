@@ -524,6 +524,77 @@ print(bits(layer([1.0, 2.0])[0]))
 """
 
 
+ENTRIES = """
+import weakref
+from autograd_lite import jit, value_and_grad, grad
+
+def shown(x):
+    if isinstance(x, (list, tuple)):
+        return f"{type(x).__name__}[{' '.join(map(shown, x))}]"
+    return bits(x)
+
+captured = Value(1.5, "c")
+
+def rosenbrock(v):
+    return sum((1 - v[i]) ** 2 + 100 * (v[i + 1] - v[i] ** 2) ** 2 for i in range(len(v) - 1))
+
+FUNCTIONS = [
+    value_and_grad(rosenbrock), grad(lambda v: v[0] * v[1] / (v[0] - v[1])), lambda v: [v, (v[0] + v[1], [v[1]]), ()],
+    lambda v: al.where(al.lt(v[0], v[1]), v[0], al.where(al.ge(v[0], 1.0), -v[1], 2.0)),
+    lambda v: (al.maximum(v[0], v[1]), al.minimum(v[0], 0.25), abs(v[0]), al.relu(v[1]), al.eq(v[0], v[1]), al.ne(v[0], v[1])),
+    lambda v: [al.mean([*v, 3.0]), al.dot(v, v), al.sum(v), al.sum([]), al.gt(v[0], 0.0), al.le(v[0], 0.0)],
+    lambda v: captured * v[0] + captured / v[1], lambda v: v[0] // 2.0 + al.sin(v[1]), lambda v: [1, 2.5, v[0]],
+    lambda v: {"a": v[0] * 2},
+    lambda v: v[0] if v[0] > v[1] else v[1], lambda v: v[0] + 0.1 * v[1] - 1e300 * v[0] * v[1],
+    lambda v: -v[0] / v[1] + v[0] / -0.0,
+    value_and_grad(lambda v: al.mean([al.relu(v[0] * k + v[1] * v[1]) for k in range(20)])), lambda v: 7.0 * v[0] - v[0] * 1.0,
+]
+NUMBERS = [0.5, -0.0, 0.0, 3.0, math.inf, -math.inf, math.nan, -1e300, 1e-310, 1.0]
+draw = random.Random(8)
+for k, f in enumerate(FUNCTIONS):
+    fast = jit(f)
+    for i in range(40):
+        v = [draw.choice(NUMBERS), draw.choice(NUMBERS)]
+        captured.data = draw.gauss(0, 1)
+        attempt(f"{k} {v}", lambda: shown(fast(v)))
+    for other in ((1.0, 2.0), [1, 2.0], [True, 2.0], [1.0], [1.0, 2.0, 3.0], [1.0, "a"], 5.0, None, [[1.0], 2.0],
+                  [Value(1.0), 2.0], [0.25, 2.0]):
+        attempt(f"{k} {other!r}", lambda: shown(fast(other)))
+    attempt("none", lambda: fast())
+    attempt("two", lambda: fast([1.0, 2.0], 3.0))
+    attempt("by name", lambda: shown(fast(v=[1.0, 2.0])))
+    with al.errstate(invalid="raise", divide="raise", overflow="raise"):
+        attempt("watched", lambda: shown(fast([0.0, 0.0])))
+        attempt("watched", lambda: shown(fast([1e300, 1e300])))
+    attempt("traced", lambda: [bits(d) for d in jit(grad(lambda w: al.sum(fast([w[0], w[1] * 2.0])[:1])))([0.5, 2.0])])
+several = jit(lambda x, v, t, y: (t[0] * x - v[1], [y / v[0], x]))
+for i in range(30):
+    a, b, c, d, e = (draw.choice(NUMBERS) for _ in range(5))
+    print(shown(several(a, [b, c], (d,), e)))
+    if i % 7 == 0:
+        attempt("others", lambda: shown(several(a, (b, c), [d], e)))
+        attempt("others", lambda: shown(several(1, [b, c], (d,), e)))
+nothing = jit(lambda: 2.0)
+print(nothing(), nothing(), jit(lambda: [])(), jit(lambda x: x)(3.0), jit(lambda x: [])([1.0]))
+made = jit(lambda x: x * x)
+made(2.0)
+held = weakref.ref(made)
+print(made.__name__, repr(made), callable(made), made.__doc__)
+gc.collect()
+del made
+print(gc.collect(), held())
+class Model(al.nn.Module):
+    @jit
+    def twice(self, x):
+        return x * 2.0
+attempt("method", lambda: Model().twice(2.0))
+"""
+
+
+def test_the_entry_of_jitted_calls_gives_what_python_gives(place):
+    agree(place, ENTRIES, 800)
+
+
 def test_a_layer_gives_the_nodes_of_its_neurons(place):
     agree(place, LAYERS, 400)
 

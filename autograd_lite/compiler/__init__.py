@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from operator import index
 from types import MethodType
 from typing import Any
 
-from .. import context
+from .. import accelerated, context
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..program import Guard, Instruction, Program
 from ..tree import called
@@ -26,12 +27,12 @@ __all__ = ["Guard", "Instruction", "Jitted", "Program", "jit"]
 BACKENDS = ("auto", "python", "numpy", "llvm")
 
 
-class Jitted:
+class Jitted(accelerated.Called):
     """A function that `jit` compiled: called as the function is, with numbers in place of Values in its results."""
 
     def __init__(self, f: Callable[..., Any], settings: Settings) -> None:
         functools.update_wrapper(self, f, updated=())
-        self._compiled = Specializer(f, settings)
+        self._compiled = Specializer(f, settings, weakref.ref(self))
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         """By its name where it stands under one; else the function, to be compiled anew."""
@@ -65,6 +66,9 @@ class Jitted:
 
     def __repr__(self) -> str:
         return f"jit({self._compiled.name})"
+
+
+accelerated.call_in_c(Jitted)
 
 
 _ABSENT: Any = object()

@@ -11,12 +11,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .. import context, frames, ops
+from .. import accelerated, context, frames, ops
 from ..errors import InputTypeError, InputValueError, JitWarning
 from ..program import Program
 from ..tree import array_of, as_float, called, flatten, is_node, map_leaves, unflatten
 from ..value import Value
-from . import to_python
+from . import short, to_python
 from .arguments import Arguments, by_rows, columns_of
 from .paths import BatchPath, Function, Path, ScalarPath, Settings, SideExit
 from .shapes import Parameters, RefusedError, Unpacking
@@ -38,8 +38,9 @@ class Specialization:
 class Specializer(Locked):
     """A function and what has been compiled of it so far; `fast` takes the positional arguments of a call."""
 
-    def __init__(self, f: Function, settings: Settings) -> None:
+    def __init__(self, f: Function, settings: Settings, jitted: Callable[[], Any] = lambda: None) -> None:
         super().__init__()
+        self.jitted = jitted  # what is called, if it is still there
         self.f, self.settings, self.name = f, settings, called(f)
         self.batch = settings.batch
         self.found: list[Specialization] = []
@@ -123,6 +124,7 @@ class Specializer(Locked):
                 known = Specialization(given, self._traced(given, floats))
                 self.found.append(known)
                 self.fast = self._entry(known)
+                accelerated.enter(self.jitted(), self.fast)
         return known
 
     def _known(self, given: Arguments) -> Specialization | None:
@@ -168,7 +170,7 @@ class Specializer(Locked):
         )
         names["left"] = self.left(known)
         root.source = text
-        return to_python.define(text, name, names)  # type: ignore[no-any-return]
+        return short.entry(to_python.define(text, name, names), layout.specs, root)
 
     # -- from path to path --------------------------------------------------------------------------------------------
 

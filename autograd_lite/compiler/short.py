@@ -1,0 +1,111 @@
+"""Short programs of arithmetic for the core in C: it takes the arguments, computes and makes the results in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+from .. import ops
+from ..accelerated import loaded
+from ..program import Program
+from ..tree import Spec
+from ..value import Value
+from .shapes import MOST_LEAVES
+
+# in the order of the codes in `_entry.h`
+CODES = {
+    op: code
+    for code, op in enumerate(
+        (
+            ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.abs, ops.relu, ops.lt, ops.le, ops.gt, ops.ge, ops.eq, ops.ne,
+            ops.maximum, ops.minimum, ops.TABLE["difference"], ops.where, ops.TABLE["zero"],
+        )
+    )
+}  # fmt: skip
+MOST_VALUES = 512  # as in C
+FLOAT, LIST, TUPLE = -1, 0, 1
+MADE = {list: 1, tuple: 2}
+
+
+class _Unsuited(Exception):  # noqa: N818
+    """There is something in it that the core does not have."""
+
+
+def entry(python: Callable[..., Any], specs: Sequence[Spec], path: Any) -> Callable[..., Any]:
+    """What is called in place of `python`, the entry of a path: itself, or where the core can do it the core's.
+
+    Args: `specs`, the structure of each argument; `path`, whose program has no guards and makes lists and tuples of numbers.
+    """
+    traced, program = path.traced, path.program
+    if loaded is None or program.guards or traced.literals or traced.arrays or any(type(x) is not Value for x in path.captured):
+        return python
+    try:
+        takes = [number for spec in specs for number in _taken(spec)]
+        constants, steps, outputs = _steps(program)
+        gives: list[int] = []
+        _given(traced.spec, iter(outputs), gives)
+        if program.inputs + len(constants) + len(steps) // 4 > MOST_VALUES or len(gives) > 2 * MOST_VALUES:
+            return python
+    except _Unsuited:
+        return python
+    made: Callable[..., Any] = loaded.entry(python, (*takes,), (*path.captured,), (*constants,), (*steps,), (*gives,))
+    return made
+
+
+def _taken(spec: Spec) -> tuple[int, int]:
+    """How an argument comes, and of how many numbers."""
+    if spec.kind is None:
+        return FLOAT, 1
+    if spec.kind not in MADE or any(child.kind is not None for child in spec.children) or len(spec.children) > MOST_LEAVES:
+        raise _Unsuited
+    return (LIST if spec.kind is list else TUPLE), len(spec.children)
+
+
+def _given(spec: Spec, outputs: Any, gives: list[int]) -> None:
+    """Enter how a result is made, what is in a container before it."""
+    if spec.kind is None:
+        gives += 0, next(outputs)
+        return
+    if spec.kind not in MADE:
+        raise _Unsuited
+    for child in spec.children:
+        _given(child, outputs, gives)
+    gives += MADE[spec.kind], len(spec.children)
+
+
+def _steps(program: Program) -> tuple[list[float], list[int], list[int]]:
+    """The constants, four numbers for each step (its code and operands), and where the outputs stand."""
+    used = [0.0, *[x for _, args in program.instructions for x in args], *program.outputs]
+    used += [float(len(args)) for op, args in program.instructions if op is ops.mean]
+    places = {x.hex(): program.inputs for x in used if x.__class__ is float}
+    constants = [float.fromhex(text) for text in places]
+    for i, text in enumerate(places):
+        places[text] = program.inputs + i
+    first = program.inputs + len(constants)
+    steps: list[int] = []
+    at = list(range(program.inputs))  # of each value of the program
+
+    def place(x: Any) -> int:
+        return places[x.hex()] if x.__class__ is float else at[x]
+
+    def step(op: Any, *operands: int) -> int:
+        if op not in CODES:
+            raise _Unsuited
+        steps.extend((CODES[op], *operands, *[0] * (3 - len(operands))))
+        return first + len(steps) // 4 - 1
+
+    for op, args in program.instructions:
+        where = [place(x) for x in args]
+        half = len(where) // 2
+        if op in (ops.identity, ops.stop_gradient):
+            at.append(where[0])
+        elif op is ops.square:
+            at.append(step(ops.mul, where[0], where[0]))
+        elif op in (ops.sum, ops.mean, ops.dot) and where:
+            terms = [step(ops.mul, a, b) for a, b in zip(where[:half], where[half:], strict=True)] if op is ops.dot else where
+            total = reduce(lambda total, term: step(ops.add, total, term), terms, place(0.0))
+            at.append(step(ops.div, total, place(float(len(where)))) if op is ops.mean else total)
+        else:
+            at.append(step(op, *where))
+    return constants, steps, [place(x) for x in program.outputs]
