@@ -169,7 +169,7 @@ def text(op: Any) -> None:
     formula = f"{op.name}({', '.join('xy'[: len(at)])})"
     assert parse(formula)(dict(zip("xy", at, strict=False))) == op(*at)
     values = [f"{name}={x}" for name, x in zip("xy", at, strict=False)]
-    if importlib.util.find_spec("typer"):
+    if importlib.util.find_spec("click"):
         assert op.name in _command("grad", formula, *values, "--explain")
         assert op.name in _command("ops")
         assert str(op(*at))[:8] in _command("grad", formula, *values)

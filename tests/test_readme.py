@@ -85,7 +85,7 @@ def test_quoted_output_of_the_main_job() -> None:
 
 def run_commands(text: str, folder: Path) -> list[str]:
     """Run the console blocks in a folder where the tables they print exist; the commands that print something else."""
-    pytest.importorskip("typer", reason="the command line needs typer")
+    pytest.importorskip("click", reason="the command line needs click")
     script = folder / "autograd-lite"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m autograd_lite "$@"\n', encoding="utf-8")
     script.chmod(0o755)

@@ -1,11 +1,12 @@
 """The command line, `autograd-lite` or `python -m autograd_lite`: a file for each command, and what they share.
 
+options     what a command takes, by the signature of its function
 common      formulas, numbers and pairs as they are typed
 reading     the options of a table
 output      the one writer, tables, JSON
 messages    errors
 
-Needs the extra `cli` (typer, which brings rich), imported when a command runs.  A command is a function; whatever error of the
+Needs the extra `cli` (click), imported when a command runs.  A command is a function; whatever error of the
 library it raises becomes a message on stderr and exit status 2.
 """
 
@@ -20,11 +21,14 @@ from typing import TYPE_CHECKING
 from ..errors import MissingPackageError
 
 if TYPE_CHECKING:
-    import typer
+    import click
 
 __all__ = ["application", "main"]
 
+WIDEST = 100  # columns of a help
+ABOUT = """Exact derivatives of formulas, as typed.
 
+autograd-lite COMMAND --help shows examples of a command."""
 # each command with the first sentence of its help, so that the list of them imports none; in the order of the list
 COMMANDS = {
     "grad": "The value of a formula and its derivative by each name.",
@@ -35,43 +39,38 @@ COMMANDS = {
 }
 
 
-def application(wanted: str | None = None) -> typer.Typer:
-    """The commands as a `typer.Typer`, which a test can run.
+def application(wanted: str | None = None) -> click.Group:
+    """The commands as a `click.Group`, which a test can run.
 
-    >>> [command.callback.__name__ for command in application().registered_commands]
+    >>> list(application().commands)
     ['grad', 'check', 'fit', 'predict', 'ops']
 
     Args:
         wanted: the one command that will be called, where that is known; "" where none will, and they are only listed.
 
-    Raises MissingPackageError without typer.
+    Raises MissingPackageError without click.
     """
     try:
-        import typer
+        import click
     except ImportError as error:
         raise MissingPackageError(
-            "the command line needs typer, which is not installed: pip install 'autograd-lite[cli]'"
+            "the command line needs click, which is not installed: pip install 'autograd-lite[cli]'"
         ) from error
-    from .common import about
+    from .common import COMPLETION, VERSION
     from .messages import Commands
+    from .options import command
+    from .output import width
 
-    plain = {"help_option_names": ["--help", "-h"]}
-    app = typer.Typer(
-        cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, context_settings=plain
-    )
-    app.callback()(about)
+    plain = {"help_option_names": ["--help", "-h"], "terminal_width": min(width(), WIDEST)}
+    app = Commands("autograd-lite", help=ABOUT, params=[VERSION, COMPLETION], no_args_is_help=True, context_settings=plain)
     for name, sentence in COMMANDS.items():
         # a formula may begin with a minus sign, which is no option
         settings = {**plain, "ignore_unknown_options": name in ("grad", "check", "fit")}
         if wanted is None or wanted == name:
-            app.command(context_settings=settings)(getattr(import_module(f".{name}", __name__), name))
+            app.add_command(command(getattr(import_module(f".{name}", __name__), name), context_settings=settings))
         elif not wanted:
-            app.command(name, help=sentence)(_listed)
+            app.add_command(click.Command(name, help=sentence))
     return app
-
-
-def _listed() -> None:
-    """In the place of a command in a list of them."""
 
 
 def _wanted(arguments: Sequence[str]) -> str | None:

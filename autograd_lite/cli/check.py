@@ -10,7 +10,7 @@ from itertools import count
 from keyword import iskeyword
 from typing import Annotated, Any, NamedTuple
 
-import typer
+from click.exceptions import Exit
 
 from .. import graph
 from ..errors import InputValueError
@@ -19,6 +19,7 @@ from ..gradcheck import Report, Row, check_grads
 from ..gradcheck.verdict import FAIL, INCONCLUSIVE
 from ..value import Value
 from .common import Formula, Ieee, Json, Pairs, evaluated, read_formula, read_pairs, refuse_unknown, values_for
+from .options import Option
 from .output import print_table, say, say_json, shown
 from .patience import Patience
 
@@ -34,10 +35,8 @@ DETAILED = 3  # points whose wrong derivatives are printed
 def check(
     formula: Formula,
     values: Pairs = None,
-    random_points: Annotated[
-        int | None, typer.Option("--random", metavar="N", help="Check at N random points instead.", show_default=False)
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random points.")] = 0,
+    random_points: Annotated[int | None, Option("--random", metavar="N", help="Check at N random points instead.")] = None,
+    seed: Annotated[int, Option(help="Of the random points.")] = 0,
     json: Json = False,
     ieee: Ieee = False,
 ) -> None:
@@ -45,7 +44,7 @@ def check(
 
     Exit status 1 if a derivative is wrong, else 0; what cannot be told is printed as inconclusive.
 
-    [bold]Examples[/bold]
+    Examples
 
     autograd-lite check "x**y * sin(x)" x=2 y=3
 
@@ -69,7 +68,7 @@ def check(
     else:
         _print_report(expression, checked[0])
     if any(c.report.counts()[FAIL] for c in checked):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 class Checked(NamedTuple):

@@ -9,15 +9,17 @@ import shlex
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import combinations
-from typing import Annotated
+from typing import Annotated, Any
 
-import typer
+import click
+from click.shell_completion import get_completion_class
 
 from .. import context
 from ..errors import InputValueError
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
 from ..value import Value
+from .options import Argument, Option
 from .output import say
 
 PLUS_MINUS = re.compile(r"\+/-|\+-|±")  # between a number and its standard error
@@ -26,43 +28,42 @@ PAIR = re.compile(r"(?:`(?P<quoted>[^`]+)`|(?P<plain>is *\(.*\)|[^\W\d]\w*(?:\[.
 RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(ctx: click.Context, _: Any, wanted: bool) -> None:
     if wanted:
         package = import_module(__name__.partition(".")[0])
         say(f"autograd-lite {package.__version__} (core in {package.core()})")
-        raise typer.Exit
+        ctx.exit()
 
 
-def about(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Exact derivatives of formulas, as typed.
+def _show_completion(ctx: click.Context, _: Any, shell: str | None) -> None:
+    if shell is not None:
+        made = get_completion_class(shell)
+        assert made is not None
+        say(made(ctx.command, {}, "autograd-lite", "_AUTOGRAD_LITE_COMPLETE").source())
+        ctx.exit()
 
-    autograd-lite COMMAND --help shows examples of a command.
-    """
+
+VERSION = click.Option(
+    ["--version"], is_flag=True, callback=_show_version, is_eager=True, expose_value=False, help="Print the version and exit."
+)
+COMPLETION = click.Option(
+    ["--show-completion"], type=click.Choice(["bash", "zsh", "fish"]), callback=_show_completion, is_eager=True,
+    expose_value=False, help="Print what makes a shell complete words, and exit.",
+)  # fmt: skip
 
 
 # -- what is typed ----------------------------------------------------------------------------------------------------
 
 Formula = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="FORMULA",
         help="Python's arithmetic on names: (w*x + b - y)**2, sin(x)/x, where(x > 0, x, 0).",
-        show_default=False,
     ),
 ]
-Pairs = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME=VALUE", help="A number for each name: x=3.5 y=pi/2.", show_default=False)
-]
-Ieee = Annotated[
-    bool, typer.Option("--ieee", help="Let 1/0 be inf and log(-1) nan, where otherwise they are errors.", show_default=False)
-]
-Json = Annotated[
-    bool, typer.Option("--json", help='Print JSON with every digit; nan and inf are the strings "nan", "inf", "-inf".')
-]
+Pairs = Annotated[list[str] | None, Argument(metavar="NAME=VALUE", help="A number for each name: x=3.5 y=pi/2.")]
+Ieee = Annotated[bool, Option("--ieee", help="Let 1/0 be inf and log(-1) nan, where otherwise they are errors.")]
+Json = Annotated[bool, Option("--json", help='Print JSON with every digit; nan and inf are the strings "nan", "inf", "-inf".')]
 
 
 def read_formula(text: str) -> Expression:

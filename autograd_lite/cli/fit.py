@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any
 
-import typer
+from click.exceptions import Exit
 
 from ..errors import InputValueError, listed
 from ..files import check_writable
@@ -28,6 +28,7 @@ from .cluster import spread
 from .common import read_formula, read_pairs, refuse_one_file
 from .descent import OPTIMIZERS, Descended, Descent
 from .methods import METHODS, Options, by_method, read_ranges
+from .options import Argument, Option
 from .output import say, say_json, say_note, say_on, say_saved
 from .reading import File, Reading, reads_tables, say_left_out
 from .score import scored
@@ -36,7 +37,7 @@ DESCENT = "Of gradient descent"
 
 
 def _choice(words: Collection[str], text: str, panel: str | None = None) -> Any:
-    return typer.Option(metavar="|".join(words), autocompletion=lambda: list(words), help=text, rich_help_panel=panel)
+    return Option(metavar="|".join(words), words=lambda: list(words), help=text, panel=panel)
 
 
 @reads_tables
@@ -44,64 +45,54 @@ def fit(
     file: File,
     formula: Annotated[
         str,
-        typer.Argument(metavar="FORMULA", help="Columns are data, other names are weights: w*pounds + b.", show_default=False),
+        Argument(metavar="FORMULA", help="Columns are data, other names are weights: w*pounds + b."),
     ],
     reading: Reading,
-    pairs: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE...", hidden=True)] = None,
-    target: Annotated[str, typer.Option(help="The column to predict, or a formula of columns.", show_default=False)] = "",
+    pairs: Annotated[list[str] | None, Argument(metavar="NAME=VALUE...", hidden=True)] = None,
+    target: Annotated[str, Option(help="The column to predict, or a formula of columns.")] = "",
     loss: Annotated[str, _choice(LOSSES, "Averaged over rows; logistic is for 0 and 1, poisson for counts.")] = "mse",
     method: Annotated[
         str,
         _choice(METHODS, "auto: lm for mse, newton for others; --optimizer, --lr or --steps alone choose descent."),
     ] = "auto",
     optimizer: Annotated[str | None, _choice(OPTIMIZERS, "Slopes to steps.", DESCENT)] = None,
-    lr: Annotated[float | None, typer.Option(rich_help_panel=DESCENT, help="The learning rate, 0.01 unless given.")] = None,
-    steps: Annotated[int | None, typer.Option(help="At most so many; 1000 unless given.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(rich_help_panel=DESCENT, metavar="N", help="Rows a step looks at; by default all.")
-    ] = None,
-    init: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE...", help="Where weights start.")] = None,
-    bounds: Annotated[list[str] | None, typer.Option(metavar="NAME=LOW:HIGH", help="A range: k=0: or p=0:1.")] = None,
-    fixed: Annotated[list[str] | None, typer.Option("--fix", metavar="NAME=VALUE", help="Hold a weight.")] = None,
-    sigma: Annotated[str, typer.Option(metavar="COLUMN", help="Standard deviations of the target.", show_default=False)] = "",
-    absolute: Annotated[bool, typer.Option("--absolute/--relative", help="Whether sigma is in the target's units.")] = False,
-    weights: Annotated[str, typer.Option(metavar="COLUMN", help="Weights of the rows.", show_default=False)] = "",
-    where: Annotated[str, typer.Option(metavar="FORMULA", help="Keep rows where it is not 0.", show_default=False)] = "",
-    group: Annotated[
-        str, typer.Option(metavar="COLUMN", help="Weights written a\\[group] are one for each word of it.", show_default=False)
-    ] = "",
+    lr: Annotated[float | None, Option(panel=DESCENT, help="The learning rate, 0.01 unless given.")] = None,
+    steps: Annotated[int | None, Option(help="At most so many; 1000 unless given.")] = None,
+    batch_size: Annotated[int | None, Option(panel=DESCENT, metavar="N", help="Rows a step looks at; by default all.")] = None,
+    init: Annotated[list[str] | None, Option(metavar="NAME=VALUE...", help="Where weights start.")] = None,
+    bounds: Annotated[list[str] | None, Option(metavar="NAME=LOW:HIGH", help="A range: k=0: or p=0:1.")] = None,
+    fixed: Annotated[list[str] | None, Option("--fix", metavar="NAME=VALUE", help="Hold a weight.")] = None,
+    sigma: Annotated[str, Option(metavar="COLUMN", help="Standard deviations of the target.")] = "",
+    absolute: Annotated[bool, Option("--absolute/--relative", help="Whether sigma is in the target's units.")] = False,
+    weights: Annotated[str, Option(metavar="COLUMN", help="Weights of the rows.")] = "",
+    where: Annotated[str, Option(metavar="FORMULA", help="Keep rows where it is not 0.")] = "",
+    group: Annotated[str, Option(metavar="COLUMN", help="Weights written a[group] are one for each word of it.")] = "",
     scale: Annotated[
         float | None,
-        typer.Option(help="Of huber, soft_l1, cauchy: the size of a residual that is no outlier; estimated unless given."),
+        Option(help="Of huber, soft_l1, cauchy: the size of a residual that is no outlier; estimated unless given."),
     ] = None,
-    starts: Annotated[int | None, typer.Option(metavar="N", help="Starts to go on with, of those tried.", min=1)] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object; nan and inf are null.")] = False,
-    seed: Annotated[int, typer.Option(help="Decides the order of rows in batches, and which are held out.")] = 0,
-    tol: Annotated[
-        float | None, typer.Option(rich_help_panel=DESCENT, help="Stop where the loss changes less, relative to itself.")
-    ] = None,
-    every: Annotated[int | None, typer.Option(metavar="N", help="Print each N-th iteration.", min=1)] = None,
-    digits: Annotated[int, typer.Option(rich_help_panel=DESCENT, help="Decimals in its table.", min=0, max=17)] = 2,
-    holdout: Annotated[float | None, typer.Option(metavar="PART", help="Keep this part of the rows for a score.")] = None,
-    plot: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Draw data, curve, bands, residuals: .svg .png .pdf.")
-    ] = None,
-    page: Annotated[str | None, typer.Option(metavar="FILE", help="Write the fit as a live page: .html.")] = None,
-    save: Annotated[str | None, typer.Option(metavar="FILE", help="Write the weights as JSON, for predict.")] = None,
-    checkpoint: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Keep the state of the run here, and go on from it.")
-    ] = None,
+    starts: Annotated[int | None, Option(metavar="N", help="Starts to go on with, of those tried.", min=1)] = None,
+    json: Annotated[bool, Option("--json", help="Print one JSON object; nan and inf are null.")] = False,
+    seed: Annotated[int, Option(help="Decides the order of rows in batches, and which are held out.")] = 0,
+    tol: Annotated[float | None, Option(panel=DESCENT, help="Stop where the loss changes less, relative to itself.")] = None,
+    every: Annotated[int | None, Option(metavar="N", help="Print each N-th iteration.", min=1)] = None,
+    digits: Annotated[int, Option(panel=DESCENT, help="Decimals in its table.", min=0, max=17)] = 2,
+    holdout: Annotated[float | None, Option(metavar="PART", help="Keep this part of the rows for a score.")] = None,
+    plot: Annotated[str | None, Option(metavar="FILE", help="Draw data, curve, bands, residuals: .svg .png .pdf.")] = None,
+    page: Annotated[str | None, Option(metavar="FILE", help="Write the fit as a live page: .html.")] = None,
+    save: Annotated[str | None, Option(metavar="FILE", help="Write the weights as JSON, for predict.")] = None,
+    checkpoint: Annotated[str | None, Option(metavar="FILE", help="Keep the state of the run here, and go on from it.")] = None,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, tcp://host:8786, or its scheduler file.")
+        str | None, Option(metavar="ADDRESS", help="Of a Dask scheduler, tcp://host:8786, or its scheduler file.")
     ] = None,
-    mixed: Annotated[bool, typer.Option("--mixed", help="Accept workers whose sums differ in their last bits.")] = False,
-    wait: Annotated[float, typer.Option(metavar="SECONDS", help="For a first worker, before giving up.", min=0)] = WAIT,
+    mixed: Annotated[bool, Option("--mixed", help="Accept workers whose sums differ in their last bits.")] = False,
+    wait: Annotated[float, Option(metavar="SECONDS", help="For a first worker, before giving up.", min=0)] = WAIT,
 ) -> None:
     """The weights of a formula that come closest to a column of a table, with their errors.
 
     Exit status 3 if they cannot be trusted, which is said with the reason.
 
-    [bold]Examples[/bold]
+    Examples
 
     autograd-lite fit cars.csv "w*pounds + b" --target mpg
 
@@ -222,9 +213,9 @@ def fit(
             plot_fit(model, table, found.history, band, path=plot)
             say_saved(plot, json)
     if found.reason == "interrupted":
-        raise typer.Exit(130)
+        raise Exit(130)
     if isinstance(found, Fit) and not found.converged:
-        raise typer.Exit(3)
+        raise Exit(3)
 
 
 class Spoken:

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Annotated, Any, NamedTuple
 
-import typer
-
 from .. import context, functional
 from ..errors import GradientWarning, InputValueError
 from ..formula import notation, printer, texmath
@@ -17,6 +15,7 @@ from ..formula.expression import Expression
 from ..uncertainty import Propagated, percent, propagate
 from ..value import Value
 from .common import RAISING, Formula, Ieee, Json, evaluated, read_formula, values_for
+from .options import Argument, Option
 from .output import DIGITS, print_table, say, say_json, say_saved, shown, width
 from .patience import Patience
 
@@ -28,36 +27,33 @@ def grad(
     formula: Formula,
     values: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="NAME=VALUE",
             help="A number for each name: x=3.5 y=pi/2; with its standard error: v=3+-0.1, or v=3±0.1.",
-            show_default=False,
         ),
     ] = None,
-    hessian: Annotated[bool, typer.Option("--hessian", help="All second derivatives too.")] = False,
+    hessian: Annotated[bool, Option("--hessian", help="All second derivatives too.")] = False,
     order: Annotated[
         int | None,
-        typer.Option(
+        Option(
             help=f"All derivatives up to this order, at most {HIGHEST}; from 2 on, standard errors by second derivatives too.",
-            show_default=False,
         ),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="The chain rule step by step.")] = False,
+    explain: Annotated[bool, Option("--explain", help="The chain rule step by step.")] = False,
     draw: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="FILE",
             help="Save a picture of the chain rule: .html is live; .svg .dot, with CairoSVG .png .pdf; may be given again.",
-            show_default=False,
         ),
     ] = None,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX, for amsmath; also of --explain.")] = False,
+    latex: Annotated[bool, Option("--latex", help="Print LaTeX, for amsmath; also of --explain.")] = False,
     json: Json = False,
     ieee: Ieee = False,
 ) -> None:
     """The value of a formula and its derivative by each name.
 
-    [bold]Examples[/bold]
+    Examples
 
     autograd-lite grad "(w*x + b - y)**2" w=0 x=3.5 b=0 y=18
 

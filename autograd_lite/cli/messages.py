@@ -10,18 +10,17 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, get_args
 
-import typer
-from typer.core import TyperGroup
+import click
+from click.exceptions import Exit, UsageError
 
 from ..errors import AutogradError
 from .output import answered, say, say_json, say_note
 
-UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # what the parser of options raises: click's or typer's own
 TYPED = "autograd_lite.typed"  # under which the words of the command line are kept
 LONGEST = 2000  # characters of a message
 
 
-class Commands(TyperGroup):
+class Commands(click.Group):
     """The group of all commands, in which an error of the library is a message and exit status 2."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -34,6 +33,11 @@ class Commands(TyperGroup):
         """Run the command."""
         with errors_as_messages(ctx):
             return super().invoke(ctx)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands, each with its first sentence, into the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, found.help) for name, found in self.commands.items()])
 
 
 @contextmanager
@@ -50,8 +54,11 @@ def errors_as_messages(ctx: Any = None) -> Iterator[None]:
         warnings.showwarning = lambda message, *_, **__: say_note(str(message), "warning")
         try:
             yield
-        except BrokenPipeError:  # whoever reads has enough, and typer ends quietly
+        except BrokenPipeError:  # whoever reads has enough, and click ends quietly
             raise
+        except KeyboardInterrupt:
+            say(aside=True)  # after the ^C that the terminal shows
+            raise Exit(130) from None
         except (AutogradError, OSError, UsageError) as error:
             if type(error).__name__ == "NoArgsIsHelpError":  # the help
                 raise
@@ -63,7 +70,7 @@ def errors_as_messages(ctx: Any = None) -> Iterator[None]:
             if "--json" in typed and not answered.get():
                 ending = {"converged": False, "reason": message} if command == "fit" else {}
                 say_json({**ending, "error": message}, None)
-            raise typer.Exit(2) from None
+            raise Exit(2) from None
 
 
 def _said(error: Exception, options: Collection[str]) -> str:

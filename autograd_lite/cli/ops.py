@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-import typer
-
 from .. import graph
 from ..errors import InputValueError
 from ..formula import nodes
@@ -17,6 +15,7 @@ from ..formula.vocabulary import VOCABULARY
 from ..ops import REAL, Kink, Op
 from ..value import Value
 from .common import Json
+from .options import Argument
 from .output import print_table, say, say_json, shown
 
 LETTERS = ("x", "y")  # also of a function of any number of arguments
@@ -27,14 +26,12 @@ def _names() -> list[str]:
 
 
 def ops(
-    name: Annotated[
-        str | None, typer.Argument(help="One function, in full.", autocompletion=_names, show_default=False)
-    ] = None,
+    name: Annotated[str | None, Argument(help="One function, in full.", words=_names)] = None,
     json: Json = False,
 ) -> None:
     """The functions of formulas: derivatives, domains, conventions at kinks.
 
-    [bold]Examples[/bold]
+    Examples
 
     autograd-lite ops
 

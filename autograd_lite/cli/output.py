@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from itertools import zip_longest
+from shutil import get_terminal_size
 from typing import Any
+from unicodedata import combining, east_asian_width
 
-import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
 from ..errors import printable
 from ..files import json_number
@@ -29,7 +29,7 @@ def say(text: str = "", *, aside: bool = False) -> None:
     >>> say("a\x1b[2J\rb")
     a\x1b[2J\rb
     """
-    typer.echo(printable(text), err=aside)
+    click.echo(printable(text), err=aside)
 
 
 def say_on(text: str) -> None:
@@ -69,16 +69,40 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Seq
     x         2
     y        10
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(head))
-    for i, title in enumerate(head or [""] * len(rows[0])):
-        table.add_column(printable(title), justify="right" if i in numbers else "left", overflow="fold")
-    for cells in rows:
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        console.print(table)
-    # what pads the last column is of no use to a pipe
-    say("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
+    written = [[printable(cell).split("\n") for cell in cells] for cells in ([head] if head else []) + list(rows)]
+    widths = [max(_columns(line) for cell in column for line in cell) for column in zip(*written, strict=True)]
+    room = width() - 2 * (len(widths) - 1)
+    titles = [max(1, _columns(printable(title))) for title in head] or [1] * len(widths)
+    while sum(widths) > room and max(widths) > 1:  # the widest give way, those last that are as narrow as their titles
+        widths[max(range(len(widths)), key=lambda i: (widths[i] > titles[i], widths[i]))] -= 1
+    lines = []
+    for cells in written:
+        parts = [[part for line in cell for part in _folded(line, w)] for cell, w in zip(cells, widths, strict=True)]
+        for line in zip_longest(*parts, fillvalue=""):
+            padded = [
+                " " * (w - _columns(part)) + part if i in numbers else part + " " * (w - _columns(part))
+                for i, (part, w) in enumerate(zip(line, widths, strict=True))
+            ]
+            lines.append("  ".join(padded).rstrip())
+    say("\n".join(lines))
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum((east_asian_width(c) in "WF") + (not combining(c)) for c in text)
+
+
+def _folded(text: str, room: int) -> list[str]:
+    """A text in lines that are no wider, broken at blanks where there are any."""
+    lines = []
+    while _columns(text) > room:
+        most = next((k for k in range(1, len(text)) if _columns(text[: k + 1]) > room), 1)
+        blank = text.rfind(" ", 0, most + 1)
+        lines.append(text[: blank if blank > 0 else most].rstrip())
+        text = text[blank if blank > 0 else most :].lstrip()
+    return [*lines, text]
 
 
 def say_json(data: Any, indent: int | None = 2) -> None:
@@ -107,4 +131,4 @@ def _finite(data: Any) -> Any:
 
 def width() -> int:
     """How many columns stdout has; 80 where it is no terminal."""
-    return Console(file=sys.stdout).width
+    return get_terminal_size((80, 24)).columns

@@ -8,14 +8,13 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 
-import typer
-
 from ..errors import InputValueError
 from ..fit.predicted import Predicting, Written, to_file
 from ..fit.saved import load
 from ..fit.scoring import check
 from ..tables.parts import expand, is_many
 from .cluster import each_of
+from .options import Argument, Option
 from .output import say, say_note
 from .reading import File, Reading, reads_tables
 from .score import in_words, scored
@@ -23,19 +22,15 @@ from .score import in_words, scored
 
 @reads_tables
 def predict(
-    weights: Annotated[str, typer.Argument(metavar="WEIGHTS", help="A file that fit --save wrote.", show_default=False)],
+    weights: Annotated[str, Argument(metavar="WEIGHTS", help="A file that fit --save wrote.")],
     file: File,
     reading: Reading,
     interval: Annotated[
         float | None,
-        typer.Option(metavar="LEVEL", help="Bands of this probability, of mean and observation.", show_default=False),
+        Option(metavar="LEVEL", help="Bands of this probability, of mean and observation."),
     ] = None,
-    to: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Write a file for each of the table's files here.", show_default=False)
-    ] = None,
-    cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of a Dask scheduler, whose workers do so.", show_default=False)
-    ] = None,
+    to: Annotated[str | None, Option(metavar="FOLDER", help="Write a file for each of the table's files here.")] = None,
+    cluster: Annotated[str | None, Option(metavar="ADDRESS", help="Of a Dask scheduler, whose workers do so.")] = None,
 ) -> None:
     """What a fitted formula says of other rows: the table as it stands, with a column `prediction` more.
 
@@ -47,7 +42,7 @@ def predict(
     Where the table has the target, a score follows on standard error, over the rows in which the target is not missing.  Of a
     logistic fit the prediction is the probability of a 1, of a Poisson fit the rate.
 
-    [bold]Examples[/bold]
+    Examples
 
     autograd-lite predict weights.json more.csv > predicted.csv
 

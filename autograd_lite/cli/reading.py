@@ -8,22 +8,20 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any
 
-import typer
-
 from ..tables import MEMORY, Joined, Parts, Table, read_table
 from ..tables.choice import Pick
 from ..tables.dialect import COMMENT
 from ..tables.parts import is_many
+from .options import Argument, Option
 from .output import say, say_note
 
 MEGABYTE = 2**20
 TABLE = "Of the table"
 File = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="FILE",
         help="Text with a header, Parquet, Feather or .xlsx, also packed; - is standard input.",
-        show_default=False,
     ),
 ]
 
@@ -33,31 +31,27 @@ class Reading:
     """What the command line says of a table; None where it says nothing."""
 
     drop_missing: Annotated[
-        bool, typer.Option("--drop-missing", rich_help_panel=TABLE, help="Leave out rows with an empty cell, NA, null or ?.")
+        bool, Option("--drop-missing", panel=TABLE, help="Leave out rows with an empty cell, NA, null or ?.")
     ] = False
     sep: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=TABLE, help="Between cells: , ; | tab or blanks; guessed unless given.", show_default=False
-        ),
+        Option(panel=TABLE, help="Between cells: , ; | tab or blanks; guessed unless given."),
     ] = None
-    decimal: Annotated[
-        str | None, typer.Option(rich_help_panel=TABLE, help="The sign before decimals, . unless given.", show_default=False)
-    ] = None
+    decimal: Annotated[str | None, Option(panel=TABLE, help="The sign before decimals, . unless given.")] = None
     thousands: Annotated[
         str | None,
-        typer.Option(rich_help_panel=TABLE, help="The sign between thousands: , . ' _ or a blank.", show_default=False),
+        Option(panel=TABLE, help="The sign between thousands: , . ' _ or a blank."),
     ] = None
-    no_header: Annotated[
-        bool, typer.Option("--no-header", rich_help_panel=TABLE, help="The first row is data; columns are c1, c2, ...")
-    ] = False
+    no_header: Annotated[bool, Option("--no-header", panel=TABLE, help="The first row is data; columns are c1, c2, ...")] = (
+        False
+    )
     comment: Annotated[
         str | None,
-        typer.Option(rich_help_panel=TABLE, help="What begins a line that is no row, # unless given.", show_default=False),
+        Option(panel=TABLE, help="What begins a line that is no row, # unless given."),
     ] = None
-    memory: Annotated[
-        int, typer.Option(rich_help_panel=TABLE, metavar="MB", help="Numbers beyond this go to a temporary file.", min=1)
-    ] = MEMORY // MEGABYTE
+    memory: Annotated[int, Option(panel=TABLE, metavar="MB", help="Numbers beyond this go to a temporary file.", min=1)] = (
+        MEMORY // MEGABYTE
+    )
 
     @property
     def room(self) -> int:

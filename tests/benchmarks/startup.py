@@ -14,9 +14,7 @@ GOALS = {"import autograd_lite": 40, "autograd-lite grad": 120, "autograd-lite -
 PROGRAMS = {
     "python -c pass": ["-c", "pass"],
     "import autograd_lite": ["-c", "import autograd_lite"],
-    "import typer, and what it reads options with": ["-c", "import typer, typer.main, typer._adapters"],
     "import click": ["-c", "import click"],
-    "import rich, for tables": ["-c", "import rich.console, rich.table, rich.text"],
     "autograd-lite grad": ["-m", "autograd_lite", "grad", "x**2 + sin(x)", "x=3"],
     "autograd-lite --help": ["-m", "autograd_lite", "--help"],
     "autograd-lite --version": ["-m", "autograd_lite", "--version"],

@@ -1,4 +1,4 @@
-"""The command line as a whole: help, version, exit statuses, pipes, completion, and life without typer."""
+"""The command line as a whole: help, version, exit statuses, pipes, completion, and life without click."""
 
 import os
 import re
@@ -10,21 +10,22 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("typer", reason="the command line needs typer: pip install 'autograd-lite[cli]'")
+pytest.importorskip("click", reason="the command line needs click: pip install 'autograd-lite[cli]'")
 
-import typer
-from typer.testing import CliRunner
+import click
+from click.testing import CliRunner
 
 import autograd_lite
 from autograd_lite import cli
 from autograd_lite.cli import application
 from autograd_lite.cli.common import read_number, read_pairs
 from autograd_lite.cli.messages import errors_as_messages
+from autograd_lite.cli.options import command
 from autograd_lite.errors import ExpressionError, GraphTooLargeWarning, InputValueError, MissingPackageError
 from tests.cli.command import invoke as run
 
 ROOT = Path(autograd_lite.__file__).parents[1]
-COMMANDS = [command.callback.__name__ for command in application().registered_commands]
+COMMANDS = list(application().commands)
 WHOLE = "import sys; from autograd_lite.cli import main; sys.argv[0] = 'autograd-lite'; main()"
 
 
@@ -38,17 +39,16 @@ def piped(*args, program=("-m", "autograd_lite"), **environment):
 
 
 def examples(command):
-    callback = next(c.callback for c in application().registered_commands if c.callback.__name__ == command)
-    return re.findall(r"^ *(autograd-lite .*)$", callback.__doc__, re.MULTILINE)
+    return re.findall(r"^ *(autograd-lite .*)$", application().commands[command].callback.__doc__, re.MULTILINE)
 
 
 def test_the_list_has_the_first_sentence_of_every_command_and_imports_none():
-    sentences = {c.callback.__name__: c.callback.__doc__.split("\n\n")[0].strip() for c in application().registered_commands}
+    sentences = {c.callback.__name__: c.callback.__doc__.split("\n\n")[0].strip() for c in application().commands.values()}
     assert sentences == cli.COMMANDS
     shown = piped("--help").stdout
     assert all(f" {name} " in shown for name in cli.COMMANDS)
     assert piped("--help").stdout == run("--help").output
-    program = WHOLE.replace("main()", "print(application('grad').registered_commands[0].callback.__name__)")
+    program = WHOLE.replace("main()", "print(*application('grad').commands)")
     program = program.replace("import main", "import application") + "; print('autograd_lite.cli.fit' in sys.modules)"
     assert piped("grad", program=("-c", program)).stdout.split() == ["grad", "False"]
 
@@ -131,8 +131,8 @@ def test_an_interruption_while_packages_are_imported_is_no_traceback(monkeypatch
 
 def test_the_shell_completes_commands_functions_and_choices():
     def completed(words, place):
-        found = piped(_AUTOGRAD_LITE_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(place))
-        return found.stdout.split()
+        found = piped(_AUTOGRAD_LITE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(place))
+        return [line.removeprefix("plain,") for line in found.stdout.split()]
 
     assert set(COMMANDS) <= set(completed("autograd-lite ", 1))
     assert completed("autograd-lite ops ta", 2) == ["tan", "tanh"]
@@ -146,20 +146,24 @@ def test_the_shell_completes_commands_functions_and_choices():
         "poisson",
     ]
     assert completed("autograd-lite fit cars.csv w*x --optimizer ada", 5) == ["adam", "adamw", "adagrad"]
-    assert "complete" in piped(_AUTOGRAD_LITE_COMPLETE="source_bash").stdout
+    for shell in ("bash", "zsh", "fish"):
+        shown = piped("--show-completion", shell).stdout
+        assert "_AUTOGRAD_LITE_COMPLETE" in shown
+        if shell != "bash":  # of which click asks the version first
+            assert shown.strip() == piped(_AUTOGRAD_LITE_COMPLETE=f"{shell}_source").stdout.strip()
 
 
-def test_without_typer_one_line_says_what_to_install(monkeypatch):
-    blocked = "import sys; sys.modules['typer'] = None; from autograd_lite.cli import main; main()"
+def test_without_click_one_line_says_what_to_install(monkeypatch):
+    blocked = "import sys; sys.modules['click'] = None; from autograd_lite.cli import main; main()"
     done = piped("ops", program=("-c", blocked))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: the command line needs typer, which is not installed: pip install 'autograd-lite[cli]'\n"
-    monkeypatch.setitem(sys.modules, "typer", None)
-    with pytest.raises(MissingPackageError, match=r"needs typer.*pip install 'autograd-lite\[cli\]'"):
+    assert done.stderr == "error: the command line needs click, which is not installed: pip install 'autograd-lite[cli]'\n"
+    monkeypatch.setitem(sys.modules, "click", None)
+    with pytest.raises(MissingPackageError, match=r"needs click.*pip install 'autograd-lite\[cli\]'"):
         application()
 
 
-def test_importing_the_package_imports_no_typer():
+def test_importing_the_package_imports_no_click():
     code = "import sys, autograd_lite.cli, autograd_lite.__main__; assert not {'typer', 'rich', 'click'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
 
@@ -213,7 +217,7 @@ def test_a_value_that_is_no_formula_or_no_number():
     ],
 )
 def test_errors_become_messages_and_status_2(error, said, capsys):
-    with pytest.raises(typer.Exit) as caught, errors_as_messages():
+    with pytest.raises(click.exceptions.Exit) as caught, errors_as_messages():
         raise error
     assert caught.value.exit_code == 2
     assert capsys.readouterr() == ("", said)
@@ -235,10 +239,10 @@ def test_a_command_of_another_module_joins_with_one_line():
         """Twice a number."""
         if x < 0:
             raise InputValueError(f"x={x} must not be negative")
-        typer.echo(2 * x)
+        click.echo(2 * x)
 
     app = application()
-    app.command()(double)
+    app.add_command(command(double))
     assert CliRunner().invoke(app, ["double", "1.5"]).output == "3.0\n"
     refused = CliRunner().invoke(app, ["double", "--", "-1"])
     assert (refused.exit_code, refused.output) == (2, "error: x=-1.0 must not be negative\n")

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-pytest.importorskip("typer", reason="the command line needs typer: pip install 'autograd-lite[cli]'")
+pytest.importorskip("click", reason="the command line needs click: pip install 'autograd-lite[cli]'")
 
 
 from autograd_lite import Op

@@ -217,7 +217,7 @@ def test_the_bar_is_on_terminals_only_and_off_the_rows(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr(bar, "PAUSE", 0.0)
     monkeypatch.setattr(descent, "Bar", lambda steps: bar.Bar(steps, screen))
-    monkeypatch.setattr(output.typer, "echo", lambda text, **_: screen.write(f"{text}\n"))
+    monkeypatch.setattr(output.click, "echo", lambda text, **_: screen.write(f"{text}\n"))
     run(*LINE, "--steps", 6)
     text = screen.getvalue()
     assert text.count("\r\x1b[K[") == 6
@@ -415,12 +415,12 @@ def test_a_checkpoint_of_another_formula_is_refused():
     )
 
 
-def test_typer_and_numpy_are_not_needed_together(monkeypatch):
+def test_click_and_numpy_are_not_needed_together(monkeypatch):
     wanted = lines(*LINE, "--steps", 6)
     monkeypatch.setitem(sys.modules, "numpy", None)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert lines(*LINE, "--steps", 6) == wanted
-    assert importlib.util.find_spec("typer")
+    assert importlib.util.find_spec("click")
 
 
 @pytest.mark.parametrize("option", ["--save", "--checkpoint", "--plot"])

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-pytest.importorskip("typer", reason="the command line needs typer: pip install 'autograd-lite[cli]'")
+pytest.importorskip("click", reason="the command line needs click: pip install 'autograd-lite[cli]'")
 
 
 from autograd_lite.cli.grad import _formula as latex_of

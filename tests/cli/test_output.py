@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from autograd_lite.cli.output import as_json
+from autograd_lite.cli.output import as_json, print_table
 from tests.cli.command import invoke
 from tests.cli.test_app import ROOT, piped
 
@@ -214,10 +214,27 @@ def test_h_is_help():
 
 def test_there_is_one_writer():
     """Nothing of the command writes but `output.say`, which lets no control character through, and `predict` data to pipes."""
-    writers = ("print", "typer.echo", "typer.secho", "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write")
+    writers = ("print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write")
     found = {}
     for path in (ROOT / "autograd_lite" / "cli").glob("*.py"):
         calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
         if written := [call for call in calls if call in writers]:
             found[path.name] = written
-    assert found == {"output.py": ["typer.echo"], "predict.py": ["sys.stdout.buffer.write"]}
+    assert found == {"output.py": ["click.echo"], "predict.py": ["sys.stdout.buffer.write"]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "shown"),
+    [
+        (20, [("a b", "1")], "name  value\na b       1\n"),
+        (20, [("one two three four", "1")], "name           value\none two three      1\nfour\n"),
+        (16, [("x" * 20, "1")], "name       value\nxxxxxxxxx      1\nxxxxxxxxx\nxx\n"),
+        (16, [("日本語の名前", "1")], "name       value\n日本語の       1\n名前\n"),
+        (30, [("e\u0301" * 3, "10")], "name  value\ne\u0301e\u0301e\u0301      10\n"),
+        (2, [("ab", "日")], "n  v\na  a\nm  l\ne  u\n   e\na  日\nb\n"),
+    ],
+)
+def test_tables_fit_the_terminal(columns, rows, shown, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_table(("name", "value"), rows, numbers=(1,))
+    assert capsys.readouterr().out == shown

@@ -140,7 +140,7 @@ def machine_code() -> None:
 
 
 def command() -> None:
-    import typer  # noqa: F401
+    import click  # noqa: F401
 
     from autograd_lite.cli import main
 
