@@ -47,6 +47,7 @@ def interrupt_at(event, call, within=""):
     before, collecting = sys.gettrace(), gc.isenabled()
     gc.disable()  # the garbage of other tests may run Python code, whose interruptions Python only reports
     try:
+        sys._getframe().f_trace_opcodes = True  # else 3.12 asks for none in the first frame that is entered
         sys.settrace(entered)
         call()
     except KeyboardInterrupt:

@@ -384,6 +384,7 @@ GOOD = {"format": "autograd_lite.parameters", "version": 1, "parameters": {"w": 
         (GOOD | {"parameters": {"w": 5.0, "b": 5.0, "c": 5.0}}, "also holds c: it was saved from a module of another shape"),
         (GOOD | {"parameters": dict.fromkeys("wbcdefg", 5.0)}, "also holds c, d, e and 2 more"),
         (GOOD | {"parameters": {"w": 5.0, "b": "x"}}, "gives b='x', which is not a number: give a file"),
+        (GOOD | {"parameters": {"w": 5.0, "b": 10**400}}, "gives b as an int too large for a double"),
         (GOOD | {"parameters": {"w": 5.0, "b": None}}, "gives b=None, which is not a number"),
         (GOOD | {"parameters": {"w": 5.0, "b": True}}, "gives b=True, which is not a number"),
         (GOOD | {"parameters": {"w": 5.0, "b": [1.0]}}, r"gives b=\[1\.0\], which is not a number"),

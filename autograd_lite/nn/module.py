@@ -12,7 +12,7 @@ from numbers import Real
 from typing import Any
 
 from .. import context
-from ..errors import InputTypeError, InputValueError, NotALeafError, listed
+from ..errors import InputOverflowError, InputTypeError, InputValueError, NotALeafError, listed
 from ..files import json_number, read_json, write_atomically
 from ..ops import Op
 from ..protocols import looked_at
@@ -127,7 +127,10 @@ class _Shape:
 
 def _saved_number(text: Any, name: str, path: Any) -> float:
     if isinstance(text, (int, float)) and not isinstance(text, bool):
-        return as_float(text)
+        try:
+            return as_float(text)
+        except InputOverflowError as error:
+            raise InputValueError(f"{path} gives {name} as {str(error).partition(' is ')[2]}") from None
     if text in ("nan", "inf", "-inf"):
         return float(text)
     raise InputValueError(f"{path} gives {name}={text!r}, which is not a number: give a file written by save()")

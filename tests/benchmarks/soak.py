@@ -302,7 +302,7 @@ def processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-PARTS = {"signals": (signals, 100_000), "forks": (forks, 200), "kills": (kills, 62), "memory": (memory, 400)}
+PARTS = {"signals": (signals, 100_000), "forks": (forks, 200), "kills": (kills, 62), "memory": (memory, 1000)}
 
 
 def main() -> None:
