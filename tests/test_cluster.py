@@ -16,7 +16,7 @@ import pytest
 
 from autograd_lite import exp
 from autograd_lite.errors import ClusterError, InputTypeError, InputValueError
-from autograd_lite.fit import fit, minimize
+from autograd_lite.fit import fit, minimize, page
 from autograd_lite.optim import SGD
 from autograd_lite.tables import Parts
 
@@ -430,3 +430,49 @@ def command_line(*arguments):
     command = [sys.executable, "-m", "autograd_lite", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+
+
+def words_of(rows=3000):
+    draw = np.random.default_rng(2)
+    x, site = draw.uniform(0, 5, rows), draw.choice(list("ABC"), rows)
+    y = 2 * x + np.select([site == "A", site == "B"], [1.0, 2.0], 3.0) + 0.1 * draw.normal(size=rows)
+    return {"x": x, "site": site, "note": ["not needed"] * rows, "y": y, "v": 1.0 + (x > 2)}
+
+
+@pytest.mark.parametrize(("formula", "more"), [
+    ("a*x + b[site]", {}), ('a*x + b*is(site, "A") + c', {"loss": "mae"}), ("a*x + b", {"loss": "huber", "weights": "v"}),
+])  # fmt: skip
+def test_words_of_a_dask_data_frame_and_what_is_drawn_of_it(formula, more, tmp_path, client):
+    frames, pandas = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    table = words_of()
+    frame = frames.from_pandas(pandas.DataFrame(table), npartitions=5)
+    found = fit(formula, frame, target="y", client=client, **more)
+    here = fit(formula, table, target="y", **more)
+    assert found.converged
+    assert found.params == pytest.approx(here.params, rel=1e-12)
+    assert found.stderr == pytest.approx(here.stderr, rel=1e-9)
+    assert found.data.whole == 3000
+    own, whole = tmp_path / "own.html", tmp_path / "all.html"
+    found.page(own)
+    page(found, whole, data=frame, client=client)
+    assert "2,000 of the 3,000 rows are shown, evenly spread; the losses are those of these." in own.read_text()
+    assert "2,000 of the 3,000 rows are shown, evenly spread; the losses are those of all." in whole.read_text()
+    found.plot(tmp_path / "fit.svg")
+
+
+def test_a_word_that_is_missing_in_a_dask_data_frame_is_named(client):
+    frames, pandas = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    frame = frames.from_pandas(pandas.DataFrame({"x": [1.0] * 4, "y": [1.0] * 4, "site": ["A", "B", None, "A"]}), npartitions=2)
+    with pytest.raises(InputValueError, match="partition 1 row 1 of site is"):
+        fit("a[site]*x", frame, target="y", client=client)
+    with pytest.raises(InputValueError, match="data has no column 'z'"):
+        fit("a*x", frame, target="z", client=client)
+
+
+def test_targets_that_a_loss_cannot_take_are_found_where_they_are(client):
+    frames, pandas = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    y = np.arange(300) % 2.0
+    y[200] = 3.0
+    frame = frames.from_pandas(pandas.DataFrame({"x": np.arange(300.0), "y": y}), npartitions=3)
+    with pytest.raises(InputValueError, match=r"row 201: y=3.0 must be 0 or 1 for the loss logistic"):
+        fit("a*x + b", frame, target="y", loss="logistic", client=client)

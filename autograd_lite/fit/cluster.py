@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import ClusterError, InputTypeError, InputValueError
 from ..tables.parts import Part, Parts, expand, names_files
 from ..tree import an
+from .data import is_collection
 from .interrupt import no_pause
 from .rows import BLOCK, Columns, Digest, Rows, Work
 from .shares import (
@@ -24,6 +25,7 @@ from .shares import (
     Kind,
     Span,
     counts,
+    frame_words,
     heads,
     hold,
     hold_frames,
@@ -53,6 +55,7 @@ class Spread:
         client: a `distributed.Client`; None is the one of the surroundings.
         mixed: whether workers whose sums differ in their last bits may share the work.
         wait: seconds without any worker until that is an error.
+        text: the columns of a collection that hold words.
         said: called with how many of the shares are read, while they are.
 
     Several fits may go over the same rows; `close` frees the workers' memory.
@@ -60,7 +63,7 @@ class Spread:
 
     def __init__(
         self, data: Any, client: Any = None, *, mixed: bool = False, wait: float = WAIT,
-        pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,
+        text: Sequence[str] = (), pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,
     ) -> None:  # fmt: skip
         self.tasks = Tasks(client_of(client), wait)
         self.notes: list[str] = []
@@ -75,7 +78,8 @@ class Spread:
         self.names: list[Any] = []
         self._head: Columns = []
         self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
-        self._read: Callable[[], list[Any]] = self._files(data, pause) if isinstance(data, Parts) else self._collection(data)
+        self._read: Callable[[], list[Any]]
+        self._read = self._files(data, pause) if isinstance(data, Parts) else self._collection(data, text, pause)
         with self._interrupted():
             places = sorted(span for some in self._asked(counts, pause, (), said) for span in some)
         self._places = places
@@ -196,7 +200,7 @@ class Spread:
 
         return read
 
-    def _collection(self, data: Any) -> Callable[[], list[Any]]:
+    def _collection(self, data: Any, text: Sequence[str], pause: Callable[[], None]) -> Callable[[], list[Any]]:
         delayed = import_module("dask").delayed
 
         partitions = data.to_delayed()
@@ -209,13 +213,17 @@ class Spread:
                     "a bag must hold dicts of numbers, one for each row: give it as a DataFrame, bag.to_dataframe()"
                 )
             self.names = list(first[0])
+        if text:
+            asked = [delayed(frame_words, pure=False)(list(text), number, part) for number, part in enumerate(partitions)]
+            told = self.tasks.gathered(self.tasks.client.compute(asked), pause)
+            self.levels = {name: list(dict.fromkeys(w for one in told for w in one[name])) for name in text}
         size = -(-len(partitions) // self._most)
         starts = range(0, len(partitions), size)
 
         def read() -> list[Any]:
             held = [
                 delayed(hold_frames, pure=False)(
-                    self.kind, self._memory, self.names, start, *partitions[start : start + size],
+                    self.kind, self._memory, self.names, self.levels, start, *partitions[start : start + size],
                     dask_key_name=f"autograd_lite-{self.tasks.id}-share{self._generation}-{start}",
                 )
                 for start in starts
@@ -322,8 +330,3 @@ def packed(work: Any) -> bytes:
         raise InputTypeError(
             f"the loss cannot be sent to workers ({error}): define it in a module that they have, or without what it holds"
         ) from error
-
-
-def is_collection(data: Any) -> bool:
-    """Whether it is a Dask DataFrame or bag; Dask is not imported for it."""
-    return hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed")

@@ -27,7 +27,13 @@ def columns_of(data: Any) -> tuple[Any, list[str]]:
 
 
 def narrowed(data: Any, described: Callable[[list[str]], Model]) -> Any:
-    """Names of files as `Parts` that read no more than a model needs; other data as it is."""
+    """Names of files as `Parts` that read no more than a model needs, a Dask DataFrame of those columns; other data as it is.
+
+    Raises InputValueError for a column that is not there.
+    """
+    if is_collection(data) and hasattr(data, "columns"):
+        names = [str(name) for name in data.columns]
+        return data[_there(described(names).needed, names)]
     if isinstance(data, Parts) or not names_files(data):
         return data
 
@@ -49,15 +55,26 @@ def as_rows(data: Any, model: Model, needed: Sequence[str] | None = None) -> Any
     if not isinstance(data, Mapping):
         return data
     wanted = list(model.needed if needed is None else needed)
-    for name in wanted:
-        if name not in names:
-            raise InputValueError(f"data has no column {name!r}: its columns are {listed(names, 9)}")
+    _there(wanted, names)
     also = [n for n in (model.sigma, model.weighting) if n and n in names and n not in wanted]
     words, _ = coded(data, [n for n in wanted if n in model.text], model.levels)
     found = {n: words[n] if n in words else plain(data[n]) for n in (*wanted, *also)}
     if not found and names:  # a formula of no columns is the same in every row
         found = {names[0]: [0.0] * len(data[names[0]])}
     return found
+
+
+def _there(wanted: list[str], names: Sequence[str]) -> list[str]:
+    """The columns wanted, all of which must be there."""
+    for name in wanted:
+        if name not in names:
+            raise InputValueError(f"data has no column {name!r}: its columns are {listed(list(names), 9)}")
+    return wanted
+
+
+def is_collection(data: Any) -> bool:
+    """Whether it is a Dask DataFrame or bag; Dask is not imported for it."""
+    return hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed")
 
 
 def plain(column: Any) -> Any:

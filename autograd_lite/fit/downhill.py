@@ -18,7 +18,7 @@ from .lbfgs import lbfgs
 from .newton import newton
 from .residuals import Residuals
 from .rows import Rows, entries, flattened
-from .saddle import left
+from .saddle import SECOND, left
 from .trail import Trail
 from .trust import State, least_squares, norm
 
@@ -156,6 +156,8 @@ class Downhill:
             return root
 
         end = least_squares(triangle, self.state, residuals.size, None, limit, watch)
+        if self.rows.count * len(self.start) ** 2 > SECOND or len(self.start) > MANY:
+            return "settled" if end.converged and end.why == "stuck" else end.why, bool(end.lost.any())
         given, spec, m = self._residual, self.spec, len(self.start)
 
         def half(leaves: Sequence[Any], *row: Any) -> Any:

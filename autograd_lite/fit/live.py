@@ -16,10 +16,13 @@ from ..drawing.document import STEPS, TOOLTIP, clean, document, legend, xml
 from ..errors import InputTypeError, InputValueError, LoweringError, TraceError
 from ..files import write_atomically
 from ..program import Program
+from ..tables import Parts
 from ..tree import flatten, unflatten
+from .cluster import rows_of
+from .data import as_rows, is_collection, narrowed
 from .interrupt import no_pause
 from .model import Model
-from .rows import Objective, Rows
+from .rows import Objective, Sample
 
 SHOWN = 2000  # rows on a page
 LOSSES = 1000  # points of the loss line
@@ -56,7 +59,9 @@ _BODY = """<div id="top">
 """
 
 
-def page(result: Any, path: str | os.PathLike[str], *, model: Model | None = None, data: Any = None) -> None:
+def page(
+    result: Any, path: str | os.PathLike[str], *, model: Model | None = None, data: Any = None, client: Any = None
+) -> None:  # fmt: skip
     """Write the live page of a fit: one HTML file that needs nothing else, complete or not at all.
 
         found = fit("w*pounds + b", cars, target="mpg")
@@ -66,7 +71,8 @@ def page(result: Any, path: str | os.PathLike[str], *, model: Model | None = Non
         result: what `fit` or `minimize` gave.
         path: a file that ends in .html.
         model, data: what predicts, and the rows; a `Fit` has its own.  Without them the page has the loss and the weights by
-            step, and for two weights of a `minimize` over data the contours of its loss.
+            step, and for two weights of a `minimize` over data the contours of its loss.  Files and Dask collections too.
+        client: a `distributed.Client`, whose workers then add up the losses; 2,000 rows are shown.
 
     Raises InputTypeError for another result, InputValueError for another ending.
     """
@@ -74,16 +80,23 @@ def page(result: Any, path: str | os.PathLike[str], *, model: Model | None = Non
         raise InputValueError(f"path={os.fspath(path)!r} must end in .html")
     if not (hasattr(result, "path") and hasattr(result, "history")):
         raise InputTypeError(f"result={result!r} must be what fit or minimize gave")
-    write_atomically(path, html(result, model or getattr(result, "model", None), getattr(result, "data", None), data))
+    write_atomically(path, html(result, model or getattr(result, "model", None), getattr(result, "data", None), data, client))
 
 
-def html(result: Any, model: Model | None, own: Any, data: Any = None) -> str:
+def html(result: Any, model: Model | None, own: Any, data: Any = None, client: Any = None) -> str:
     """The page as text."""
     given = own if data is None else data
-    try:
-        rows = None if given is None else Rows.of(given)
-    except InputTypeError:  # on a cluster: the rows are elsewhere
-        rows = None
+    if given is None or (data is None and client is None and is_collection(given)):  # the rows are elsewhere
+        return _html(result, model, None)
+    text = model.text if model is not None and is_collection(given) else []
+    if model is not None:
+        given = narrowed(given, lambda names: model)
+        given = given if is_collection(given) or isinstance(given, Parts) else as_rows(given, model)
+    with rows_of(given, client, text=text) as rows:
+        return _html(result, model, rows)
+
+
+def _html(result: Any, model: Model | None, rows: Any) -> str:
     names = _names(result.params)
     loss = _loss(result, model)
     way = _thinned([(step, flatten(params)[0]) for step, params in result.path], max(2, WAY // max(1, len(names))))
@@ -91,8 +104,9 @@ def html(result: Any, model: Model | None, own: Any, data: Any = None) -> str:
     losses = _losses(result, loss, rows)
     errors = [getattr(result, "stderr", {}).get(name, math.nan) for name in names]
     note = f"The curve and the contours are left out: {reason}." if reason else ""
-    if rows is not None and found and rows.count > SHOWN:
-        note = f"{SHOWN:,} of the {rows.count:,} rows are shown, evenly spread; the losses are those of all."
+    if rows is not None and found and (whole := getattr(rows, "whole", rows.count)) > SHOWN:
+        of = "all" if whole == rows.count else "these"
+        note = f"{SHOWN:,} of the {whole:,} rows are shown, evenly spread; the losses are those of {of}."
     heading = "Fit" if model is None else f"{model.target} ≈ {model.formula.text}"
     report = result.table() if hasattr(result, "table") else _report(names, flatten(result.params)[0], result)
     data_of_page = {
@@ -130,7 +144,7 @@ def _loss(result: Any, model: Model | None) -> Callable[[Any, Any], Any] | None:
     return found
 
 
-def _losses(result: Any, loss: Any, rows: Rows | None) -> list[tuple[int, float]]:
+def _losses(result: Any, loss: Any, rows: Any) -> list[tuple[int, float]]:
     """The loss by step: descent saw it before each step, the other methods after it."""
     history = [(int(step), float(x)) for step, x in result.history]
     if not hasattr(result, "stderr"):
@@ -143,18 +157,14 @@ def _losses(result: Any, loss: Any, rows: Rows | None) -> list[tuple[int, float]
     return [(0, Objective(loss, spec, rows).whole(leaves, no_pause)[0]), *after]
 
 
-def _rows(
-    model: Model | None, loss: Any, rows: Rows | None, names: Sequence[str], params: Any
-) -> tuple[dict[str, Any], str, str]:
+def _rows(model: Model | None, loss: Any, rows: Any, names: Sequence[str], params: Any) -> tuple[dict[str, Any], str, str]:
     """The rows that the page shows and how one is worked out, in JavaScript; else why not."""
     if rows is None or loss is None:
         return {}, "", ""
-    places = (
-        [round(k * (rows.count - 1) / max(1, SHOWN - 1)) for k in range(SHOWN)] if rows.count > SHOWN else range(rows.count)
-    )
-    picked = [rows.read(i, i + 1) for i in places]
-    table = [flatten([column[0] for column in block])[0] for block in picked]
-    if any(hasattr(column[0], "__len__") for column in picked[0]):
+    picked = Sample(rows, SHOWN)
+    blocks = [picked.read(i, i + 1) for i in range(picked.count)]
+    table = [flatten([column[0] for column in block])[0] for block in blocks]
+    if any(hasattr(column[0], "__len__") for column in blocks[0]):
         return {}, "", "a row holds more than numbers"
     leaves, spec = flatten(params)
 

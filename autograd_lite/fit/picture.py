@@ -15,7 +15,7 @@ from ..formula.notation import clean
 from ..plot import BLUE, LOG_FROM, MARKED, ORANGE, canvas, finished
 from .band import Band
 from .model import Model
-from .rows import Rows
+from .rows import Rows, Sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found,unused-ignore]
@@ -76,17 +76,14 @@ def plot_fit(
 
 def sampled(model: Model, data: Any) -> Points:
     """At most 2,000 rows, evenly over the table; those whose target is missing are left out."""
-    every = max(1, -(-Rows.of(data).count // POINTS))
+    rows = Sample(Rows.of(data), POINTS)
     columns: dict[str, list[float]] = {name: [] for name in model.columns}
     truth, predicted = list[float](), list[float]()
-    at = 0
-    for block, found in model.predictions(data):
-        first = -at % every
+    for block, found in model.predictions(rows):
         for name in model.columns:
-            columns[name] += islice(block[name].tolist(), first, None, every)
-        truth += islice(model.truths(block), first, None, every)
-        predicted += found[first::every]
-        at += len(found)
+            columns[name] += block[name].tolist()
+        truth += model.truths(block)
+        predicted += found
     known = [i for i, (y, p) in enumerate(zip(truth, predicted, strict=True)) if math.isfinite(y) and math.isfinite(p)]
     return Points(
         {n: [c[i] for i in known] for n, c in columns.items()}, [truth[i] for i in known], [predicted[i] for i in known]

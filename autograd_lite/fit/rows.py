@@ -196,6 +196,23 @@ def first(rows: Any, look: Callable[[Columns], tuple[int, str] | None]) -> tuple
     return None
 
 
+class Sample(Rows):
+    """Some of many rows, evenly spread, for pictures and pages.
+
+    Attributes:
+        whole: how many rows there are in all.
+    """
+
+    def __init__(self, rows: Any, most: int) -> None:
+        """At most so many of `Rows` or of those on a cluster."""
+        self.whole = rows.count
+        ends = [round(k * (self.whole - 1) / max(1, most - 1)) for k in range(most)]
+        columns = rows.take([(i, i + 1) for i in ends]) if self.whole > most else rows.read(0, self.whole)
+        names = rows.names
+        super().__init__(tuple(columns) if names is None else dict(zip(names, columns, strict=True)))
+        self.words = getattr(rows, "levels", {})
+
+
 class Digest:
     """Digests of blocks, and of digests."""
 

@@ -16,6 +16,7 @@ from .trust import Ending, State, least_squares, norm, norms, power_of_two
 DOWN = 1e-7  # a curvature, of the largest, that is certainly one downwards
 SADDLES = 3  # that are left before it is said instead
 HALVINGS = 30
+SECOND = 2**27  # rows times squared weights up to which the exact Hessian is looked at
 
 
 def left(

@@ -16,6 +16,7 @@ from ..errors import AutogradError, ClusterError, InputValueError
 from ..tables.parts import Part, look
 from .pairs import Node, Pairs
 from .rows import BLOCK, Columns, Rows, Work
+from .words import coded
 
 Read = tuple[Rows | None, int, int]
 Found = tuple[list[Node[Any]], list[tuple[int, list[Node[Any]]]]]  # of whole files; of blocks of a file, by its number
@@ -161,9 +162,11 @@ def hold(recipe: tuple[Kind | None, Sequence[Span], int]) -> Share:
     return share
 
 
-def hold_frames(wanted: Kind | None, memory: int, names: list[Any], first: int, *frames: Any) -> Share:
+def hold_frames(
+    wanted: Kind | None, memory: int, names: list[Any], levels: dict[str, list[str]], first: int, *frames: Any
+) -> Share:  # fmt: skip
     """A share of neighbouring partitions of a collection, from number `first` on."""
-    spans = [Span(first + i, 0, True, None, _columns(frame, names, first + i)) for i, frame in enumerate(frames)]
+    spans = [Span(first + i, 0, True, None, _columns(frame, names, levels, first + i)) for i, frame in enumerate(frames)]
     return hold((wanted, spans, memory))
 
 
@@ -194,12 +197,23 @@ def picked(share: Share, wanted: dict[tuple[int, int], list[tuple[int, int]]]) -
     return found
 
 
-def _columns(frame: Any, names: list[Any], number: int) -> dict[Any, Any]:
-    """A partition as columns of doubles: a DataFrame, or the records of a bag."""
+def frame_words(names: list[str], number: int, frame: Any) -> dict[str, list[str]]:
+    """The words in some columns of a partition, in the order they come."""
+    try:
+        return coded(frame, names)[1]
+    except InputValueError as error:
+        raise InputValueError(f"partition {number} {error}") from None
+
+
+def _columns(frame: Any, names: list[Any], levels: dict[str, list[str]], number: int) -> dict[Any, Any]:
+    """A partition as columns of doubles, words as their places: a DataFrame, or the records of a bag."""
     import numpy as np
 
     found = {}
     for name in names:
+        if name in levels:
+            found[name] = np.array(coded(frame, [name], levels)[0][name])
+            continue
         cells = frame[name] if hasattr(frame, "columns") else [record[name] for record in frame]
         try:
             numbers = np.asarray(

@@ -16,15 +16,15 @@ from ..program import Program
 from ..tables import Parts
 from ..tables.table import numpy
 from ..tree import flatten
-from .cluster import Spread, is_collection, rows_of
-from .data import as_rows, columns_of, narrowed
+from .cluster import Spread, rows_of
+from .data import as_rows, columns_of, is_collection, narrowed
 from .ending import Fit
 from .groups import GroupedResiduals, Places, first_row, sampled
 from .losses import LOSSES
 from .model import Model
 from .others import by_corners, by_newton
 from .residuals import Residuals
-from .rows import Rows
+from .rows import Rows, Sample
 from .scoring import check
 from .squares import by_squares
 from .starts import ROWS, Search, linear_weights, plan
@@ -33,7 +33,7 @@ from .trust import State, least_squares
 from .verdict import doubt
 from .words import coded
 
-LEVEL = 0.95
+LEVEL, SHOWN = 0.95, 2000
 MANY, LARGE = 100, 1000  # weights of a row, and of all groups, from which on L-BFGS needs less than Newton's Hessians
 METHODS = ("auto", "lm", "newton", "lbfgs")
 Watch = Callable[[State], bool]
@@ -333,7 +333,8 @@ def fit(
         )
         data = narrowed(data, described)
         if client is not None or isinstance(data, Parts) or is_collection(data):
-            data = stack.enter_context(rows_of(data, client))
+            text = described([str(name) for name in data.columns]).text if hasattr(data, "columns") else ()
+            data = stack.enter_context(rows_of(data, client, text=text))
         data, names = columns_of(data)
         model = described(names)
         words: Mapping[str, Any] = {}
@@ -344,5 +345,5 @@ def fit(
         check(model, rows)
         found = Solver(model, rows, given=init, known=absolute, limit=steps, **options).run()
         if isinstance(rows, Spread):
-            found.data = None  # it is where the workers are
+            found.data = Sample(rows, SHOWN)  # the others are where the workers are
         return found

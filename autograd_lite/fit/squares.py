@@ -10,7 +10,7 @@ from ..tables.table import numpy
 from .curvature import Curvature, GroupedCurvature
 from .ending import Fit
 from .refine import NUMBERS, refined
-from .saddle import left
+from .saddle import SECOND, left
 from .spread import Targets, TargetSpread
 from .statistics import correlations, inverse_factor, students_t, summary
 from .trust import RANK, Ending, State, least_squares, norm
@@ -18,8 +18,6 @@ from .verdict import judge
 
 if TYPE_CHECKING:
     from .solve import Solver
-
-SECOND = 2**27  # rows times squared weights up to which the exact Hessian is looked at too
 
 
 def by_squares(solver: Solver) -> Fit:

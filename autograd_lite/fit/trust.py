@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..tables.table import numpy
@@ -25,6 +26,7 @@ STALLS = 3  # steps there without a smaller gradient, after which no step will d
 FEWER = 0.9  # of the gradient before, at which a step there has done some good
 ORTHOGONAL = 1e-14  # cosine of the angle between residuals and derivatives that is zero
 RANK = 16 * EPS  # times the number of weights: a singular value, of the largest, that is zero
+NARROW, WELL = 32, 1e8  # weights up to which singular values cost little; a condition number up to which nothing needs them
 FEW = 400  # numbers whose squares Python adds up sooner than NumPy, and rounds once
 STEP, STEP_OF_ERROR = 1e-8, 1e-4  # of a weight, and of its standard error: a step still to go that no printed digit shows
 
@@ -103,22 +105,51 @@ class Shape:
             self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
             self.free |= (x > lower) & (x < upper)
             scaled = scaled[:, self.free]
-        u, self.s, v = np.linalg.svd(scaled, full_matrices=False)
-        self.v = v.T
-        self.kept = self.s > RANK * m * self.s[0] if len(self.s) else self.s > 0
-        self.part = u.T @ self.residual
-        self.offset = norm(self.part[self.kept])
+        self.inverse: Any
+        self._rest: Any
+        self.inverse, self._rest = _inverted(scaled, self.residual, box is None) if m > NARROW else (None, None)
+        self._matrix = scaled
+        self.offset = norm(self.part[self.kept]) if self.inverse is None else norm(self._rest)
         self.floor = EPS * max(self.norm, *(self.columns * abs(x)).tolist())
+
+    @cached_property
+    def _parts(self) -> tuple[Any, Any, Any]:
+        u, s, v = numpy().linalg.svd(self._matrix, full_matrices=False)
+        return s, v.T, u.T @ self.residual
+
+    @property
+    def s(self) -> Any:
+        """The singular values."""
+        return self._parts[0]
+
+    @property
+    def v(self) -> Any:
+        """Their directions, of the weights, as columns."""
+        return self._parts[1]
+
+    @property
+    def part(self) -> Any:
+        """The residuals along those of the residuals."""
+        return self._parts[2]
+
+    @property
+    def kept(self) -> Any:
+        """Which of them are not zero."""
+        return self.s > RANK * len(self.free) * self.s[0] if len(self.s) else self.s > 0
 
     def newton(self) -> Any:
         """The step to the minimum of the linear model."""
         np = numpy()
+        if self.inverse is not None:
+            return self._back(-self.inverse @ self._rest)
         inverse = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
         return self._back(-self.v @ inverse)
 
     def step(self, radius: float) -> tuple[Any, bool]:
         """The best step within the radius, and whether the radius holds it back."""
         np = numpy()
+        if self.inverse is not None and norm(whole := self.inverse @ self._rest) <= radius:
+            return self._back(-whole), False
         full = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
         if norm(full) <= radius:
             return self._back(-self.v @ full), False
@@ -153,6 +184,8 @@ class Shape:
         """For each weight whether it has a part in a direction that changes no residual."""
         np = numpy()
         found = np.zeros(len(self.free), dtype=bool)
+        if self.inverse is not None:
+            return found
         empty = self.v[:, ~self.kept]
         found[self.free] = (abs(empty) > 0.05).any(axis=1) if empty.size else False
         return found
@@ -161,11 +194,29 @@ class Shape:
         """Whether the step that is left is below the digits that mean something."""
         np = numpy()
         left = abs(self.newton())
-        inverse = np.where(self.kept, 1 / np.where(self.kept, self.s, 1.0), 0.0)
+        inverse = self.inverse
+        if inverse is None:
+            inverse = self.v * np.where(self.kept, 1 / np.where(self.kept, self.s, 1.0), 0.0)
         spread = np.zeros(len(x))
-        spread[self.free] = np.sqrt(np.sum((self.v * inverse) ** 2, axis=1)) / self.scaled[self.free]
+        spread[self.free] = np.sqrt(np.sum(inverse**2, axis=1)) / self.scaled[self.free]
         error = spread * self.norm / math.sqrt(max(1, size - len(x)))
         return bool((left <= np.maximum(STEP * abs(x), STEP_OF_ERROR * error)).all())
+
+
+def _inverted(matrix: Any, residual: Any, triangular: bool) -> tuple[Any, Any]:
+    """R⁻¹ and Qᵀ times the residuals, of a matrix that is Q R and far from losing rank; None for others."""
+    np = numpy()
+    m = matrix.shape[1]
+    if not m or len(matrix) < m:
+        return None, None
+    whole = np.column_stack([matrix, residual])
+    r = whole if triangular else np.linalg.qr(whole, mode="r")
+    top = r[:m, :m]
+    if not np.diag(top).all():
+        return None, None
+    inverse = np.linalg.inv(top)
+    sure = np.linalg.norm(top, 1) * np.linalg.norm(inverse, 1) < WELL
+    return (inverse, r[:m, m]) if sure else (None, None)
 
 
 def norm(x: Any) -> float:

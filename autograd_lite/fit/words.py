@@ -25,7 +25,7 @@ def coded(
         places: dict[str, float] = {} if known is None else known
         found = []
         for row, entry in enumerate(data[name], 1):
-            if entry is None or entry != entry:
+            if _missing(entry):
                 raise InputValueError(f"row {row} of {name} is {entry}: give it a word, or leave the row out")
             word = _word(entry)
             if word not in places:
@@ -36,6 +36,14 @@ def coded(
             found.append(places[word])
         numbers[name], words[name] = found, list(places)
     return numbers, words
+
+
+def _missing(entry: Any) -> bool:
+    """Whether an entry is no word: None, nan, or what pandas has for them."""
+    try:
+        return entry is None or bool(entry != entry)
+    except TypeError:  # pandas.NA
+        return True
 
 
 def _word(entry: Any) -> str:

@@ -85,6 +85,14 @@ def comparisons(columns: dict[str, Any], target: str) -> Iterator[tuple[str, Any
     model = sm.RLM(y, design, M=sm.robust.norms.HuberT()).fit(maxiter=2000, tol=1e-13)
     yield "huber, estimated: weights", ours(found)[0], model.params
     yield "huber, estimated: errors", ours(found)[1], model.bse
+    yield "huber, estimated: intervals", [[found.low[w], found.high[w]] for w in weights], model.conf_int()
+    bands = found.predict({n: columns[n][:20] for n in names}, interval=0.9)
+    yield "huber, estimated: band, mean", np.transpose([bands.low, bands.high]), model.t_test(design[:20]).conf_int(alpha=0.1)
+    found = fit(formula, columns, target=target, loss="mae")
+    model = sm.QuantReg(y, design).fit(q=0.5, max_iter=20_000, p_tol=1e-13)
+    yield "mae: cost, not above QuantReg's", max(0.0, found.loss * len(y) / abs(model.resid).sum() - 1), 0.0
+    if np.allclose(ours(found)[0], model.params, rtol=1e-7):  # QuantReg stops short of the corner on some
+        yield "mae: errors, where the weights agree", ours(found)[1], model.bse
     size = np.linalg.norm(design, axis=0)
     for loss in ("huber", "soft_l1", "cauchy"):
         scale = float(np.median(abs(y - np.median(y)))) or 1.0

@@ -173,7 +173,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     content = json.loads(path.read_text())
     content["state"]["x"] = ["one"]
     path.write_text(json.dumps(content))
-    with pytest.raises(InputValueError, match="a loss or a weight is no number"):
+    with pytest.raises(InputValueError, match="its digest is not that of its state"):
         minimize(**run, data=(X, Y))
     del content["state"]["x"]
     path.write_text(json.dumps(content))
