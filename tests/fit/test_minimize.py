@@ -175,9 +175,8 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     path.write_text(json.dumps(content))
     with pytest.raises(InputValueError, match="its digest is not that of its state"):
         minimize(**run, data=(X, Y))
-    del content["state"]["x"]
-    path.write_text(json.dumps(content))
-    with pytest.raises(InputValueError, match="a part is missing"):
+    path.write_text(json.dumps({name: part for name, part in content.items() if name != "state"}))
+    with pytest.raises(InputValueError, match="its digest is not that of its state"):
         minimize(**run, data=(X, Y))
 
 
