@@ -125,7 +125,7 @@ def _instructions(ops: Sequence[Op], names: int) -> st.SearchStrategy[_Instructi
             each.append(chosen(settings[i]) if i in settings else st.one_of(*latest, *earlier, st.sampled_from(inside)))
         return st.tuples(*each).map(lambda operands: _Instruction(op, operands))
 
-    each = {op: of(op) for op in ops}
+    each = {op: of(op) for op in dict.fromkeys(ops)}
     return st.sampled_from(ops).flatmap(each.__getitem__)
 
 

@@ -108,10 +108,14 @@ def columns_of(result):
     return [result]
 
 
+@pytest.fixture(scope="module")
+def rows_of_drawn(drawn):
+    return [(e, rows_of(e)) for e in drawn[: COUNT // 2]]
+
+
 @pytest.mark.parametrize("backend", BATCH)
-def test_batches_are_as_close_as_the_conditioning_allows(drawn, backend):
-    for e in drawn[: COUNT // 2]:
-        rows = rows_of(e)
+def test_batches_are_as_close_as_the_conditioning_allows(rows_of_drawn, backend):
+    for e, rows in rows_of_drawn:
         table = [[row.at[k] for row in rows] for k in range(len(e.names))]
         batch = tuple(range(len(e.names)))
         _, first, second, _ = everything(e).values()

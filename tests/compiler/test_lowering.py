@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from math import inf, nan
 from typing import Any
 
@@ -24,8 +25,18 @@ from tests.same import same_bits
 ULP = 4.0  # the decompositions alone, each function of the C library rounded well
 
 
-class Handle(float):
-    """A number that a lowering must not take for a constant."""
+class Handle:
+    """The numbers of an argument at many points: nothing that a lowering could take for a constant, or branch on."""
+
+    def __init__(self, numbers: Sequence[Any]) -> None:
+        self.numbers = numbers
+
+
+def each(function: Callable[..., Any], *args: Any) -> Handle:
+    """A function at every point; a constant is the same at each."""
+    count = max([len(a.numbers) for a in args if isinstance(a, Handle)], default=1)
+    columns = [a.numbers if isinstance(a, Handle) else [a] * count for a in args]
+    return Handle(list(map(function, *columns)))
 
 
 class Floats:
@@ -39,30 +50,31 @@ class Floats:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         word = WORDS[name]
-        return lambda *args: (bool if name in COMPARISONS else Handle)(word(*map(float, args)))
+        written = (lambda *args: bool(word(*args))) if name in COMPARISONS else word
+        return lambda *args: each(written, *args)
 
-    def call(self, op: Op, *args: float) -> Handle:
+    def call(self, op: Op, *args: Any) -> Handle:
         self.calls.append(op.name)
-        return Handle(op.forward(*map(float, args)))
+        return each(op.forward, *args)
 
-    def truth(self, a: float) -> bool:
-        return a != 0.0
+    def truth(self, a: Handle) -> Handle:
+        return each(lambda x: x != 0.0, a)
 
-    def number(self, c: bool) -> Handle:
-        return Handle(1.0 if c else 0.0)
+    def number(self, c: Handle) -> Handle:
+        return each(float, c)
 
-    def both(self, c: bool, d: bool) -> bool:
-        return c and d
+    def both(self, c: Handle, d: Handle) -> Handle:
+        return each(operator.and_, c, d)
 
-    def either(self, c: bool, d: bool) -> bool:
-        return c or d
+    def either(self, c: Handle, d: Handle) -> Handle:
+        return each(operator.or_, c, d)
 
-    def negate(self, c: bool) -> bool:
-        return not c
+    def negate(self, c: Handle) -> Handle:
+        return each(operator.not_, c)
 
-    def select(self, c: bool, a: float, b: float) -> Handle:
-        assert c.__class__ is bool
-        return Handle(a if c else b)
+    def select(self, c: Handle, a: Any, b: Any) -> Handle:
+        assert all(x.__class__ is bool for x in c.numbers)
+        return each(lambda c, a, b: a if c else b, c, a, b)
 
 
 def rounding(function: Callable[[float], int]) -> Callable[[float], float]:
@@ -88,17 +100,23 @@ WORDS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def lowered(name: str, k: Any, at: tuple[float, ...], varies: tuple[bool, ...]) -> float:
-    args = [Handle(x) if v else x for x, v in zip(at, varies, strict=True)]
-    return float(lower(TABLE[name])(k, *args))
+def lowered(name: str, k: Any, points: Sequence[cases.Point], varies: tuple[bool, ...]) -> list[float]:
+    """What a lowering gives at points that differ in what varies alone."""
+    args = [Handle(xs) if v else xs[0] for xs, v in zip(zip(*points, strict=True), varies, strict=True)]
+    return floats(lower(TABLE[name])(k, *args), len(points))
+
+
+def floats(result: Any, count: int = 1) -> list[float]:
+    """The numbers of a Handle; a constant is the same everywhere."""
+    return [float(x) for x in result.numbers] if isinstance(result, Handle) else [result] * count
 
 
 def differences(op: Op, arity: int, exact: bool) -> list[Any]:
     """The points where a row and its lowering differ, and how: in any bit, or by more than `ULP`."""
     found = []
     for varies, points in cases.columns(op, arity):
-        for at in points:
-            wanted, got = op.forward(*at), lowered(op.name, Floats(exact), at, varies)
+        for at, got in zip(points, lowered(op.name, Floats(exact), points, varies), strict=True):
+            wanted = op.forward(*at)
             if not (same_bits(got, wanted) if exact else cases.within(op, at, got, wanted, ULP)):
                 found.append((at, varies, got, wanted))
     return found
@@ -131,8 +149,8 @@ def test_any_doubles_at_all(data: st.DataObject) -> None:
     at = tuple(data.draw(st.sampled_from(chosen[i]) if i in chosen else st.floats()) for i in range(arity))
     varies = data.draw(st.sampled_from(cases.kinds(op, arity)))
     wanted = op.forward(*at)
-    assert same_bits(lowered(op.name, Floats(True), at, varies), wanted)
-    assert cases.within(op, at, lowered(op.name, Floats(False), at, varies), wanted, ULP)
+    assert same_bits(*lowered(op.name, Floats(True), [at], varies), wanted)
+    assert cases.within(op, at, *lowered(op.name, Floats(False), [at], varies), wanted, ULP)
 
 
 FAULTS: dict[str, Callable[..., Any]] = {
@@ -181,7 +199,7 @@ def test_few_rows_are_called_back(exact: bool) -> None:
     found = set()
     for op, arity in CASES:
         k = Floats(exact)
-        lowered(op.name, k, (1.0,) * arity, tuple(i not in cases.SELECTORS.get(op.name, {}) for i in range(arity)))
+        lowered(op.name, k, [(1.0,) * arity], tuple(i not in cases.SELECTORS.get(op.name, {}) for i in range(arity)))
         found.update(k.calls)
     assert found == CALLED | ({"hypot", "unit", "direction", "fma", "fsum"} if exact else set())
 
@@ -189,33 +207,33 @@ def test_few_rows_are_called_back(exact: bool) -> None:
 def test_what_selects_may_vary_by_a_callback() -> None:
     for name, at in (("softmax_weight", (1.0, 2.0, 3.0)), ("pow_derivative", (2.0, 1.5, 1.0, 1.0)), ("round", (2.675, 2.0))):
         k = Floats(False)
-        assert lowered(name, k, at, (True,) * len(at)) == TABLE[name].forward(*at)
+        assert lowered(name, k, [at], (True,) * len(at)) == [TABLE[name].forward(*at)]
         assert k.calls == [name]
 
 
 def test_rounding_to_whole_numbers_is_not_called_back() -> None:
     k = Floats(True)
-    assert lowered("round", k, (2.5, 0.0), (True, False)) == 2.0
+    assert lowered("round", k, [(2.5, 0.0)], (True, False)) == [2.0]
     assert k.calls == []
 
 
 def test_a_users_op_is_called_back_even_if_it_borrows_a_name() -> None:
     k = Floats(True)
-    assert lower(Op("sin", lambda x: x + 1.0, 1.0))(k, Handle(2.0)) == 3.0
+    assert lower(Op("sin", lambda x: x + 1.0, 1.0))(k, Handle([2.0])).numbers == [3.0]
     assert k.calls == ["sin"]
 
 
 def test_a_users_op_with_a_core_is_computed_by_it() -> None:
     k = Floats(True)
     mine = Op("mine", lambda x: x * x + 1.0, lambda x, out: 2.0 * x, core=lambda x: x * x + 1.0)
-    assert lower(mine)(k, Handle(3.0)) == 10.0
+    assert lower(mine)(k, Handle([3.0])).numbers == [10.0]
     assert k.calls == []
 
 
 def test_a_core_that_branches_is_told_what_to_write() -> None:
     branching = Op("branching", abs, 1.0, core=lambda x: x if x else -x)
     with pytest.raises(TypeError, match=r"write where\(condition, a, b\)"):
-        lower(branching)(Floats(True), Handle(3.0))
+        lower(branching)(Floats(True), Handle([3.0]))
 
 
 def test_the_words_of_cores_are_functions_of_floats_too() -> None:
@@ -223,10 +241,10 @@ def test_the_words_of_cores_are_functions_of_floats_too() -> None:
         for at in cases.FEW:
             for more in cases.FEW:
                 args = (at, more)[: word.arity]
-                floats = word(*args)
-                assert floats.__class__ is float
-                assert same_bits(floats, lower(word)(Floats(True), *map(Handle, args))), (word, args)
-                assert same_bits(floats, lower(word)(Floats(True), *args)), (word, args)
+                plain = word(*args)
+                assert plain.__class__ is float
+                for operands in ([Handle([x]) for x in args], args):
+                    assert same_bits(plain, *floats(lower(word)(Floats(True), *operands))), (word, args)
     assert rint(-0.5).hex() == "-0x0.0p+0"
     assert both(1.0, nan) == 1.0
     assert constant(1.0)
