@@ -11,11 +11,16 @@ import math
 from collections.abc import Sequence
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import frames
 from .accelerated import watch as tell_core
 from .errors import AnomalyError, InputValueError, InvalidValueError, PoleError, RangeError, TraceError
+
+if TYPE_CHECKING:
+    from .graph import Node
+    from .ops.row import Op
+    from .tree import Number
 
 __all__ = ["detect_anomaly", "errstate"]
 
@@ -39,30 +44,30 @@ QUIET = Watch()
 class Recorder:
     """What a trace is told while a function runs; this one keeps nothing and lets every answer stand."""
 
-    def made(self, leaf: Any) -> None:
+    def made(self, leaf: Node) -> None:
         """A leaf was made."""
 
-    def recorded(self, node: Any) -> None:
+    def recorded(self, node: Node) -> None:
         """An op made a node."""
 
-    def lifted(self, node: Any) -> None:
+    def lifted(self, node: Node) -> None:
         """A transform made a leaf of a plain number."""
 
-    def looked_at(self, value: Any, how: str) -> None:
+    def looked_at(self, value: Node, how: str) -> None:
         """The number of a Value was asked for."""
 
-    def compared(self, relation: Any, a: Any, b: Any, outcome: bool) -> Any:
+    def compared(self, relation: Op, a: Number, b: Number, outcome: bool) -> Number:
         """Two were compared: what the comparison gives."""
         return outcome
 
-    def decided(self, node: Any, outcome: bool) -> None:
+    def decided(self, node: Node, outcome: bool) -> None:
         """The truth of a Value was asked for."""
 
-    def is_plain(self, x: Any) -> bool:
+    def is_plain(self, x: Number) -> bool:
         """Whether it would be a plain number if nothing were traced."""
         return False
 
-    def is_tame(self, x: Any) -> bool:
+    def is_tame(self, x: Number) -> bool:
         """Whether a number is known to be finite; where it is not, masks are kept."""
         return False
 
@@ -207,7 +212,7 @@ def detect_anomaly() -> _Watching:
     return _Watching(anomaly=True, lines=True)
 
 
-def tracing(trace: Any) -> _Watching:
+def tracing(trace: Recorder) -> _Watching:
     """`trace` is told of every node made inside, of every comparison, and of every look at a Value's number."""
     return _Watching(only=True, trace=trace)
 
@@ -223,12 +228,12 @@ def unwatched() -> _Watching:
     return _Watching(only=True, counted=False)
 
 
-def trace() -> Any:
+def trace() -> Recorder | None:
     """What records the computation of this thread, or None."""
     return current().trace if active else None
 
 
-def check(op: Any, names: Sequence[str | None], values: Sequence[float], result: float, where: str | None) -> None:
+def check(op: Op, names: Sequence[str | None], values: Sequence[float], result: float, where: str | None) -> None:
     """Raise if the watch of this thread does not allow this result of this op."""
     watch = current()
     if math.isfinite(result) or watch is QUIET:

@@ -22,7 +22,7 @@ from . import sparse as sparsity
 from .errors import GradientWarning, InputTypeError, InputValueError
 from .ops.choice import Masked
 from .protocols import clock
-from .tree import Spec, Tree, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
+from .tree import Number, Spec, Tree, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
 from .value import Value
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -35,7 +35,7 @@ R = TypeVar("R")  # what it returns
 class _Inputs:
     """The differentiated arguments as fresh input nodes, and the way back to their structure."""
 
-    def __init__(self, transform: str, f: Function, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
+    def __init__(self, transform: str, f: Function, args: tuple[Tree, ...], argnums: int | Sequence[int]) -> None:
         self.single = hasattr(argnums, "__index__")
         self.f_name = called(f)
         self.transform = transform
@@ -64,31 +64,31 @@ class _Inputs:
             self.specs.append(spec)
             self.args[number] = unflatten(spec, nodes)
 
-    def _lift(self, leaf: Any, number: int) -> Value:
+    def _lift(self, leaf: Number, number: int) -> Value:
         """An input node of its own over one leaf of an argument."""
         if isinstance(leaf, Value):
-            self.in_graph = True
+            self.in_graph, source = True, leaf
         else:
-            leaf = Value(as_float(leaf, f"argument {number} of {self.f_name}"))
-        node: Value = ops.identity(leaf)
+            source = Value(as_float(leaf, f"argument {number} of {self.f_name}"))
+        node = ops.identity(source)
         if (trace := context.trace()) is not None:
             trace.lifted(node)
-        node.name = leaf.name or f"argument {number} of {self.f_name}"
+        node.name = source.name or f"argument {number} of {self.f_name}"
         return node
 
-    def restore(self, leaves: Sequence[Any]) -> Tree:
+    def restore(self, leaves: Sequence[Number]) -> Tree:
         """`leaves`, one for each input, in the structure of the differentiated arguments."""
         supply = iter(leaves)
         trees = [unflatten(spec, [next(supply) for _ in range(size(spec))]) for spec in self.specs]
         return trees[0] if self.single else tuple(trees)
 
-    def restore_block(self, rows: list[list[Any]], shape: tuple[int, ...]) -> Tree:
+    def restore_block(self, rows: list[list[Number]], shape: tuple[int, ...]) -> Tree:
         """The rows of a Jacobian that belong to an array of results: the inputs' structure with arrays at its leaves."""
         places = iter(range(len(self.nodes)))
         trees = [_block(spec, rows, shape, places) for spec in self.specs]
         return trees[0] if self.single else tuple(trees)
 
-    def call(self, f: Function, kwargs: Mapping[str, Any] = {}) -> Any:
+    def call(self, f: Function, kwargs: Mapping[str, Any] = {}) -> Tree:
         """What f gives at the nodes; an error of NumPy's over an array of them gets a note that says what such an array is."""
         try:
             return f(*self.args, **kwargs)
@@ -96,13 +96,13 @@ class _Inputs:
             frames.note_numpys(error)
             raise
 
-    def results(self, out: Tree) -> tuple[list[Any], Spec]:
+    def results(self, out: Tree) -> tuple[list[Number], Spec]:
         """The scalars that f returned, and their structure."""
         if out is None:
             raise InputTypeError(f"{self.transform} of {self.f_name}, which returned None: does it end in a return statement?")
         return flatten(out, f"result of {self.f_name}")
 
-    def scalar(self, out: Any) -> Any:
+    def scalar(self, out: Number) -> Number:
         """The one scalar that f returned, or an error that names what to use instead."""
         if getattr(out, "shape", None) == () and hasattr(out, "item"):
             out = out.item()
@@ -128,7 +128,7 @@ class _Inputs:
             f"of each, vjp for a weighted sum of them, or return their sum"
         )
 
-    def adjoints(self, seeds: dict[Value, Any]) -> tuple[list[Any], bool]:
+    def adjoints(self, seeds: dict[Value, Number]) -> tuple[list[Number], bool]:
         """Each input's adjoint, and whether they are nodes of a graph."""
         stop = frozenset(self.nodes)
         in_graph = self.in_graph or any(isinstance(g, (Value, Masked)) for g in seeds.values())
@@ -141,7 +141,7 @@ class _Inputs:
         result = [found.get(node, 0.0) for node in self.nodes]
         return (_nodes(result) if in_graph else result), in_graph
 
-    def linear_form(self, outs: list[Any]) -> tuple[sweeps.LinearForm, bool]:
+    def linear_form(self, outs: list[Number]) -> tuple[sweeps.LinearForm, bool]:
         """The graph between the inputs and the results as a linear map, and whether its entries are nodes."""
         roots = [out for out in outs if isinstance(out, Value)]
         stop = frozenset(self.nodes)
@@ -149,7 +149,7 @@ class _Inputs:
         return sweeps.linear_form(roots, in_graph, stop), in_graph
 
 
-def _node(x: Any) -> Value:
+def _node(x: Number) -> Value:
     """A result as a node; a plain number becomes a constant one, which depends on nothing."""
     if isinstance(x, Masked):
         x = x.resolved()
@@ -158,7 +158,7 @@ def _node(x: Any) -> Value:
     return Value._record(ops.identity, (x if isinstance(x, Value) else as_float(x),))  # never a leaf of the user's itself
 
 
-def _nodes(results: Iterable[Any]) -> list[Value]:
+def _nodes(results: Iterable[Number]) -> list[Value]:
     """Results as nodes, each of its own: a place tells them apart, and to a module one node is one parameter."""
     nodes: dict[Value, None] = {}
     for x in results:
@@ -167,7 +167,7 @@ def _nodes(results: Iterable[Any]) -> list[Value]:
     return list(nodes)
 
 
-def _block(spec: Spec, rows: list[list[Any]], shape: tuple[int, ...], places: Iterator[int]) -> Any:
+def _block(spec: Spec, rows: list[list[Number]], shape: tuple[int, ...], places: Iterator[int]) -> Tree:
     """One argument's part of `restore_block`; `places` are the columns still to be used."""
     if spec.kind is None:
         column = next(places)
@@ -178,7 +178,7 @@ def _block(spec: Spec, rows: list[list[Any]], shape: tuple[int, ...], places: It
     return rebuild(spec, [_block(child, rows, shape, places) for child in spec.children])
 
 
-def _jacobian_tree(spec: Spec, rows: Iterator[list[Any]], inputs: _Inputs) -> Any:
+def _jacobian_tree(spec: Spec, rows: Iterator[list[Number]], inputs: _Inputs) -> Tree:
     """The structure of the results with each scalar replaced by the structure of the inputs; arrays join their shapes."""
     if spec.kind is None:
         return inputs.restore(next(rows))
@@ -187,11 +187,11 @@ def _jacobian_tree(spec: Spec, rows: Iterator[list[Any]], inputs: _Inputs) -> An
     return rebuild(spec, [_jacobian_tree(child, rows, inputs) for child in spec.children])
 
 
-def _plain(x: Any) -> Any:
+def _plain(x: Number) -> Tree:
     return x._data if isinstance(x, Value) else x
 
 
-def _result(spec: Spec, outs: Sequence[Any], in_graph: bool) -> Any:
+def _result(spec: Spec, outs: Sequence[Number], in_graph: bool) -> Tree:
     return unflatten(spec, _nodes(outs) if in_graph else [as_float(_plain(out)) for out in outs])
 
 
@@ -217,7 +217,7 @@ def value_and_grad(f: Callable[P, R], argnums: int | Sequence[int] = 0) -> Calla
     return transformed
 
 
-def _value_and_grad(transform: str, f: Function, argnums: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, Any]:
+def _value_and_grad(transform: str, f: Function, argnums: Any, args: tuple[Tree, ...], kwargs: Any) -> tuple[Tree, Tree]:
     inputs = _Inputs(transform, f, args, argnums)
     out = inputs.scalar(inputs.call(f, kwargs))
     adjoints, in_graph = inputs.adjoints({out: 1.0} if isinstance(out, Value) else {})
@@ -281,7 +281,7 @@ def vjp(f: Callable[..., R], *primals: Tree) -> tuple[R, Callable[[Tree], Tree]]
     return _result(spec, outs, in_graph), pullback
 
 
-def _weight(given: Any, what: str) -> Any:
+def _weight(given: Number, what: str) -> Tree:
     """A tangent or cotangent; None of a plain 0, which has no influence, also where only a call of the program tells."""
     if not isinstance(given, Value):
         return as_float(given, what) or None

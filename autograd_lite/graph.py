@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from .accelerated import loaded
+from .tree import Number
 
 Node = Any
 NOTHING: frozenset[Node] = frozenset()
 
 
-def operands(node: Node) -> tuple[Any, ...]:
+def operands(node: Node) -> tuple[Number, ...]:
     """The operands of a node in order, repeats kept; none of a leaf."""
     if node.op is None:
         return ()
@@ -39,7 +40,7 @@ if loaded is not None:
     operands, values = loaded.operands, loaded.values
 
 
-def as_they_were(node: Node) -> tuple[Any, ...]:
+def as_they_were(node: Node) -> tuple[Number, ...]:
     """The operands as nodes worth what they were then: a leaf changed since is replaced by a copy of its old self."""
     return tuple(
         a if a.__class__ is float or _same(a._data, x) else a._snapshot(x)

@@ -20,6 +20,7 @@ from .errors import InputValueError
 from .files import write_atomically
 from .notebook import preformatted
 from .ops import Op
+from .tree import Number
 
 Ref = int | float  # the number of a value, or a constant
 
@@ -106,7 +107,7 @@ class Program:
         rows = [(op, *map(_stored, args)) for op, args in self.instructions]
         return self.inputs, tuple(rows), tuple(map(_stored, self.outputs)), self.guards
 
-    def run(self, inputs: Iterable[Any], apply: Apply, constant: Callable[[float], Any] | None = None) -> list[Any]:
+    def run(self, inputs: Iterable[Number], apply: Apply, constant: Callable[[float], Number] | None = None) -> list[Number]:
         """The outputs in the reading that `apply` gives.
 
         >>> from autograd_lite import Value
@@ -126,7 +127,7 @@ class Program:
             return [values[a] if a.__class__ is int else a for a in self.outputs]
         return [values[a] if isinstance(a, int) else constant(a) for a in self.outputs]
 
-    def values(self, inputs: Iterable[Any], apply: Apply, constant: Callable[[float], Any] | None = None) -> list[Any]:
+    def values(self, inputs: Iterable[Number], apply: Apply, constant: Callable[[float], Number] | None = None) -> list[Number]:
         """Every value in the reading that `apply` gives, inputs first."""
         values = list(inputs)
         if len(values) != self.inputs:

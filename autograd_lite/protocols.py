@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import accelerated, context, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
+from .graph import Node
 from .ops import Op
-from .tree import as_float
+from .tree import Number, as_float
 from .truth import FALSE, TRUE
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ def described(method: Method, op: Op) -> Method:
     return method
 
 
-def _compared(relation: Op) -> Callable[[Any, object], bool]:
+def _compared(relation: Op) -> Callable[[Number, object], bool]:
     """The method that compares by value; the answer is a `Truth`, or while a batch is traced a node."""
     forward = relation.forward
 
-    def method(self: Value, other: object) -> Any:  # what is traced over a batch, and NotImplemented, count as bools
+    def method(self: Value, other: object) -> Number:  # what is traced over a batch, and NotImplemented, count as bools
         y: Any
         if isinstance(other, Protocols):
             y = other._data
@@ -59,7 +60,7 @@ def _compared(relation: Op) -> Callable[[Any, object], bool]:
     return described(method, relation)
 
 
-def other_number(other: Any, op: Op) -> Any:
+def other_number(other: Number, op: Op) -> Number:
     """The operand of an operator as a float; NotImplemented where it may know better what to do (an array)."""
     if isinstance(other, (str, bytes, complex)) or other is None or type(other).__name__ == "Decimal":
         if op.name in ("eq", "ne"):
@@ -105,7 +106,7 @@ class Protocols:
         op: Op | None
 
     @property
-    def args(self) -> tuple[Any, ...]:
+    def args(self) -> tuple[Number, ...]:
         """The operands this was computed from, in order, repeats kept; constants are plain floats."""
         return graph.operands(self)
 
@@ -134,10 +135,10 @@ class Protocols:
     __ne__ = _compared(ops.ne)
     __hash__ = object.__hash__
 
-    def __divmod__(self, other: Any) -> tuple[Value, Value]:
+    def __divmod__(self, other: Number) -> tuple[Value, Value]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
+    def __rdivmod__(self, other: Number) -> tuple[Value, Value]:
         return other // self, other % self
 
     def __round__(self, digits: int | None = None) -> Value:
@@ -229,43 +230,43 @@ class Protocols:
             "functions of autograd_lite, as sum([abs(x) ** 3 for x in v]) ** (1 / 3) for np.linalg.norm(v, 3)"
         )
 
-    def conjugate(self) -> Any:
+    def conjugate(self) -> Number:
         """Itself: it is real."""
         return self
 
     # -- functions without a row of their own, under the names NumPy's ufuncs look for -----------------------------------
 
-    def hypot(self, *others: Any) -> Any:
+    def hypot(self, *others: Number) -> Number:
         """The length of the vector of this and the others."""
         return ops.hypot(self, *others)
 
-    def reciprocal(self) -> Any:
+    def reciprocal(self) -> Number:
         """One over this."""
         return ops.reciprocal(self)
 
-    def degrees(self) -> Any:
+    def degrees(self) -> Number:
         """These radians in degrees."""
         return ops.degrees(self)
 
-    def radians(self) -> Any:
+    def radians(self) -> Number:
         """These degrees in radians."""
         return ops.radians(self)
 
     rad2deg = degrees
     deg2rad = radians
 
-    def rint(self) -> Any:
+    def rint(self) -> Number:
         """Rounded to the nearest whole number, halves to even."""
         return ops.round_(self)
 
-    def clip(self, low: Any, high: Any) -> Any:
+    def clip(self, low: Number, high: Number) -> Number:
         """Kept within [low, high]."""
         return ops.clamp(self, low, high)
 
     # -- micrograd's names ------------------------------------------------------------------------------------------------
 
     @property
-    def _prev(self) -> set[Any]:
+    def _prev(self) -> set[Node]:
         """The operands that are Values, as micrograd has them."""
         return {a for a in graph.operands(self) if isinstance(a, Protocols)}
 
@@ -329,11 +330,11 @@ def given_name(data: Any, name: Any, op: Any, label: Any) -> Any:
     return given
 
 
-def _plain(grad: Any) -> Any:
+def _plain(grad: Number) -> Number:
     return grad._data if isinstance(grad, Protocols) else grad
 
 
-def _boxed(value: Protocols) -> Any:
+def _boxed(value: Protocols) -> Number:
     """A Value as an array of no axes, which NumPy takes as it is."""
     import numpy as np
 
@@ -342,12 +343,14 @@ def _boxed(value: Protocols) -> Any:
     return box
 
 
-def _sought(test: Callable[[float], bool]) -> Callable[[Any], bool]:
+def _sought(test: Callable[[float], bool]) -> Callable[[Number], bool]:
     """A question about a number, asked of a Value."""
     return lambda x: test(float(x.data) if isinstance(x, Protocols) else float(x))
 
 
-def _ordered(relation: Callable[[Any, Any], Any], turned: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _ordered(
+    relation: Callable[[Number, Number], Number], turned: Callable[[Number, Number], Number]
+) -> Callable[[Number, Number], Number]:
     """A comparison asked of the Value among the two: NumPy's numbers would ask us again."""
     return lambda x, y: relation(x, y) if isinstance(x, Protocols) else turned(y, x)
 

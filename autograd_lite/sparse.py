@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from . import sweeps
 from .graph import Node
-from .tree import is_node
+from .tree import Number, is_node
 
 Entries = dict[int, Any]  # of one row, by column
 
@@ -57,7 +57,7 @@ class Coordinates:
     It is a tree, whose leaves are the values.
     """
 
-    def __init__(self, pattern: Pattern, values: list[Any]) -> None:
+    def __init__(self, pattern: Pattern, values: list[Number]) -> None:
         self.pattern, self.values = pattern, values
 
     @property
@@ -78,12 +78,12 @@ class Coordinates:
     def __repr__(self) -> str:
         return f"Coordinates(shape={self.shape}, rows={self.rows}, columns={self.columns}, values={self.values})"
 
-    def tree_flatten(self) -> tuple[list[Any], Pattern]:
+    def tree_flatten(self) -> tuple[list[Number], Pattern]:
         """The values, and where they stand."""
         return self.values, self.pattern
 
     @classmethod
-    def tree_unflatten(cls, pattern: Pattern, values: list[Any]) -> Any:
+    def tree_unflatten(cls, pattern: Pattern, values: list[Number]) -> Number:
         """The matrix again: SciPy's where all values are floats, as of a transform of plain numbers."""
         return pattern.matrix(values) if all(x.__class__ is float for x in values) else cls(pattern, values)
 
@@ -131,7 +131,7 @@ def colours(rows: Sequence[Set[int]], width: int) -> list[list[int]]:
     return groups
 
 
-def entries(form: sweeps.LinearForm, inputs: Sequence[Node], outs: Sequence[Any]) -> list[Entries]:
+def entries(form: sweeps.LinearForm, inputs: Sequence[Node], outs: Sequence[Number]) -> list[Entries]:
     """The Jacobian of results by inputs, row by row: an entry wherever something flows, also where that is 0.
 
     One sweep back from each result over what it depends on; where there are fewer inputs than results, one forward from each

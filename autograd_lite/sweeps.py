@@ -18,11 +18,12 @@ from .errors import AnomalyError
 from .graph import NOTHING, Node, as_they_were, operands, order, sharing, values
 from .ops.choice import Masked
 from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, first, second, times
+from .tree import Number
 
-Cells = dict[Node, list[Any]]
+Cells = dict[Node, list[Number]]
 UNREACHED = -float("0")  # told from any sum by identity; -0.0 + d is d to the bit
 
-LinearForm = list[tuple[Node, list[tuple[Node, Any]]]]
+LinearForm = list[tuple[Node, list[tuple[Node, Number]]]]
 
 
 class Adjoints(NamedTuple):
@@ -35,7 +36,7 @@ class Adjoints(NamedTuple):
 
 
 def reverse(
-    seeds: Mapping[Node, Any], graph: bool = False, stop: Collection[Node] = NOTHING, computed: bool = True
+    seeds: Mapping[Node, Number], graph: bool = False, stop: Collection[Node] = NOTHING, computed: bool = True
 ) -> Adjoints:
     """Adjoints of everything the seeded nodes depend on: ``bar(a) = sum of bar(node) * d node / d a``, results first.
 
@@ -54,7 +55,7 @@ def reverse(
     return found
 
 
-def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> Adjoints:
+def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Collection[Node]) -> Adjoints:
     # Nodes that gather from several places have a cell [how many are still to come, their sum so far]; inputs too, with
     # a count that never comes to 0.  All other nodes pass on what they get at once.
     cells: Cells = {node: [-1, UNREACHED] for node in stop}
@@ -70,7 +71,7 @@ def _reverse(seeds: Mapping[Node, Any], graph: bool, stop: Collection[Node]) -> 
     return Adjoints(inputs, nodes, grads, unreached)
 
 
-def _give(cells: Cells, ready: list[tuple[Node, Any]], a: Node, d: Any) -> None:
+def _give(cells: Cells, ready: list[tuple[Node, Number]], a: Node, d: Number) -> None:
     """Add `d` to what `a` has gathered, nothing where d is None, and make `a` ready if that was the last."""
     cell = cells.get(a)
     if cell is not None:
@@ -90,7 +91,7 @@ def noted(error: Exception, node: Node) -> None:
     error.add_note(f"in the derivative rules of op {node.op.name}")
 
 
-def _pass_nodes(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node], list[Any]]:
+def _pass_nodes(cells: Cells, ready: list[tuple[Node, Number]]) -> tuple[list[Node], list[Number]]:
     """Pass on what is ready by rules run on nodes: the computed nodes that are reached, and their adjoints."""
     nodes: list[Node] = []
     grads: list[Any] = []
@@ -112,7 +113,7 @@ def _pass_nodes(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node]
     return nodes, grads
 
 
-def _pass_floats(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node], list[Any]]:
+def _pass_floats(cells: Cells, ready: list[tuple[Node, Number]]) -> tuple[list[Node], list[Number]]:
     """The same on floats, with `_give` written out, as nearly all time is spent here.
 
     ``while True`` rather than ``while ready``: it ends in a jump that CPython counts, and is specialised at once.  What would
@@ -223,12 +224,12 @@ def _pass_floats(cells: Cells, ready: list[tuple[Node, Any]]) -> tuple[list[Node
         raise
 
 
-def contributions(node: Node, g: Any, graph: bool = False) -> list[Any]:
+def contributions(node: Node, g: Number, graph: bool = False) -> list[Number]:
     """What `node`, with adjoint `g`, adds to each operand's adjoint; None where nothing flows."""
     return [None if edge is None else _flow(g, edge) for edge in _edges(node, graph)]
 
 
-def _edges(node: Node, graph: bool) -> list[Any]:
+def _edges(node: Node, graph: bool) -> list[Number]:
     """What `node` multiplies by at each operand; None at one that is a constant, or to which nothing flows."""
     op = node.op
     args = operands(node)
@@ -238,7 +239,7 @@ def _edges(node: Node, graph: bool) -> list[Any]:
     return [None if a.__class__ is float else op.edge(i, inputs, out) for i, a in enumerate(args)]
 
 
-def _flow(g: Any, edge: Any) -> Any:
+def _flow(g: Number, edge: Number) -> Number:
     """`times`, also for an adjoint or tangent that is masked: the rules see the number, and what they give is masked."""
     if g.__class__ is Masked:
         d = times(g.g, edge)
@@ -246,7 +247,7 @@ def _flow(g: Any, edge: Any) -> Any:
     return times(g, edge)
 
 
-def _name_nan(seeds: Mapping[Node, Any], stop: Collection[Node]) -> None:
+def _name_nan(seeds: Mapping[Node, Number], stop: Collection[Node]) -> None:
     """Raise AnomalyError for the first product or sum of the reverse sweep that is nan though its parts are not."""
     adjoint = {node: getattr(g, "_data", g) for node, g in seeds.items()}
     origin: dict[Node, str] = {}
@@ -291,7 +292,7 @@ def linear_form(roots: Iterable[Node], graph: bool = False, stop: Collection[Nod
         ]
 
 
-def pull(form: LinearForm, root: Node, seed: Any = 1.0, places: Mapping[Node, int] | None = None) -> dict[Node, Any]:
+def pull(form: LinearForm, root: Node, seed: Number = 1.0, places: Mapping[Node, int] | None = None) -> dict[Node, Number]:
     """Adjoints of one root through a linear form: one row of a Jacobian.
 
     With the place of each node in the form, only those are visited that the root leads to.
@@ -326,7 +327,7 @@ def _reached(form: LinearForm, root: Node, places: Mapping[Node, int]) -> Linear
     return [form[place] for place in sorted(found)]
 
 
-def push(form: LinearForm, tangent: Mapping[Node, Any]) -> dict[Node, Any]:
+def push(form: LinearForm, tangent: Mapping[Node, Number]) -> dict[Node, Number]:
     """Tangents of all nodes from those of the inputs: one column of a Jacobian.  Missing means none."""
     tangents = dict(tangent)
     with context.unchecked():
@@ -345,7 +346,7 @@ def push(form: LinearForm, tangent: Mapping[Node, Any]) -> dict[Node, Any]:
     return tangents
 
 
-def _name_nan_forward(form: LinearForm, tangents: Mapping[Node, Any]) -> None:
+def _name_nan_forward(form: LinearForm, tangents: Mapping[Node, Number]) -> None:
     """Raise AnomalyError for the first product or sum of a forward sweep that is nan though its parts are not."""
     for node, edges in reversed(form):
         total = getattr(tangents.get(node), "_data", tangents.get(node))

@@ -50,42 +50,42 @@ def as_float(number: Any, what: str = "data") -> float:
     raise InputTypeError(_not_a_number(number, what))
 
 
-def is_node(x: Any) -> bool:
+def is_node(x: object) -> bool:
     """Whether `x` is a node of a graph, or stands for one: ops on it are recorded."""
     return hasattr(type(x), "_record")
 
 
-def is_scalar(x: Any) -> bool:
+def is_scalar(x: object) -> bool:
     """Whether `x` is one number or one graph node, rather than a container or something foreign."""
     return x.__class__ is float or is_node(x) or isinstance(x, numbers.Real) or _has_no_axis(x)
 
 
-def _has_no_axis(x: Any) -> bool:
+def _has_no_axis(x: object) -> bool:
     """Whether it is an np.bool_, a 0-d array or tensor; a dict whose attributes are its items is not asked."""
     return not isinstance(x, (list, tuple, dict)) and getattr(x, "shape", None) == () and hasattr(x, "item")
 
 
-def _short(x: Any) -> str:
+def _short(x: object) -> str:
     text = repr(x)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def an(x: Any) -> str:
+def an(x: object) -> str:
     """What kind of thing `x` is, with its article: "an int", "a str", "None"."""
     name = type(x).__name__
     return "None" if x is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-def called(f: Any) -> str:
+def called(f: object) -> str:
     """What a function is called in messages: its name, or how it prints."""
     return getattr(f, "__name__", None) or repr(f)
 
 
-def _not_a_number(x: Any, what: str) -> str:
+def _not_a_number(x: object, what: str) -> str:
     return f"{what}={_short(x)} is {an(x)}, not a real number: {_repair(x)}"
 
 
-def _repair(x: Any) -> str:
+def _repair(x: object) -> str:
     if isinstance(x, (str, bytes)):
         return "convert it with float(...)"
     if isinstance(x, complex):
@@ -156,7 +156,7 @@ class Extra:
         return container
 
 
-def _equal(a: Any, b: Any) -> bool:
+def _equal(a: object, b: object) -> bool:
     try:
         return bool(a == b)
     except ValueError:  # arrays
@@ -177,7 +177,7 @@ def kind_of(container: Tree) -> tuple[Any, Any]:
     return cls, keys
 
 
-def flatten(tree: Tree, what: str = "argument") -> tuple[list[Any], Spec]:
+def flatten(tree: Tree, what: str = "argument") -> tuple[list[Number], Spec]:
     """The scalars of a tree in order, and the structure that puts them back.
 
     >>> leaves, spec = flatten({"w": [1, 2], "b": 3.0})
@@ -190,7 +190,7 @@ def flatten(tree: Tree, what: str = "argument") -> tuple[list[Any], Spec]:
     return leaves, _flatten(tree, leaves, what)
 
 
-def _flatten(tree: Tree, leaves: list[Any], where: str) -> Spec:
+def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
     if is_scalar(tree):
         leaves.append(tree)
         return LEAF
@@ -224,7 +224,7 @@ def _flatten(tree: Tree, leaves: list[Any], where: str) -> Spec:
     return Spec(cls, detail, tuple(_flatten(c, leaves, where + s) for c, s in zip(children, steps, strict=True)))
 
 
-def _require_plain(array: Any, where: str) -> None:
+def _require_plain(array: Tree, where: str) -> None:
     """Raise InputTypeError for an array that would not come back as what it is."""
     name = type(array).__name__
     if hasattr(array, "mask"):
@@ -238,7 +238,7 @@ def _require_plain(array: Any, where: str) -> None:
     raise InputTypeError(f"{where} is {repair}")
 
 
-def unflatten(spec: Spec, leaves: Sequence[Any]) -> Tree:
+def unflatten(spec: Spec, leaves: Sequence[Number]) -> Tree:
     """The tree of structure `spec` holding `leaves`; the inverse of `flatten`."""
     supply = iter(leaves)
     tree = take(spec, supply)
@@ -247,7 +247,7 @@ def unflatten(spec: Spec, leaves: Sequence[Any]) -> Tree:
     return tree
 
 
-def take(spec: Spec, supply: Iterator[Any]) -> Tree:
+def take(spec: Spec, supply: Iterator[Number]) -> Tree:
     """The tree of a structure, its leaves taken from `supply`, which may hold more.
 
     Raises StructureError where it holds too few.
@@ -269,7 +269,7 @@ def size(spec: Spec) -> int:
     return 1 if spec.kind is None else sum(map(size, spec.children))
 
 
-def rebuild(spec: Spec, children: list[Any]) -> Tree:
+def rebuild(spec: Spec, children: list[Tree]) -> Tree:
     """One container of the kind that `spec` says, holding `children`."""
     cls, detail, _ = spec
     if cls is type(None):
@@ -302,12 +302,12 @@ def rebuild(spec: Spec, children: list[Any]) -> Tree:
     return array_of(children, detail)
 
 
-def refilled(container: Tree, children: list[Any]) -> Tree:
+def refilled(container: Tree, children: list[Tree]) -> Tree:
     """A list, tuple or dict like this one, holding `children`."""
     return rebuild(Spec(*kind_of(container), ()), children)
 
 
-def array_of(children: list[Any], shape: tuple[int, ...]) -> Any:
+def array_of(children: list[Tree], shape: tuple[int, ...]) -> Number:
     """A NumPy array of floats, or of objects where some child is something else."""
     import numpy as np  # the caller gave an array, so it is there
 
@@ -332,7 +332,7 @@ def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
     return unflatten(spec, [function(*row) for row in zip(*columns, strict=True)])
 
 
-def flatten_like(spec: Spec, tree: Tree, what: str = "argument", like: str = "the other") -> list[Any]:
+def flatten_like(spec: Spec, tree: Tree, what: str = "argument", like: str = "the other") -> list[Number]:
     """The scalars of `tree` in the order of `spec`, whose structure it must have; a dict's keys may come in any order."""
     leaves, other = flatten(tree, what)
     order = _matched(spec, other, iter(range(len(leaves))))

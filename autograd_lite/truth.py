@@ -13,12 +13,12 @@ from typing import Any
 
 from . import ops
 from .errors import InputTypeError
-from .tree import an, as_float, is_node
+from .tree import Number, an, as_float, is_node
 
 __all__ = ["FALSE", "TRUE", "Truth", "side"]
 
 
-def side(other: Any, sign: str) -> bool:
+def side(other: Number, sign: str) -> bool:
     """The other side of `sign` as a bool: of a condition, a bool, or the number 0 or 1.
 
     Raises InputTypeError for anything else, which `sign` would read by its bits or not at all.
@@ -35,8 +35,8 @@ def side(other: Any, sign: str) -> bool:
     return number == 1.0
 
 
-def _joined(sign: str, join: Callable[[bool, bool], bool]) -> Callable[[Truth, Any], Any]:
-    def method(self: Truth, other: Any) -> Any:
+def _joined(sign: str, join: Callable[[bool, bool], bool]) -> Callable[[Truth, Number], Number]:
+    def method(self: Truth, other: Number) -> Number:
         if getattr(other, "shape", ()) != () or hasattr(type(other), "_joins"):  # an array, a condition over a batch
             return NotImplemented
         return TRUE if join(bool(self), side(other, sign)) else FALSE
@@ -44,20 +44,22 @@ def _joined(sign: str, join: Callable[[bool, bool], bool]) -> Callable[[Truth, A
     return method
 
 
-def _number(apply: Callable[[Any, Any], Any]) -> tuple[Callable[[Truth, Any], Any], Callable[[Truth, Any], Any]]:
+def _number(
+    apply: Callable[[Number, Number], Number],
+) -> tuple[Callable[[Truth, Number], Number], Callable[[Truth, Number], Number]]:
     """An operator between a condition, as the number 0 or 1, and another; and with the two exchanged."""
 
-    def method(self: Truth, other: Any) -> Any:
+    def method(self: Truth, other: Number) -> Number:
         return NotImplemented if is_node(other) else apply(int(self), int(other) if isinstance(other, Truth) else other)
 
-    def reflected(self: Truth, other: Any) -> Any:
+    def reflected(self: Truth, other: Number) -> Number:
         return apply(other, int(self))
 
     return method, reflected
 
 
-def _relation(apply: Callable[[Any, Any], Any]) -> Callable[[Truth, Any], Any]:
-    def method(self: Truth, other: Any) -> Any:
+def _relation(apply: Callable[[Number, Number], Number]) -> Callable[[Truth, Number], Number]:
+    def method(self: Truth, other: Number) -> Number:
         if isinstance(other, Truth):
             other = int(other)
         elif not isinstance(other, numbers.Real):

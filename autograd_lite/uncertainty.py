@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .errors import GradientWarning, InputTypeError, InputValueError, StructureError
 from .functional import _value_and_grad, hessian
 from .notebook import table
-from .tree import Spec, as_float, describe, flatten, flatten_like, unflatten
+from .tree import Number, Spec, Tree, as_float, describe, flatten, flatten_like, unflatten
 
 __all__ = ["Propagated", "propagate"]
 
@@ -103,7 +103,7 @@ def plus_minus(value: float, error: float) -> str:
     return f"({scaled[0]:.{digits}f} ± {scaled[1]:.{digits}f})e{first:+03d}"
 
 
-def propagate(f: Callable[..., Any], x: Any, sigma: Any, order: int = 1) -> Propagated:
+def propagate(f: Callable[..., Any], x: Tree, sigma: Tree, order: int = 1) -> Propagated:
     """The error of a function's result from the errors of its inputs, and the share of each.
 
     ``stderr**2 = g^T C g``, and at order 2 ``+ tr((H C)**2) / 2``, ``mean = f + tr(H C) / 2``
@@ -145,7 +145,7 @@ def propagate(f: Callable[..., Any], x: Any, sigma: Any, order: int = 1) -> Prop
             raise InputValueError(f"{name}={number} is not finite: give a finite number")
     errors, factor = _errors(spec, sigma, names)
 
-    def flat(numbers: Sequence[Any]) -> Any:
+    def flat(numbers: Sequence[Number]) -> Tree:
         return f(unflatten(spec, numbers))
 
     flat.__name__ = getattr(f, "__name__", "f")
@@ -164,7 +164,7 @@ def propagate(f: Callable[..., Any], x: Any, sigma: Any, order: int = 1) -> Prop
     )  # fmt: skip
 
 
-def _plain(x: Any) -> float:
+def _plain(x: Number) -> float:
     return as_float(getattr(x, "data", x) if hasattr(type(x), "_record") else x)
 
 
@@ -184,7 +184,7 @@ def _names(spec: Spec, so_far: str) -> Iterator[str]:
 # -- the errors of the inputs -----------------------------------------------------------------------------------------
 
 
-def _errors(spec: Spec, sigma: Any, names: list[str]) -> tuple[list[float], Matrix | None]:
+def _errors(spec: Spec, sigma: Tree, names: list[str]) -> tuple[list[float], Matrix | None]:
     """The standard errors, and the factor L of the correlations L L^T; None where the inputs are independent."""
     leaves, given = flatten(sigma, "sigma")
     n = len(names)
@@ -218,7 +218,7 @@ def _is_row(spec: Spec, depth: int = 1) -> bool:
     return all(child.kind is None if depth == 1 else _is_row(child) for child in spec.children)
 
 
-def _covariance(sigma: Any, names: list[str]) -> tuple[list[float], Matrix]:
+def _covariance(sigma: Tree, names: list[str]) -> tuple[list[float], Matrix]:
     rows = [[as_float(entry, "sigma") for entry in row] for row in sigma]
     n = len(names)
     if len(rows) != n or any(len(row) != n for row in rows):

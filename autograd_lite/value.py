@@ -18,7 +18,7 @@ from . import accelerated, context, ends, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .protocols import NeitherError, Protocols, clock, described, given_name, looked_at, neither, other_number
-from .tree import as_float
+from .tree import Number, as_float
 
 __all__ = ["Value"]
 
@@ -49,11 +49,11 @@ def _unary(op: Op) -> Callable[[Value], Value]:
     return accelerated.method(op, described(method, op))
 
 
-def _binary(op: Op) -> Callable[[Value, Any], Value]:
+def _binary(op: Op) -> Callable[[Value, Number], Value]:
     """The method that applies a row to a Value and another Value or number, in this order."""
     forward = op.forward
 
-    def method(self: Value, other: Any, modulus: None = None) -> Any:
+    def method(self: Value, other: Number, modulus: None = None) -> Number:
         if modulus is not None:
             repair = f"write v ** {other!r} % {modulus!r}" if op is ops.pow else f"{op.name} takes one other operand"
             raise InputTypeError(f"{op.name}(v, {other!r}, {modulus!r}) is not there: {repair}")
@@ -81,21 +81,21 @@ def _binary(op: Op) -> Callable[[Value, Any], Value]:
     return described(method, op)
 
 
-def _extreme(op: Op) -> Callable[[Value, Any], Value]:
+def _extreme(op: Op) -> Callable[[Value, Number], Value]:
     """The method for `maximum` and `minimum`, by the row itself, which knows what ties in an operand."""
     binary: Callable[..., Any] = _binary(op)
 
-    def method(self: Value, other: Any, *more: Any) -> Any:
+    def method(self: Value, other: Number, *more: Number) -> Number:
         return binary(self, other, *more) if more or not isinstance(other, (Value, numbers.Real)) else op(self, other)
 
     return described(method, op)
 
 
-def _reflected(op: Op) -> Callable[[Value, Any], Value]:
+def _reflected(op: Op) -> Callable[[Value, Number], Value]:
     """The method for a number on the left of the operator: ``2.0 - v``."""
     forward = op.forward
 
-    def method(self: Value, other: Any) -> Any:
+    def method(self: Value, other: Number) -> Number:
         if type(other) is not float:
             other = other_number(other, op)
             if other is NotImplemented:
@@ -169,7 +169,7 @@ class Value(Protocols):
         return self._data
 
     @data.setter
-    def data(self, number: Any) -> None:
+    def data(self, number: Number) -> None:
         if context.active:
             looked_at(self, ".data = ...")
         if self.op is not None:
@@ -196,7 +196,7 @@ class Value(Protocols):
     # -- making nodes -------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def _record(op: Op, args: tuple[Any, ...]) -> Value:
+    def _record(op: Op, args: tuple[Number, ...]) -> Value:
         """The node that applies `op` to `args`, Values and numbers of any kind."""
         a: Any
         x: Any
@@ -236,7 +236,7 @@ class Value(Protocols):
 
     # -- the chain rule -----------------------------------------------------------------------------------------------
 
-    def backward(self, gradient: Any = 1.0, create_graph: bool = False) -> None:
+    def backward(self, gradient: Number = 1.0, create_graph: bool = False) -> None:
         """Set ``.grad`` of everything this was computed from to the derivative of this Value with respect to it.
 
         ``leaf.grad += gradient * d self / d leaf``; computed Values get theirs set, not added to.
@@ -376,7 +376,7 @@ def _watched(node: Value) -> Value:
 _set_grad = vars(Value)["grad"].__set__
 
 
-def _sum(old: Any, new: Any, create_graph: bool) -> Any:
+def _sum(old: Number, new: Number, create_graph: bool) -> Number:
     """A leaf's gradient so far and what is added; always a new object, by which an optimizer knows it was reached."""
     if old is None:  # as PyTorch clears it
         old = 0.0

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from ..ops import TABLE, Op, where
 from ..ops.operators import Operators
 from ..ops.words import WORDS, both, either, negate
+from ..tree import Number
 
 __all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "PAIRS", "Emitter", "Handle", "Lowering", "Named", "Notes", "lower"]
 
@@ -48,7 +49,7 @@ class Handle(Operators):
 
     __slots__ = ("k", "own")
 
-    def __init__(self, k: Emitter, own: Any) -> None:
+    def __init__(self, k: Emitter, own: Number) -> None:
         self.k = k
         self.own = own
 
@@ -63,7 +64,7 @@ class Handle(Operators):
         return self.k.truth(self.own)
 
     @staticmethod
-    def _record(op: Op, args: tuple[Any, ...]) -> Any:
+    def _record(op: Op, args: tuple[Number, ...]) -> Any:
         k = next(a.k for a in args if isinstance(a, Handle))
         return _lowered(k, op, [a if isinstance(a, Handle) else op.number(a, i) for i, a in enumerate(args)])
 
@@ -90,7 +91,7 @@ class Notes:
         self.noted: list[tuple[Named, str, tuple[Any, ...]]] = []
         self._found: dict[tuple[Any, ...], Named] = {}
 
-    def note(self, how: str, *args: Any) -> Named:
+    def note(self, how: str, *args: Number) -> Named:
         """The value of ``how``, a function or a template, at some arguments."""
         key = (how, *[a.hex() if a.__class__ is float else a for a in args])
         value = self._found.get(key)
@@ -126,14 +127,14 @@ def lower(op: Op) -> Lowering:
     'select(le(v0, 0.0), 0.0, v0)'
     """
 
-    def lowering(k: Emitter, *args: Any) -> Any:
+    def lowering(k: Emitter, *args: Number) -> Any:
         result = _lowered(k, op, [a if a.__class__ is float else Handle(k, a) for a in args])
         return result.number if isinstance(result, Handle) else result
 
     return lowering
 
 
-def _lowered(k: Emitter, op: Op, args: list[Any]) -> Any:
+def _lowered(k: Emitter, op: Op, args: list[Number]) -> Any:
     """A row applied to Handles and constants, as a Handle or a constant."""
     if op is where:
         return _chosen(k, *args)
@@ -157,17 +158,17 @@ def _lowered(k: Emitter, op: Op, args: list[Any]) -> Any:
     return Handle(k, k.call(op, *map(_number, args)))
 
 
-def _number(a: Any) -> Any:
+def _number(a: Number) -> Any:
     return a.number if isinstance(a, Handle) else a
 
 
-def _chosen(k: Emitter, c: Any, a: Any, b: Any) -> Any:
+def _chosen(k: Emitter, c: Number, a: Number, b: Number) -> Any:
     if c.__class__ is float:
         return a if c else b
     return Handle(k, k.select(c.truth, _number(a), _number(b)))
 
 
-def _joined(k: Emitter, op: Op, *args: Any) -> Any:
+def _joined(k: Emitter, op: Op, *args: Number) -> Any:
     if all(c.__class__ is float for c in args):
         return op.forward(*args)
     for c, other in (args, args[::-1]) if len(args) == 2 else ():

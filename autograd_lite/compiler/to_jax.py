@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import BranchError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
 from ..program import Program
+from ..tree import Number
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 
 __all__ = ["WORDS", "Emitter", "function"]
@@ -44,60 +45,60 @@ class Emitter:
 
     # -- functions of which XLA loses more than a few digits' worth: 1e2 units in the last place and more
 
-    def exp2(self, x: Any) -> Any:
+    def exp2(self, x: Number) -> Number:
         return self.np.power(2.0, x)
 
-    def log1p(self, x: Any) -> Any:
-        def value(x: Any) -> Any:
+    def log1p(self, x: Number) -> Number:
+        def value(x: Number) -> Number:
             u = self.jax.lax.optimization_barrier(1.0 + x)  # XLA takes (1 + x) - 1 for x
             d = u - 1.0  # what of x reached u
             return self.np.where(self.np.logical_or(d == 0.0, u == inf), x, self.np.log(u) * (x / d))
 
         return self._sloped(value, lambda x: 1.0 / (1.0 + x), x)
 
-    def atanh(self, x: Any) -> Any:
-        def value(x: Any) -> Any:
+    def atanh(self, x: Number) -> Number:
+        def value(x: Number) -> Number:
             size = self.np.abs(x)
             return self.np.copysign(0.5 * self.log1p(2.0 * size / (1.0 - size)), x)
 
         return self._sloped(value, lambda x: 1.0 / ((1.0 - x) * (1.0 + x)), x)
 
-    def sinh(self, x: Any) -> Any:
-        def value(x: Any) -> Any:
+    def sinh(self, x: Number) -> Number:
+        def value(x: Number) -> Number:
             size = self.np.abs(x)
             e, half = self.np.expm1(size), self.np.exp(0.5 * size)
             return self.np.copysign(self.np.where(size < 20.0, 0.5 * (e + e / (e + 1.0)), 0.5 * half * half), x)
 
         return self._sloped(value, self.cosh, x)
 
-    def cosh(self, x: Any) -> Any:
-        def value(x: Any) -> Any:
+    def cosh(self, x: Number) -> Number:
+        def value(x: Number) -> Number:
             size = self.np.abs(x)
             e, half = self.np.exp(size), self.np.exp(0.5 * size)
             return self.np.where(size < 20.0, 0.5 * (e + 1.0 / e), 0.5 * half * half)
 
         return self._sloped(value, self.sinh, x)
 
-    def tanh(self, x: Any) -> Any:
-        def value(x: Any) -> Any:
+    def tanh(self, x: Number) -> Number:
+        def value(x: Number) -> Number:
             e = self.np.expm1(-2.0 * self.np.abs(x))
             return self.np.copysign(e / (e + 2.0), x)
 
         return self._sloped(value, lambda x: lower(TABLE["sech2"])(self, x), x)
 
-    def _sloped(self, value: Callable[[Any], Any], slope: Callable[[Any], Any], x: Any) -> Any:
+    def _sloped(self, value: Callable[[Any], Any], slope: Callable[[Any], Any], x: Number) -> Number:
         """``value(x)``, which JAX differentiates by `slope`."""
         sloped = self.jax.custom_jvp(value)
         sloped.defjvps(lambda t, out, x: t * slope(x))
         return sloped(self.np.asarray(x, float))
 
-    def truth(self, a: Any) -> Any:
+    def truth(self, a: Number) -> Number:
         return self.np.not_equal(a, 0.0)
 
-    def number(self, c: Any) -> Any:
+    def number(self, c: Number) -> Number:
         return self.np.where(c, 1.0, 0.0)
 
-    def call(self, op: Op, *args: Any) -> Any:
+    def call(self, op: Op, *args: Number) -> Number:
         """The row's function on the host, with its partials there as JAX's derivative of it."""
         varying = [i for i, a in enumerate(args) if a.__class__ is not float]
         if not varying:
@@ -117,21 +118,21 @@ class Emitter:
         called = self.jax.custom_jvp(self._host(lambda *xs: op.forward(*filled(xs))))
 
         @called.defjvp  # type: ignore[untyped-decorator, unused-ignore]
-        def derivative(at: Any, tangents: Any) -> Any:
+        def derivative(at: Number, tangents: Number) -> Number:
             slopes = [self._host(slope(i))(*at) for i in varying]
             return called(*at), sum(d * t for d, t in zip(slopes, tangents, strict=True))
 
         return called(*[args[i] for i in varying])
 
-    def _host(self, f: Callable[..., float]) -> Callable[..., Any]:
+    def _host(self, f: Callable[..., float]) -> Callable[..., Number]:
         """A function of floats as one of arrays, worked out item by item in Python."""
         import numpy
 
-        def items(*arrays: Any) -> Any:
+        def items(*arrays: Number) -> Number:
             results = map(f, *[numpy.ravel(a).tolist() for a in arrays])
             return numpy.fromiter(results, float, numpy.size(arrays[0])).reshape(numpy.shape(arrays[0]))
 
-        def call(*arrays: Any) -> Any:
+        def call(*arrays: Number) -> Number:
             arrays = self.np.broadcast_arrays(*arrays)
             shape = self.jax.ShapeDtypeStruct(arrays[0].shape, arrays[0].dtype)
             return self.jax.pure_callback(items, shape, *arrays, vmap_method="broadcast_all")
@@ -139,7 +140,7 @@ class Emitter:
         return call
 
 
-def function(program: Program) -> Callable[..., list[Any]]:
+def function(program: Program) -> Callable[..., list[Number]]:
     """The program as a function of its inputs, scalars or arrays that broadcast, in jax.numpy.
 
         run = jax.jit(function(program))
@@ -165,7 +166,7 @@ def function(program: Program) -> Callable[..., list[Any]]:
     for op, _ in program.instructions:
         lower(op)  # or it is refused
 
-    def run(*inputs: Any) -> list[Any]:
+    def run(*inputs: Number) -> list[Number]:
         if len(inputs) != program.inputs:
             raise InputValueError(f"{len(inputs)} inputs given, the program has {program.inputs}: give one for each")
         if k.np.result_type(float) != "float64":

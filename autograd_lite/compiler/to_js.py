@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import LoweringError
 from ..ops import TABLE, Op
 from ..program import Program
+from ..tree import Number
 from .lowering import Named, Notes, lower
 
 __all__ = ["CALLED", "WORDS", "Emitter", "runtime", "source"]
@@ -49,7 +50,7 @@ class Emitter(Notes):
             raise AttributeError(word)
         return lambda *args: self.note(WORDS[word], *args)
 
-    def call(self, op: Op, *args: Any) -> Named:
+    def call(self, op: Op, *args: Number) -> Named:
         if TABLE.get(op.name) is not op or op.name not in CALLED:
             raise LoweringError(f"op {op.name} has no formula in JavaScript: build it from functions of the library")
         places = ",".join(f"{{{i}}}" for i in range(len(args)))

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
 from ..program import Instruction, Program, Ref
+from ..tree import Number
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, Named, Notes, lower
 
 __all__ = ["BLOCK", "CHUNK", "WORDS", "Emitter", "compile", "source"]
@@ -52,16 +53,16 @@ class Emitter(Notes):
             raise AttributeError(word)
         return lambda *args: self.note(WORDS[word], *args)
 
-    def pow(self, x: Any, y: Any) -> Named:
+    def pow(self, x: Number, y: Number) -> Named:
         return self.note("np.power" if y.__class__ is float else "power", x, y)
 
-    def truth(self, a: Any) -> Named:
+    def truth(self, a: Number) -> Named:
         return self.note("np.not_equal", a, 0.0)
 
-    def number(self, c: Any) -> Named:
+    def number(self, c: Number) -> Named:
         return self.note("np.add", c, 0.0)
 
-    def call(self, op: Op, *args: Any) -> Named:
+    def call(self, op: Op, *args: Number) -> Named:
         name = f"each_{op.name}" if TABLE.get(op.name) is op else self._own.setdefault(op, f"each_own{len(self._own)}")
         self.functions[name] = op
         return self.note(name, *args)
@@ -178,18 +179,18 @@ def _numpy() -> Any:
     return numpy
 
 
-def _power(x: Any, y: Any) -> Any:
+def _power(x: Number, y: Number) -> Number:
     """C's pow; for a single exponent of 1/2 NumPy takes the square root, which is another function at -inf and -0."""
     np = _numpy()
     result = np.power(x, y)
     return result if np.ndim(y) or y != 0.5 else np.where(np.equal(x, -math.inf), math.inf, np.abs(result))
 
 
-def _each(forward: Callable[..., float]) -> Callable[..., Any]:
+def _each(forward: Callable[..., float]) -> Callable[..., Number]:
     """A function of floats as one of arrays and floats, item by item."""
     np = _numpy()
 
-    def each(*args: Any) -> Any:
+    def each(*args: Number) -> Number:
         rows = [len(a) for a in args if np.ndim(a)]
         if not rows:
             return forward(*map(float, args))

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from .. import context, frames, graph, ops
 from ..errors import BranchError, InputTypeError, TraceError
+from ..graph import Node
 from ..ops import Op
 from ..program import Guard, Instruction, Program, Ref
-from ..tree import Spec, as_float, called, flatten, is_scalar, size, unflatten
+from ..tree import Number, Spec, as_float, called, flatten, is_scalar, size, unflatten
 from ..truth import FALSE, TRUE, Truth, side
 from ..value import Value
 
@@ -135,15 +136,15 @@ class Trace(context.Recorder):
         """A transform made a node its input."""
         self.plain.discard(id(node))
 
-    def is_plain(self, x: Any) -> bool:
+    def is_plain(self, x: Number) -> bool:
         """Whether it would be a plain number if the function were called without jit, so that a 0 has no influence."""
         return id(x) in self.plain
 
-    def is_tame(self, x: Any) -> bool:
+    def is_tame(self, x: Number) -> bool:
         """Whether a number is finite where the inputs are and no sum or product on the way overflows."""
         return isfinite(x) if x.__class__ is float else isinstance(x, Value) and id(x) not in self.wild
 
-    def compared(self, relation: Op, a: Value, b: Any, outcome: bool) -> Any:
+    def compared(self, relation: Op, a: Value, b: Number, outcome: bool) -> Any:
         """Two were compared: the program is guarded by the outcome, or in a batch the comparison is a node."""
         if id(a) in self.constant and (not isinstance(b, Value) or id(b) in self.constant):
             return TRUE if outcome else FALSE
@@ -192,7 +193,7 @@ class Trace(context.Recorder):
         captured: dict[int, Value] = {}
         joined = False
 
-        def met(a: Any) -> None:
+        def met(a: Number) -> None:
             nonlocal joined
             if a.__class__ is not float and id(a) not in self.constant and id(a) not in own:
                 if a.op is None:
@@ -210,7 +211,7 @@ class Trace(context.Recorder):
             place[key] = i
         first = len(self.inputs) + len(captured)
 
-        def ref(a: Any, worth: float) -> Ref:
+        def ref(a: Number, worth: float) -> Ref:
             # a leaf made inside is what it was when it was used
             return worth if a.__class__ is float else place.get(id(a), worth)
 
@@ -232,17 +233,17 @@ class Condition(Value):
     __slots__ = ()
     _joins = True  # which `truth.Truth` leaves the joining to
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Number) -> Any:
         if isinstance(other, Condition):
             return _condition(ops.mul(self, other))
         return self if side(other, "&") else FALSE
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Number) -> Any:
         if isinstance(other, Condition):
             return _condition(ops.maximum(self, other))
         return TRUE if side(other, "|") else self
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Number) -> Any:
         if isinstance(other, Condition):
             return _condition(ops.ne(self, other))
         return ~self if side(other, "^") else self
@@ -272,7 +273,7 @@ class Condition(Value):
     __rxor__ = __xor__
 
 
-def _condition(node: Any) -> Any:
+def _condition(node: Node) -> Any:
     node.__class__ = Condition
     return node
 

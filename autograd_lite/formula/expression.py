@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from ..errors import InputTypeError, InputValueError
 from ..ops import Op
 from ..program import Program
+from ..tree import Number
 from .parsing import Function, Parser, Vocabulary
 from .tokens import short
 
@@ -65,7 +66,7 @@ class Expression:
         self.indicators = indicators
         self.grouped = grouped
 
-    def __call__(self, values: Mapping[str, Any] | None = None, /, *others: Any, **named: Any) -> Any:
+    def __call__(self, values: Mapping[str, Number] | None = None, /, *others: Number, **named: Number) -> Number:
         """The value, given one for every name.
 
         Args:
@@ -96,7 +97,7 @@ class Expression:
         (result,) = self.program.run(known.values(), called)
         return result
 
-    def _refuse_missing(self, given: Mapping[str, Any]) -> NoReturn:
+    def _refuse_missing(self, given: Mapping[str, Number]) -> NoReturn:
         missing = [name for name in self.names if name not in given]
         raise InputValueError(
             f"no value for {', '.join(missing)} of {short(self.text)!r}: give {'it' if len(missing) == 1 else 'each'} one, "
@@ -109,7 +110,7 @@ class Expression:
             return ", ".join(f"{name}=1.0" for name in names)
         return "{" + ", ".join(f"{name!r}: 1.0" for name in names) + "}"
 
-    def _refuse_unknown(self, named: Mapping[str, Any]) -> NoReturn:
+    def _refuse_unknown(self, named: Mapping[str, Number]) -> NoReturn:
         unknown = next(name for name in named if name not in self.names)
         has = f"its names are {', '.join(self.names)}" if self.names else "it has no names"
         raise InputValueError(f"{unknown}={named[unknown]!r} is no name of {short(self.text)!r}: {has}")
@@ -127,7 +128,7 @@ class Expression:
         return hash(self.text)
 
 
-def called(op: Op, *args: Any) -> Any:
+def called(op: Op, *args: Number) -> Number:
     """A row of its operands one by one, as a call of it: how a formula's program is run.
 
     >>> from autograd_lite import logsumexp

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import graph
 from ..graph import Node
+from ..tree import Number
 from . import notation
 from .printer import LOOSE, Piece, Printer
 
@@ -79,7 +80,7 @@ def _computed(printer: Printer, node: Node, names: Mapping[Node, str]) -> str:
 class _Named(Sequence[Any]):
     """Operands as pieces, each made when it is asked for: a partial of one of 10,000 needs few of them."""
 
-    def __init__(self, operands: Sequence[Any], names: Mapping[Node, str]) -> None:
+    def __init__(self, operands: Sequence[Number], names: Mapping[Node, str]) -> None:
         self.operands, self.names = operands, names
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 from ..ops import Op
 from ..ops.operators import Operators
 from ..program import Builder, Program, Ref, placed
+from ..tree import Number
 from .tokens import LONGEST, TOKEN, Text, Token, short
 
 __all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted"]
@@ -34,7 +35,7 @@ class Function(NamedTuple):
     least: int
     most: int | None
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Number) -> Number:
         """The function of its arguments one by one, as a formula calls it."""
         call: Any = self.call
         return call(*args) if getattr(call, "gather", None) is None else call.apply(*args)
@@ -60,7 +61,7 @@ class _Operand(Operators):
         self.ref = ref
 
     @staticmethod
-    def _record(op: Op, args: tuple[Any, ...]) -> _Operand:
+    def _record(op: Op, args: tuple[Number, ...]) -> _Operand:
         parser: Parser = next(a.parser for a in args if isinstance(a, _Operand))
         refs = [a.ref if isinstance(a, _Operand) else op.number(a, i) for i, a in enumerate(args)]
         return _Operand(parser, parser.builder.add(op, *refs))

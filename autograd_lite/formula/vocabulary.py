@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import ops
 from ..ops import Op
-from ..tree import as_float
+from ..tree import Number, as_float
 from .parsing import Function, Vocabulary
 
 __all__ = ["ROWS", "VOCABULARY"]
@@ -23,7 +23,7 @@ SIGNS = (
 NOT_TYPED = {ops.identity, ops.stop_gradient, ops.dot, ops.modf}  # nothing to see; no use; of two lists; two results
 
 
-def largest(*items: Any) -> Any:
+def largest(*items: Number) -> Number:
     """The largest of two or more; ties share the slope as in `maximum`.
 
     >>> largest(1.0, 3.0, 2.0)
@@ -32,7 +32,7 @@ def largest(*items: Any) -> Any:
     return reduce(ops.maximum, items)
 
 
-def smallest(*items: Any) -> Any:
+def smallest(*items: Number) -> Number:
     """The smallest of two or more; ties share the slope as in `minimum`.
 
     >>> smallest(3.0, 1.0, 2.0)

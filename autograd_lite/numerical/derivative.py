@@ -10,9 +10,10 @@ import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import inf, isfinite, nan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import InputValueError
+from ..tree import Number
 from .extrapolate import SURE, Quotient, extrapolate
 from .probe import Probe, fast_steps, noise_of, steps_of
 
@@ -50,7 +51,7 @@ class _Side(NamedTuple):
 
 
 def numerical_derivative(
-    f: Callable[[float], Any], x: float, *, fast: bool = False, noise: float = 0.0, stretch: float = 1.0
+    f: Callable[[float], Number], x: float, *, fast: bool = False, noise: float = 0.0, stretch: float = 1.0
 ) -> Derivative:
     """The derivative of f at x from values of f alone, with an error estimate and the kind of place x is.
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from itertools import pairwise
 from math import isfinite, nan
-from typing import Any
+
+from ..tree import Number
 
 EPS = 2.0**-52
 SMALLEST = 5e-324  # and the rounding of whatever is smaller than 1e-308
@@ -21,7 +22,7 @@ FAST_STEPS = (-5, -7, -9, -11)  # as powers of two of the scale: with f(x) itsel
 class Probe:
     """f as floats only: what it cannot compute is nan, and nothing is computed twice."""
 
-    def __init__(self, f: Callable[[float], Any], floor: float) -> None:
+    def __init__(self, f: Callable[[float], Number], floor: float) -> None:
         self.f = f
         self.floor = floor
         self.known: dict[float, float] = {}

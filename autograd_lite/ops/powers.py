@@ -37,7 +37,7 @@ def _pow(x: float, y: float) -> float:
         return nan
 
 
-def _log_terms(y: Number, n: int, k: int) -> tuple[Any, ...]:
+def _log_terms(y: Number, n: int, k: int) -> tuple[Number, ...]:
     """c_0 .. c_k with  d^n/dx^n [x^y L^k] = x^(y-n) (c_0 + c_1 L + ... + c_k L^k),  L = log x."""
     terms = [0.0] * k + [1.0]
     for i in range(n):
@@ -107,7 +107,7 @@ def _limit(vanishes: Number, power: Number, terms: Sequence[Number], logarithm: 
     return where(vanishes, 0.0, result)
 
 
-def _pow_derivative_exact(mp: Any, at: Any, x: Any, y: Any, n: Any, k: Any) -> Any:
+def _pow_derivative_exact(mp: Any, at: Number, x: Number, y: Number, n: Number, k: Number) -> Number:
     """By Leibniz's rule: y (y - 1) ... (y - n + 1) is a polynomial of y, and each derivative of x**y by y brings a log."""
     n, k = int(n), int(k)
     falling = [mp.mpf(1)]  # its coefficients, the lowest first
@@ -140,7 +140,7 @@ def _pow_core(x: Number, y: Number) -> Number:
     return where(eq(y, 2.0), x * x, c_pow(x, y))
 
 
-def _pow_exact(mp: Any, at: Any, x: Any, y: Any) -> Any:
+def _pow_exact(mp: Any, at: Number, x: Number, y: Number) -> Number:
     if x == 0 and y == 0:
         return mp.mpf(1)
     return x ** int(y) if y == mp.floor(y) and abs(at[1]) < 1e6 else x**y
@@ -150,7 +150,7 @@ def _pow_fast(x: Number, y: Number) -> Number:
     return _SHORT[y](x) if constant(y) and y in _SHORT else c_pow(x, y)
 
 
-def _inverted(power: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _inverted(power: Callable[[Number], Number]) -> Callable[[Number], Number]:
     """1/x first: the power of 1/x overflows and underflows just where the result does, to denormal numbers too."""
     return lambda x: power(1.0 / x)
 
@@ -354,7 +354,7 @@ def _times(x: float, y: float, f: Callable[[float], float]) -> float:
     return x * f(y) if x else 0.0 if y == y else nan
 
 
-def _times_core(x: Number, y: Number, f: Callable[[Any], Any]) -> Number:
+def _times_core(x: Number, y: Number, f: Callable[[Number], Number]) -> Number:
     return where(eq(x, 0.0), where(eq(y, y), 0.0, nan), x * f(y))
 
 

@@ -27,7 +27,7 @@ from .words import both, either, negate
 
 
 def _items(name: str) -> Number:
-    def gather(*args: Number) -> tuple[Any, ...]:
+    def gather(*args: Number) -> tuple[Number, ...]:
         if len(args) != 1 or not hasattr(args[0], "__iter__"):
             raise InputTypeError(f"{name}() takes one list of items: {name}([x, y, z])")
         return tuple(args[0])
@@ -35,7 +35,7 @@ def _items(name: str) -> Number:
     return gather
 
 
-def _pairs(*args: Number) -> tuple[Any, ...]:
+def _pairs(*args: Number) -> tuple[Number, ...]:
     try:
         first, second = args
         a, b = (*first,), (*second,)
@@ -65,7 +65,7 @@ def _dot(*args: float) -> float:
     return reduce(operator.add, map(operator.mul, args, args[len(args) // 2 :]), 0.0)
 
 
-def _weight_exact(mp: Any, at: Any, index: Any, *items: Any) -> Any:
+def _weight_exact(mp: Any, at: Number, index: Number, *items: Number) -> Number:
     return mp.exp(items[int(index)]) / mp.fsum(map(mp.exp, items))
 
 
@@ -239,7 +239,7 @@ def _rest(index: float, *items: float) -> Number:
     return _plus(e[:i] + e[i + 1 :]) / _plus(e)
 
 
-def _weight_slopes(args: Sequence[Number], own: Number, others: Callable[[Any], Any]) -> list[Number]:
+def _weight_slopes(args: Sequence[Number], own: Number, others: Callable[[Number], Number]) -> list[Number]:
     """A slope for each item: `own` at the index, `others` of the weight elsewhere; none for the index itself."""
     i = int(args[0])
     return [nan, *[own if j == i else others(w) for j, w in enumerate(softmax(args[1:]))]]

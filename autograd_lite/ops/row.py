@@ -27,23 +27,23 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .. import accelerated, context
 from ..errors import InputTypeError
-from ..tree import as_float
+from ..tree import Number, as_float
 from .columns import LETTERS, ORDINARY, REAL, Interval, Kink, Pin, Setting
 
 if TYPE_CHECKING:
     from ..value import Value
 
-Rule = Callable[..., Any]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
+Rule = Callable[..., Number]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
 
 PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY = -2, -1, 0, 1, 2  # how the reverse sweep takes a row
 
 
-def first(x: Any, y: Any, out: Any) -> Any:
+def first(x: Number, y: Number, out: Number) -> Number:
     """A partial that is the first of two operands; the sweeps know it and do not call it."""
     return x
 
 
-def second(x: Any, y: Any, out: Any) -> Any:
+def second(x: Number, y: Number, out: Number) -> Number:
     """A partial that is the second of two operands."""
     return y
 
@@ -173,7 +173,7 @@ class Op(accelerated.Row):
     def _counted(self, rule: Rule) -> Rule:
         """The rule of a row with any number of arguments, held to give as many partials."""
 
-        def counted(args: Sequence[Any], out: Any) -> Any:
+        def counted(args: Sequence[Number], out: Number) -> Number:
             partials = rule(args, out)
             if len(partials) != len(args):
                 raise InputTypeError(
@@ -202,14 +202,14 @@ class Op(accelerated.Row):
                 return self._dispatch(args)
         return self.forward(*args) if not context.active else self._watched(args)
 
-    def apply(self, *args: Any) -> Any:
+    def apply(self, *args: Number) -> Number:
         """The row of its arguments one by one, also where a call takes them in a list: ``logsumexp.apply(x, y)``."""
         for arg in args:
             if arg.__class__ is not float:
                 return self._dispatch(args)
         return self.forward(*args) if not context.active else self._watched(args)
 
-    def _settled(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _settled(self, args: tuple[Number, ...]) -> tuple[Number, ...]:
         """The arguments with settings checked; of a node, which may vary later, the number it is worth now."""
         settled = list(args)
         for i, setting in self.settings.items():
@@ -220,7 +220,7 @@ class Op(accelerated.Row):
                 setting.checked(args[i]._data, f"{self.name}()", len(args) - i - 1)
         return tuple(settled)
 
-    def _dispatch(self, args: tuple[Any, ...]) -> Any:
+    def _dispatch(self, args: tuple[Number, ...]) -> Number:
         """Some argument is no float: a node records the call, other numbers become floats."""
         for arg in args:
             record = getattr(arg.__class__, "_record", None)
@@ -235,7 +235,7 @@ class Op(accelerated.Row):
             context.check(self, [None] * len(args), args, result, None)
         return result
 
-    def number(self, arg: Any, index: int) -> float:
+    def number(self, arg: Number, index: int) -> float:
         """Argument `index` as a float, or an error that names this op."""
         if getattr(arg, "shape", ()) != ():
             raise InputTypeError(
@@ -244,7 +244,7 @@ class Op(accelerated.Row):
             )
         return as_float(arg, f"argument {index + 1} of {self.name}()")
 
-    def _complete(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _complete(self, args: tuple[Number, ...]) -> tuple[Number, ...]:
         assert self.arity is not None
         missing = self.arity - len(args)
         if 0 < missing <= len(self.defaults):
@@ -254,14 +254,14 @@ class Op(accelerated.Row):
         what = f"{count} argument{'s' * (count != '1')}, got {len(args)}"
         raise InputTypeError(f"{self.name}() takes {what}: {self.name}({', '.join(LETTERS[: self.arity])})")
 
-    def partial(self, index: int, args: Sequence[Any], out: Any) -> Any:
+    def partial(self, index: int, args: Sequence[Number], out: Number) -> Number:
         """The partial derivative with respect to argument `index`, on floats or on nodes."""
         if self.rule is not None:
             return self.rule(args, out)[index]
         rule = self.partials[index]
         return rule(*args, out) if callable(rule) else rule
 
-    def edge(self, index: int, args: Sequence[Any], out: Any) -> Any:
+    def edge(self, index: int, args: Sequence[Number], out: Number) -> Number:
         """What an adjoint or a tangent is multiplied by at argument `index`: the partial, or the row's `Product` rule at this
         point; None where nothing flows.  See `times`.
         """
@@ -270,7 +270,7 @@ class Op(accelerated.Row):
         d = self.partial(index, args, out)
         return None if self.rule is None and self.partials[index] is d and d == 0.0 else d
 
-    def product(self, index: int, g: Any, args: Sequence[Any], out: Any) -> Any:
+    def product(self, index: int, g: Number, args: Sequence[Number], out: Number) -> Number:
         """`g` times that edge; None where nothing flows."""
         edge = self.edge(index, args, out)
         return None if edge is None else times(g, edge)
@@ -342,11 +342,11 @@ class Product:
 
     __slots__ = ("args", "rule")
 
-    def __init__(self, rule: Rule, args: tuple[Any, ...]) -> None:
+    def __init__(self, rule: Rule, args: tuple[Number, ...]) -> None:
         self.rule, self.args = rule, args
 
 
-def times(g: Any, edge: Any) -> Any:
+def times(g: Number, edge: Number) -> Number:
     """``g`` times what an edge multiplies by, recording no multiplication by 1 or -1; None where nothing flows.
 
     >>> times(3.0, 2.0), times(3.0, Product(lambda g, x: g / x, (2.0,)))

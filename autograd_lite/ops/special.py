@@ -95,7 +95,7 @@ polygamma: Op = row(
 )  # fmt: skip
 
 
-def _sinc_derivative_exact(mp: Any, at: Any, n: Any, x: Any) -> Any:
+def _sinc_derivative_exact(mp: Any, at: Number, n: Number, x: Number) -> Number:
     """By the series, term by term."""
 
     def term(k: Number) -> Number:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..gradcheck.replay import high_precision_forms, load_mpmath
 from ..ops import TABLE, Op
 from ..program import Program
+from ..tree import Number
 from .formula import Expression, Truth
 
 DIGITS = 120  # of the replay
@@ -23,7 +24,7 @@ COARSE = 2.0**-12  # the step, relative, for an op that is replayed by its value
 FLAT = 1e-12  # a second derivative below this is none
 
 
-def _polynomial(op: Op, at: tuple[float, ...]) -> Callable[..., Any]:
+def _polynomial(op: Op, at: tuple[float, ...]) -> Callable[..., Number]:
     """A row near a point as its values there have it: a polynomial of second order in the variables' relative changes."""
     variables = [i for i in range(len(at)) if i not in op.settings]
     scale = [abs(at[i]) or 1.0 for i in variables]
@@ -38,7 +39,7 @@ def _polynomial(op: Op, at: tuple[float, ...]) -> Callable[..., Any]:
     value, *found = _differences(moved, n, COARSE)
     pairs = list(zip(combinations_with_replacement(range(n), 2), found[n:], strict=True))
 
-    def polynomial(*args: Any) -> Any:
+    def polynomial(*args: Number) -> Number:
         u = [(args[i] - at[i]) / size for i, size in zip(variables, scale, strict=True)]
         linear = sum(d * step for d, step in zip(found, u, strict=False))
         return value + linear + sum(c * u[i] * u[j] / (2 if i == j else 1) for (i, j), c in pairs)
@@ -56,7 +57,7 @@ class _Disturbance(NamedTuple):
     at: tuple[Any, ...]  # the operands at the expression's point
     curve: Any  # d^2 f / dx_i dx_j there
 
-    def into(self, args: list[Any], noise: Any) -> Any:
+    def into(self, args: list[Number], noise: Number) -> Number:
         """Disturb the operands of the instruction in place, or return what is to be added to its result."""
         i, j = self.i, self.j
         if self.kind == 2:
@@ -67,7 +68,7 @@ class _Disturbance(NamedTuple):
 
 
 def _disturbances(
-    point: Sequence[float], program: Program, forms: Sequence[Callable[..., Any]], h: Any
+    point: Sequence[float], program: Program, forms: Sequence[Callable[..., Any]], h: Number
 ) -> Iterable[_Disturbance]:
     """Every place of a replay where rounding enters."""
     mpf = load_mpmath().mpf
@@ -83,7 +84,7 @@ def _disturbances(
         for j in moving:
             yield _Disturbance(s, 1, j, j, at, 0)
 
-        def of_moving(directions: tuple[int, ...], f: Any = f, at: Any = at, moving: Any = moving) -> Any:
+        def of_moving(directions: tuple[int, ...], f: Any = f, at: Any = at, moving: Number = moving) -> Number:
             args = list(at)
             for j, s in zip(moving, directions, strict=True):
                 args[j] += s * h
@@ -96,7 +97,7 @@ def _disturbances(
                 yield _Disturbance(s, 2, i, j, at, curve)
 
 
-def _differences(moved: Callable[[tuple[int, ...]], Any], n: int, h: Any) -> list[Any]:
+def _differences(moved: Callable[[tuple[int, ...]], Number], n: int, h: Number) -> list[Number]:
     """Value, gradient and the upper triangle of the Hessian row by row, by central differences.
 
     ``moved(directions)`` is the function, each of its n variables moved by -1, 0 or 1 times h.
@@ -115,7 +116,7 @@ def _differences(moved: Callable[[tuple[int, ...]], Any], n: int, h: Any) -> lis
     return found
 
 
-def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -> bool:
+def judge(expression: Expression, reference: Mapping[str, Callable[..., Number]]) -> bool:
     """Work out truth and allowance of an expression; False where it is ill conditioned.
 
     `reference` has high-precision functions of ops that are not in the table.
@@ -123,7 +124,7 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -
     mp = load_mpmath().mp
     mpf, forms = mp.mpf, high_precision_forms(mp)
 
-    def replayed(op: Op, at: tuple[float, ...], out: float) -> Callable[..., Any]:
+    def replayed(op: Op, at: tuple[float, ...], out: float) -> Callable[..., Number]:
         if op.name in reference:
             return reference[op.name]
         return partial(forms[op.name], at, out) if TABLE.get(op.name) is op else _polynomial(op, at)
@@ -144,7 +145,7 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -
 
         undisturbed: dict[tuple[int, ...], list[Any]] = {}  # by direction, all intermediate results
 
-        def replay(directions: tuple[int, ...], disturbance: _Disturbance | None) -> Any:
+        def replay(directions: tuple[int, ...], disturbance: _Disturbance | None) -> Number:
             values = [mpf(x) + s * h for x, s in zip(expression.at, directions, strict=True)]
             known = undisturbed.get(directions) if disturbance is not None else None
             changed: set[int] = set()
@@ -161,7 +162,7 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -
                 undisturbed[directions] = values
             return values[-1]
 
-        def quantities(disturbance: _Disturbance | None) -> list[Any]:
+        def quantities(disturbance: _Disturbance | None) -> list[Number]:
             """Value, gradient and the upper triangle of the Hessian; exactly 0 where they are 0 up to the differences."""
             found = _differences(lambda directions: replay(directions, disturbance), len(expression.names), h)
             return [q if abs(q) > smallest else mpf(0) for q in found]
@@ -180,7 +181,7 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Any]]) -
     return True
 
 
-def _structured(names: Sequence[str], numbers: Sequence[Any]) -> Truth:
+def _structured(names: Sequence[str], numbers: Sequence[Number]) -> Truth:
     """Value, gradient and the upper triangle of the Hessian, one after another, by name."""
     supply = iter(numbers)
     value = next(supply)

@@ -10,6 +10,7 @@ from ..formula.expression import called
 from ..formula.printer import PYTHON
 from ..ops import Op
 from ..program import Program
+from ..tree import Number
 
 
 class Truth(NamedTuple):
@@ -76,7 +77,7 @@ class Expression:
     def __name__(self) -> str:
         return str(self)
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Number) -> Number:
         if len(args) == 1 and isinstance(args[0], Mapping):
             if set(args[0]) != set(self.names):
                 raise InputValueError(f"names {sorted(args[0])} given to {self}: it has {sorted(self.names)}")

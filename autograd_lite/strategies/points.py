@@ -14,6 +14,7 @@ from ..errors import InputTypeError
 from ..formula.printer import grouped, name_of
 from ..ops import Interval, Op
 from ..ops.columns import Setting
+from ..tree import Number
 from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of, usable
 
 WIDE = 40.0  # points of an unbounded domain lie within this of 0, or of its end
@@ -140,7 +141,7 @@ class Call:
         self._variables = [i for i in range(len(args)) if i not in op.settings]
         self.at = tuple(self.args[i] for i in self._variables)
 
-    def __call__(self, *variables: Any) -> Any:
+    def __call__(self, *variables: Number) -> Number:
         if len(variables) != len(self.at):
             raise InputTypeError(f"{self!r} is a function of {len(self.at)} variables, got {len(variables)}")
         args: list[Any] = list(self.args)

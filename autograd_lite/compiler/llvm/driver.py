@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .cutting import Parts
 from .native import llvmlite
 from .sums import Layout
+
+if TYPE_CHECKING:
+    from llvmlite.ir import Function, IRBuilder, Type, Value  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
 __all__ = ["ROW", "Finish", "batch", "module", "scalar"]
 
@@ -34,7 +37,7 @@ def scalar(parts: Parts) -> str:
     """``run(in, out, frame)``: the parts one after the other, until a guard does not hold."""
     f = Functions(1)
 
-    def run(b: Any, *given: Any) -> Any:
+    def run(b: IRBuilder, *given: Value) -> Any:
         for name in parts.names:
             guard = b.call(f.outside(name, f.int if parts.guarded else f.void, given), given)
             if parts.guarded:
@@ -75,11 +78,11 @@ class Functions:
             vars(function).clear()
         return text
 
-    def number(self, x: int) -> Any:
+    def number(self, x: int) -> Value:
         """An int64."""
         return self.ir.Constant(self.int, x)
 
-    def function(self, name: str, result: Any, names: Sequence[str], body: Callable[..., Any], apart: str = "") -> Any:
+    def function(self, name: str, result: Type, names: Sequence[str], body: Callable[..., Any], apart: str = "") -> Function:
         """A function whose parameters are int64 where `INTS` has their names, else pointers; those in `apart` share no memory.
 
         `body` takes a builder and the arguments; what it gives is returned.
@@ -99,14 +102,14 @@ class Functions:
         self.made.append(made)
         return made
 
-    def outside(self, name: str, result: Any, given: Sequence[Any]) -> Any:
+    def outside(self, name: str, result: Type, given: Sequence[Value]) -> Function:
         """A function of the module that is written elsewhere, taking such arguments."""
         known = self.module.globals.get(name)
         types = [x.type for x in given]
         return known if known is not None else self.ir.Function(self.module, self.ir.FunctionType(result, types), name)
 
     @contextmanager
-    def loop(self, b: Any, start: Any, end: Any, step: Any = 1) -> Iterator[Any]:
+    def loop(self, b: IRBuilder, start: Value, end: Value, step: Value | int = 1) -> Iterator[Value]:
         """``for i in range(start, end, step)``: gives i."""
         start, end, step = [self.number(x) if isinstance(x, int) else x for x in (start, end, step)]
         before = b.block
@@ -122,22 +125,22 @@ class Functions:
         b.branch(test)
         b.position_at_end(done)
 
-    def at(self, b: Any, pointer: Any, index: Any, kind: Any = None) -> Any:
+    def at(self, b: IRBuilder, pointer: Value, index: Value, kind: Type | None = None) -> Value:
         """The address of item `index` of an array of doubles, or of another type."""
         index = self.number(index) if isinstance(index, int) else index
         return b.gep(pointer, [index], source_etype=kind or self.double)
 
-    def load(self, b: Any, pointer: Any, kind: Any = None, align: int = 8) -> Any:
+    def load(self, b: IRBuilder, pointer: Value, kind: Type | None = None, align: int = 8) -> Value:
         """The double at an address, or what is of another type."""
         return b.load(pointer, typ=kind or self.double, align=align)
 
-    def splat(self, b: Any, x: Any) -> Any:
+    def splat(self, b: IRBuilder, x: Value) -> Value:
         """A vector of one number in all lanes."""
         kind = self.ir.VectorType(x.type, self.width)
         one = b.insert_element(self.ir.Constant(kind, self.ir.Undefined), x, self.number(0))
         return self.shuffled(b, one, one, [0] * self.width)
 
-    def shuffled(self, b: Any, x: Any, y: Any, lanes: Sequence[int]) -> Any:
+    def shuffled(self, b: IRBuilder, x: Value, y: Value, lanes: Sequence[int]) -> Value:
         """The vector of some lanes of two."""
         return b.shuffle_vector(x, y, self.ir.Constant(self.ir.VectorType(self.ir.IntType(32), len(lanes)), list(lanes)))
 
@@ -170,13 +173,13 @@ class _Batch(Functions):
     def _calls(self, names: Sequence[str]) -> Callable[..., None]:
         """The parts of a program, one after the other."""
 
-        def body(b: Any, *given: Any) -> None:
+        def body(b: IRBuilder, *given: Value) -> None:
             for name in names:
                 b.call(self.outside(name, self.void, given), given)
 
         return body
 
-    def _gather(self, b: Any, table: Any, block: Any, first: Any, end: Any) -> None:
+    def _gather(self, b: IRBuilder, table: Value, block: Value, first: Value, end: Value) -> None:
         """Rows `first` and after of each column into a block; where they end before a whole block, the last one again."""
         w, rows_in = self.width, self.rows
         left = b.sub(end, first)
@@ -201,7 +204,10 @@ class _Batch(Functions):
                     one = self.load(b, self.at(b, source, b.mul(row, stride), self.byte), self.item, 1)
                     b.store(one, self.at(b, target, lane, self.item), align=self.bytes)
 
-    def _chunk(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, low: Any, high: Any, out: Any, block: Any) -> None:
+    def _chunk(
+        self, b: IRBuilder, shared: Value, extra: Value, table: Value, n: Value, low: Value, high: Value, out: Value,
+        block: Value,
+    ) -> None:  # fmt: skip
         """Rows `low` to `high`: first what is left over after whole blocks, whose idle lanes count as 0; then the blocks."""
         w, layout = self.rows, self.layout
         sums, kept, frame = [self.at(b, block, place) for place in (layout.sums, layout.kept, layout.frames)]
@@ -210,7 +216,7 @@ class _Batch(Functions):
         even = b.sub(high, over)
         some = b.icmp_signed("!=", over, self.number(0))
 
-        def run(first: Any, target: Any, step: Any) -> None:
+        def run(first: Value, target: Value, step: Value | int) -> None:
             b.call(self.gather, [table, block, first, high])
             b.call(self.block, [shared, extra, block, target, step, frame])
 
@@ -258,7 +264,7 @@ class _Batch(Functions):
                 b.call(self.outside(name, self.void, arguments), arguments)
         self._lanes(b, sums, out)
 
-    def _lanes(self, b: Any, sums: Any, out: Any) -> None:
+    def _lanes(self, b: IRBuilder, sums: Value, out: Value) -> None:
         """The sums of the lanes: as many vectors as there are lanes at once, then one by one; halves upon halves."""
         w, outputs = self.width, self.layout.outputs
         full = outputs // w * w
@@ -284,7 +290,7 @@ class _Batch(Functions):
                 total = b.fadd(*halves)
             b.store(b.extract_element(total, self.number(0)), self.at(b, out, t), align=8)
 
-    def _finish(self, b: Any, out: Any, extra: Any, n: Any) -> None:
+    def _finish(self, b: IRBuilder, out: Value, extra: Value, n: Value) -> None:
         """The sums made means, and what is the same for every row added to them: by vectors, and one by one at the end."""
         mean, addends = self.how
         if not self.reduce or not (mean or addends is not None):
@@ -307,7 +313,7 @@ class _Batch(Functions):
                     total = b.fadd(total, each if mean else b.fmul(each, divisor))
                 b.store(total, place, align=8)
 
-    def _singles(self, b: Any, shared: Any, extra: Any, block: Any) -> tuple[Any, Any]:
+    def _singles(self, b: IRBuilder, shared: Value, extra: Value, block: Value) -> tuple[Value, Value]:
         """The shared numbers as rows read them: where they are, or rounded to single precision in the thread's memory."""
         if not self.layout.single:
             return shared, extra
@@ -321,18 +327,21 @@ class _Batch(Functions):
             place = self.at(b, place, count, self.item)
         return found[0], found[1]
 
-    def _high(self, b: Any, low: Any, size: Any, n: Any) -> Any:
+    def _high(self, b: IRBuilder, low: Value, size: Value, n: Value) -> Value:
         """Where a chunk ends."""
         end = b.add(low, size)
         return b.select(b.icmp_signed("<", end, n), end, n)
 
-    def _added(self, b: Any, more: Any, out: Any, count: Any) -> None:
+    def _added(self, b: IRBuilder, more: Value, out: Value, count: Value) -> None:
         """The first numbers of one array added to those of another."""
         with self.loop(b, 0, count) as k:
             place = self.at(b, out, k)
             b.store(b.fadd(self.load(b, place), self.load(b, self.at(b, more, k))), place, align=8)
 
-    def _run(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, size: Any, out: Any, block: Any) -> None:
+    def _run(
+        self, b: IRBuilder, shared: Value, extra: Value, table: Value, n: Value, size: Value, out: Value,
+        block: Value,
+    ) -> None:  # fmt: skip
         """All chunks in order by one thread; the first one's sums go straight to `out`."""
         outputs = self.number(self.layout.outputs)
         totals, frame = [self.at(b, block, place) for place in (self.layout.totals, self.layout.frames)]
@@ -352,12 +361,15 @@ class _Batch(Functions):
         if self.reduce:
             b.call(self.finish, [out, extra, n])
 
-    def _call(self, b: Any, arguments: Any) -> Any:
+    def _call(self, b: IRBuilder, arguments: Value) -> Value:
         """`run`, its arguments in memory: ctypes takes longer to hand over seven numbers than to look for one row."""
         kinds = [self.int if name in INTS else self.pointer for name in CALL]
         return b.call(self.run, [self.load(b, self.at(b, arguments, i, self.int), kind) for i, kind in enumerate(kinds)])
 
-    def _some(self, b: Any, shared: Any, extra: Any, table: Any, n: Any, size: Any, out: Any, block: Any, counter: Any) -> None:
+    def _some(
+        self, b: IRBuilder, shared: Value, extra: Value, table: Value, n: Value, size: Value, out: Value,
+        block: Value, counter: Value,
+    ) -> None:  # fmt: skip
         """Chunks until none is left, each taken by its number from a counter that threads share."""
         singles = self._singles(b, shared, extra, block)
         take, work, end = [b.append_basic_block() for _ in range(3)]
@@ -372,7 +384,7 @@ class _Batch(Functions):
         b.branch(take)
         b.position_at_end(end)
 
-    def _total(self, b: Any, sums: Any, chunks: Any, out: Any) -> None:
+    def _total(self, b: IRBuilder, sums: Value, chunks: Value, out: Value) -> None:
         """The sums of all chunks added up in their order."""
         outputs = self.number(self.layout.outputs)
         with self.loop(b, 0, outputs) as k:
