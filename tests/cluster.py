@@ -29,7 +29,6 @@ class Cluster:
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3",
             "DASK_DISTRIBUTED__COMM__RETRY__COUNT": "0",
-            "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",  # it would look at each thread a hundred times a second
             **environment,
         }
         command = [sys.executable, "-m", "dask", what, *map(str, arguments)]
