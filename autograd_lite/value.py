@@ -208,18 +208,18 @@ class Value(Protocols):
             data = op.forward(x)
         else:
             try:
-                worth = [a._data if a.__class__ is Value else a if a.__class__ is float else neither(a) for a in args]
+                floats = [a._data if a.__class__ is Value else a if a.__class__ is float else neither(a) for a in args]
             except NeitherError:
-                worth = [a._data if isinstance(a, Value) else op.number(a, i) for i, a in enumerate(args)]
-                args = tuple(a if isinstance(a, Value) else x for a, x in zip(args, worth, strict=True))
-            data = op.forward(*worth)
+                floats = [a._data if isinstance(a, Value) else op.number(a, i) for i, a in enumerate(args)]
+                args = tuple(a if isinstance(a, Value) else x for a, x in zip(args, floats, strict=True))
+            data = op.forward(*floats)
             if op.arity == 1:
-                (a,), (x,) = args, worth
+                (a,), (x,) = args, floats
             elif op.arity == 2:
                 a, b = args
-                x, y = worth
+                x, y = floats
             else:
-                a, x = args, tuple(worth)
+                a, x = args, tuple(floats)
         out = _new(Value)
         out._data = data if data.__class__ is float else as_float(data, f"result of {op.name}()")
         out._a, out._b, out._x, out._y = a, b, x, y

@@ -46,8 +46,8 @@ def judge(
     total = found.summary
     problems = [] if sure else [words[why]]
     if rows < len(names):
-        few = "1 row is" if rows == 1 else f"{rows} rows are"
-        problems.append(f"{few} fewer than {len(names)} weights: give more rows, or hold weights with --fix")
+        counted = "1 row is" if rows == 1 else f"{rows} rows are"
+        problems.append(f"{counted} fewer than {len(names)} weights: give more rows, or hold weights with --fix")
     elif rows == 1:
         problems.append("one row says nothing of how good a formula is: give more rows")
     missing = [n for n, x in zip(names, lost, strict=True) if x]

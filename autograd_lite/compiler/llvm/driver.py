@@ -39,7 +39,7 @@ def scalar(parts: Parts) -> str:
 
     def run(b: IRBuilder, *given: Value) -> Any:
         for name in parts.names:
-            guard = b.call(f.outside(name, f.int if parts.guarded else f.void, given), given)
+            guard = b.call(f.external(name, f.int if parts.guarded else f.void, given), given)
             if parts.guarded:
                 with b.if_then(b.icmp_signed(">=", guard, f.number(0))):
                     b.ret(guard)
@@ -102,7 +102,7 @@ class Functions:
         self.made.append(made)
         return made
 
-    def outside(self, name: str, result: Type, given: Sequence[Value]) -> Function:
+    def external(self, name: str, result: Type, given: Sequence[Value]) -> Function:
         """A function of the module that is written elsewhere, taking such arguments."""
         known = self.module.globals.get(name)
         types = [x.type for x in given]
@@ -175,7 +175,7 @@ class _Batch(Functions):
 
         def body(b: IRBuilder, *given: Value) -> None:
             for name in names:
-                b.call(self.outside(name, self.void, given), given)
+                b.call(self.external(name, self.void, given), given)
 
         return body
 
@@ -261,7 +261,7 @@ class _Batch(Functions):
             count = b.udiv(b.add(b.sub(end, i), given), self.number(self.width))
             for name in self.sums:
                 arguments = [kept, sums, count, later]
-                b.call(self.outside(name, self.void, arguments), arguments)
+                b.call(self.external(name, self.void, arguments), arguments)
         self._lanes(b, sums, out)
 
     def _lanes(self, b: IRBuilder, sums: Value, out: Value) -> None:
