@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import ops
 from ..accelerated import layer as in_c
 from ..errors import InputTypeError, InputValueError
-from ..tree import an
+from ..tree import Number, an
 from ..value import Value
 from .module import Module
 
@@ -83,7 +83,7 @@ class Neuron(Module):
         self.b = Value(0.0)
         self.activation = _activation(activation) if nonlin else None
 
-    def __call__(self, x: Sequence[Any]) -> Value:
+    def __call__(self, x: Sequence[Number]) -> Value:
         if len(x) != len(self.w):
             raise InputValueError(f"len(x)={len(x)}, but the neuron has {len(self.w)} inputs: give one number for each")
         z = ops.dot(self.w, x) + self.b
@@ -128,7 +128,7 @@ class Layer(Module):
         draw = _source(seed)
         self.neurons = [Neuron(nin, activation, draw, nonlin) for _ in range(_count("nout", nout))]
 
-    def __call__(self, x: Sequence[Any]) -> Value | Any:
+    def __call__(self, x: Sequence[Number]) -> Value | Any:
         out = in_c(self.neurons, x, Neuron) if in_c is not None and Neuron.__call__ is _neuron else None
         if out is None:
             out = [neuron(x) for neuron in self.neurons]
@@ -167,7 +167,7 @@ class MLP(Module):
         sizes = [nin, *nouts]
         self.layers = [Layer(n, m, activation, draw, nonlin=i < len(nouts) - 1) for i, (n, m) in enumerate(pairwise(sizes))]
 
-    def __call__(self, x: Sequence[Any]) -> Value | Any:
+    def __call__(self, x: Sequence[Number]) -> Value | Any:
         out: Value | Any = x
         for layer in self.layers:
             out = layer([out] if isinstance(out, Value) else out)
