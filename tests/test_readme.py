@@ -115,7 +115,7 @@ def test_a_wrong_number_in_a_command_is_noticed(tmp_path: Path) -> None:
 def test_ci_runs_the_readme_test_command() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "<!-- test command -->" in ci, "the CI script reads the command from the README"
-    assert block("test command").strip().endswith("-m pytest -n auto")
+    assert block("test command").strip().endswith("-m pytest -n auto --dist loadfile")
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in (ROOT / "demos").glob("*.py")))
