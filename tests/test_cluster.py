@@ -318,7 +318,7 @@ def test_two_fits_on_one_cluster(folder, cluster):
 def test_a_share_travels_as_its_recipe(folder):
     import pickle
 
-    from autograd_lite.fit.shares import Share, Span
+    from autograd_lite.fit.cluster.shares import Share, Span
 
     part = next(iter(Parts(folder)))
     share = Share(None, [Span(0, 0, True, part)], 10**9)

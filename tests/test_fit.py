@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from autograd_lite import Value, dot, exp, log, nn, where
 from autograd_lite.errors import InputTypeError, InputValueError, JitWarning, MissingPackageError, StructureError
-from autograd_lite.fit import bar, minimize, rows, scipy_objective
+from autograd_lite.fit import minimize, rows, scipy_objective
+from autograd_lite.fit.steps import bar
 from autograd_lite.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 from autograd_lite.tables import Table
 
@@ -438,7 +439,7 @@ def test_a_run_that_ended_anywhere_goes_on_to_the_same_bits(optimizer, batch_siz
     wanted = bits(minimize(plane, start, (x, y), **run))
     with pytest.MonkeyPatch.context() as patch:
         files = {}
-        patch.setattr("autograd_lite.fit.checkpoint.write_atomically", lambda path, text: files.update({path: text}))
+        patch.setattr("autograd_lite.fit.steps.checkpoint.write_atomically", lambda path, text: files.update({path: text}))
         patch.setattr("os.path.exists", lambda path: path in files)
         patch.setattr("builtins.open", lambda path, **_: __import__("io").StringIO(files[path]))
         for death in deaths:
@@ -464,7 +465,9 @@ def test_a_run_that_converged_stays_so(tmp_path):
 
 def test_checkpoints_are_written_as_often_as_asked(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr("autograd_lite.fit.checkpoint.write_atomically", lambda path, text: written.append(json.loads(text)))
+    monkeypatch.setattr(
+        "autograd_lite.fit.steps.checkpoint.write_atomically", lambda path, text: written.append(json.loads(text))
+    )
     minimize(line, ZERO, CARS, optimizer=sgd, steps=10, checkpoint=tmp_path / "run.json", every=4)
     assert [len(content["state"]["losses"]) for content in written] == [4, 8, 10]
     written.clear()

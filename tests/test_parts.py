@@ -160,7 +160,7 @@ def test_sums_go_file_by_file(tmp_path):
 def test_a_condition_keeps_rows_file_by_file(tmp_path):
     import pickle
 
-    from autograd_lite.fit.where import Where, without_lost_words
+    from autograd_lite.fit.rows.where import Where, without_lost_words
 
     for i, rows in enumerate(["1,a\n2,b\n3,a\n", "4,c\n", "5,b\n1,c\n"]):
         (tmp_path / f"{i}.csv").write_text("x,kind\n" + rows)

@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import ClusterError, MissingPackageError
-from ..fit.bar import Bar
 from ..fit.cluster import Spread
-from ..fit.interrupt import deferred_interrupt
+from ..fit.steps.bar import Bar
+from ..fit.steps.interrupt import deferred_interrupt
 from ..tables import Parts
 from .output import say_note
 

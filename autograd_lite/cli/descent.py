@@ -11,9 +11,9 @@ from typing import Any
 from .. import optim
 from ..errors import InputValueError
 from ..fit import Result, minimize
-from ..fit.bar import Bar
 from ..fit.model import Model
-from ..fit.scoring import first_bad_row
+from ..fit.statistics.scoring import first_bad_row
+from ..fit.steps.bar import Bar
 from ..tables import Table
 from .output import say_on, shown
 from .score import scored

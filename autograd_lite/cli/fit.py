@@ -10,16 +10,16 @@ from click.exceptions import Exit
 
 from ..errors import InputValueError, listed
 from ..files import check_writable
+from ..fit.cluster.tasks import WAIT
 from ..fit.ending import Fit, finite
-from ..fit.live import page as write_page
 from ..fit.losses import LOSSES
 from ..fit.model import GROUP, Model
-from ..fit.picture import plot_fit
+from ..fit.pictures.live import page as write_page
+from ..fit.pictures.picture import plot_fit
+from ..fit.rows.where import Where, without_lost_words
 from ..fit.saved import kept_of
 from ..fit.saved import save as save_model
-from ..fit.scoring import check
-from ..fit.tasks import WAIT
-from ..fit.where import Where, without_lost_words
+from ..fit.statistics.scoring import check
 from ..formula.expression import Expression
 from ..plot import check_picture, plot_history
 from ..tables.choice import SHOWN, resembling

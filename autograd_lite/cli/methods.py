@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import InputValueError
-from ..fit.checkpoint import load_steps, save_steps
 from ..fit.ending import Fit
-from ..fit.interrupt import deferred_interrupt, is_interrupted
+from ..fit.methods.trust import State
 from ..fit.model import Model
 from ..fit.rows import Rows
 from ..fit.solve import METHODS as SOLVERS
 from ..fit.solve import Solver
-from ..fit.trust import State
+from ..fit.steps.checkpoint import load_steps, save_steps
+from ..fit.steps.interrupt import deferred_interrupt, is_interrupted
 from ..tables import Table
 from .common import parted, read_number
 from .descent import OPTIMIZERS

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from ..errors import InputValueError
 from ..fit.predicted import Predicting, Written, to_file
 from ..fit.saved import load
-from ..fit.scoring import check
+from ..fit.statistics.scoring import check
 from ..tables.parts import expand, is_many
 from .cluster import each_of
 from .options import Argument, Option

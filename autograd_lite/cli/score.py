@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..fit.model import Model
-from ..fit.scoring import Score, score
+from ..fit.statistics.scoring import Score, score
 from ..tables import Table
 from .output import shown
 

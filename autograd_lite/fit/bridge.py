@@ -8,8 +8,8 @@ from typing import Any
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..functional import hessian, hvp, value_and_grad
 from ..tree import as_float, called, flatten, unflatten
-from .residuals import ByRows, Residuals
 from .rows import Objective, Rows
+from .rows.residuals import ByRows, Residuals
 
 NO_RESIDUALS = "residuals come from residual= and data: scipy_objective(residual=r, x0=x0, data=(x, y))"
 

@@ -16,14 +16,14 @@ from ..errors import ClusterError, InputTypeError, InputValueError, MissingPacka
 from ..notebook import table
 from ..tables.table import numpy
 from ..tree import as_float, flatten, is_node, unflatten
-from . import checkpoint as checkpoints
-from .bar import Bar
 from .cluster import rows_of
-from .downhill import Downhill, mean_squares
-from .interrupt import deferred_interrupt, is_interrupted, no_pause
 from .rows import Objective
-from .run import Run
-from .scoring import first_without
+from .statistics.scoring import first_without
+from .steps import checkpoint as checkpoints
+from .steps.bar import Bar
+from .steps.downhill import Downhill, mean_squares
+from .steps.interrupt import deferred_interrupt, is_interrupted, no_pause
+from .steps.run import Run
 
 LISTED = 20  # weights that a notebook shows
 LIMIT = 1000  # steps of a method that is no descent, unless given

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..notebook import preformatted
-from .band import Band, Bands
-from .data import as_rows
 from .losses import LOSSES
 from .rows import Rows
+from .rows.data import as_rows
 from .statistics import RELATED, Summary
+from .statistics.band import Band, Bands
 
 Interval = tuple[float, float]
 NAMED = 8  # weights in one line
@@ -182,13 +182,13 @@ class Fit:
 
     def page(self, path: str | os.PathLike[str]) -> None:
         """Write the live page: data and curve, loss, contours, and a slider over the steps; see `autograd_lite.fit.page`."""
-        from .live import page
+        from .pictures.live import page
 
         page(self, path)
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
         """The picture: data with curve and bands, residuals, and loss; a matplotlib `Figure`, saved at `path`."""
-        from .picture import plot_fit
+        from .pictures.picture import plot_fit
 
         return plot_fit(self.model, self.data, self.history, None if self.covariance is None else self.band(), path=path)
 

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 from .. import ops
 from ..errors import InputValueError, listed
 from ..tables.table import numpy
-from . import robust
-from .absolute import least_absolute
 from .ending import Fit
-from .lbfgs import lbfgs
 from .losses import LOSSES, MAD
-from .newton import Bottom, newton
-from .order import Greatest, quantiles
-from .scoring import first_bad_row
-from .spread import Targets, TargetSpread
+from .methods.absolute import least_absolute
+from .methods.lbfgs import lbfgs
+from .methods.newton import Bottom, newton
+from .methods.trust import EPS, Shape, State, norm, norms, power_of_two
+from .rows.order import Greatest, quantiles
+from .rows.spread import Targets, TargetSpread
 from .squares import by_squares, curvature_of, described
-from .statistics import Summary, correlations, likelihood_summary, shares, students_t
-from .trust import EPS, Shape, State, norm, norms, power_of_two
+from .statistics import Summary, correlations, likelihood_summary, robust, shares, students_t
+from .statistics.scoring import first_bad_row
 from .verdict import judge
 
 if TYPE_CHECKING:

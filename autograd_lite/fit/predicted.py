@@ -15,7 +15,7 @@ from ..tables.choice import SHOWN
 from .losses import LOSSES
 from .model import Model
 from .saved import band
-from .scoring import Score, check, score
+from .statistics.scoring import Score, check, score
 
 PREDICTION, MEAN, OBSERVATION = "prediction", ["mean_low", "mean_high"], ["obs_low", "obs_high"]
 

@@ -14,9 +14,9 @@ from ..files import json_number, read_json, write_atomically
 from ..formula.expression import parse
 from ..formula.vocabulary import VOCABULARY
 from ..tree import as_float
-from .band import Band
 from .ending import Fit, finite
 from .model import Model
+from .statistics.band import Band
 
 FORMAT, VERSION = "autograd_lite.fit", 1
 WHAT = "a file that fit --save wrote"

@@ -17,21 +17,21 @@ from ..tables import Parts
 from ..tables.table import numpy
 from ..tree import flatten
 from .cluster import Spread, rows_of
-from .data import as_rows, columns_of, is_collection, narrowed
 from .ending import Fit
-from .groups import GroupedResiduals, Places, first_row, sampled
 from .losses import LOSSES
+from .methods.starts import ROWS, Search, linear_weights, plan
+from .methods.trust import State, least_squares
 from .model import Model
 from .others import by_corners, by_newton
-from .residuals import Residuals
 from .rows import Rows, Sample
-from .scoring import check
+from .rows.data import as_rows, columns_of, is_collection, narrowed
+from .rows.groups import GroupedResiduals, Places, first_row, sampled
+from .rows.residuals import Residuals
+from .rows.words import coded
 from .squares import by_squares
-from .starts import ROWS, Search, linear_weights, plan
-from .trail import Trail
-from .trust import State, least_squares
+from .statistics.scoring import check
+from .steps.trail import Trail
 from .verdict import doubt
-from .words import coded
 
 LEVEL, SHOWN = 0.95, 2000
 MANY, LARGE = 100, 1000  # weights of a row, and of all groups, from which on L-BFGS needs less than Newton's Hessians

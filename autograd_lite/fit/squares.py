@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..tables.table import numpy
-from .curvature import Curvature, GroupedCurvature
 from .ending import Fit
-from .refine import NUMBERS, refined
-from .saddle import SECOND, left
-from .spread import Targets, TargetSpread
+from .methods.refine import NUMBERS, refined
+from .methods.saddle import SECOND, left
+from .methods.trust import RANK, Ending, State, least_squares, norm
+from .rows.curvature import Curvature, GroupedCurvature
+from .rows.spread import Targets, TargetSpread
 from .statistics import correlations, inverse_factor, students_t, summary
-from .trust import RANK, Ending, State, least_squares, norm
 from .verdict import judge
 
 if TYPE_CHECKING:

@@ -388,10 +388,10 @@ def curve(rounds: int = 30) -> None:
     from scipy.optimize import curve_fit as theirs
 
     from autograd_lite.fit import fit
-    from autograd_lite.fit.residuals import Residuals
+    from autograd_lite.fit.methods.trust import State
+    from autograd_lite.fit.methods.trust import least_squares as trust
     from autograd_lite.fit.rows import Rows
-    from autograd_lite.fit.trust import State
-    from autograd_lite.fit.trust import least_squares as trust
+    from autograd_lite.fit.rows.residuals import Residuals
     from autograd_lite.formula import parse
     from autograd_lite.tree import flatten
 

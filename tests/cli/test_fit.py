@@ -17,7 +17,7 @@ import pytest
 
 from autograd_lite.cli import descent, output
 from autograd_lite.cli import fit as command
-from autograd_lite.fit import bar
+from autograd_lite.fit.steps import bar
 from tests.cli.command import invoke, printed
 
 run = partial(invoke, "fit")
@@ -459,7 +459,7 @@ def test_a_run_that_ends_above_where_it_began_is_told_a_rate(folder):
 
 
 def test_ctrl_c_in_least_squares_prints_what_there_is(monkeypatch):
-    from autograd_lite.fit import trust
+    from autograd_lite.fit.methods import trust
 
     step = trust.Shape.step
 

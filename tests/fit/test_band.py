@@ -7,8 +7,8 @@ import pytest
 
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit import fit
-from autograd_lite.fit.band import Band
 from autograd_lite.fit.model import Model
+from autograd_lite.fit.statistics.band import Band
 
 X = np.array([0.5, 1.0, 2.0, 3.5, 4.0, 5.5, 7.0, 8.0])
 Y = np.array([1.1, 2.3, 3.7, 7.4, 7.9, 11.2, 14.6, 15.4])

@@ -7,12 +7,12 @@ import pytest
 
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit import fit, minimize
-from autograd_lite.fit.absolute import corner
-from autograd_lite.fit.lbfgs import lbfgs
-from autograd_lite.fit.newton import newton
-from autograd_lite.fit.residuals import Residuals
+from autograd_lite.fit.methods.absolute import corner
+from autograd_lite.fit.methods.lbfgs import lbfgs
+from autograd_lite.fit.methods.newton import newton
+from autograd_lite.fit.methods.trust import State, least_squares
 from autograd_lite.fit.rows import Rows
-from autograd_lite.fit.trust import State, least_squares
+from autograd_lite.fit.rows.residuals import Residuals
 from autograd_lite.formula import parse
 from autograd_lite.tree import flatten
 
@@ -148,7 +148,7 @@ def test_badly_conditioned_planes_have_the_digits_of_lstsq(seed):
 def test_the_bits_do_not_depend_on_threads_and_pieces(backend, monkeypatch):
     if backend == "machine":
         pytest.importorskip("llvmlite", reason="llvmlite is only in the extra that compiles")
-        monkeypatch.setattr("autograd_lite.fit.residuals.MACHINE", 0)
+        monkeypatch.setattr("autograd_lite.fit.rows.residuals.MACHINE", 0)
     draw = np.random.default_rng(4)
     x = draw.uniform(0, 5, 1013)
     columns = {"x": x, "y": 3 * np.exp(-0.7 * x) + draw.normal(size=1013) * 0.01}
@@ -182,7 +182,7 @@ def test_blocks_of_a_large_table_add_up_to_the_same_bits(monkeypatch):
 
 
 def test_functions_without_a_start():
-    from autograd_lite.fit.curvature import Sums
+    from autograd_lite.fit.rows.curvature import Sums
 
     def nowhere(x):
         return Sums(math.nan, math.nan, np.zeros(1), np.ones((1, 1)))

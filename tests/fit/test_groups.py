@@ -5,7 +5,7 @@ import pytest
 
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit import fit
-from autograd_lite.fit.residuals import Residuals
+from autograd_lite.fit.rows.residuals import Residuals
 from autograd_lite.fit.solve import Solver
 from autograd_lite.tables import read_table
 
@@ -112,9 +112,9 @@ def test_from_a_table_of_words(tmp_path):
 
 
 def test_the_triangle_of_cells_is_that_of_all_rows():
-    from autograd_lite.fit.data import as_rows
     from autograd_lite.fit.model import Model
-    from autograd_lite.fit.words import coded
+    from autograd_lite.fit.rows.data import as_rows
+    from autograd_lite.fit.rows.words import coded
 
     levels = coded(TABLE, ["site", "kind"])[1]
     model = Model("a[site] + b[kind]*x + c*z", "y", list(TABLE), levels=levels)

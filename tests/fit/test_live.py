@@ -9,8 +9,8 @@ import pytest
 
 from autograd_lite.errors import InputTypeError, InputValueError
 from autograd_lite.fit import fit, minimize, page
-from autograd_lite.fit.live import SHOWN, html
-from autograd_lite.fit.trail import Trail
+from autograd_lite.fit.pictures.live import SHOWN, html
+from autograd_lite.fit.steps.trail import Trail
 from autograd_lite.optim import SGD
 from tests.drawing import chromium
 

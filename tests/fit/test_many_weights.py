@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograd_lite.fit import fit, minimize
-from autograd_lite.fit.trust import NARROW, Shape
+from autograd_lite.fit.methods.trust import NARROW, Shape
 
 
 @pytest.mark.parametrize("box", [False, True])

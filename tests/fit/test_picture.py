@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit import fit
 from autograd_lite.fit.model import Model
-from autograd_lite.fit.picture import POINTS, groups_of, plot_fit, sampled
+from autograd_lite.fit.pictures.picture import POINTS, groups_of, plot_fit, sampled
 
 RNG = np.random.default_rng(0)
 X = np.linspace(0.0, 4.0, 40)

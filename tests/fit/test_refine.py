@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from autograd_lite.fit import fit
-from autograd_lite.fit.refine import refined
+from autograd_lite.fit.methods.refine import refined
 
 
 def plane(seed, condition):

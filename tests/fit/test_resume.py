@@ -6,11 +6,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from autograd_lite.fit.data import as_rows
+from autograd_lite.fit.methods.trust import State
 from autograd_lite.fit.model import Model
+from autograd_lite.fit.rows.data import as_rows
+from autograd_lite.fit.rows.words import coded
 from autograd_lite.fit.solve import Solver
-from autograd_lite.fit.trust import State
-from autograd_lite.fit.words import coded
 
 DRAW = np.random.default_rng(11)
 X = DRAW.uniform(0, 5, 90)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from autograd_lite.fit import fit
-from autograd_lite.fit.order import quantiles, ranked
 from autograd_lite.fit.rows import Rows
+from autograd_lite.fit.rows.order import quantiles, ranked
 
 FORMULA = "a*x + b*z + c"
 HUBER, CORNER = 1.345, 0.6744897501960817

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from autograd_lite.fit.residuals import Residuals
+from autograd_lite.fit.methods.triangle import Tree, leaf_rows, reduced
+from autograd_lite.fit.methods.trust import State, least_squares
 from autograd_lite.fit.rows import Rows
-from autograd_lite.fit.triangle import Tree, leaf_rows, reduced
-from autograd_lite.fit.trust import State, least_squares
+from autograd_lite.fit.rows.residuals import Residuals
 from autograd_lite.formula import parse
 from autograd_lite.tree import flatten
 from tests.fit.nist import FORMULAS, digits, problem

@@ -6,7 +6,8 @@ import tempfile
 
 from autograd_lite import nn
 from autograd_lite.errors import AutogradError
-from autograd_lite.fit import checkpoint, saved
+from autograd_lite.fit import saved
+from autograd_lite.fit.steps import checkpoint
 from autograd_lite.program import Program
 from tests.fuzz import loop
 

@@ -1,0 +1,332 @@
+"""The rows of a fit on the workers of a Dask cluster: each holds some of the files, and adds up over them in each pass.
+
+Dask moves, restarts and frees; nothing here listens, connects or starts a process.  What travels is a `Share`, the recipe of
+some rows and never their numbers, and the `Work` to be done on blocks of them.  Who adds up what does not matter, since `pairs`
+fixes the order.  Needs the extra `cluster`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from ...errors import ClusterError, InputTypeError, InputValueError
+from ...tables.parts import Part, Parts, expand, names_files
+from ...tree import an
+from ..rows import BLOCK, Columns, Digest, Rows, Work
+from ..rows.data import is_collection
+from ..steps.interrupt import no_pause
+from .shares import (
+    Elsewhere,
+    Kind,
+    Span,
+    counts,
+    frame_words,
+    heads,
+    hold,
+    hold_frames,
+    merged,
+    picked,
+    probe_of,
+    same,
+    total,
+    unlike,
+    words,
+)
+from .tasks import WAIT, Tasks, client_of, release
+
+SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
+SMALL = 50_000  # bytes of work up to which it goes with each task; beyond, workers hand it on to each other
+TRIES = 3  # of a pass, before workers that die over the same rows are an error
+ROOM = 0.5  # of a worker's memory, for numbers; beyond it they are in its temporary files
+HEADS = 64  # files that are looked at in one task
+HEAD = 64  # rows that work is tried with where the fit runs
+
+
+class Spread:
+    """The rows on the workers of a client: what `Rows` is for rows in this process.
+
+    Args:
+        data: `tables.Parts`, or a Dask DataFrame or bag of dicts.
+        client: a `distributed.Client`; None is the one of the surroundings.
+        mixed: whether workers whose sums differ in their last bits may share the work.
+        wait: seconds without any worker until that is an error.
+        text: the columns of a collection that hold words.
+        said: called with how many of the shares are read, while they are.
+
+    Several fits may go over the same rows; `close` frees the workers' memory.
+    """
+
+    def __init__(
+        self, data: Any, client: Any = None, *, mixed: bool = False, wait: float = WAIT,
+        text: Sequence[str] = (), pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,
+    ) -> None:  # fmt: skip
+        self.tasks = Tasks(client_of(client), wait)
+        self.notes: list[str] = []
+        self.tasks.wait_for_workers(pause)
+        self.kind = self._same_kind(mixed)
+        workers = self.tasks.client.scheduler_info(n_workers=-1)["workers"].values()
+        threads = sum(worker["nthreads"] for worker in workers)
+        room = min((worker["memory_limit"] or 2**33) / max(1, worker["nthreads"]) for worker in workers)
+        self._memory, self._most = int(room * ROOM / SHARES), threads * SHARES
+        self._generation, self._shares = 0, list[Any]()
+        self._sent: tuple[Any, Any] = (None, b"")
+        self.names: list[Any] = []
+        self._head: Columns = []
+        self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
+        self._read: Callable[[], list[Any]]
+        self._read = self._files(data, pause) if isinstance(data, Parts) else self._collection(data, text, pause)
+        with self._interrupted():
+            places = sorted(span for some in self._asked(counts, pause, (), said) for span in some)
+        self._places = places
+        self.count, self.dropped, self.left = (sum(span[i] for span in places) for i in (2, 3, 4))
+        if not self.count:
+            raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
+
+    def __enter__(self) -> Spread:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        """In work that travels, what it needs to know of the rows."""
+        return Elsewhere, (self.names, self.count)
+
+    def close(self) -> None:
+        """Free the workers' memory, at once."""
+        release(self._shares)
+        self._shares, self._sent = [], (None, b"")
+
+    # -- what a fit asks of rows ------------------------------------------------------------------------------------------
+
+    def arguments(self, columns: Columns) -> tuple[Any, ...]:
+        """What the loss is called with beside the parameters: one dict of columns."""
+        return (dict(zip(self.names, columns, strict=True)),)
+
+    def total(self, work: Work[Any], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
+        """What the work finds in all blocks, added up in the order of the rows."""
+        if self._sent[0] is not work:
+            if len(leaves):
+                work.leaf(leaves, self._first())  # here, where an error names the line of the loss
+            code = packed(work)
+            key = f"autograd_lite-{self.tasks.id}-work-{next(self.tasks.turn)}"
+            # what is submitted, and not scattered, is made again if the worker that has it is lost
+            self._sent = work, code if len(code) < SMALL else self.tasks.client.submit(same, code, key=key)
+        found = self._asked(total, pause, (self._sent[1], list(map(float, leaves))))
+        return merged(found, work.both)
+
+    def read(self, start: int, stop: int) -> Columns:
+        """The rows from `start` up to `stop`."""
+        return self.take([(start, stop)])
+
+    def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
+        """The rows of several ranges, one after the other, in one task a share."""
+        import numpy as np
+
+        wanted: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        at = 0
+        for number, first, count, *_ in self._places:
+            pieces = [(max(a, at) - at, min(b, at + count) - at) for a, b in ranges if max(a, at) < min(b, at + count)]
+            if pieces:
+                wanted[number, first] = pieces
+            at += count
+        found = [item for items in self._asked(picked, no_pause, (wanted,)) for item in items]
+        blocks = [columns for _, _, columns in sorted(found, key=lambda item: item[:2])]
+        return [np.concatenate([np.asarray(block[i]) for block in blocks]) for i in range(len(self.names))]
+
+    def _first(self) -> Columns:
+        """Some rows, taken once."""
+        if not self._head:
+            self._head = self.read(0, min(self.count, HEAD))
+        return self._head
+
+    def blocks(self) -> Iterator[Columns]:
+        """All rows in order, which come here block by block."""
+        for start in range(0, self.count, BLOCK):
+            yield self.read(start, min(start + BLOCK, self.count))
+
+    def fingerprint(self) -> str:
+        """The digest that `Rows` has of the same files."""
+        return Digest.finished(self.names, self.count, self.total(Digest(), ()))
+
+    # -- who holds what ---------------------------------------------------------------------------------------------------
+
+    def _same_kind(self, mixed: bool) -> Kind | None:
+        """The kind of all workers; None where they may differ."""
+        with self.tasks.translated():
+            found = self.tasks.client.run(probe_of())
+        for address, got in found.items():
+            if isinstance(got, str):
+                raise ClusterError(f"worker {address} cannot import autograd_lite ({got}): install it on every worker")
+        by_kind: dict[Kind, list[str]] = {}
+        for address, got in sorted(found.items()):
+            by_kind.setdefault(Kind(*got), []).append(address)
+        usual = max(by_kind, key=lambda k: (len(by_kind[k]), k.llvm != "none", k))
+        for got, addresses in by_kind.items():
+            if got == usual:
+                continue
+            what = f"worker {addresses[0]} {unlike(got, usual)}"
+            if not mixed or got.autograd_lite != usual.autograd_lite:
+                raise ClusterError(
+                    f"{what}: sums would differ in their last bits by who makes them; install the same on all"
+                    + ("" if got.autograd_lite != usual.autograd_lite else ", or accept that with mixed=True (--mixed)")
+                )
+            self.notes.append(f"{what}: the last bits depend on who adds up what")
+        return None if mixed else usual
+
+    def _files(self, data: Parts, pause: Callable[[], None]) -> Callable[[], list[Any]]:
+        given = os.path.abspath(data.paths) if isinstance(data.paths, str) else [os.path.abspath(p) for p in data.paths]
+        (paths,) = self.tasks.gathered(self.tasks.mapped(expand, "names", [given]), pause)
+        groups = [paths[i : i + HEADS] for i in range(0, len(paths), HEADS)]
+        seen = self.tasks.gathered(self.tasks.mapped(heads, "looks", groups, data.options), pause)
+        parts = data.looked_at([part for some in seen for part in some])
+        self.names = list(parts[0].names)
+        if parts[0].levels:  # the words of all files, in their order, before anybody takes them for numbers
+            groups = [parts[i : i + HEADS] for i in range(0, len(parts), HEADS)]
+            told = self.tasks.gathered(self.tasks.mapped(words, "words", groups, self._memory), pause)
+            for name in parts[0].levels:
+                self.levels[name] = list(dict.fromkeys(w for some in told for one in some for w in one[name]))
+            parts = [replace(part, levels=self.levels) for part in parts]
+        shares = list(_cut([span for i, part in enumerate(parts) for span in _blocks(i, part)], self._most))
+
+        def read() -> list[Any]:
+            generation, recipes = f"share{self._generation}", [(self.kind, _sewn(spans), self._memory) for spans in shares]
+            return self.tasks.mapped(hold, generation, recipes)
+
+        return read
+
+    def _collection(self, data: Any, text: Sequence[str], pause: Callable[[], None]) -> Callable[[], list[Any]]:
+        delayed = import_module("dask").delayed
+
+        partitions = data.to_delayed()
+        if hasattr(data, "columns"):
+            self.names = list(data.columns)
+        else:
+            first = data.take(1, npartitions=-1, warn=False)
+            if not first or not isinstance(first[0], dict):
+                raise InputTypeError(
+                    "a bag must hold dicts of numbers, one for each row: give it as a DataFrame, bag.to_dataframe()"
+                )
+            self.names = list(first[0])
+        if text:
+            asked = [delayed(frame_words, pure=False)(list(text), number, part) for number, part in enumerate(partitions)]
+            told = self.tasks.gathered(self.tasks.client.compute(asked), pause)
+            self.levels = {name: list(dict.fromkeys(w for one in told for w in one[name])) for name in text}
+        size = -(-len(partitions) // self._most)
+        starts = range(0, len(partitions), size)
+
+        def read() -> list[Any]:
+            held = [
+                delayed(hold_frames, pure=False)(
+                    self.kind, self._memory, self.names, self.levels, start, *partitions[start : start + size],
+                    dask_key_name=f"autograd_lite-{self.tasks.id}-share{self._generation}-{start}",
+                )
+                for start in starts
+            ]  # fmt: skip
+            return list(self.tasks.client.compute(held))
+
+        return read
+
+    # -- what is asked of the workers -------------------------------------------------------------------------------------
+
+    def _asked(
+        self, function: Any, pause: Callable[[], None], args: tuple[Any, ...], said: Callable[[int, int], None] | None = None
+    ) -> list[Any]:
+        """What all shares find.  Dask gives a share up once some workers died with it: then all are made anew."""
+        from distributed import KilledWorker
+
+        for _ in range(TRIES):
+            try:
+                if not self._shares:
+                    self._shares = self._read()
+                    self.tasks.waited(self._shares, pause, said)
+                return self.tasks.gathered(self.tasks.mapped(function, str(next(self.tasks.turn)), self._shares, *args), pause)
+            except KilledWorker as error:
+                last = error
+                self._generation += 1
+                self.close()
+        raise ClusterError(
+            f"workers died {TRIES} times over the same rows, the last was {last.last_worker.address}: most likely they want "
+            "memory; give them more, or start more of them"
+        ) from last
+
+    @contextmanager
+    def _interrupted(self) -> Iterator[None]:
+        """Whatever ends the reading of the rows frees what was read."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+
+def _blocks(number: int, part: Part) -> Iterator[tuple[Span, int]]:
+    """The spans that a part may be cut into, with about how many rows: blocks of a long Parquet file, else all of it."""
+    if part.rows is None or part.rows <= BLOCK or part.keep is not None or part.options.get("drop_missing"):
+        yield Span(number, 0, True, part), part.size // (8 * len(part.names)) if part.rows is None else part.rows
+        return
+    for start in range(0, part.rows, BLOCK):
+        stop = min(start + BLOCK, part.rows)
+        yield Span(number, start // BLOCK, False, replace(part, start=start, stop=stop)), stop - start
+
+
+def _cut(units: Sequence[tuple[Span, int]], most: int) -> Iterator[list[Span]]:
+    """Neighbours together, at most so many groups, each with about as many rows."""
+    total, before = sum(weight for _, weight in units) or 1, 0
+    groups: dict[int, list[Span]] = {}
+    for span, weight in units:
+        groups.setdefault(min(most - 1, most * (2 * before + weight) // (2 * total)), []).append(span)
+        before += weight
+    yield from groups.values()
+
+
+def _sewn(spans: Sequence[Span]) -> list[Span]:
+    """Blocks of one file that follow one another, as one span."""
+    found: list[Span] = []
+    for span in spans:
+        last = found[-1] if found else None
+        if last is not None and last.number == span.number and last.part is not None and span.part is not None:
+            part = replace(last.part, stop=span.part.stop)
+            found[-1] = last._replace(part=part, whole=part.whole)
+        else:
+            found.append(span)
+    return found
+
+
+@contextmanager
+def rows_of(data: Any, client: Any = None, pause: Callable[[], None] = no_pause, **options: Any) -> Iterator[Any]:
+    """The rows of some data: on a cluster where a client is given or the data is a Dask collection, else in this process.
+
+    Args:
+        data: what `Rows` and `Spread` take, and names of files: a folder, a pattern, or a list of paths.
+        options: of `Spread`.
+    """
+    data = Parts(data) if names_files(data) else data
+    if isinstance(data, (Rows, Spread)):
+        yield data
+    elif client is None and not is_collection(data):
+        yield Rows.of(data)
+    elif isinstance(data, Parts) or is_collection(data):
+        with Spread(data, client, pause=pause, **options) as rows:
+            yield rows
+    else:
+        raise InputTypeError(
+            f"data is {an(data)}, which is in this process, and client= is a cluster: give names of files that its workers "
+            "see, Parts('data/*.parquet'), or a Dask DataFrame"
+        )
+
+
+def packed(work: Any) -> bytes:
+    """What travels to the workers; a loss typed in a notebook travels as a whole."""
+    cloudpickle = import_module("cloudpickle")
+    try:
+        return bytes(cloudpickle.dumps(work))
+    except Exception as error:
+        raise InputTypeError(
+            f"the loss cannot be sent to workers ({error}): define it in a module that they have, or without what it holds"
+        ) from error

@@ -1,0 +1,294 @@
+"""What runs on the workers of a cluster: shares of the rows, and the work on them.
+
+What travels is the recipe of a share, never its numbers.  Needs `distributed`.
+"""
+
+from __future__ import annotations
+
+import functools
+import platform
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from ...errors import AutogradError, ClusterError, InputValueError
+from ...tables.parts import Part, look
+from ..rows import BLOCK, Columns, Rows, Work
+from ..rows.pairs import Node, Pairs
+from ..rows.words import coded
+
+Read = tuple[Rows | None, int, int]
+Found = tuple[list[Node[Any]], list[tuple[int, list[Node[Any]]]]]  # of whole files; of blocks of a file, by its number
+
+
+class Kind(NamedTuple):
+    """What decides the last bits of a sum."""
+
+    autograd_lite: str
+    llvm: str
+    vector: str
+    libc: str
+
+
+def kind() -> Kind:
+    """Of this process."""
+    try:
+        binding = import_module("llvmlite.binding")
+
+        from ...compiler.llvm.native import host
+
+        llvm, machine = ".".join(map(str, binding.llvm_version_info)), host()
+        vector = f"{machine.width} doubles, {'libmvec' if machine.vector else 'no libmvec'}"
+    except (ImportError, AutogradError):
+        llvm, vector = "none", "none"
+    version = import_module(__name__.partition(".")[0]).__version__
+    return Kind(version, llvm, vector, " ".join(platform.libc_ver()))
+
+
+def unlike(found: Kind, wanted: Kind) -> str:
+    """How one kind differs from another, in words."""
+    pairs = zip(Kind._fields, found, wanted, strict=True)
+    return "; ".join(f"has {name} {a}, and the others {b}" for name, a, b in pairs if a != b)
+
+
+class Span(NamedTuple):
+    """Blocks of one part: how to read them, or for a partition of a collection their columns."""
+
+    number: int  # of the part
+    first: int  # the number of the first block
+    whole: bool
+    part: Part | None
+    columns: dict[Any, Any] | None = None
+
+    def read(self, memory: int) -> Read:
+        """The rows, None where there are none, and how many were left out."""
+        if self.part is None:
+            return (Rows(self.columns) if self.columns and len(next(iter(self.columns.values()))) else None), 0, 0
+        try:
+            table = self.part.table(memory)
+        except OSError as error:
+            raise ClusterError(
+                f"worker {_address()} cannot read {self.part.path} ({error.strerror or error}): "
+                "give paths that every worker sees"
+            ) from None
+        return (Rows(table) if table.rows else None), table.dropped, table.left
+
+
+class Elsewhere(Rows):
+    """Stands for all the rows where work is unpacked: how one of them reaches the loss, and how many they are."""
+
+    def __init__(self, names: list[Any], count: int) -> None:
+        self.names, self.count = names, count
+
+
+class Share:
+    """Some neighbouring blocks of rows, read when they are first needed, on whichever worker that is."""
+
+    def __init__(self, wanted: Kind | None, spans: Sequence[Span], memory: int) -> None:
+        self.wanted, self.spans, self.memory = wanted, list(spans), memory
+        self._rows: list[Read] | None = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> Any:
+        return Share, (self.wanted, self.spans, self.memory)
+
+    def __sizeof__(self) -> int:
+        """Bytes of numbers, by which Dask decides what to move."""
+        found: int = 1000 + sum([8 * rows.count * len(rows.names or ()) for rows, _, _ in self._rows or () if rows is not None])
+        return found
+
+    def rows(self) -> list[Read]:
+        """The rows of each span, and how many were left out."""
+        with self._lock:
+            if self._rows is None:
+                if self.wanted is not None and (found := kind()) != self.wanted:
+                    raise ClusterError(f"worker {_address()} {unlike(found, self.wanted)}: install the same on all")
+                self._rows = [span.read(self.memory // len(self.spans)) for span in self.spans]
+            return self._rows
+
+    def total(self, work: Work[Any], leaves: Sequence[float]) -> Found:
+        """What the work finds in each block, added up as far as the blocks here allow."""
+        files: Pairs[Any] | None = None
+        loose: list[tuple[int, list[Node[Any]]]] = []
+        for span, (rows, _, _) in zip(self.spans, self.rows(), strict=True):
+            blocks: Pairs[Any] = Pairs(work.both, span.first)
+            for block in rows.blocks() if rows is not None else ():
+                _stop_if_cancelled()
+                blocks.leaf(work.leaf(leaves, block))
+            if span.whole:
+                files = Pairs(work.both, span.number) if files is None else files
+                files.leaf(blocks.root())
+            else:
+                loose.append((span.number, blocks.nodes))
+        return (files.nodes if files is not None else []), loose
+
+
+def merged(found: Iterable[Found], both: Callable[[Any, Any], Any]) -> Any:
+    """All that the shares found, added up in the order of the rows."""
+    wholes: list[Node[Any]] = []
+    loose: dict[int, list[Node[Any]]] = {}
+    for files, blocks in found:
+        wholes += files
+        for number, nodes in blocks:
+            loose.setdefault(number, []).extend(nodes)
+    wholes += [(0, number, Pairs(both).take(nodes).root()) for number, nodes in loose.items()]
+    return Pairs(both).take(wholes).root()
+
+
+_one_at_a_time = threading.Lock()
+_warm: set[bytes] = set()
+
+
+@functools.lru_cache(maxsize=16)
+def _work(code: bytes) -> Work[Any]:
+    """The work, unpacked and compiled once in a process."""
+    import pickle
+
+    try:
+        found: Work[Any] = pickle.loads(code)  # by the same pickle that brought the task itself
+    except ImportError as error:
+        raise ClusterError(
+            f"worker {_address()} cannot unpack the loss ({error}): send the file that it is defined in, "
+            "client.upload_file('loss.py'), or define it where you call minimize"
+        ) from None
+    return found
+
+
+def hold(recipe: tuple[Kind | None, Sequence[Span], int]) -> Share:
+    """A share with its rows read."""
+    share = Share(*recipe)
+    share.rows()
+    return share
+
+
+def hold_frames(
+    wanted: Kind | None, memory: int, names: list[Any], levels: dict[str, list[str]], first: int, *frames: Any
+) -> Share:  # fmt: skip
+    """A share of neighbouring partitions of a collection, from number `first` on."""
+    spans = [Span(first + i, 0, True, None, _columns(frame, names, levels, first + i)) for i, frame in enumerate(frames)]
+    return hold((wanted, spans, memory))
+
+
+def total(share: Share, code: bytes, leaves: list[float]) -> Found:
+    """What some packed work finds in a share."""
+    with _one_at_a_time:
+        work = _work(code)
+        first = next((rows for rows, _, _ in share.rows() if rows is not None), None)
+        if first is not None and code not in _warm:
+            work.leaf(leaves, first.read(0, min(first.count, BLOCK)))  # compiled while nobody else does
+            _warm.add(code)
+    return share.total(work, leaves)
+
+
+def counts(share: Share) -> list[tuple[int, int, int, int, int]]:
+    """Of each span: the numbers of its part and first block, its rows, and how many were left out."""
+    pairs = zip(share.spans, share.rows(), strict=True)
+    return [(s.number, s.first, 0 if rows is None else rows.count, dropped, left) for s, (rows, dropped, left) in pairs]
+
+
+def picked(share: Share, wanted: dict[tuple[int, int], list[tuple[int, int]]]) -> list[tuple[int, int, Columns]]:
+    """Rows from one number up to another, of spans named by the numbers of their part and first block."""
+    found = []
+    for span, (rows, _, _) in zip(share.spans, share.rows(), strict=True):
+        ranges = wanted.get((span.number, span.first))
+        if ranges and rows is not None:
+            found.append((span.number, span.first, rows.take(ranges)))
+    return found
+
+
+def frame_words(names: list[str], number: int, frame: Any) -> dict[str, list[str]]:
+    """The words in some columns of a partition, in the order they come."""
+    try:
+        return coded(frame, names)[1]
+    except InputValueError as error:
+        raise InputValueError(f"partition {number} {error}") from None
+
+
+def _columns(frame: Any, names: list[Any], levels: dict[str, list[str]], number: int) -> dict[Any, Any]:
+    """A partition as columns of doubles, words as their places: a DataFrame, or the records of a bag."""
+    import numpy as np
+
+    found = {}
+    for name in names:
+        if name in levels:
+            found[name] = np.array(coded(frame, [name], levels)[0][name])
+            continue
+        cells = frame[name] if hasattr(frame, "columns") else [record[name] for record in frame]
+        try:
+            numbers = np.asarray(
+                cells.to_numpy(dtype=float, na_value=np.nan) if hasattr(cells, "to_numpy") else cells, dtype=float
+            )
+        except (TypeError, ValueError):
+            row, cell = next((i, x) for i, x in enumerate(cells) if not _is_number(x))
+            raise InputValueError(f"partition {number} row {row + 1}, column {name!r}: {cell!r} is not a number") from None
+        if not np.isfinite(numbers).all():
+            row = int(np.argmin(np.isfinite(numbers)))
+            raise InputValueError(f"partition {number} row {row + 1}, column {name!r}: {numbers[row]} is not a finite number")
+        found[name] = np.ascontiguousarray(numbers)
+    return found
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def heads(paths: list[str], options: dict[str, Any]) -> list[Part]:
+    """What some files say before their rows are read."""
+    try:
+        return [look(path, options) for path in paths]
+    except OSError as error:
+        raise ClusterError(
+            f"worker {_address()} cannot read {error.filename} ({error.strerror}): give paths that every worker sees"
+        ) from None
+
+
+def words(parts: Sequence[Part], memory: int) -> list[dict[str, list[str]]]:
+    """The words of each of some files, in the order they come."""
+    return [dict(part.table(memory).levels) for part in parts]
+
+
+def same(code: bytes) -> bytes:
+    """What it is given."""
+    return code
+
+
+def probe_of() -> Callable[[], Any]:
+    """A function that tells the kind of a worker; it travels as a whole, for workers on which this package is missing."""
+
+    def probe() -> Any:
+        try:
+            from autograd_lite.fit.cluster.shares import kind
+
+            return tuple(kind())
+        except ImportError as error:
+            return f"{type(error).__name__}: {error}"
+
+    return probe
+
+
+def _worker() -> Any:
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
+
+
+def _address() -> str:
+    worker = _worker()
+    return "?" if worker is None else str(worker.address)
+
+
+def _stop_if_cancelled() -> None:
+    """Leave a task whose result nobody waits for any more."""
+    thread_state = import_module("distributed.worker").thread_state
+    key, worker = getattr(thread_state, "key", None), _worker()
+    state = worker.state.tasks.get(key) if worker is not None and key is not None else None
+    if state is not None and state.state == "cancelled":
+        raise ClusterError("cancelled")

@@ -1,0 +1,152 @@
+"""Tasks on a Dask cluster: handed out in one message, waited for so that Ctrl-C is heard, Dask's errors as ours."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from ...errors import AutogradError, ClusterError, InputTypeError, InputValueError, MissingPackageError
+from ...tree import an
+
+POLL, LOOK = 0.2, 2.0  # seconds between two looks at the keyboard, and at the workers
+WAIT = 300.0  # seconds without any worker until that is an error
+
+
+class Tasks:
+    """What runs on the workers of a client; their keys are nobody else's.
+
+    Args:
+        client: a `distributed.Client`.
+        wait: seconds without any worker until that is an error.
+    """
+
+    def __init__(self, client: Any, wait: float = WAIT) -> None:
+        self.client, self.wait = client, wait
+        self.id, self.turn = uuid.uuid4().hex[:12], itertools.count()
+        self.address = client.scheduler.address if client.scheduler else "?"
+
+    def wait_for_workers(self, pause: Callable[[], None]) -> None:
+        """Until there is one."""
+        began = time.monotonic()
+        while True:
+            with self.translated():
+                if self.client.scheduler_info(n_workers=-1)["workers"]:
+                    return
+            if time.monotonic() - began >= self.wait:
+                raise self.alone(self.wait)
+            pause()
+            time.sleep(POLL)
+
+    def alone(self, seconds: float) -> ClusterError:
+        """The error for a scheduler without workers."""
+        return ClusterError(
+            f"the scheduler at {self.address} has had no worker for {seconds:.0f} seconds: start one, dask worker "
+            f"{self.address}, and run again; the log of the last one says why it left"
+        )
+
+    def mapped(self, function: Any, what: str, items: Sequence[Any], *args: Any) -> list[Any]:
+        """A task for each item, all in one message."""
+        keys = [f"autograd_lite-{self.id}-{function.__name__}-{what}-{i}" for i in range(len(items))]
+        with self.translated():
+            return list(self.client.map(function, items, *([arg] * len(items) for arg in args), key=keys, pure=False))
+
+    def gathered(self, futures: Sequence[Any], pause: Callable[[], None]) -> list[Any]:
+        """What the tasks give, which are then let go of."""
+        try:
+            self.waited(futures, pause)
+            with self.translated():
+                return list(self.client.gather(futures))
+        finally:
+            release(futures)
+
+    def waited(self, futures: Sequence[Any], pause: Callable[[], None], said: Callable[[int, int], None] | None = None) -> None:
+        """Until all have ended; distributed.wait would ask the default client, and keep the futures alive in its errors."""
+        ended, finished = threading.Event(), itertools.count(1)
+
+        def one(_: Any) -> None:
+            if next(finished) == len(futures):
+                ended.set()
+
+        for future in futures:
+            future.add_done_callback(one)
+        without, looked = 0.0, time.monotonic()
+        try:
+            while not ended.wait(POLL):
+                if said is not None:
+                    said(sum(future.done() for future in futures), len(futures))
+                if self.client.status not in ("running", "connecting"):
+                    raise self.gone(self.client.status)
+                if (now := time.monotonic()) - looked >= LOOK:
+                    with self.translated():
+                        without = 0.0 if self.client.nthreads() else without + now - looked
+                    looked = now
+                if without >= self.wait:
+                    raise self.alone(without)
+                pause()
+        except BaseException:
+            with suppress(Exception):
+                self.client.cancel(futures)
+            raise
+        for future in futures:
+            if future.status == "error":
+                with self.translated():
+                    error, trace = future.exception(), future.traceback()
+                    raise error.with_traceback(trace)
+            if future.status == "cancelled":  # "lost" with the worker that had it, it is computed again
+                raise self.gone(future.status)
+
+    def gone(self, why: object) -> ClusterError:
+        """The error for a scheduler that does not answer."""
+        return ClusterError(f"the scheduler at {self.address} is gone ({why}): start one, and the workers, and run again")
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Dask's errors as ours; what the loss or a cell raised on a worker is raised as it is."""
+        from concurrent.futures import CancelledError
+
+        from distributed.comm.core import CommClosedError
+
+        try:
+            yield
+        except (AutogradError, TimeoutError):
+            raise
+        except (CommClosedError, CancelledError, OSError) as error:
+            raise self.gone(type(error).__name__) from error
+        except RuntimeError as error:
+            if "deserialization of the task graph" not in str(error):
+                raise
+            raise ClusterError(
+                f"the scheduler at {self.address} cannot unpack what it is sent ({error.__cause__ or error}): it needs "
+                "autograd_lite too, of the same version"
+            ) from error
+
+
+def release(futures: Sequence[Any]) -> None:
+    """Let go of what futures hold."""
+    for future in futures:
+        with suppress(Exception):
+            future.release()
+
+
+def client_of(client: Any) -> Any:
+    """The client given, or that of the surroundings.
+
+    Raises MissingPackageError without Dask, InputValueError where there is none, InputTypeError for anything else.
+    """
+    try:
+        from distributed import Client, get_client
+    except ImportError as error:
+        raise MissingPackageError("a cluster needs Dask: pip install 'autograd-lite[cluster]'") from error
+    if client is None:
+        try:
+            return get_client()
+        except ValueError:
+            raise InputValueError("there is no Dask client: connect one, client=Client('tcp://scheduler:8786')") from None
+    if not isinstance(client, Client):
+        raise InputTypeError(f"client={client!r} is {an(client)}: give a distributed.Client")
+    return client

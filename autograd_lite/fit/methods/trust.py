@@ -1,0 +1,361 @@
+"""Least squares in a trust region, on nothing but triangles: where the sum of squares is smallest, and whether that is certain.
+
+At each weights x, R of [J r] = Q R has the linear model of all residuals.  A step minimises ``|r + J p|`` with
+``|D p| <= radius``, D the norms of J's columns, by the singular values of R D⁻¹ (a matrix as wide as there are weights); it is
+taken where the residuals became smaller by a fair part of what the model said.  Weights at a bound that the gradient presses
+against it stay there, the others move.  Needs NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ...tables.table import numpy
+
+EPS = 2.0**-52
+UNLIMITED = sys.float_info.max  # a radius
+POOR, GOOD = 0.25, 0.75  # parts of what the model said at which the radius shrinks, or grows
+TAKEN = 1e-4  # the part from which on a step is taken
+ROUNDING = 1e-10  # what the model expects to gain, of the loss, below which the gain drowns in rounding
+STALLS = 3  # steps there without a smaller gradient, after which no step will do better
+FEWER = 0.9  # of the gradient before, at which a step there has done some good
+ORTHOGONAL = 1e-14  # cosine of the angle between residuals and derivatives that is zero
+RANK = 16 * EPS  # times the number of weights: a singular value, of the largest, that is zero
+NARROW, WELL = 32, 1e8  # weights up to which singular values cost little; a condition number up to which nothing needs them
+FEW = 400  # numbers whose squares Python adds up sooner than NumPy, and rounds once
+STEP, STEP_OF_ERROR = 1e-8, 1e-4  # of a weight, and of its standard error: a step still to go that no printed digit shows
+
+
+@dataclass
+class State:
+    """A run between two steps: what a checkpoint holds.
+
+    Attributes:
+        x: the weights.
+        radius: of the trust region; None where it is not known yet, the largest double where there is no limit.
+        scale: of each weight, the largest norm its column has had, in units of `unit`.
+        losses: one for each step that was made; of least squares the lengths of the residuals.
+        stalls: steps in the rounding that did no good.
+        coarse: whether a step went wrong where it should have changed next to nothing.
+        unit: a power of two of the size of the residuals, by which they are divided, so that no square leaves the doubles.
+        more: what else a method keeps.
+        before: steps of the search that came to the start.
+    """
+
+    x: list[float]
+    radius: float | None = None
+    scale: list[float] | None = None
+    losses: list[float] = field(default_factory=list)
+    stalls: int = 0
+    coarse: bool = False
+    unit: float | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+    before: int = 0
+
+
+@dataclass
+class Ending:
+    """Where a least-squares run ended.
+
+    Attributes:
+        x: the weights.
+        triangle: R of [J r] there.
+        steps: how many were made.
+        converged: whether the gradient is zero to rounding, or what is left to go is below any digit that means something.
+        why: what the run ended by: "orthogonal", "exact", "settled", "stuck", "steps", "rank", "bounds" or "stopped".
+        free: for each weight whether it is free to move; the others are at a bound that the gradient presses against.
+        lost: for each weight whether the rows do not determine it.
+        losses: of each step the length of the residuals.
+        floor: what the length of the residuals may be off by.
+    """
+
+    x: Any
+    triangle: Any
+    steps: int
+    converged: bool
+    why: str
+    free: Any
+    lost: Any
+    losses: list[float]
+    floor: float
+
+
+class Shape:
+    """The triangle at some weights, looked at in the directions that are free: singular values and the projected residuals."""
+
+    def __init__(self, triangle: Any, x: Any, box: tuple[Any, Any] | None, scale: Any) -> None:
+        np = numpy()
+        m = len(x)
+        self.jacobian, self.residual = triangle[:, :m], triangle[:, m]
+        self.norm = norm(self.residual)
+        self.columns = norms(self.jacobian)
+        self.scale = self.columns if scale is None else np.maximum(self.columns, scale)
+        self.scaled = np.where(self.scale > 0, self.scale, 1.0)
+        self.free = np.ones(m, dtype=bool)
+        scaled = self.jacobian / self.scaled
+        if box is not None:
+            lower, upper = box
+            unit = self.residual / self.norm if self.norm else self.residual
+            gradient = self.jacobian.T @ unit  # of the norm of the residuals
+            self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
+            self.free |= (x > lower) & (x < upper)
+            scaled = scaled[:, self.free]
+        self.inverse: Any
+        self._rest: Any
+        self.inverse, self._rest = _inverted(scaled, self.residual, box is None) if m > NARROW else (None, None)
+        self._matrix = scaled
+        self.offset = norm(self.part[self.kept]) if self.inverse is None else norm(self._rest)
+        self.floor = EPS * max(self.norm, *(self.columns * abs(x)).tolist())
+
+    @cached_property
+    def _parts(self) -> tuple[Any, Any, Any]:
+        u, s, v = numpy().linalg.svd(self._matrix, full_matrices=False)
+        return s, v.T, u.T @ self.residual
+
+    @property
+    def s(self) -> Any:
+        """The singular values."""
+        return self._parts[0]
+
+    @property
+    def v(self) -> Any:
+        """Their directions, of the weights, as columns."""
+        return self._parts[1]
+
+    @property
+    def part(self) -> Any:
+        """The residuals along those of the residuals."""
+        return self._parts[2]
+
+    @property
+    def kept(self) -> Any:
+        """Which of them are not zero."""
+        return self.s > RANK * len(self.free) * self.s[0] if len(self.s) else self.s > 0
+
+    def newton(self) -> Any:
+        """The step to the minimum of the linear model."""
+        np = numpy()
+        if self.inverse is not None:
+            return self._back(-self.inverse @ self._rest)
+        inverse = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
+        return self._back(-self.v @ inverse)
+
+    def step(self, radius: float) -> tuple[Any, bool]:
+        """The best step within the radius, and whether the radius holds it back."""
+        np = numpy()
+        if self.inverse is not None and norm(whole := self.inverse @ self._rest) <= radius:
+            return self._back(-whole), False
+        full = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
+        if norm(full) <= radius:
+            return self._back(-self.v @ full), False
+        pulled = self.s * self.part
+        low, high = 0.0, norm(pulled) / radius
+        damping = max(1e-3 * high, math.sqrt(low * high))
+        p = full
+        for _ in range(20):
+            if not low <= damping <= high:
+                damping = max(1e-3 * high, math.sqrt(low * high))
+            denominator = self.s**2 + damping
+            p = pulled / denominator
+            length = norm(p)
+            excess = length - radius
+            if abs(excess) <= 0.01 * radius:
+                break
+            slope = -float(np.sum(p**2 / denominator)) / length if length else -1.0
+            if excess < 0:
+                high = damping
+            else:
+                low = max(low, damping)
+            damping -= (excess + radius) * excess / (radius * slope) if slope else 0.0
+        return self._back(-self.v @ (p * min(1.0, radius / norm(p)))), True
+
+    def _back(self, p: Any) -> Any:
+        np = numpy()
+        found = np.zeros(len(self.free))
+        found[self.free] = p / self.scaled[self.free]
+        return found
+
+    def lost(self) -> Any:
+        """For each weight whether it has a part in a direction that changes no residual."""
+        np = numpy()
+        found = np.zeros(len(self.free), dtype=bool)
+        if self.inverse is not None:
+            return found
+        empty = self.v[:, ~self.kept]
+        found[self.free] = (abs(empty) > 0.05).any(axis=1) if empty.size else False
+        return found
+
+    def settled(self, x: Any, size: int) -> bool:
+        """Whether the step that is left is below the digits that mean something."""
+        np = numpy()
+        left = abs(self.newton())
+        inverse = self.inverse
+        if inverse is None:
+            inverse = self.v * np.where(self.kept, 1 / np.where(self.kept, self.s, 1.0), 0.0)
+        spread = np.zeros(len(x))
+        spread[self.free] = np.sqrt(np.sum(inverse**2, axis=1)) / self.scaled[self.free]
+        error = spread * self.norm / math.sqrt(max(1, size - len(x)))
+        return bool((left <= np.maximum(STEP * abs(x), STEP_OF_ERROR * error)).all())
+
+
+def _inverted(matrix: Any, residual: Any, triangular: bool) -> tuple[Any, Any]:
+    """R⁻¹ and Qᵀ times the residuals, of a matrix that is Q R and far from losing rank; None for others."""
+    np = numpy()
+    m = matrix.shape[1]
+    if not m or len(matrix) < m:
+        return None, None
+    whole = np.column_stack([matrix, residual])
+    r = whole if triangular else np.linalg.qr(whole, mode="r")
+    top = r[:m, :m]
+    if not np.diag(top).all():
+        return None, None
+    inverse = np.linalg.inv(top)
+    sure = np.linalg.norm(top, 1) * np.linalg.norm(inverse, 1) < WELL
+    return (inverse, r[:m, m]) if sure else (None, None)
+
+
+def norm(x: Any) -> float:
+    """The length of a vector, also where squares of its entries are beyond the range of doubles.
+
+    >>> import numpy as np
+    >>> norm(np.array([5e200, 12e200])), norm(np.array([]))
+    (1.3e+201, 0.0)
+    """
+    if len(x) <= FEW:
+        return math.hypot(*x.tolist())
+    top = float(abs(x).max())
+    if not top or not math.isfinite(top):
+        return top
+    return top * math.sqrt(float(((x / top) ** 2).sum()))
+
+
+def norms(matrix: Any) -> Any:
+    """The lengths of the columns of a matrix, as `norm` has them."""
+    np = numpy()
+    if matrix.size <= FEW:
+        return np.array([math.hypot(*column) for column in matrix.T.tolist()])
+    top = abs(matrix).max(axis=0, initial=0.0)
+    unit = np.where((top > 0) & (top < math.inf), top, 1.0)
+    return np.where(top < math.inf, unit * np.sqrt(((matrix / unit) ** 2).sum(axis=0)), top)
+
+
+def within(x: Sequence[float], bounds: tuple[Any, Any] | None) -> tuple[Any, Any, Any]:
+    """Weights moved between their bounds, and the bounds, infinite where there are none."""
+    np = numpy()
+    lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
+    return np.clip(np.array(x, dtype=float), lower, upper), lower, upper
+
+
+def power_of_two(x: float) -> float:
+    """The power of two next below a size, 1 for 0.
+
+    >>> power_of_two(5.0), power_of_two(1e-300) <= 1e-300, power_of_two(0.0)
+    (4.0, True, 1.0)
+    """
+    return 2.0 ** (math.frexp(x)[1] - 1) if 0 < x < math.inf else 1.0
+
+
+def _fall(before: float, after: float) -> float:
+    """How much of a sum of squares is gone, from the lengths before and after."""
+    quotient = after / before
+    return (1 - quotient) * (1 + quotient)
+
+
+def least_squares(
+    triangle: Callable[[Any], Any],
+    state: State,
+    size: int,
+    bounds: tuple[Any, Any] | None = None,
+    limit: int = 1000,
+    watch: Callable[[State], bool] | None = None,
+) -> Ending:
+    """The weights at which the sum of squares is smallest, downhill from those in `state`.
+
+    Args:
+        triangle: R of [J r] at weights; None where a number in it is not finite.
+        state: where to start, or to go on.
+        size: how many residuals there are.
+        bounds: arrays of the least and greatest weights.
+        limit: at most so many steps.
+        watch: called after each step; true stops the run.
+    """
+    np = numpy()
+    x, lower, upper = within(state.x, bounds)
+    first = triangle(x)
+    if first is None:
+        raise FloatingPointError
+    if state.unit is None:
+        state.unit = power_of_two(norm(first[:, -1]))
+    unit = state.unit
+
+    def look(x: Any, scale: Any, root: Any) -> Shape | None:
+        if root is None:
+            return None
+        if unit != 1.0:
+            with np.errstate(all="ignore"):
+                root = root / unit
+        return Shape(root, x, bounds, scale) if math.isfinite(abs(root).max()) else None
+
+    begun = look(x, None if state.scale is None else np.array(state.scale), first)
+    if begun is None:
+        raise FloatingPointError
+    here = begun
+    radius = state.radius
+    if radius is None:
+        radius = norm(here.scale * x) or UNLIMITED
+    stalls, why, coarse = state.stalls, "", state.coarse
+    while not why:
+        if here.norm <= 4 * here.floor:
+            why = "exact"
+        elif here.offset <= ORTHOGONAL * here.norm or here.offset <= here.floor or not here.free.any():
+            why = "orthogonal"
+        elif stalls >= STALLS:
+            why = "stuck"
+        elif len(state.losses) >= limit:
+            why = "steps"
+        if why:
+            break
+        fine = not coarse and (here.offset / here.norm) ** 2 <= ROUNDING
+        p, held = (here.newton(), False) if fine else here.step(radius)
+        new = np.clip(x + p, lower, upper)
+        p = new - x
+        if not p.any():
+            why = "stuck"
+            break
+        there = look(new, here.scale, triangle(new))
+        length = norm(here.scaled * p)
+        expected = _fall(here.norm, norm(here.residual + here.jacobian @ p))
+        gain = -math.inf if there is None else _fall(here.norm, there.norm)
+        if fine:
+            coarse = not abs(gain) <= 10 * ROUNDING
+            taken = not coarse and there is not None and there.offset < here.offset
+            stalls += there is None or not there.offset < FEWER * here.offset
+        else:
+            ratio = gain / expected if expected > 0 else -1.0
+            taken = ratio > TAKEN and gain > 0
+            if ratio < POOR:
+                radius = (POOR if there is not None else POOR**2) * length
+            elif ratio > GOOD and held:
+                radius = min(2 * radius, UNLIMITED)
+            coarse = coarse and not taken
+            if radius <= EPS * norm(here.scaled * x) or expected <= EPS:
+                why = "stuck"
+        if taken and there is not None:
+            x, here = new, there
+        state.x, state.radius, state.scale = x.tolist(), radius, here.scale.tolist()
+        state.stalls, state.coarse = stalls, coarse
+        state.losses.append(here.norm * unit)
+        if watch is not None and watch(state):
+            why = why or "stopped"
+    # looked at without the largest derivatives on the way
+    final = Shape(np.column_stack([here.jacobian, here.residual]), x, bounds, None)
+    sure = why in ("exact", "orthogonal") or final.settled(x, size)
+    return Ending(
+        x, np.column_stack([here.jacobian, here.residual]) * unit, len(state.losses), sure, why, final.free, final.lost(),
+        state.losses, final.floor * unit,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What a fit came to, drawn: a picture and a live page."""

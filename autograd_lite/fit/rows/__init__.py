@@ -1,0 +1,388 @@
+"""The data of a fit as blocks and mini-batches of rows, and the sum of a loss over them.
+
+A block is a list of columns, each a sequence of as many numbers (or rows of numbers) as the block has rows.  Sums are taken
+block by block in the order of the rows, so data in memory and data streamed from a file give the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import warnings
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
+
+from ... import frames
+from ...compiler import Jitted, jit
+from ...compiler.arguments import doubles
+from ...errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
+from ...functional import value_and_grad
+from ...tables.parts import Joined, Parts
+from ...tables.table import numpy
+from ...tree import Spec, an, as_float, called, flatten, unflatten
+from ..steps.interrupt import no_pause
+from .pairs import Pairs
+
+FEW = 50  # rows below which one call for each costs less than a call for all
+HEAVY = 2**24  # instructions of a block from which on several threads are quicker than one
+BLOCK = 2**16  # rows that are read, summed and shuffled together
+
+Columns = list[Any]
+Summed = tuple[float, list[float]]
+T = TypeVar("T")
+
+
+class Work(Protocol[T]):
+    """What is done with each block of rows, at some weights, and how two neighbours' results become one."""
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> T:
+        """What one block comes to."""
+
+    def both(self, a: T, b: T) -> T:
+        """What two neighbours come to together."""
+
+
+class Rows:
+    """What `minimize` was given as data: a tuple of columns, a dict of them, or a source that reads blocks of them.
+
+    A source has ``names``, ``rows`` and ``read(start, stop)``, a dict of columns, as `autograd_lite.tables.Table` has; `Parts`
+    are many of them, one after the other.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self.names: list[Any] | None = None
+        self.source, self._columns = None, []
+        self._ends: list[int] | None = None  # of files, the rows up to the end of each
+        data = Joined(data) if isinstance(data, Parts) else data
+        if hasattr(data, "read") and hasattr(data, "rows"):
+            self.source, self.names, self.count = data, list(data.names), data.rows
+            self._ends = getattr(data, "ends", None)
+        elif isinstance(data, dict):
+            self.names = list(data)
+            self._columns = [_column(column, f"data[{name!r}]") for name, column in data.items()]
+        elif isinstance(data, tuple):
+            self._columns = [_column(column, f"data[{i}]") for i, column in enumerate(data)]
+        else:
+            raise InputTypeError(f"data is {an(data)}: give a tuple of columns (x, y), a dict of them, or a Table")
+        if self.names is None or self._columns:
+            lengths = [len(column) for column in self._columns]
+            if len(set(lengths)) > 1:
+                raise StructureError(f"the columns of data have {lengths} rows: give each column one entry for each row")
+            self.count = lengths[0] if lengths else 0
+        if not self.count:
+            raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
+
+    @staticmethod
+    def of(data: Any) -> Rows:
+        """What is rows already, as it is; other data as rows."""
+        return data if hasattr(data, "total") else Rows(data)
+
+    def read(self, start: int, stop: int) -> Columns:
+        """The rows from `start` up to `stop`."""
+        if self.source is None:
+            return [column[start:stop] for column in self._columns]
+        block = self.source.read(start, stop)
+        return [block[name] for name in self.names or ()]
+
+    def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
+        """The rows of several ranges, one after the other."""
+        return _joined([self.read(start, stop) for start, stop in ranges])
+
+    def total(self, work: Work[T], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> T:
+        """What the work finds in all blocks, added up: those of a file in one fixed tree, and the files in another.
+
+        `pause` is called between blocks.
+        """
+        if self._ends is None and self.count <= BLOCK:
+            found = work.leaf(leaves, self.read(0, self.count))
+            pause()
+            return found
+        files: Pairs[T] = Pairs(work.both)
+        ends = [self.count] if self._ends is None else self._ends
+        for first, last in pairwise([0, *ends]):
+            blocks: Pairs[T] = Pairs(work.both)
+            for start in range(first, last, BLOCK):
+                blocks.leaf(work.leaf(leaves, self.read(start, min(start + BLOCK, last))))
+                pause()
+            files.leaf(blocks.root())
+        root = files.root()
+        assert root is not None
+        return root
+
+    @property
+    def levels(self) -> dict[str, list[str]]:
+        """Of columns of words, the word behind each number."""
+        found: dict[str, list[str]] = getattr(self.source, "levels", {})
+        return found
+
+    def arguments(self, columns: Columns) -> tuple[Any, ...]:
+        """What the loss is called with beside the parameters: the columns, or one dict of them."""
+        return tuple(columns) if self.names is None else (dict(zip(self.names, columns, strict=True)),)
+
+    def blocks(self) -> Iterator[Columns]:
+        """All rows in order."""
+        for start in range(0, self.count, BLOCK):
+            yield self.read(start, min(start + BLOCK, self.count))
+
+    def batches(self, size: int, seed: int, first: int) -> Iterator[Columns]:
+        """Mini-batches from number `first` on, for ever: each pass takes each row once, in an order of its own.
+
+        Blocks come in shuffled order and each is shuffled in itself, so that a file is read block by block; a table of no
+        more than 65,536 rows is shuffled as a whole.  The order follows from the seed and the number of the pass alone.
+        """
+        span = max(1, BLOCK // size) * size  # so that only the last rows of the table make a smaller batch
+        starts = range(0, self.count, span)
+        turn, skip = divmod(first, -(-self.count // size))
+        while True:
+            for place in shuffled(len(starts), f"{seed}/{turn}"):
+                start, stop = starts[place], min(starts[place] + span, self.count)
+                if skip >= (count := -(-(stop - start) // size)):
+                    skip -= count
+                    continue
+                order = shuffled(stop - start, f"{seed}/{turn}/{place}")
+                block = [_taken(column, order) for column in self.read(start, stop)]
+                for i in range(skip * size, stop - start, size):
+                    yield [column[i : i + size] for column in block]
+                skip = 0
+            turn += 1
+
+    def fingerprint(self) -> str:
+        """A digest of the names and of every number."""
+        return Digest.finished(self.names, self.count, self.total(Digest(), ()))
+
+
+Looked = tuple[int, tuple[int, str] | None]
+
+
+class First:
+    """Work that finds the first row of which there is something to say, and what."""
+
+    def __init__(self, look: Callable[[Columns], tuple[int, str] | None]) -> None:
+        self.look = look
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Looked:
+        """How many rows a block has, and what it finds there."""
+        return len(columns[0]), self.look(columns)
+
+    @staticmethod
+    def both(a: Looked, b: Looked) -> Looked:
+        """Of two neighbouring blocks."""
+        found = a[1] or (None if b[1] is None else (a[0] + b[1][0], b[1][1]))
+        return a[0] + b[0], found
+
+
+def first(rows: Any, look: Callable[[Columns], tuple[int, str] | None]) -> tuple[int, str] | None:
+    """The number, from 1, of the first row of which `look` has something to say, and that; None where there is none.
+
+    >>> first(Rows(([1.0, 2.0, 3.0],)), lambda columns: (1, "here"))
+    (2, 'here')
+
+    Args:
+        rows: `Rows`, or those on a cluster.
+        look: of a block its place, from 0, and what there is to say.
+    """
+    work, before = First(look), 0
+    if not isinstance(rows, Rows):
+        found = rows.total(work, ())[1]
+        return None if found is None else (found[0] + 1, found[1])
+    for columns in rows.blocks():
+        count, found = work.leaf((), columns)
+        if found is not None:
+            return before + found[0] + 1, found[1]
+        before += count
+    return None
+
+
+class Sample(Rows):
+    """Some of many rows, evenly spread, for pictures and pages.
+
+    Attributes:
+        whole: how many rows there are in all.
+    """
+
+    def __init__(self, rows: Any, most: int) -> None:
+        """At most so many of `Rows` or of those on a cluster."""
+        self.whole = rows.count
+        ends = [round(k * (self.whole - 1) / max(1, most - 1)) for k in range(most)]
+        columns = rows.take([(i, i + 1) for i in ends]) if self.whole > most else rows.read(0, self.whole)
+        names = rows.names
+        super().__init__(tuple(columns) if names is None else dict(zip(names, columns, strict=True)))
+        self.words = getattr(rows, "levels", {})
+
+
+class Digest:
+    """Digests of blocks, and of digests."""
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> bytes:
+        """Of every number of a block."""
+        digest = blake2b(digest_size=16)
+        for column in columns:
+            digest.update(column.tobytes() if hasattr(column, "tobytes") else array("d", flatten(column)[0]).tobytes())
+        return digest.digest()
+
+    def both(self, a: bytes, b: bytes) -> bytes:
+        """Of two."""
+        return blake2b(a + b, digest_size=16).digest()
+
+    @staticmethod
+    def finished(names: Sequence[Any] | None, count: int, found: bytes) -> str:
+        """With the names and the number of rows."""
+        return blake2b(repr((names, count)).encode() + found, digest_size=16).hexdigest()
+
+
+def _joined(blocks: Sequence[Columns]) -> Columns:
+    np = numpy()
+    if np is not None:
+        return [np.concatenate([np.asarray(column) for column in columns]) for columns in zip(*blocks, strict=True)]
+    return [[x for column in columns for x in column] for columns in zip(*blocks, strict=True)]
+
+
+def _column(column: Any, what: str) -> Any:
+    """A column of numbers or of rows of numbers: an array where NumPy is there, else a list."""
+    np = numpy()
+    if np is None and isinstance(column, Sequence) and not isinstance(column, (str, bytes)):
+        return _floats(column, what)
+    try:
+        numbers = column if np is None or isinstance(column, np.ndarray) else np.asarray(column)
+    except ValueError:
+        raise StructureError(f"{what} is ragged: give rows of one length, or a column for each of their numbers") from None
+    if np is None or not numbers.ndim:
+        raise InputTypeError(f"{what} is {an(column)}: a column has one entry for each row, give a list or an array")
+    if numbers.dtype.kind not in "fiub":  # text among them, or numbers of another kind
+        numbers = np.array(_floats(column, what))
+    return np.ascontiguousarray(doubles(what, numbers))
+
+
+def _floats(column: Any, what: str) -> list[Any]:
+    return [
+        [as_float(x, f"{what}[{i}]") for x in entry]
+        if hasattr(entry, "__iter__") and not isinstance(entry, (str, bytes))
+        else as_float(entry, f"{what}[{i}]")
+        for i, entry in enumerate(column)
+    ]
+
+
+def _taken(column: Any, order: Any) -> Any:
+    np = numpy()
+    return [column[i] for i in order] if np is None else np.asarray(column)[order]
+
+
+def shuffled(count: int, key: str) -> Any:
+    """The numbers below `count` in an order that follows from `key` alone: sorted by 64 random bits each."""
+    keys = array("Q", random.Random(key).randbytes(8 * count))
+    np = numpy()
+    return sorted(range(count), key=keys.__getitem__) if np is None else np.argsort(np.asarray(keys), kind="stable")
+
+
+# -- the loss over rows -----------------------------------------------------------------------------------------------
+
+
+def entries(column: Any) -> Any:
+    """A column's floats; of a column of rows object arrays of floats, which is what compiled code sees."""
+    if getattr(column, "ndim", 1) > 1:
+        return column.astype(object)
+    return column.tolist() if hasattr(column, "tolist") else column
+
+
+def flattened(loss: Callable[..., Any], spec: Spec) -> Callable[..., Any]:
+    """A loss as a function of the flat list of weights and a row; what people get wrong about rows is said."""
+
+    def flat(leaves: Sequence[Any], *row: Any) -> Any:
+        try:
+            found = loss(unflatten(spec, leaves), *row)
+        except TypeError as error:
+            if row and not isinstance(error, AutogradError):
+                error.add_note("minimize calls loss(params, *row) with the numbers of one row, not with columns.")
+            raise
+        if row and getattr(found, "shape", ()):
+            raise InputTypeError(
+                f"{called(loss)} gives {an(found)} of shape {found.shape} for one row: return one number; of a column of "
+                f"shape (n, 1), in which each entry is an array, give column[:, 0]"
+            )
+        return found
+
+    flat.__name__ = called(loss)
+    return flat
+
+
+class Objective:
+    """The mean of a loss over rows, with its gradient; with no rows, the loss itself.
+
+    As functions of the flat list of parameters that `spec` puts in their places: a container for each step would cost more
+    than many a step does.
+    """
+
+    def __init__(
+        self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None, threads: int | None = None
+    ) -> None:  # fmt: skip
+        flat = flattened(loss, spec)
+        self.rows, self._threads = rows, threads
+        self._plain = value_and_grad(flat)
+        self._row: Any = self._plain
+        self._block: Callable[..., Any] | None = None
+        self._together = False
+        if rows is not None:  # without, the loss may draw numbers of its own, which compiled code would freeze
+            self._row = jit(self._plain)
+            self._together = numpy() is not None and min(rows.count, batch_size or rows.count) >= FEW
+
+    def whole(self, leaves: list[float], pause: Callable[[], None]) -> Summed:
+        """Over all the data; `pause` is called between blocks."""
+        if self.rows is None:
+            found: Summed = self._plain(leaves)
+            return found
+        total, sums = self.rows.total(self, leaves, pause)
+        return total / self.rows.count, [s / self.rows.count for s in sums]
+
+    def batch(self, leaves: list[float], columns: Columns) -> Summed:
+        """Over one mini-batch."""
+        value, slopes = self.leaf(leaves, columns)
+        count = len(columns[0])
+        return value / count, [s / count for s in slopes]
+
+    def both(self, a: Summed, b: Summed) -> Summed:
+        """The sums over two neighbouring blocks together."""
+        return a[0] + b[0], [x + y for x, y in zip(a[1], b[1], strict=True)]
+
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Summed:
+        """The sums over the rows of a block."""
+        assert self.rows is not None
+        if self._together:
+            given = self.rows.arguments(list(map(numpy().asarray, columns)))
+            try:
+                self._block = self._block or self._compiled(leaves, given)
+                value, slopes = self._block(leaves, *given)
+                return float(value), list(map(float, slopes))
+            except TraceError as error:  # it branches, or needs the number itself: row by row it may
+                self._together = False
+                how = "minimize runs the loss row by row, which takes many times as long"
+                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
+        rows = zip(*map(entries, columns), strict=True)
+        return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
+
+    def _compiled(self, leaves: Sequence[float], given: tuple[Any, ...]) -> Callable[..., Any]:
+        """The sum over the rows of a block; by all cores where that is worth waking them."""
+        assert self.rows is not None
+        block: Jitted = jit(self._plain, batch=tuple(range(1, len(given) + 1)), reduce="sum")
+        if self._threads is None and len(block.program(leaves, *given)) * min(self.rows.count, BLOCK) > HEAVY:
+            block.share(os.cpu_count() or 1)
+        return block
+
+    def _one(self, leaves: Sequence[float], row: tuple[Any, ...]) -> Summed:
+        try:
+            found: Summed = self._row(leaves, *row)
+        except TraceError:
+            self._row = self._plain
+            found = self._plain(leaves, *row)
+        return found
+
+
+def _total(parts: Iterable[Summed]) -> Summed:
+    """Values and slopes added up in their order."""
+    total, sums = 0.0, list[float]()
+    for i, (value, slopes) in enumerate(parts):
+        total += value
+        sums = [a + b for a, b in zip(sums, slopes, strict=True)] if i else slopes
+    return total, sums

@@ -1,0 +1,216 @@
+"""The residuals of a fit over rows, with their exact derivatives, reduced to a triangle; and the sum of exact Hessians.
+
+Compiled over rows where possible: by NumPy where rows are few, as machine code where they are many.  Needs NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ... import frames
+from ...compiler import jit, to_numpy
+from ...errors import JitWarning, TraceError
+from ...functional import jacobian, value_and_grad
+from ...tables.table import numpy
+from ...tree import Spec, called, flatten, unflatten
+from ..methods.triangle import Tree, leaf_rows, stacked
+from ..steps.interrupt import no_pause
+from . import HEAVY, Rows, entries, first
+from .order import Gathered
+
+MACHINE = 2**21  # rows times instructions from which on machine code is compiled sooner than NumPy has done the work
+
+
+class ByRows:
+    """A function of weights and a row, over blocks of rows: arrays of what it gives for each.
+
+    Args:
+        f: a function of the list of weights and of what `arguments` gives.
+        arguments: what it is called with beside the weights, out of the columns or the numbers of a row.
+        count: how many rows there are in all.
+        threads: how many cores share the rows.
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], arguments: Callable[[list[Any]], tuple[Any, ...]], count: int, threads: int | None = None
+    ) -> None:
+        self.f, self.arguments, self.count, self.threads = f, arguments, count, threads
+        self._run: Callable[[Sequence[float], list[Any]], list[Any]] | None = None
+        self._slow = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To where it is compiled anew."""
+        return {**self.__dict__, "_run": None}
+
+    def __call__(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
+        """For each output an array of as many numbers as there are rows."""
+        np = numpy()
+        return [x if np.ndim(x) else np.full(len(columns[0]), float(x)) for x in self.outputs(leaves, columns)]
+
+    def outputs(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
+        """The same, with one number for what is the same in all rows."""
+        np = numpy()
+        if not self._slow:
+            try:
+                columns = [np.asarray(column) for column in columns]
+                self._run = self._run or self._compiled(leaves, columns)
+                return self._run(leaves, columns)
+            except TraceError as error:
+                self._slow = True
+                how = "minimize runs the loss row by row, which takes many times as long"
+                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
+        table = zip(*map(entries, columns), strict=True)
+        by_row = [_listed(self.f(list(leaves), *self.arguments(list(row)))) for row in table]
+        return [np.array(x, dtype=float) for x in zip(*by_row, strict=True)]
+
+    def _compiled(
+        self, leaves: Sequence[float], columns: list[Any]
+    ) -> Callable[[Sequence[float], list[Any]], list[Any]]:  # fmt: skip
+        """By NumPy or as machine code, by all cores where that is worth waking them."""
+        row = self.arguments([entries(column[:1])[0] for column in columns])
+        work = self.count * max(1, len(jit(self.f).program(list(leaves), *row)))
+        threads = threads_for(work, self.threads)
+        backend = "auto" if work > MACHINE else "numpy"
+        made = jit(self.f, batch=tuple(range(1, len(row) + 1)), threads=threads, backend=backend)
+        if backend == "numpy" and all(column.ndim == 1 for column in columns):
+            program = made.program(list(leaves), *self.arguments(columns))
+            if program.inputs == len(leaves) + len(columns):  # no Value is read: the program alone, without calls' overhead
+                run = to_numpy.compile(program, [False] * len(leaves) + [True] * len(columns))
+                return lambda leaves, columns: run([*leaves, *columns])
+        return lambda leaves, columns: _listed(made(list(leaves), *self.arguments(columns)))
+
+
+def threads_for(work: int, threads: int | None) -> int | None:
+    """How many cores share so many instructions: as many as asked, or all where that is worth waking them."""
+    return threads if threads is not None else (os.cpu_count() if work > HEAVY else None)
+
+
+def pieces(columns: list[Any], block: int | None, leaf: int) -> Iterator[list[Any]]:
+    """A block of rows in pieces of `block` rows, rounded up to whole leaves; None is all of them."""
+    size = len(columns[0])
+    step = size if block is None else -(-block // leaf) * leaf
+    for start in range(0, size, max(1, step)):
+        yield [column[start : start + step] for column in columns]
+
+
+def _listed(found: Any) -> list[Any]:
+    """The outputs, which the functions here give as flat tuples or lists."""
+    return [x for part in found for x in (part if isinstance(part, (list, tuple)) else [part])]
+
+
+class OverRows:
+    """What has residuals and their derivatives for each block of `rows`, `each` of them a row."""
+
+    rows: Rows
+    each: int
+
+    def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
+        raise NotImplementedError
+
+    def residuals(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """The residuals of a block, those of a row beside each other."""
+        raise NotImplementedError
+
+    def matrices(self, leaves: Sequence[float]) -> Any:
+        """[J r] of all rows."""
+        return self.rows.total(Gathered(self.matrix), leaves)
+
+    def values(self, leaves: Sequence[float]) -> Any:
+        """The residuals of all rows."""
+        return self.rows.total(Gathered(self.residuals), leaves)
+
+    def first_bad(self, leaves: Sequence[float]) -> tuple[int, str] | None:
+        """The first row, from 1, whose residual or a derivative of it is not finite, and what is wrong."""
+
+        def look(columns: list[Any]) -> tuple[int, str] | None:
+            np = numpy()
+            with np.errstate(all="ignore"):
+                matrix = self.matrix(leaves, columns)
+            fine = np.isfinite(matrix).all(axis=1)
+            if fine.all():
+                return None
+            bad = int(np.argmin(fine))
+            r = float(matrix[bad, -1])
+            if not math.isfinite(r):
+                return bad // self.each, f"the residual is {r}"
+            return bad // self.each, f"a derivative of the residual is {float(matrix[bad][~np.isfinite(matrix[bad])][0])}"
+
+        return first(self.rows, look)
+
+
+class Residuals(OverRows):
+    """Residuals, one or several for each row, as functions of the flat list of weights that `spec` puts in their places.
+
+    Args:
+        residual: ``residual(params, *row)``, a number or a container of several; the fit makes the sum of their squares small.
+        spec: the structure of params.
+        rows: the data.
+        threads: how many cores share the rows; the result has the same bits for any number.
+        block: rows whose derivatives are in memory together, rounded up to whole leaves; the bits are the same for any.
+    """
+
+    def __init__(
+        self, residual: Callable[..., Any], spec: Spec, weights: int, rows: Rows, threads: int | None = None,
+        block: int | None = None,
+    ) -> None:  # fmt: skip
+        def flat(leaves: Sequence[Any], *row: Any) -> list[Any]:
+            return flatten(residual(unflatten(spec, leaves), *row), f"result of {called(residual)}")[0]
+
+        def one(leaves: Sequence[Any], *row: Any) -> Any:
+            return flat(leaves, *row)[0]
+
+        def several(leaves: Sequence[Any], *row: Any) -> Any:
+            return flat(leaves, *row), jacobian(lambda p: flat(p, *row))(leaves)
+
+        self.rows, self.count = rows, weights
+        self.each = len(flat([0.5] * weights, *rows.arguments([entries(column)[0] for column in rows.read(0, 1)])))
+        self.size = rows.count * self.each
+        self.leaf_rows, self.block = leaf_rows(rows.count, weights + 1), block
+        both = (lambda p, *row: (several(p, *row)[0], *several(p, *row)[1])) if self.each > 1 else value_and_grad(one)
+        self._both = ByRows(both, rows.arguments, rows.count, threads)
+        self._values = ByRows(flat, rows.arguments, rows.count, threads)
+
+    def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
+        np = numpy()
+        m = self.count
+        found = self._both.outputs(leaves, columns)
+        matrix = np.empty((len(columns[0]), self.each, m + 1))
+        for j in range(self.each):
+            matrix[:, j, m] = found[j]
+            for i in range(m):
+                matrix[:, j, i] = found[self.each + j * m + i]
+        return matrix.reshape(-1, m + 1)
+
+    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """The triangle of a block; of nan where a number is not finite."""
+        np = numpy()
+        tree = Tree(self.count + 1, self.leaf_rows * self.each)
+        for piece in pieces(columns, self.block, self.leaf_rows):
+            matrix = self.matrix(leaves, piece)
+            if not math.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
+                return np.full((self.count + 1, self.count + 1), np.nan)
+            tree.add(matrix)
+        return tree.root()
+
+    @staticmethod
+    def both(a: Any, b: Any) -> Any:
+        """The triangle of two blocks."""
+        return stacked(a, b)
+
+    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
+        """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
+        np = numpy()
+        with np.errstate(all="ignore"):
+            root = self.rows.total(self, leaves, pause)
+        return root if math.isfinite(abs(root).max()) else None
+
+    def residuals(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+        """The residuals of a block, those of a row beside each other."""
+        np = numpy()
+        return np.stack(self._values(leaves, columns), axis=-1).ravel()

@@ -1,0 +1,142 @@
+"""The errors of robust fits: by Huber's first formula, by the sandwich where rows have weights, by the residuals' density.
+
+Of ``sum w rho(r/s)`` the sandwich is ``A⁻¹ B A⁻¹ n/(n-p)``, A the sum of ``w rho'' J Jᵀ`` and B that of ``w² rho'² J Jᵀ``.
+Least absolute deviations have no second derivative; ``2 f(0)``, f the density of the residuals, stands for it.  Needs NumPy.
+
+Source: Huber 1981, section 7.6, his first formula, the default of statsmodels' RLM; White 1982 for the sandwich; Koenker 2005,
+section 3.4, with the bandwidth of Hall and Sheather and Epanechnikov's kernel, the default of statsmodels' QuantReg.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+from ... import ops
+from ...compiler import jit
+from ...functional import grad, value_and_grad
+from ...tables.table import numpy
+from ..losses import LOSSES
+from ..methods.trust import EPS, RANK
+from ..rows.order import Summed, quantiles
+from ..rows.spread import Targets
+from . import inverse_factor
+
+if TYPE_CHECKING:
+    from ..methods.newton import Bottom
+    from ..solve import Solver
+
+IQR = 1.34  # interquartile ranges of the normal distribution in a standard deviation, as QuantReg rounds it
+
+
+def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: Any) -> tuple[Any, str]:
+    """F with F Fᵀ the covariance of the weights of a robust fit; where there is none, why."""
+    np = numpy()
+    model, m, scale = solver.model, len(solver.names), solver.model.scale or 1.0
+    loss, n = LOSSES[model.kind].of, solver.rows.count
+    usable = end.free & ~end.lost
+    if n <= usable.sum():
+        return None, "no standard errors: there are no more rows than weights"
+
+    def one(a: Any) -> Any:
+        return loss(a, 0.0, 1.0)
+
+    both = jit(value_and_grad(grad(one)), batch=0, backend="numpy")
+
+    def sums(leaves: Sequence[float], columns: list[Any]) -> Any:
+        """Of the pulls' squares, of the bends and of their squares."""
+        pull, bend = both(misses.residuals(leaves, columns) / scale)
+        pull, bend = (np.broadcast_to(part, len(columns[0])) for part in (pull, bend))
+        return np.array([(pull * pull).sum(), bend.sum(), (bend * bend).sum()])
+
+    if model.weighting:
+        return _sandwich(solver, x, usable, scale)
+    pulls, bends, squares = solver.rows.total(Summed(sums), x).tolist()
+    mean = bends / n
+    if not mean > 0:
+        return None, "no standard errors: the loss curves down on average, as most rows are outliers"
+    root, rank = inverse_factor(misses.triangle(x)[:, :m], end.free, RANK * m)
+    if n <= rank:
+        return None, "no standard errors: there are no more rows than weights"
+    k = 1 + rank / n * max(0.0, squares / n - mean * mean) / mean**2
+    return root * (k * scale * math.sqrt(pulls) / math.sqrt(n - rank) / mean), ""
+
+
+def _sandwich(solver: Solver, x: Sequence[float], usable: Any, scale: float) -> tuple[Any, str]:
+    """Where rows have weights."""
+    np = numpy()
+    model, m = solver.model, len(solver.names)
+    at = solver.all(dict(zip(solver.names, x, strict=True)))
+
+    def one(z: Any) -> Any:
+        return LOSSES[model.kind].of(z, 0.0, 1.0)
+
+    def z(row: Mapping[str, Any]) -> Any:
+        return (model.value(at, row) - model.truth(row)) / scale
+
+    def triangle(factor_of: Any) -> Any:
+        root = solver.residuals(lambda weights, row: model.value(weights, row) * factor_of(row)).triangle(list(x))
+        return np.full((m + 1, m), math.nan) if root is None else root[:, :m]
+
+    def bent(row: Mapping[str, Any], sign: float) -> Any:
+        bend = sign * grad(grad(one))(z(row)) * row[model.weighting]
+        return ops.sqrt(ops.where(ops.gt(bend, 0.0), bend, 0.0))
+
+    up, down = (triangle(lambda row, sign=sign: bent(row, sign)) for sign in (1.0, -1.0))
+    pulled = triangle(lambda row: row[model.weighting] * scale * grad(one)(z(row)))
+    places = np.flatnonzero(usable)
+    bread = (up.T @ up - down.T @ down)[np.ix_(places, places)]
+    if not np.isfinite(bread).all() or not np.isfinite(pulled).all():
+        return None, "no standard errors: a derivative is not finite at the end"
+    unit = np.sqrt(abs(np.diag(bread)))
+    unit = np.where(unit > 0, unit, 1.0)
+    values, vectors = np.linalg.eigh(bread / unit[:, None] / unit)
+    if not values[0] > len(places) * EPS * values[-1]:
+        return None, "no standard errors: the loss does not curve up in every direction at the end"
+    found = np.zeros((m, m + 1))
+    inverse = (vectors / values) @ vectors.T / unit[:, None] / unit
+    found[places] = inverse @ pulled[:, places].T * math.sqrt(solver.rows.count / (solver.rows.count - len(places)))
+    return found, ""
+
+
+def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: Any, targets: Targets) -> tuple[Any, str]:
+    """F with F Fᵀ the covariance of the weights of least absolute deviations; where there is none, why.
+
+    `misses` are the residuals, in standard deviations where there are any.
+    """
+    np = numpy()
+    model, m, n = solver.model, len(solver.names), solver.rows.count
+    if n <= (end.free & ~end.lost).sum():
+        return None, "no standard errors: there are no more rows than weights"
+    low, high = quantiles(solver.rows, misses.residuals, x, n, (0.25, 0.75))
+    normal = NormalDist()
+    beside = n ** (-1 / 3) * normal.inv_cdf(0.975) ** (2 / 3) * (1.5 * normal.pdf(0.0) ** 2) ** (1 / 3)
+    spread = (high - low) / IQR
+    if not model.weighting:
+        spread = min(spread, targets.spread / math.sqrt(n))
+    rounding = 64 * EPS * max(abs(targets.low), abs(targets.high)) * (targets.unit if model.sigma else 1.0)
+    if beside >= 0.5 or not spread > rounding:
+        few = "there are too few rows" if beside >= 0.5 else "half of the residuals are equal"
+        return None, f"no standard errors: {few} to estimate the density of residuals at zero"
+    width = spread * (normal.inv_cdf(0.5 + beside) - normal.inv_cdf(0.5 - beside))
+
+    def near(leaves: Sequence[float], columns: list[Any]) -> Any:
+        u = misses.residuals(leaves, columns) / width
+        return np.where(abs(u) <= 1, 0.75 * (1 - u * u), 0.0).sum()
+
+    density = float(solver.rows.total(Summed(near), x)) / (n * width)
+    if not model.weighting:
+        root, _ = inverse_factor(misses.triangle(x)[:, :m], end.free, RANK * m)
+        return root / (2 * density), ""
+
+    def weighed(power: float) -> Any:
+        def of(weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+            value = model.value(weights, row) * row[model.weighting] ** power
+            return value / row[model.sigma] if model.sigma else value
+
+        return solver.residuals(of).triangle(list(x))[:, :m]
+
+    root, _ = inverse_factor(weighed(0.5), end.free, RANK * m)
+    return root @ (weighed(1.0) @ root).T / (2 * density), ""

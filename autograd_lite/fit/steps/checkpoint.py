@@ -1,0 +1,106 @@
+"""What a run needs to go on to the same bits, in a JSON file that is complete or not there at all.
+
+JSON's numbers are the shortest that read back as the same double, so nothing is lost.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from ...errors import InputValueError
+from ...files import read_json, write_atomically
+from ..methods import trust
+
+FORMAT, VERSION = "autograd_lite.checkpoint", 1
+STEPS = "autograd_lite.steps"  # the format of methods other than descent
+
+
+class State(NamedTuple):
+    """A run between two steps."""
+
+    losses: list[float]  # what each step made so far saw; their number is the number of steps
+    leaves: list[float]
+    optimizer: dict[str, Any]  # its state_dict(), arrays as lists
+    previous: float | None  # the loss that `tol` compares the next one with
+
+
+def save(path: str | os.PathLike[str], settings: dict[str, Any], state: State) -> None:
+    """Write the state of a run with these settings."""
+    content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": state._asdict()}
+    write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
+
+
+def load(path: str | os.PathLike[str], settings: dict[str, Any]) -> State | None:
+    """The state a run with these settings was left in; None where there is no file.
+
+    Raises InputValueError where the file is no checkpoint, or one of a run with other settings.
+    """
+    content = _read(path, settings, FORMAT)
+    if content is None:
+        return None
+    try:
+        state = State(**content["state"])
+        numbers = [*state.losses, *state.leaves, *([] if state.previous is None else [state.previous])]
+    except (KeyError, TypeError):
+        raise damaged(path, "a part is missing") from None
+    if not all(isinstance(x, float) and math.isfinite(x) for x in numbers):
+        raise damaged(path, "a loss or a weight is no number")
+    if not (isinstance(state.losses, list) and isinstance(state.leaves, list)):
+        raise damaged(path, "its losses or its weights are no list")
+    return state
+
+
+def save_steps(path: str | os.PathLike[str], settings: dict[str, Any], state: trust.State) -> None:
+    """Write the state of a run of another method, with a digest of it."""
+    fields = asdict(state)
+    content = {"format": STEPS, "version": VERSION, "settings": settings, "state": fields, "digest": _digest(fields)}
+    write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
+
+
+def load_steps(path: str | os.PathLike[str], settings: dict[str, Any]) -> trust.State | None:
+    """The state of such a run; None where there is no file.
+
+    Raises InputValueError as `load`.
+    """
+    content = _read(path, settings, STEPS)
+    if content is None:
+        return None
+    fields = content.get("state")
+    if not isinstance(fields, dict) or content.get("digest") != _digest(fields):
+        raise damaged(path, "its digest is not that of its state")
+    try:
+        return trust.State(**fields)
+    except TypeError as error:
+        raise damaged(path, error) from None
+
+
+def _digest(state: dict[str, Any]) -> str:
+    """What shows that somebody or something has changed a state."""
+    return blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
+
+
+def _read(path: str | os.PathLike[str], settings: dict[str, Any], form: str) -> dict[str, Any] | None:
+    """What is in a checkpoint of a run with these settings."""
+    if not os.path.exists(path):
+        return None
+    content: dict[str, Any] = read_json(path, form, VERSION, "a checkpoint")
+    saved = content.get("settings")
+    saved = saved if isinstance(saved, dict) else {}
+    ours = json.loads(json.dumps(settings))
+    for name in ours:
+        if name not in saved or saved[name] != ours[name]:
+            raise InputValueError(
+                f"checkpoint={os.fspath(path)!r} belongs to a run with {name}={saved.get(name)!r}, and this one has "
+                f"{name}={ours[name]!r}: go on as it was begun, or remove the file to begin again"
+            )
+    return content
+
+
+def damaged(path: str | os.PathLike[str], why: object) -> InputValueError:
+    """The error for a file that somebody or something has changed."""
+    return InputValueError(f"checkpoint={os.fspath(path)!r} is damaged ({why}): remove the file to begin again")
