@@ -93,7 +93,7 @@ class Curvature:
         if self._together:
             given = self.rows.arguments([np.asarray(column) for column in columns])
             try:
-                self._fast = self._fast or self._compiled(leaves, columns)
+                self._fast = self._fast or self._compiled(leaves, list(map(np.asarray, columns)))
                 return filled(self._fast(list(leaves), *given), self.weights, self.order)
             except TraceError as error:
                 self._together = False
@@ -116,12 +116,13 @@ class Curvature:
         return derivatives(lambda x: self.loss([*map(mul, x, units), *more], *row), leaves[:m], self.order)
 
     def _compiled(self, leaves: Sequence[float], columns: list[Any]) -> Callable[..., Any]:
-        row = self.rows.arguments([entries(column[:1])[0] for column in columns])
-        work = self.rows.count * max(1, len(jit(self._one).program(list(leaves), *row)))
-        made: Callable[..., Any] = jit(
-            self._one, batch=tuple(range(1, len(row) + 1)), reduce="sum", threads=threads_for(work, self.threads),
-            backend="auto" if work > MACHINE else "numpy",
-        )  # fmt: skip
+        given = self.rows.arguments(columns)
+        batch = tuple(range(1, len(given) + 1))
+        few: Any = jit(self._one, batch=batch, reduce="sum", backend="numpy")
+        work = self.rows.count * max(1, len(few.program(list(leaves), *given)))
+        if work <= MACHINE:
+            return few  # type: ignore[no-any-return]
+        made: Callable[..., Any] = jit(self._one, batch=batch, reduce="sum", threads=threads_for(work, self.threads))
         return made
 
 
