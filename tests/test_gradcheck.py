@@ -708,6 +708,16 @@ RIGHT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "a kink among underflow": (lambda y: 5e-324 % y, (5e-324,)),
     "a partial past the largest float": (lambda y: 2.0 % y, (5e-324,)),
     "a value of nan": (lambda x: x - inf, (inf,)),
+    "a bell narrower than steps": (TABLE["gaussian"], (0.0, 1e308)),
+    "a place of no influence": (TABLE["share"], (0.0, -inf)),
+    "steps of a few floats": (al.floor, (2.0**48 + 0.5,)),
+    "and of a quotient": (al.floordiv, (2.0**48 + 0.5, 1.0)),
+    "and of a remainder": (al.fmod, (0.6692837264035157, -(2.0**-52))),
+    "and of a rounding": (al.round_, (2.0**49 + 0.25,)),
+    "periods of a few floats": (al.tan, (3e14,)),
+    "a pole next to the smallest float": (TABLE["muldiv"], (-1e308, -5e-324, -5e-324)),
+    "whole exponents in a derivative": (lambda y: TABLE["pow_derivative"](-1.0, y, 2.0, 0.0), (-0.0,)),
+    "a rise that rounding swallows": (al.pow, (2.0**-52, 2.0**-52)),
 }
 
 
@@ -724,10 +734,18 @@ def test_no_right_rule_fails(name: str) -> None:
         (math.asin, LAST, -1e8), (math.asin, LAST, 10.0), (math.sqrt, 0.0, 1e3), (math.cbrt, 0.0, 0.0),
         (math.sin, 1.0, 1e20), (math.tanh, 0.0, 1e30), (lambda x: math.sin(1e10 * x), 1.0, -1e10 * math.cos(1e10)),
         (lambda x: max(x, 0.0), -1.0, 1.0), (lambda x: max(x, 0.0), -1.0, 1e-3),
+        (math.floor, 0.5, 1.0), (math.floor, 3.3, 1.0), (round, -0.2, -1.0), (lambda x: x // 2.0, 1.0, 0.5),
     ],
 )  # fmt: skip
 def test_and_wrong_ones_beside_them_do(f: Callable[[float], float], x: float, wrong: float) -> None:
     assert judge(wrong, numerical_derivative(f, x), 1e-8).verdict == "fail"
+
+
+@pytest.mark.parametrize(("op", "at"), [(al.floor, 0.5), (al.tan, 30.0), (al.exp, 2.0**-30)])
+def test_wrong_rules_fail_where_values_show_the_derivative(op: Op, at: float) -> None:
+    """Beside the places of `RIGHT`, where they do not."""
+    wrong = Op("wrong", op.forward, lambda x, out: op.partial(0, (x,), out) + 1.0)
+    assert check_grads(wrong, (at,)).failed
 
 
 def test_error_bars_cover_what_finer_steps_say() -> None:
@@ -736,6 +754,7 @@ def test_error_bars_cover_what_finer_steps_say() -> None:
     flat = numerical_derivative(lambda x: round(x * 40.0) / 40.0, 1.0)  # flat for 1/80 to both sides, then 1/40 up
     assert abs(flat.value - 1.0) <= 2.0 * flat.error
     assert numerical_derivative(lambda x: max(x, 0.0), -1.0).error < 1e-12  # a bend ends this flat part, no jump
+    assert numerical_derivative(math.floor, 0.5).error < 1e-12  # and a broad one is no rounding
     assert math.isinf(numerical_derivative(al.lgamma, -3 + 2.0**-51).error)
 
 

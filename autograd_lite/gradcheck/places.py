@@ -16,7 +16,8 @@ STEPPED = ("floor", "ceil", "trunc", "round", "floordiv")  # flat between jumps
 REMAINDERS = ("mod", "fmod", "remainder", "floordiv")
 PERIODIC = ("sin", "cos", "tan", "sinc", "sinc_derivative", "gamma", "lgamma", "digamma", "polygamma")
 NEAR_A_JUMP = 2.0**-52
-WHOLE = 2.0**51  # from here on floats lie half a period of those apart, or more
+WHOLE = 2.0**46  # from here on the finest steps are a good part of a period of those
+UNSEEN = 64.0  # steps of a staircase that are fewer floats wide than this may look straight: the finest difference takes 16
 
 
 def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list[Any]:
@@ -44,24 +45,24 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
         call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
         if any(_holds(kink.holds, floats) for kink in op.kinks):
             return f"{call} on the way has no derivative there, and its values do not show it"
-        if op.name in STEPPED and _steps_between_floats(op, floats, node._data):
-            return f"{call} on the way jumps between neighbouring floats"
-        if op.name in REMAINDERS and math.ulp(floats[0]) > abs(floats[1]) / 2.0:
-            return f"{call} on the way jumps between neighbouring floats"
+        if (op.name in STEPPED and _steps_beside(op, floats, node._data)) or (
+            op.name in REMAINDERS and math.ulp(floats[0]) * UNSEEN > abs(floats[1])
+        ):
+            return f"{call} on the way jumps within the finest steps"
         if op.name in REMAINDERS and abs(floats[0]) < NEAR_A_JUMP * abs(floats[1]):
             return f"{call} on the way is next to a jump"
         if op.name in PERIODIC and max(map(abs, floats)) >= WHOLE:
-            return f"{call} on the way oscillates between neighbouring floats"
+            return f"{call} on the way oscillates within the finest steps"
     return ""
 
 
 def whole_exponents_only(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
     """Why a derivative is nan though values are numbers: by an exponent of a negative base whose neighbours are all whole."""
     for node in moving_steps(subject, k, directions):
-        if node.op is TABLE["pow"]:
-            x, y = graph.values(node)
-            if x == -math.inf or (x < 0.0 and math.ulp(y) >= 1.0):
-                return f"pow({x:g}, {y:g}) on the way is defined at whole exponents only"
+        if node.op in (TABLE["pow"], TABLE["pow_derivative"]):
+            x, y, *orders = graph.values(node)
+            if x == -math.inf or (x < 0.0 and (orders or math.ulp(y) >= 1.0)):
+                return f"{node.op.name}({x:g}, {y:g}) on the way is defined at whole exponents only"
     return ""
 
 
@@ -81,9 +82,10 @@ def _holds(kink: Any, floats: Sequence[float]) -> bool:
         return False
 
 
-def _steps_between_floats(op: Any, floats: Sequence[float], out: float) -> bool:
+def _steps_beside(op: Any, floats: Sequence[float], out: float) -> bool:
+    """Whether a staircase has a step within a few floats of the point."""
     for i, x in enumerate(floats):
-        for beside in (math.nextafter(x, -math.inf), math.nextafter(x, math.inf)):
+        for beside in (x - UNSEEN * math.ulp(x), x + UNSEEN * math.ulp(x)):
             if op.forward(*floats[:i], beside, *floats[i + 1 :]) != out:
                 return True
     return False

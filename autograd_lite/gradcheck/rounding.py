@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import graph, sweeps
 from ..numerical.derivative import Derivative, numerical_derivative
-from ..numerical.probe import UNEVEN
+from ..numerical.probe import EPS, UNEVEN
 from ..value import Value
 from .limits import agrees_in_the_limit
 from .places import hidden_place, overflows_below, whole_exponents_only
@@ -130,9 +130,10 @@ class Rounding:
             return (Verdict(PASS, 0.0, why) if why else verdict), found
         if not math.isfinite(engine):
             place = (self.subject, self.k, self.directions)
+            second = len(self.directions) == 2
             why = whole_exponents_only(*place) if verdict.verdict == FAIL else ""
-            if verdict.verdict == FAIL and not why and (engine == engine or len(self.directions) == 2):
-                why = hidden_place(*place) or (overflows_below(*place) if len(self.directions) == 2 else "")
+            if verdict.verdict == FAIL and not why and (engine == engine or second):
+                why = hidden_place(*place) or overflows_below(*place) or self._jumps()
             return (Verdict(INCONCLUSIVE, verdict.relative, why) if why else verdict), found
         if found.kind != "smooth" or not math.isfinite(found.error):
             noise = STEP * self._size(*self.directions[:-1])
@@ -150,11 +151,8 @@ class Rounding:
 
     def _appeal(self, engine: float, verdict: Verdict, found: Derivative, rtol: float) -> tuple[Verdict, Derivative]:
         """A derivative that fails once more: from other values, with all the noise that f may have, and by its places."""
-        underflow = 0.0 < abs(self.differenced[1]) < sys.float_info.min
-        if (found.kind not in ("kink", "cusp") or underflow) and (why := hidden_place(self.subject, self.k, self.directions)):
+        if why := self._hidden(engine, found):
             return Verdict(INCONCLUSIVE, verdict.relative, why), found
-        if 0.0 < abs(self.differenced[1]) < found.finest and max(abs(found.at), found.rise) < FEW_STEPS:
-            return Verdict(INCONCLUSIVE, verdict.relative, AMONG_THE_SMALLEST), found
         noise = STEP * self._size(*self.directions[:-1], whole=True)
         for level, stretch in ((0.0, UNEVEN), (noise, 1.0), (noise, UNEVEN)):
             other = numerical_derivative(*self.differenced, fast=self.fast, noise=level, stretch=stretch)
@@ -165,3 +163,22 @@ class Rounding:
         if abs(engine - found.value) <= STEP * self._size(*self.directions, whole=True):
             return Verdict(INCONCLUSIVE, verdict.relative, "rounding on the way to the derivative may do as much"), found
         return verdict, found
+
+    def _hidden(self, engine: float, found: Derivative) -> str:
+        """Why the values beside the point cannot show the derivative; empty where they can."""
+        x = abs(self.differenced[1])
+        if found.kind not in ("kink", "cusp") or 0.0 < x < sys.float_info.min:
+            why = hidden_place(self.subject, self.k, self.directions) or self._jumps()
+            if why:
+                return why
+        if 0.0 < abs(engine - found.value) * x <= 2.0 * EPS * abs(found.at):
+            return "f moves by less than its rounding in a step as long as the input"
+        return AMONG_THE_SMALLEST if 0.0 < x < found.finest and max(abs(found.at), found.rise) < FEW_STEPS else ""
+
+    def _jumps(self) -> str:
+        """Why a gradient cannot be differenced: f itself jumps at the point, as far as the finest step can see."""
+        if len(self.directions) < 2:
+            return ""
+        found = numerical_derivative(*self.subject.along(lambda p: self.subject.value(self.k, p), self.directions[-1]))
+        jump = "the values jump here within the finest step: a gradient beside the point says nothing"
+        return jump if found.kind == "jump" else ""

@@ -20,6 +20,7 @@ from .probe import Probe, fast_steps, noise_of, steps_of
 __all__ = ["Derivative", "numerical_derivative"]
 
 BISECTIONS = 12  # to find where a flat part ends
+BROAD = 2.0**-5  # of the scale of x: a step so broad is no rounding
 UNUSUAL = 64.0  # f moves by more than its rounding where it moves by so many times that
 
 
@@ -231,11 +232,13 @@ def _finest(probe: Probe, x: float, steps: Sequence[float]) -> tuple[float, floa
 
 
 def _quantum_over_width(probe: Probe, x: float, steps: Sequence[float], fast: bool) -> float:
-    """What the slope may be of an f that is flat around x: 0, or a jump over that width where a jump ends the flat part."""
+    """What the slope may be of an f that is flat around x: 0, or a jump over that width where one ends a narrow flat part."""
     at, flat = probe(x), 0.0
     for h in reversed(steps):
         moves = [(side, abs(probe(x + side * h) - at)) for side in (1.0, -1.0)]
         moves = [(side, move) for side, move in moves if move > 16.0 * probe.rounding(at)]
+        if flat >= BROAD * max(abs(x), 1.0):
+            return 0.0
         if moves and flat:
             side, quantum = max(moves, key=lambda m: m[1] if isfinite(m[1]) else 0.0)
             return quantum / flat if isfinite(quantum) and (fast or _ends_in_a_jump(probe, x, side, flat, h)) else 0.0

@@ -79,34 +79,38 @@ def _answers(rows: Sequence[Quotient], base: float) -> list[_Answer]:
     above: list[float] = []
     steps: list[float] = []  # by how much the plain quotient moved, row by row
     last = 0.0
-    for row in rows:
-        if not 3.0 < abs(last / row.step) < 5.0:  # a tiny x has two ladders
+    for slope, step, noise, _, shift in rows:
+        if not 3.0 < abs(last / step) < 5.0:  # a tiny x has two ladders
             above, steps = [], []
-        last = row.step
-        table = [row.slope]
-        floor = abs(row.noise / row.step) * 2.0
+        last = step
+        table = [slope]
+        floor = abs(noise / step) * 2.0
         growth = factor = 1.0
-        best = _Answer(row.slope, inf, floor, row.shift)
-        for j, old in enumerate(above[:COLUMNS]):
-            truncation = abs(table[j] - old)
-            if j:
-                truncation = max(truncation, abs(table[j] - table[j - 1]))
-            if truncation + floor * growth < best.error:
-                best = _Answer(table[j], truncation, floor * growth, row.shift)
+        value, least, grown, total = slope, inf, floor, inf  # the entry of least error so far
+        for old in above[:COLUMNS]:
+            entry = table[-1]
+            truncation = abs(entry - old)
+            if len(table) > 1 and (moved := abs(entry - table[-2])) > truncation:
+                truncation = moved
+            if (error := truncation + floor * growth) < total:
+                value, least, grown, total = entry, truncation, floor * growth, error
             factor *= base
-            table.append(table[j] + (table[j] - old) / (factor - 1.0))
+            finer = entry + (entry - old) / (factor - 1.0)
+            table.append(finer)
             growth *= (factor + 1.0) / (factor - 1.0)
-            truncation = max(abs(table[j + 1] - table[j]), abs(table[j + 1] - old))
-            if truncation + floor * growth < best.error:
-                best = _Answer(table[j + 1], truncation, floor * growth, row.shift)
+            truncation = abs(finer - entry)
+            if (moved := abs(finer - old)) > truncation:
+                truncation = moved
+            if (error := truncation + floor * growth) < total:
+                value, least, grown, total = finer, truncation, floor * growth, error
         if above:
-            steps.append(abs(row.slope - above[0]))
+            steps.append(abs(slope - above[0]))
         if (
             len(steps) >= 2 and 4.0 * floor < steps[-1] and 0.6 < steps[-1] / (steps[-2] or inf) < (1.1 if many else inf)
         ):  # a power of h below 1: the rest of the series counts
             ratio = min(steps[-1] / steps[-2], 0.999)
-            best = best._replace(truncation=best.truncation * max(1.0, 2.0 * ratio / (1.0 - ratio)))
-        answers.append(best)
+            least *= max(1.0, 2.0 * ratio / (1.0 - ratio))
+        answers.append(_Answer(value, least, grown, shift))
         above = table
     return answers
 

@@ -77,6 +77,7 @@ share: Op = helper(
     "share", lambda w, s: w * s if w else 0.0 if s == s else nan, (lambda w, s, out: s, lambda w, s, out: w),
     products=(lambda g, w, s, out: g * s, lambda g, w, s, out: _taken(g * w, ne(w, 0.0) + lt(abs(s), inf), True)),
     core=lambda w, s: where(eq(w, 0.0), where(eq(s, s), 0.0, nan), w * s), edges=("y", "x"), text="x*y",
+    kinks=(Kink("x = 0 and y is not finite", lambda w, s: w == 0.0 and not math.isfinite(s)),),
     exact=lambda mp, at, w, s: w * s, pins=[((0.0, -inf), 0.0, (-inf, 0.0)), ((0.0, nan), nan, (nan, 0.0))],
     doc="w times a score s, and 0 where w is 0 though s is infinite: what is certain not to be costs nothing.\n\n"
     ">>> share(0.0, -math.inf)\n0.0",

@@ -206,10 +206,19 @@ square_difference = helper(
     core=lambda x, y: (x - y) * (x + y), text="x**2 - y**2", edges=("2*x", "-2*y"),
     exact=lambda mp, at, x, y: x * x - y * y, doc="x*x - y*y, exact near x = y.\n\n>>> square_difference(3.0, 2.0)\n5.0",
 )  # fmt: skip
-# x/(x^2 + y^2), the partial of atan2, whose own partials are products of two such: they overflow only where they must
+
+
+def _over_length(g: Number, x: Number, y: Number) -> Number:
+    """``g / (x^2 + y^2)`` in two steps: it overflows only where it must, and 0 stays 0."""
+    h = hypot(x, y)
+    return div(div(g, h), h)
+
+
+# x/(x^2 + y^2), the partial of atan2
 over_square: Op = helper(
     "over_square", lambda x, y: div.forward(_unit(x, y), math.hypot(x, y)),
-    (lambda x, y, z: square_difference(over_square(y, x), z), lambda x, y, z: -2.0 * z * over_square(y, x)),
+    (lambda x, y, z: _over_length(square_difference(unit(y, x), unit(x, y)), x, y),
+     lambda x, y, z: _over_length(-2.0 * unit(x, y) * unit(y, x), x, y)),
     core=lambda x, y: div(unit(x, y), hypot(x, y)), exact=lambda mp, at, x, y: x / (x * x + y * y), kinks=AT_ORIGIN,
     text="x/(x**2 + y**2)",
     edges=("(y**2 - x**2)/(x**2 + y**2)**2", "-2*x*y/(x**2 + y**2)**2"), pins=[((1.0, inf), 0.0, (0.0, 0.0))],
