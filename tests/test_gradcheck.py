@@ -748,6 +748,15 @@ def test_wrong_rules_fail_where_values_show_the_derivative(op: Op, at: float) ->
     assert check_grads(wrong, (at,)).failed
 
 
+@pytest.mark.parametrize(("slope", "verdict"), [(0.5, "inconclusive"), (0.125, "inconclusive"), (-0.5, "fail")])
+def test_a_fail_is_heard_again_at_other_steps(slope: float, verdict: str) -> None:
+    """At 1e308 values are 2e292 apart: these steps show a jump from slope 1 to 0, others a kink, and none a slope below 0."""
+    op = Op("tie", lambda x: al.log_softmax([x, 1e308], 0), slope)
+    (row,) = check_grads(op, (1e308,), order=1).rows
+    assert row.verdict == verdict
+    assert row.hint.startswith("agrees at some steps only" if verdict == "inconclusive" else "f jumps here")
+
+
 def test_error_bars_cover_what_finer_steps_say() -> None:
     found = numerical_derivative(lambda y: y / math.hypot(1e-15, y), 1e-8)
     assert abs(found.value - 1e-6) <= 2.0 * found.error  # (1e-15)² / (1e-8)³

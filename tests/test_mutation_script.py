@@ -42,3 +42,13 @@ def test_a_fault_in_the_engine_is_noticed() -> None:
     status, printed = run("--only", "steps.py: sums start over")
     assert "test_steps.py::test_" in printed
     assert status == 0
+
+
+def test_every_line_that_it_breaks_is_there() -> None:
+    """As text: that the tests notice each is the script's own work, of hours."""
+    source = "import sys; sys.path.insert(0, '.'); from pathlib import Path; from tests.benchmarks import mutation as m"
+    stale = "[x.name for x in m.ENGINE if m.patch(Path(x.file).read_text(encoding='utf-8'), x.old, x.new) is None]"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{source}; print({stale})"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -130,9 +130,9 @@ class Rounding:
             return (Verdict(PASS, 0.0, why) if why else verdict), found
         if not math.isfinite(engine):
             place = (self.subject, self.k, self.directions)
-            second = len(self.directions) == 2
+            of_second = len(self.directions) == 2
             why = whole_exponents_only(*place) if verdict.verdict == FAIL else ""
-            if verdict.verdict == FAIL and not why and (engine == engine or second):
+            if verdict.verdict == FAIL and not why and (engine == engine or of_second):
                 why = hidden_place(*place) or overflows_below(*place) or self._jumps()
             return (Verdict(INCONCLUSIVE, verdict.relative, why) if why else verdict), found
         if found.kind != "smooth" or not math.isfinite(found.error):
