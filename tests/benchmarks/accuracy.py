@@ -26,7 +26,6 @@ from tests.ops import reference
 from tests.ops.test_accuracy import NOT_A_DERIVATIVE, engine
 
 PROMISE = 8.0
-SECONDS = 40.0  # of one row
 LARGEST, LEAST = 1e300, 1e-290
 DIGITS, STEP = 2200, 450  # of differences of functions that oscillate or are almost constant
 
@@ -49,11 +48,11 @@ def points(op: Op, count: int, draw: random.Random) -> Iterator[tuple[float, ...
             yield tuple(at)
 
 
-def scan(op: Op, count: int, seed: int) -> tuple[dict[int, float], list[str], int]:
+def scan(op: Op, count: int, seed: int, seconds: float) -> tuple[dict[int, float], list[str], int]:
     """The worst error of a row by order, in ulp over its condition; the points beyond the promise; how many were looked at."""
     worst, beyond, began, looked = dict.fromkeys((0, 1, 2), 0.0), [], perf_counter(), 0
     for at in points(op, count, random.Random(seed)):
-        if perf_counter() - began > SECONDS:
+        if perf_counter() - began > seconds:
             break
         looked += 1
         for order in (0, 1, 2):
@@ -77,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of one row")
     parser.add_argument("--only", nargs="*", default=())
     asked = parser.parse_args()
     reference.DIGITS, reference.STEP = DIGITS, STEP
@@ -85,7 +85,7 @@ def main() -> None:
     for op in TABLE.values():
         if op.name in NOT_A_DERIVATIVE or (asked.only and op.name not in asked.only):
             continue
-        worst, beyond, looked = scan(op, asked.points, asked.seed)
+        worst, beyond, looked = scan(op, asked.points, asked.seed, asked.seconds)
         print(f"{op.name:22}{looked:8}" + "".join(f"{worst[order]:10.3g}" for order in (0, 1, 2)), flush=True)
         every += beyond
     print(f"\n{len(every)} beyond {PROMISE:g} ulp")
