@@ -191,7 +191,12 @@ def flatten(tree: Tree, what: str = "argument") -> tuple[list[Number], Spec]:
 
 
 def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
+    if tree.__class__ is float or is_node(tree):
+        leaves.append(tree)
+        return LEAF
     if is_scalar(tree):
+        if getattr(getattr(tree, "dtype", None), "hasobject", False):  # np.array(v): an array of no axes around a Value
+            return _flatten(tree.item(), leaves, where)
         leaves.append(tree)
         return LEAF
     cls = type(tree)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite import Value, nn
+from autograd_lite import Value, grad, hessian, hvp, jacobian, jit, jvp, nn, vjp
 from autograd_lite.ops import TABLE
 
 Function = Callable[..., Any]
@@ -307,3 +307,17 @@ def test_all_that_tie_share_equally(name: str) -> None:
     for slopes in found:
         assert slopes == pytest.approx(due, rel=1e-15)
     assert all(x == 0.0 for row in al.hessian(f, every)(*at) for x in row)
+
+
+@pytest.mark.parametrize(
+    ("transform", "wanted"),
+    [
+        (lambda f: grad(f)(3.0), 6.0), (lambda f: jacobian(f)(3.0), 6.0), (lambda f: hessian(f)(3.0), 2.0),
+        (lambda f: vjp(f, 3.0)[0], 9.0), (lambda f: vjp(f, 3.0)[1](1.0), (6.0,)),
+        (lambda f: jvp(f, (3.0,), (1.0,)), (9.0, 6.0)),
+        (lambda f: hvp(f, (3.0,), (1.0,)), 2.0), (lambda f: jit(f)(3.0), 9.0), (lambda f: jit(jacobian(f))(3.0), 6.0),
+        (lambda f: jacobian(lambda x: {"a": f(x)})(3.0), {"a": 6.0}),
+    ],
+)  # fmt: skip
+def test_a_value_in_an_array_of_no_axes_is_that_value(transform: Any, wanted: Any) -> None:
+    assert transform(lambda x: np.array(x * x)) == wanted

@@ -5,8 +5,9 @@ import math
 import os
 import random
 import re
-from collections import defaultdict, deque, namedtuple
+from collections import UserDict, UserList, defaultdict, deque, namedtuple
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -526,6 +527,15 @@ def test_a_set_of_parameters_is_refused():
     with pytest.raises(InputTypeError, match="a set of parameters, which have no order there: keep them in a list or a dict"):
         holding({Value(1.0), Value(2.0)}).parameters()
     assert holding({1.0, 2.0}).parameters() == []
+
+
+@pytest.mark.parametrize(
+    "kind", [UserList, lambda held: UserDict(enumerate(held)), lambda held: MappingProxyType({"w": held[0]})]
+)
+def test_and_so_are_containers_where_none_are_looked_for(kind):
+    with pytest.raises(InputTypeError, match=r"a \w+ of parameters, where none are looked for: keep them in a list or a dict"):
+        holding(kind([Value(1.0)])).parameters()
+    assert holding(kind(["text"])).parameters() == []
 
 
 def test_settings_in_a_dataclass_are_shared():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import repeat
 from numbers import Real
@@ -144,7 +144,7 @@ def _has_attributes(thing: Any) -> bool:
 def _items(thing: Any) -> dict[Any, Any] | None:
     """What a module or a container holds, by name, key or place; None of anything else.
 
-    Raises InputTypeError for a set of parameters, which would come in another order in each run.
+    Raises InputTypeError for parameters in any other container; in a set they would come in another order in each run.
     """
     if _has_attributes(thing):
         kind: Any = type(thing)
@@ -156,8 +156,11 @@ def _items(thing: Any) -> dict[Any, Any] | None:
         return dict(enumerate(thing))
     if _holds_objects(thing):
         return dict(enumerate(thing.ravel().tolist()))
-    if isinstance(thing, (set, frozenset)) and any(isinstance(x, (Value, Module)) for x in thing):
-        raise InputTypeError("a module holds a set of parameters, which have no order there: keep them in a list or a dict")
+    if hasattr(type(thing), "__len__") and not isinstance(thing, (str, bytes)) and not hasattr(thing, "dtype"):
+        held = thing.values() if isinstance(thing, Mapping) else thing if isinstance(thing, Iterable) else ()
+        if any(isinstance(x, (Value, Module)) for x in held):
+            why = "which have no order there" if isinstance(thing, Set) else "where none are looked for"
+            raise InputTypeError(f"a module holds a {type(thing).__name__} of parameters, {why}: keep them in a list or a dict")
     return None
 
 

@@ -14,6 +14,7 @@ from math import inf, nan
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError
+from ..tree import is_node
 from .activations import sigmoid
 from .arithmetic import _two_sum, div
 from .choice import eq, gt, lt, where
@@ -314,7 +315,11 @@ def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
     """
     items = tuple(items)
     if index is not None:
-        return log_softmax_weight(float(index), *items)
+        if is_node(index):
+            raise InputTypeError(
+                f"index={index!r} of log_softmax() must be a whole number, not a Value: it selects, and has no slope"
+            )
+        return log_softmax_weight(index, *items)
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
 
 
