@@ -1,7 +1,8 @@
 """Every row over the whole range of doubles against mpmath: `python tests/benchmarks/accuracy.py --points 100`.
 
 Points are drawn with sizes from 1e-308 to 1e308, even in the exponent, and from each row's own domain; at each the value, the
-first and the second derivatives are compared with those of mpmath at 2,200 digits.  An error counts in units in the last place
+first and the second derivatives are compared with those of mpmath at 2,200 digits (fewer with fewer `--decades`, and
+many times as quick where a function takes a series).  An error counts in units in the last place
 over the condition number of what is computed, as the README promises it: the digits that rounding the arguments costs are
 nobody's.  Derivatives whose truth is below 1e-290 or above 1e300, where products on the way leave the range, are left out.
 Printed are the worst of each row and order, and every point beyond the promise of 8.
@@ -27,17 +28,18 @@ from tests.ops.test_accuracy import NOT_A_DERIVATIVE, engine
 
 PROMISE = 8.0
 LARGEST, LEAST = 1e300, 1e-290
-DIGITS, STEP = 2200, 450  # of differences of functions that oscillate or are almost constant
+DECADES = 307
+DIGITS, STEP = 7.2, 1.5  # for each decade: of differences of functions that oscillate or are almost constant
 
 
-def points(op: Op, count: int, draw: random.Random) -> Iterator[tuple[float, ...]]:
+def points(op: Op, count: int, draw: random.Random, decades: float) -> Iterator[tuple[float, ...]]:
     """Points of the domain, away from kinks: half of the coordinates of any size, half of them moderate."""
     selectors, tries = reference.SELECTORS.get(op.name, {}), 0
     while count and tries < 100_000:
         tries += 1
         at = []
         for i, interval in enumerate(reference.intervals(op)):
-            size = 10.0 ** (draw.uniform(-307.0, 307.0) if draw.random() < 0.5 else draw.uniform(-3.0, 3.0))
+            size = 10.0 ** (draw.uniform(-decades, decades) if draw.random() < 0.5 else draw.uniform(-3.0, 3.0))
             x = draw.choice((-1.0, 1.0)) * size
             if interval.high < math.inf or interval.low > -math.inf:
                 end = draw.choice([e for e in (interval.low, interval.high) if math.isfinite(e)])
@@ -48,10 +50,10 @@ def points(op: Op, count: int, draw: random.Random) -> Iterator[tuple[float, ...
             yield tuple(at)
 
 
-def scan(op: Op, count: int, seed: int, seconds: float) -> tuple[dict[int, float], list[str], int]:
+def scan(op: Op, count: int, seed: int, seconds: float, decades: float) -> tuple[dict[int, float], list[str], int]:
     """The worst error of a row by order, in ulp over its condition; the points beyond the promise; how many were looked at."""
     worst, beyond, began, looked = dict.fromkeys((0, 1, 2), 0.0), [], perf_counter(), 0
-    for at in points(op, count, random.Random(seed)):
+    for at in points(op, count, random.Random(seed), decades):
         if perf_counter() - began > seconds:
             break
         looked += 1
@@ -76,16 +78,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--decades", type=int, default=DECADES, help="sizes go so far to either side of 1")
     parser.add_argument("--seconds", type=float, default=40.0, help="of one row")
     parser.add_argument("--only", nargs="*", default=())
     asked = parser.parse_args()
-    reference.DIGITS, reference.STEP = DIGITS, STEP
+    reference.DIGITS, reference.STEP = round(DIGITS * asked.decades), round(STEP * asked.decades)
     every: list[str] = []
     print(f"{'row':22}{'points':>8}{'value':>10}{'first':>10}{'second':>10}")
     for op in TABLE.values():
         if op.name in NOT_A_DERIVATIVE or (asked.only and op.name not in asked.only):
             continue
-        worst, beyond, looked = scan(op, asked.points, asked.seed, asked.seconds)
+        worst, beyond, looked = scan(op, asked.points, asked.seed, asked.seconds, asked.decades)
         print(f"{op.name:22}{looked:8}" + "".join(f"{worst[order]:10.3g}" for order in (0, 1, 2)), flush=True)
         every += beyond
     print(f"\n{len(every)} beyond {PROMISE:g} ulp")
