@@ -13,7 +13,7 @@ from functools import reduce
 from math import inf, nan
 
 from ..errors import InputValueError
-from .arithmetic import add, div, mul, muldiv, sub
+from .arithmetic import add, div, mul, sub
 from .choice import eq, gt, lt, where, zero
 from .columns import INDEX, Interval, Kink, Number
 from .numerics import guarded
@@ -126,12 +126,13 @@ def _all_directions(items: Sequence[Number]) -> list[Number]:
 def _turn(items: Sequence[Number], i: int, out: Number) -> list[Number]:
     """The partials of item i over the length; at the origin and at infinity 0, as those of sign are."""
     h = hypot(*items)
-    inside, nothing = gt(h, 0.0) * lt(h, inf), zero(out)
+    inside, nothing, opposite = gt(h, 0.0) * lt(h, inf), zero(out), -out
     found = _all_directions(items)
-    others = [w for j, w in enumerate(found) if j != i]
-    # each slope before its second factor, whose square may underflow
-    own = reduce(add, [div(w, h) * w for w in others]) if others else 0.0
-    return [where(inside, own if j == i else -muldiv(w, out, h), nothing) for j, w in enumerate(found)]
+    # each slope before its second factor, whose square may underflow; all that many items share is there once
+    over = [where(inside, div(w, h), nothing) for w in found]
+    squares = [d * w for d, w in zip(over, found, strict=True)]
+    own = [reduce(add, part) for part in (squares[:i], squares[:i:-1]) if part]
+    return [where(inside, reduce(add, own, 0.0), nothing) if j == i else d * opposite for j, d in enumerate(over)]
 
 
 _FAR, _SCALE = 2.0**500, 2.0**600  # beyond 2^+-500 squares come near the ends of the range
