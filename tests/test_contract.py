@@ -321,3 +321,13 @@ def test_all_that_tie_share_equally(name: str) -> None:
 )  # fmt: skip
 def test_a_value_in_an_array_of_no_axes_is_that_value(transform: Any, wanted: Any) -> None:
     assert transform(lambda x: np.array(x * x)) == wanted
+
+
+@pytest.mark.parametrize("x", [1e-100, 1e-160, 1e-200])
+def test_x_to_the_x_has_its_second_derivative_where_a_power_on_the_way_overflows(x: float) -> None:
+    """``x**x ((log(x) + 1)**2 + 1/x)`` by hand, which is 1/x to all digits."""
+    f = lambda x: x**x  # noqa: E731
+    found = [grad(grad(f))(x), hessian(f)(x), hvp(f, (x,), (1.0,)), jit(grad(grad(f)))(x)]
+    assert found == pytest.approx([1.0 / x] * 4, rel=1e-14)
+    small = lambda x: x**1e-5  # noqa: E731
+    assert jit(grad(grad(small)))(1e-156) == grad(grad(small))(1e-156) == pytest.approx(-9.964044467428867e306, rel=1e-13)

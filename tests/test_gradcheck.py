@@ -717,6 +717,8 @@ RIGHT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "periods of a few floats": (al.tan, (3e14,)),
     "a pole next to the smallest float": (TABLE["muldiv"], (-1e308, -5e-324, -5e-324)),
     "whole exponents in a derivative": (lambda y: TABLE["pow_derivative"](-1.0, y, 2.0, 0.0), (-0.0,)),
+    "a slope past the largest float": (al.gamma, (1e-160,)),
+    "steps of many floats below noise": (lambda x: al.round_(x, 2) * x, (1e8,)),
     "a rise that rounding swallows": (al.pow, (2.0**-52, 2.0**-52)),
 }
 

@@ -17,7 +17,7 @@ REMAINDERS = ("mod", "fmod", "remainder", "floordiv")
 PERIODIC = ("sin", "cos", "tan", "sinc", "sinc_derivative", "gamma", "lgamma", "digamma", "polygamma")
 NEAR_A_JUMP = 2.0**-52
 WHOLE = 2.0**46  # from here on the finest steps are a good part of a period of those
-UNSEEN = 64.0  # steps of a staircase that are fewer floats wide than this may look straight: the finest difference takes 16
+UNSEEN = 2.0**30  # steps of a staircase that are fewer floats wide than this may look straight, where the finest are all noise
 
 
 def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list[Any]:
@@ -48,7 +48,7 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
         if (op.name in STEPPED and _steps_beside(op, floats, node._data)) or (
             op.name in REMAINDERS and math.ulp(floats[0]) * UNSEEN > abs(floats[1])
         ):
-            return f"{call} on the way jumps within the finest steps"
+            return f"{call} on the way jumps within fine steps"
         if op.name in REMAINDERS and abs(floats[0]) < NEAR_A_JUMP * abs(floats[1]):
             return f"{call} on the way is next to a jump"
         if op.name in PERIODIC and max(map(abs, floats)) >= WHOLE:
@@ -83,7 +83,7 @@ def _holds(kink: Any, floats: Sequence[float]) -> bool:
 
 
 def _steps_beside(op: Any, floats: Sequence[float], out: float) -> bool:
-    """Whether a staircase has a step within a few floats of the point."""
+    """Whether a staircase has a step close to the point."""
     for i, x in enumerate(floats):
         for beside in (x - UNSEEN * math.ulp(x), x + UNSEEN * math.ulp(x)):
             if op.forward(*floats[:i], beside, *floats[i + 1 :]) != out:

@@ -20,6 +20,7 @@ UNDERFLOW = 64.0 * SMALLEST  # what is left of a slope below 1e-308
 FEW_STEPS = 2.0**12 * SMALLEST  # values below this take too few steps for their slopes to be told
 NEARBY = 2.0**44  # of the finest step: a part of the point
 AMONG_THE_SMALLEST = "the values of f are among the smallest floats, of which they take a few only"
+BEYOND = "the slope is at the end of what a float can hold"
 LARGEST = sys.float_info.max
 
 
@@ -41,6 +42,8 @@ def judge(engine: float, found: Derivative, rtol: float) -> Verdict:
         )
     if verdict.verdict == FAIL and max(abs(found.at), found.rise, abs(engine) * found.finest * NEARBY) < FEW_STEPS:
         return Verdict(INCONCLUSIVE, verdict.relative, AMONG_THE_SMALLEST)
+    if verdict.verdict == FAIL and math.isinf(engine) and found.rise / max(found.finest, SMALLEST) > LARGEST / 4.0:
+        return Verdict(INCONCLUSIVE, verdict.relative, BEYOND)
     if verdict.verdict == FAIL and _unresolved(engine, found):
         hint = "f changes more within the finest step than values can show: they allow this slope and others"
         return Verdict(INCONCLUSIVE, verdict.relative, hint)
@@ -87,7 +90,7 @@ def _judge_number(engine: float, value: float, error: float, size: float, rtol: 
     if not isfinite(error):
         return Verdict(INCONCLUSIVE, nan, "the values of f settle on no slope")
     if math.isinf(engine) and abs(value) * 4.0 > LARGEST:
-        return Verdict(INCONCLUSIVE, inf, "the slope is at the end of what a float can hold")
+        return Verdict(INCONCLUSIVE, inf, BEYOND)
     if math.isinf(engine):
         return Verdict(FAIL, inf, f"infinite, though the slope of f is {value:g}")
     largest = max(abs(engine), abs(value))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from math import inf, nan
 from typing import Any
 
 from .. import context
-from .arithmetic import div
+from .arithmetic import _div, div
 from .choice import Masked, eq, ge, gt, lt, ne, where
 from .columns import ORDER, POSITIVE, Interval, Kink, Number
 from .numerics import guarded
@@ -45,12 +46,17 @@ def _log_terms(y: Number, n: int, k: int) -> tuple[Number, ...]:
     return tuple(terms)
 
 
+def _few(n: float) -> float:
+    """Exponents below which the power of an n-th derivative may overflow though the derivative does not."""
+    return 1.0 if n == 1.0 else 2.0**-10
+
+
 def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
     if k == 0.0:
         c: float = _log_terms(y, int(n), 0)[0]
         power = _pow(x, y - n)
-        if n == 1.0 and math.isinf(power) and 0.0 < math.fabs(y) < 1.0 and x:  # one step later it need not overflow
-            return y / x * _pow(x, y)
+        if math.isinf(power) and 0.0 < math.fabs(y) < _few(n) and x:  # one step later it need not overflow
+            return reduce(_div, (x,) * int(n), c) * _pow(x, y)
         return c * power if c and (power or -inf < c < inf) else 0.0  # a power that is 0 outweighs an infinite c
     if n == 0.0 and x == 0.0:
         return 0.0 if y >= 0.0 else nan  # the convention for 0**y, at every order in y
@@ -76,13 +82,14 @@ def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
     terms, power = _log_terms(y, int(n), int(k)), y - n
     if k == 0.0:
         c, powered = terms[0], pow(x, power)
-        if n == 1.0 and not constant(y):
-            late = both(both(eq(abs(powered), inf), lt(abs(y), 1.0)), both(ne(x, 0.0), ne(y, 0.0)))
-            zero_wins = both(y, either(powered, lt(abs(y), inf)))
-            return where(late, div(y, x) * pow(x, y), where(zero_wins, y * powered, 0.0))
         if constant(c) and -inf < c < inf:
-            return where(c, c * powered, 0.0)
-        return where(both(c, either(powered, lt(abs(c), inf))), c * powered, 0.0)
+            result = where(c, c * powered, 0.0)
+        else:
+            result = where(both(c, either(powered, lt(abs(c), inf))), c * powered, 0.0)
+        if n == 0.0 or (constant(y) and (n == 1.0 or not 0.0 < abs(y) < _few(n))):
+            return result
+        late = both(both(eq(abs(powered), inf), lt(abs(y), _few(n))), both(ne(x, 0.0), ne(y, 0.0)))
+        return where(late, reduce(div, (x,) * int(n), c) * pow(x, y), result)
     logarithm, total = log(x), terms[-1]
     for c in terms[-2::-1]:
         total = total * logarithm + c

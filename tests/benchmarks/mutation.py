@@ -333,7 +333,7 @@ ENGINE = [
     line("a broad flat part may be rounding", f"{NUMERICAL}/derivative.py", "if flat >= BROAD * max(abs(x), 1.0):", "if False:",
          *checks("test_error_bars_cover_what_finer_steps_say", "test_and_wrong_ones_beside_them_do")),
     *(line(name, f"{CHECK}/{file}", old, new, *checks("test_no_right_rule_fails")) for name, file, old, new in (
-        ("steps are one float wide", "places.py", "UNSEEN = 64.0", "UNSEEN = 1.0"),
+        ("steps are one float wide", "places.py", "UNSEEN = 2.0**30", "UNSEEN = 1.0"),
         ("a jump of f is no excuse", "rounding.py", 'return jump if found.kind == "jump" else ""', 'return ""'),
         ("rounding swallows nothing", "rounding.py", "<= 2.0 * EPS * abs(found.at):", "< 0.0:"),
         ("no reciprocal overflows", "places.py", "if 0.0 < abs(x) < sys.float_info.min:", "if False:"),
