@@ -15,7 +15,7 @@ from typing import Any
 from .. import ops
 from ..ops import Op
 from ..ops.operators import Operators
-from ..ops.powers import _few
+from ..ops.powers import _is_small
 from ..ops.trigonometry import _direction_of, _length_parts
 from ..program import Builder, Instruction, Program, Ref, is_constant, same
 
@@ -258,7 +258,7 @@ def _pow_derivative(args: tuple[Ref, ...], made: Made) -> New:
         c = 1.0
         for i in range(int(n)):
             c = (y - i) * c + 0.0
-    if not math.isfinite(c) or (n > 1.0 and 0.0 < abs(y) < _few(n)):
+    if not math.isfinite(c) or _is_small(y):
         return None
     return _new(ops.mul, c, _new(ops.pow, x, y - n)) if c else 0.0
 

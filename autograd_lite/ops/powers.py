@@ -46,17 +46,17 @@ def _log_terms(y: Number, n: int, k: int) -> tuple[Number, ...]:
     return tuple(terms)
 
 
-def _few(n: float) -> float:
-    """Exponents below which the power of an n-th derivative may overflow though the derivative does not."""
-    return 1.0 if n == 1.0 else 2.0**-10
+def _is_small(y: Number) -> Number:
+    """Whether y - 1 loses so much of an exponent that ``x**y / x`` is the better power, which overflows only where it must."""
+    return both(lt(abs(y), 0.125), y)
 
 
 def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
     if k == 0.0:
         c: float = _log_terms(y, int(n), 0)[0]
+        if _is_small(y) and n and 0.0 < math.fabs(x) < inf:
+            return reduce(_div, (x,) * int(n), c * _pow(x, y))
         power = _pow(x, y - n)
-        if math.isinf(power) and 0.0 < math.fabs(y) < _few(n) and x:  # one step later it need not overflow
-            return reduce(_div, (x,) * int(n), c) * _pow(x, y)
         return c * power if c and (power or -inf < c < inf) else 0.0  # a power that is 0 outweighs an infinite c
     if n == 0.0 and x == 0.0:
         return 0.0 if y >= 0.0 else nan  # the convention for 0**y, at every order in y
@@ -81,15 +81,15 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
 def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
     terms, power = _log_terms(y, int(n), int(k)), y - n
     if k == 0.0:
-        c, powered = terms[0], pow(x, power)
+        c, powered, small = terms[0], pow(x, power), _is_small(y)
         if constant(c) and -inf < c < inf:
             result = where(c, c * powered, 0.0)
         else:
             result = where(both(c, either(powered, lt(abs(c), inf))), c * powered, 0.0)
-        if n == 0.0 or (constant(y) and (n == 1.0 or not 0.0 < abs(y) < _few(n))):
+        if n == 0.0 or (constant(small) and not small):
             return result
-        late = both(both(eq(abs(powered), inf), lt(abs(y), _few(n))), both(ne(x, 0.0), ne(y, 0.0)))
-        return where(late, reduce(div, (x,) * int(n), c) * pow(x, y), result)
+        inside = both(ne(x, 0.0), lt(abs(x), inf))
+        return where(both(small, inside), reduce(div, (x,) * int(n), c * pow(x, y)), result)
     logarithm, total = log(x), terms[-1]
     for c in terms[-2::-1]:
         total = total * logarithm + c
