@@ -30,7 +30,7 @@ enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
 enum { SEEN = 1, HIT = 2, STOP = 4, MANY = 8, TRACKED = 16, GIVEN = 32, WALKED = 64, PAST = 128 };
-enum { STACK = 1 << 17 };   /* how many places of a stack are kept for the next sweep, a megabyte */
+enum { STACK = 1 << 16 };   /* how many places of a stack are kept for the next sweep, half a megabyte */
 enum { SIGNALS = 1 << 14 }; /* how many nodes a sweep takes between two looks for signals */
 
 typedef struct Row Row;

@@ -161,7 +161,7 @@ class _Rewritten(Builder):
 
 def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
     """What tells instructions from each other: as keys, value 0 and the constant 0.0 would be the same."""
-    operands = [a if isinstance(a, int) else a.hex() for a in args]
+    operands = [a if a.__class__ is int else a.hex() for a in args]  # type: ignore[union-attr]
     if op in COMMUTATIVE and str(operands[0]) > str(operands[1]):
         operands.reverse()
     return (op, *operands)
@@ -172,9 +172,10 @@ def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
 
 def fold(op: Op, args: tuple[Ref, ...], made: Made) -> New:
     """An op of the table on constants alone."""
-    if all(a.__class__ is float for a in args) and ops.TABLE.get(op.name) is op:
-        return op.forward(*args)
-    return None
+    for a in args:
+        if a.__class__ is not float:
+            return None
+    return op.forward(*args) if ops.TABLE.get(op.name) is op else None
 
 
 def _new(op: Op, *args: Any) -> Instruction:

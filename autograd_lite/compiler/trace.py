@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from itertools import chain
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -123,14 +124,23 @@ class Trace(context.Recorder):
     def recorded(self, node: Value) -> None:
         """A node was made."""
         self.nodes.append(node)
-        constant = self.constant
-        args = graph.operands(node)
-        if all(a.__class__ is float or id(a) in constant for a in args):
-            constant.add(id(node))
-        if all(a.__class__ is float or id(a) in self.plain for a in args):
-            self.plain.add(id(node))
-        if node.op not in TAME or not all(map(self.is_tame, args)):
-            self.wild.add(id(node))
+        constant = plain = True
+        tame = node.op in TAME
+        for a in graph.operands(node):  # every node of every trace passes here
+            if a.__class__ is float:
+                tame = tame and isfinite(a)
+            else:
+                key = id(a)
+                constant = constant and key in self.constant
+                plain = plain and key in self.plain
+                tame = tame and key not in self.wild
+        key = id(node)
+        if constant:
+            self.constant.add(key)
+        if plain:
+            self.plain.add(key)
+        if not tame:
+            self.wild.add(key)
 
     def lifted(self, node: Value) -> None:
         """A transform made a node its input."""
@@ -193,20 +203,13 @@ class Trace(context.Recorder):
         captured: dict[int, Value] = {}
         joined = False
 
-        def met(a: Number) -> None:
-            nonlocal joined
-            if a.__class__ is not float and id(a) not in self.constant and id(a) not in own:
+        read = chain(*map(graph.operands, computed), (out for out in outputs if isinstance(out, Value)))
+        for a in read:
+            if a.__class__ is not float and id(a) not in own and id(a) not in self.constant:
                 if a.op is None:
                     captured.setdefault(id(a), a)
                 else:
                     joined = True
-
-        for node in computed:
-            for a in graph.operands(node):
-                met(a)
-        for out in outputs:
-            if isinstance(out, Value):
-                met(out)
         for i, key in enumerate(captured, len(self.inputs)):
             place[key] = i
         first = len(self.inputs) + len(captured)
