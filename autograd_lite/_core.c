@@ -376,10 +376,11 @@ static void node_dealloc(PyObject *o) {
 /* -- making nodes ----------------------------------------------------------------------------------------------------- */
 
 static PyObject *node_alloc(PyTypeObject *t, Py_ssize_t items) { /* of Value itself; a subclass has Python's */
-    Node *n = PyObject_GC_New(Node, t);
+    State *s = PyType_GetModuleState(t);
+    Node *n = s && t == s->value ? blank(s) : PyObject_GC_New(Node, t);
     if (!n) return NULL;
     memset((char *)n + sizeof(PyObject), 0, sizeof(Node) - sizeof(PyObject));
-    n->state = PyType_GetModuleState(t);
+    n->state = s;
     return (PyObject *)n;
 }
 
