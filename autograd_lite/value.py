@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import chain
+from operator import add, attrgetter
 from types import MethodType
 from typing import Any
 
@@ -251,9 +252,8 @@ class Value(Protocols):
             create_graph: make the gradients Values, which can be differentiated again.  They refer to the graph that
                 refers to them: `zero_grad` breaks that ring, and `autograd_lite.grad` never makes one.
 
-        The sweep keeps its sums to itself and hands them over at the end in one step: an interrupted backward has
-        changed nothing, and threads that share leaves lose nothing.  The gradient belongs to the values of the
-        forward pass, even if leaves have been given new data since.
+        The sums are handed over at the end in one step: an interrupted backward has changed nothing, and threads and
+        signal handlers that share leaves lose nothing.  The gradient is that at the values of the forward pass.
         """
         if context.active:
             looked_at(self, ".backward()")
@@ -262,10 +262,11 @@ class Value(Protocols):
             if _backward is not None and not create_graph and not context.active and _backward(self, gradient):
                 return
         inputs, nodes, grads, _ = sweeps.reverse({self: gradient}, create_graph or isinstance(gradient, Value))
-        if create_graph:
-            grads = [g if isinstance(g, Value) else Value(g) for g in grads]
+        grads = [g if isinstance(g, Value) else Value(g) for g in grads] if create_graph else grads
         with _commit:
-            totals = [_sum(leaf.grad, g, create_graph) for leaf, g in inputs.items()]
+            totals: Any = map(add, map(_grad_of, inputs), inputs.values())
+            if create_graph or {*map(type, chain(map(_grad_of, inputs), inputs.values()))} - {float}:
+                totals = [_sum(leaf.grad, g, create_graph) for leaf, g in inputs.items()]
             # One call that runs no Python code of ours: neither a signal nor another thread can come in between.
             deque(map(_set_grad, chain(inputs, nodes), chain(totals, grads)), maxlen=0)
 
@@ -373,13 +374,12 @@ def _watched(node: Value) -> Value:
     return node
 
 
-_set_grad = vars(Value)["grad"].__set__
+_set_grad, _grad_of = vars(Value)["grad"].__set__, attrgetter("grad")
 
 
 def _sum(old: Number, new: Number, create_graph: bool) -> Number:
     """A leaf's gradient so far and what is added; always a new object, by which an optimizer knows it was reached."""
-    if old is None:  # as PyTorch clears it
-        old = 0.0
+    old = 0.0 if old is None else old  # as PyTorch clears it
     if isinstance(new, Value):
         return new if not isinstance(old, Value) and old == 0.0 else old + new
     return Value(old + new) if create_graph and not isinstance(old, Value) else old + new

@@ -17,12 +17,12 @@ def _names(code):
     return {instruction.offset: instruction.opname for instruction in dis.get_instructions(code)}
 
 
-def interrupt_at(event, call, within=""):
+def interrupt_at(event, call, within="", handler=None):
     """Run `call`, raising KeyboardInterrupt at the `event`-th point where a signal can come in; whether it ran so far.
 
-    Only points in files whose path ends in `within` count.
+    Only points in files whose path ends in `within` count.  A `handler` is called there in place of raising.
     """
-    left = event
+    left, came = event, []
 
     def entered(frame, kind, arg):
         """Trace a frame, for which `done` is the instruction that has just been carried out."""
@@ -38,7 +38,10 @@ def interrupt_at(event, call, within=""):
                 left -= done in LOOKS and frame.f_lineno is not None  # as in the head of some loops on 3.12
                 if left < 0:
                     sys.settrace(None)
-                    raise KeyboardInterrupt
+                    if handler is None:
+                        raise KeyboardInterrupt
+                    came.append(handler())
+                    return None
                 done = names.get(frame.f_lasti, "")
             return trace
 
@@ -56,4 +59,4 @@ def interrupt_at(event, call, within=""):
         sys.settrace(before)
         if collecting:
             gc.enable()
-    return False
+    return bool(came)

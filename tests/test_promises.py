@@ -200,6 +200,21 @@ def test_an_interrupt_at_any_point_leaves_all_gradients_old_or_all_new(create_gr
     assert event > (50 if create_graph or al.core() == "Python" else 4)  # the sweep in C asks few rows
 
 
+def test_a_signal_handler_that_runs_backward_at_any_point_loses_nothing_of_leaves_that_are_shared():
+    leaves, _, out = network()
+    out.backward()
+    slopes = [leaf.grad for leaf in leaves]
+    event = 0
+    while True:
+        for leaf in leaves:
+            leaf.grad = 0.0
+        if not interrupt_at(event, out.backward, handler=lambda: al.sum([leaf * 100.0 for leaf in leaves]).backward()):
+            break
+        assert [leaf.grad for leaf in leaves] == pytest.approx([slope + 100.0 for slope in slopes], rel=1e-14), event
+        event += 1
+    assert event > (50 if al.core() == "Python" else 1)
+
+
 def test_an_interrupt_by_signal_leaves_all_gradients_old_or_all_new():
     leaves, nodes, out = network()
 
