@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -198,6 +199,7 @@ def main() -> None:
     parser.add_argument("--suites", nargs="*", default=("engine", "compiler", "pictures", "command"), choices=SUITES)
     parser.add_argument("--folder", type=Path, help="what is installed is kept there")
     given = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
     missing: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = (given.folder or Path(temporary)).resolve()

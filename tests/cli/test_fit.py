@@ -546,7 +546,9 @@ def test_weights_of_groups(birds):
     words, x, y = birds
     levels = list(dict.fromkeys(words))
     design = np.column_stack([*[(words == word).astype(float) for word in levels], x])
-    wanted = dict(zip([*[f"a[{word}]" for word in levels], "b"], np.linalg.lstsq(design, y)[0].tolist(), strict=True))
+    wanted = dict(
+        zip([*[f"a[{word}]" for word in levels], "b"], np.linalg.lstsq(design, y, rcond=None)[0].tolist(), strict=True)
+    )
     for formula, options in (("a[species] + b*x", ()), ("a[group] + b*x", ("--group", "species"))):
         found = params("birds.csv", formula, "--target", "y", *options)
         assert found == pytest.approx(wanted, rel=1e-9)
@@ -558,7 +560,7 @@ def test_categories(birds):
     words, x, y = birds
     design = np.column_stack([np.ones(90), words == "Gentoo", x])
     found = params("birds.csv", 'a + c*is(species, "Gentoo") + b*x', "--target", "y")
-    assert list(found.values()) == pytest.approx(np.linalg.lstsq(design, y)[0].tolist(), rel=1e-9)
+    assert list(found.values()) == pytest.approx(np.linalg.lstsq(design, y, rcond=None)[0].tolist(), rel=1e-9)
     mine = words == "Chin strap"
     slope, start = np.polyfit(x[mine], y[mine], 1)
     found = params("birds.csv", "a + b*x", "--target", "y", "--where", "is(species, 'Chin strap') * (x > 0)")
