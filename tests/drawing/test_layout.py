@@ -62,22 +62,18 @@ def overlaps(boxes):
 
 
 def crossed(drawing):
-    """The edges whose curve runs over a card it does not belong to."""
-    found = []
+    """The edges whose curve runs over a card it does not belong to; a curve stays within the box of its four points."""
+    found, inner = [], [(c.index, c.x + 1, c.y + 1, c.x + c.width - 1, c.y + c.height - 1) for c in drawing.nodes]
     for edge in drawing.edges:
-        r = edge.route
-        for k in range(0, len(r) - 1, 3):
-            for t in (i / 12 for i in range(13)):
-                s = 1 - t
-                x, y = (
-                    s**3 * a + 3 * s * s * t * b + 3 * s * t * t * c + t**3 * d
-                    for a, b, c, d in zip(*r[k : k + 4], strict=True)
-                )
-                for card in drawing.nodes:
-                    if card.index in (edge.source, edge.target):
-                        continue
-                    if card.x + 1 < x < card.x + card.width - 1 and card.y + 1 < y < card.y + card.height - 1:
-                        found.append((edge.index, card.index))
+        others = [box for box in inner if box[0] not in (edge.source, edge.target)]
+        for k in range(0, len(edge.route) - 1, 3):
+            piece = edge.route[k : k + 4]
+            (west, east), (north, south) = ((min(along), max(along)) for along in zip(*piece, strict=True))
+            near = [b for b in others if b[1] < east and west < b[3] and b[2] < south and north < b[4]]
+            for t in (i / 12 for i in range(13)) if near else ():
+                u = 1 - t
+                x, y = (u**3 * a + 3 * u * u * t * b + 3 * u * t * t * c + t**3 * d for a, b, c, d in zip(*piece, strict=True))
+                found += [(edge.index, card) for card, w, n, e, s in near if w < x < e and n < y < s]
     return found
 
 
