@@ -15,7 +15,7 @@ strategies draw and the checker repeats in high precision.
 
 The rooms, from low to high; a module imports from lower rows only, which `tests/test_layers.py` holds:
 
-    accelerated                                       the core in C, where it has been compiled
+    accelerated  ends                                 the core in C, where it has been compiled; where objects end
     errors  frames  tree  context  files  notebook    what everybody may use: messages, containers, watches
     tables                                            files of numbers, of every kind
     optim                                             optimizers and schedules, which know nothing of derivatives

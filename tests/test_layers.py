@@ -137,6 +137,12 @@ def at_once(module):
     return set(imported(run(tree), ["autograd_lite", *module.split(".")][: None if is_package else -1]))
 
 
+def test_the_map_of_the_package_has_every_room():
+    plan = autograd_lite.__doc__.partition("test_layers.py")[2].splitlines()
+    rooms = [room for line in plan if line.startswith("    ") for room in line[4:54].split()]
+    assert sorted(rooms) == sorted({m.split(".")[0] for m in MODULES} - {"__main__"})
+
+
 def test_there_is_no_circle_of_imports():
     waiting = {module: at_once(module) & set(MODULES) - {module} for module in MODULES}
     while free := [module for module, needed in waiting.items() if not needed & waiting.keys()]:
