@@ -29,7 +29,7 @@ from tests.ops.test_accuracy import NOT_A_DERIVATIVE, engine
 PROMISE = 8.0
 LARGEST, LEAST = 1e300, 1e-290
 DECADES = 307
-DIGITS, STEP = 7.2, 1.5  # for each decade: of differences of functions that oscillate or are almost constant
+DIGITS, MORE, STEP = 700, 5.0, 1.5  # of differences of functions that oscillate or are almost constant; more for each decade
 
 
 def points(op: Op, count: int, draw: random.Random, decades: float) -> Iterator[tuple[float, ...]]:
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0, help="of one row")
     parser.add_argument("--only", nargs="*", default=())
     asked = parser.parse_args()
-    reference.DIGITS, reference.STEP = round(DIGITS * asked.decades), round(STEP * asked.decades)
+    reference.DIGITS, reference.STEP = DIGITS + round(MORE * asked.decades), round(STEP * asked.decades)
     every: list[str] = []
     print(f"{'row':22}{'points':>8}{'value':>10}{'first':>10}{'second':>10}")
     for op in TABLE.values():
