@@ -110,7 +110,8 @@ class Builder(Telling):
         computed = [node for node in self.names if node.op is not None]
         self.loops = loops_of(computed, set(self.roots), keep) if options.loops and fold is not False and not module else []
         self.turning = {node: k for k, loop in enumerate(self.loops) for node in loop.place}
-        self.folding: Folding = folding(root, self.order, wanted, keep.union(self.turning), self.given or {})
+        self.taken = {leaf for loop in self.loops for line in loop.taken.values() for leaf in line}
+        self.folding: Folding = folding(root, self.order, wanted, keep.union(self.turning, self.taken), self.given or {})
         own = {node: name for node, name in self.names.items() if node in (self.given or {})} if module else {}
         self.layers = layers_of(self.folding, self.order, own)
         self.layer = {node: f"{path}." for path, nodes in self.layers.items() for node in nodes}
@@ -161,8 +162,8 @@ class Builder(Telling):
 
     def inputs(self) -> dict[Node, list[Use]]:
         """What has a card, operands before results, with the edges into it; of a loop the turn that is shown."""
-        inside = self.folding.head
-        found = {node: self.uses(node) for node in self.names if node not in inside and node not in self.turning}
+        inside = {*self.folding.head, *self.turning, *self.taken}
+        found = {node: self.uses(node) for node in self.names if node not in inside}
         if not self.loops:
             return found
         for loop in self.loops:
@@ -170,6 +171,7 @@ class Builder(Telling):
             for line in loop.carried.values():
                 starts = [a for a in line if a.__class__ is not float and a not in loop.place]
                 found[line[loop.shown]] = [Use(Factor(a, None, k), None) for k, a in enumerate(dict.fromkeys(starts))]
+            found.update((line[loop.shown], []) for line in loop.taken.values())
             found.update((node, self.uses(node)) for node in shown)
             found.update((last[j], [Use(Factor(shown[j], None, 0), None)]) for j in loop.left)
         return {node: found[node] for node in self.names if node in found}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import graph
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 SHOWN = 6  # gradients in the closing sentence
 ROOM = 5  # characters that a number may take beside its digits
 PREFIXES = "gABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of ids and classes of the pictures of a page; nothing else on it begins so
-
-
-def _before(label: str) -> str:
-    """What stands before the number on an edge."""
-    return label.rpartition("= ")[0] + "= " if "= " in label else "× "
 
 
 def before(label: str) -> str:
@@ -181,25 +175,25 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
     builder: Builder = drawing.builder
     steps: list[dict[str, Any]] = []
     for card in drawing.nodes:
-        if card.node is None or (card.node.op is None and not card.turns):
+        if card.node is None or card.node.op is None:
             continue
         step: dict[str, Any] = {"forward": True, "card": card.index, "line": _text(builder, found, builder.computed(card))}
         if card.turns:
             texts = [_text(builder, found, builder.computed(card, turn)) for turn in range(len(card.turns))]
             step |= {"loop": card.loop, "turns": [{"line": text} for text in texts]}
         steps.append(step)
-    moves_of = _telling(drawing, found)
-    moves = moves_of({})
-    told = [_told(builder, found, move) for move in moves]
-    for k, loop in enumerate(builder.loops):
-        places = [i for i, move in enumerate(moves) if move.loop == k]
-        lines: dict[int, list[dict[str, Any]]] = {i: [] for i in places}
-        for turn in range(len(loop.turns)):
-            there = {move.place: move for move in moves_of({k: turn})}
-            for i in places:
-                lines[i].append(_told(builder, found, there.get(moves[i].place)))
-        for i in places:
-            told[i] |= {"loop": k, "turns": lines[i]}
+    told: list[dict[str, Any]] = []
+    at: dict[tuple[Any, ...], dict[str, Any]] = {}  # a move of a turn by its place
+    for move in _telling(drawing, found):
+        if move.loop is not None:
+            at.setdefault((move.loop, move.place), _told(builder, found, move))
+        k, turn = move.loop or (None, 0)
+        if k is None or turn == builder.loops[k].shown:
+            told.append(_told(builder, found, move) | ({} if k is None else {"loop": k, "turns": move.place}))
+    for step in told:
+        if "turns" in step:
+            keys = [((step["loop"], turn), step["turns"]) for turn in range(len(builder.loops[step["loop"]].turns))]
+            step["turns"] = [at.get(key) or _told(builder, found, None) for key in keys]
     return steps + told
 
 
@@ -218,12 +212,12 @@ def _told(builder: Builder, found: live.Live, move: Move | None) -> dict[str, An
     return {
         "card": move.card, "source": move.source, "after": total, "line": _text(builder, found, line),
         **({} if move.row is None else {"row": move.row}), **({} if move.edge is None else {"edge": move.edge}),
-        **({"rule": _text(builder, found, rule)} if rule else {}),
+        **({"rule": _text(builder, found, rule)} if rule else {}), **({"back": True} if move.back else {}),
     }  # fmt: skip
 
 
-def _telling(drawing: Drawing, found: live.Live) -> Callable[[dict[int, int]], list[Move]]:
-    """Gives the moves along everything that may flow for some leaves, not only for those that were drawn; by turns of loops."""
+def _telling(drawing: Drawing, found: live.Live) -> list[Move]:
+    """The moves along everything that may flow for some leaves, not only for those that were drawn; of every turn of loops."""
     builder: Builder = copy.copy(drawing.builder)
     known = builder.step_at
     builder.steps = [
@@ -236,7 +230,7 @@ def _telling(drawing: Drawing, found: live.Live) -> Callable[[dict[int, int]], l
     builder.adjoints = {node: builder.adjoints.get(node, 0.0) for node in builder.names}
     index = {card.node: card.index for card in drawing.nodes if card.node is not None}
     edges = {edge.key: edge for edge in drawing.edges}
-    return lambda turns: builder.moves(drawing.nodes, index, edges, turns)
+    return builder.moves(drawing.nodes, index, edges, every=True)
 
 
 def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:

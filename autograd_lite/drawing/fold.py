@@ -3,9 +3,10 @@
 A node disappears into the card of its one consumer only where nothing is lost: it has no name of its own, and the partial
 on the way is 1.  A leaf used once, in one term, is written in the row of that term.
 
-A loop of p nodes is found where node k and node k + p are the same op of operands in the same places: constants may differ,
-other operands are the same node or stand p nodes apart.  What the first turn takes from outside in place of a turn before it is
-its start.  The order is that of `notation.names_of`, in which what one turn computes stands together.
+A loop of p nodes is found where node k and node k + p are the same op of operands in the same places: constants may differ, and
+leaves that each turn has for itself; other operands are the same node or stand p nodes apart.  What the first turn takes from
+outside in place of a turn before it is its start.  The order is that of `notation.names_of`, in which what one turn computes
+stands together.
 """
 
 from __future__ import annotations
@@ -154,6 +155,7 @@ class Loop:
 
     turns: list[list[Node]]
     carried: dict[Carried, list[Any]] = field(default_factory=dict)  # by turn: a node, or a number at the start
+    taken: dict[Node, list[Node]] = field(default_factory=dict)  # by the first: leaves of which each turn has its own
     left: list[int] = field(default_factory=list)  # places of the body that the last turn hands on
     place: dict[Node, tuple[int, int]] = field(default_factory=dict)  # of each node: its turn, and its place in the body
 
@@ -187,8 +189,20 @@ def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[No
         roots: what is used by the picture itself.
         keep: nodes that must be drawn.
     """
-    if len(nodes) > LARGEST:
+    found = _loops(nodes, roots, keep) if len(nodes) <= LARGEST else []
+    if not found:
         return []
+    depth: dict[
+        Node, int
+    ] = {}  # where two chains run side by side, the order above may change from turn to turn; this does not
+    for node in nodes:
+        depth[node] = 1 + max((depth.get(a, 0) for a in graph.operands(node) if a.__class__ is not float), default=0)
+    other = _loops(sorted(nodes, key=lambda node: (depth[node], node.op.name)), roots, keep)
+    return max(found, other, key=lambda loops: sum(len(loop.place) - len(loop.turns[0]) for loop in loops))
+
+
+def _loops(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node]) -> list[Loop]:
+    """The loops in a list of nodes."""
     at = {node: i for i, node in enumerate(nodes)}
     users: dict[Node, list[int]] = {}
     for i, node in enumerate(nodes):
@@ -196,18 +210,24 @@ def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[No
             if a.__class__ is not float:
                 users.setdefault(a, []).append(i)
     found: list[Loop] = []
-    start = 0
+    start = failed = 0
     while start < len(nodes) - NODES + 1:
-        runs = [(_turns(nodes, at, start, p), p) for p in range(1, min(LONGEST, len(nodes) // TURNS) + 1)]
+        periods = range(1, min(LONGEST, (len(nodes) - start) // TURNS) + 1)
+        runs = [(_turns(nodes, at, start, p), p) for p in periods if nodes[start].op is nodes[start + p].op]
         runs = [(count, p) for count, p in runs if count >= TURNS and count * p >= NODES]
-        runs.sort(key=lambda run: (-run[0] * run[1], run[1]))
-        loop = None
-        for count, period in runs:
-            if not all(node.op.name in PLUS for node in nodes[start : start + period]):  # a sum is told as one, term by term
-                loop = loop or _loop(nodes, at, users, start, count, period, roots, keep)
+        longest = max(runs, key=lambda run: run[0] * run[1], default=(0, 0))
+        # what two turns do is one turn of the other runs: the shortest that misses less than a turn of the longest
+        runs.sort(key=lambda run: (run[0] * run[1] <= longest[0] * longest[1] - longest[1], run[1]))
+        bodies = [(count, p) for count, p in runs if not all(node.op.name in PLUS for node in nodes[start : start + p])]
+        loops = (_loop(nodes, at, users, start, *run, roots, keep) for run in bodies)  # a sum is told as one, term by term
+        loop = next(filter(None, loops), None)
         if loop is not None:
             found.append(loop)
-        start += runs[0][0] * runs[0][1] if runs and loop is None else 1 if loop is None else len(loop.place)
+            start, failed = start + len(loop.place), 0
+        elif bodies and failed < longest[1]:  # another node may be the first of a turn
+            start, failed = start + 1, failed + 1
+        else:
+            start, failed = start + max(longest[0] * longest[1], 1), 0
     return found
 
 
@@ -234,11 +254,11 @@ def _same(at: Mapping[Node, int], start: int, i: int, period: int, a: Any, b: An
     if a is b or (a.__class__ is float and b.__class__ is float):
         return True
     there = at.get(b, -1) if b.__class__ is not float else -1
-    if there < start:
-        return False  # another node from outside
     here = at.get(a, -1) if a.__class__ is not float else -1
     if here >= start:
         return there - here == period
+    if there < start:  # from outside: what the first turns begin with, or a leaf of its own for each turn
+        return i - start < period or (_is_leaf(a) and _is_leaf(b))
     return there < i - (i - start) % period + period  # where the first turns have a start, later ones have a turn before
 
 
@@ -258,16 +278,39 @@ def _loop(
             return None
         if outside:
             loop.left.append(place)
-    last = loop.turns[-1]
-    for place, node in enumerate(last):
+    for place, node in enumerate(loop.turns[-1]):
         for k, a in enumerate(graph.operands(node)):
-            carried = None if a.__class__ is float else loop.comes_from(node, a)
-            if carried is None:
+            if a.__class__ is float:
                 continue
             line = [graph.operands(turn[place])[k] for turn in loop.turns]
-            if not _equal(loop.carried.setdefault(carried, line), line):
+            carried = loop.comes_from(node, a)
+            if carried is not None:
+                if not _equal(loop.carried.setdefault(carried, line), line):
+                    return None
+                continue
+            own = a not in loop.place and any(other is not a for other in line)
+            if own and not (all(map(_is_leaf, line)) and _equal(loop.taken.setdefault(line[0], line), line)):
                 return None
-    return loop if loop.carried and loop.left and loop.shown <= count - 2 else None
+    if not all(_own(line, users, start, period, keep) for line in loop.taken.values()):
+        return None
+    if not all(
+        line[turn] is loop.turns[turn - c.ago][c.place] for c, line in loop.carried.items() for turn in range(c.ago, count)
+    ):
+        return None
+    terms = loop.taken and all(  # a sum is told as one, term by term
+        node.op.name in PLUS or (node.op.name == "mul" and not any(a in loop.place for a in graph.operands(node)))
+        for node in loop.turns[0]
+    )
+    return loop if loop.carried and loop.left and loop.shown <= count - 2 and not terms else None
+
+
+def _is_leaf(a: Any) -> bool:
+    return a.__class__ is not float and a.op is None
+
+
+def _own(line: list[Node], users: Mapping[Node, list[int]], start: int, period: int, keep: Collection[Node]) -> bool:
+    """Whether each of these leaves is used in its own turn alone."""
+    return all(a not in keep and {(i - start) // period for i in users[a]} == {turn} for turn, a in enumerate(line))
 
 
 def _equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
@@ -280,6 +323,11 @@ def turned(builder: Builder, cards: Sequence[Card], edges: Sequence[Edge], index
     """Tell the cards and edges of loops what they are in each turn; gives the box of each loop."""
     for k, loop in enumerate(builder.loops):
         members = [_carried(builder, cards, index, k, *each) for each in loop.carried.items()]
+        for line in loop.taken.values():
+            if line[loop.shown] in index:
+                card = cards[index[line[loop.shown]]]
+                card.loop, card.turns, card.headers = k, list(line), [builder.names[leaf] for leaf in line]
+                members.append(card)
         for j, node in enumerate(loop.turns[loop.shown]):
             if node in index:
                 card = cards[index[node]]

@@ -164,7 +164,8 @@ class Move:
     strength: float
     total: Number | None = None  # what the receiver's total is then
     texts: tuple[Text, Text] = ((), ())  # line and rule with their numbers apart
-    loop: int | None = None  # the loop in whose shown turn it is
+    loop: tuple[int, int] | None = None  # the loop it is in, and the turn of it
+    back: bool = False  # hands back what comes from the turns after it
 
     @property
     def place(self) -> tuple[int | None, int, int]:

@@ -34,6 +34,7 @@ class Telling:
     strongest: float
     loops: list[Loop]
     turning: dict[Node, int]
+    taken: set[Node]
 
     def number(self, x: float) -> str:
         """A number as it is written."""
@@ -63,10 +64,10 @@ class Telling:
 
     def moves(
         self, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge],
-        turns: Mapping[int, int] | None = None,
+        every: bool = False,
     ) -> list[Move]:  # fmt: skip
-        """The uses of the chain rule that the picture shows, in order; of each loop those in the shown turn, or the given."""
-        return Told(self, cards, index, edge_at, turns or {}).run()
+        """The uses of the chain rule that the picture shows, in order; of loops those in the shown turn or in `every` one."""
+        return Told(self, cards, index, edge_at, every).run()
 
     def beside(self, step: Step, edge_at: Mapping[tuple[Node, int], Edge]) -> Edge | None:
         """The edge into the same term as a leaf folded into it: along x for w in w × x."""
@@ -162,14 +163,21 @@ class Told:
 
     def __init__(
         self, telling: Telling, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge],
-        turns: Mapping[int, int],
+        every: bool,
     ) -> None:  # fmt: skip
         self.telling, self.cards, self.index, self.edge_at = telling, cards, index, edge_at
-        self.turns = {k: turns.get(k, loop.shown) for k, loop in enumerate(telling.loops)}
+        self.every = every
         self.silent = [edge for edge in edge_at.values() if edge.silent]
+        self.leaving = {edge.source: edge for edge in reversed(self.silent)}
         self.rows = {row.leaf: (c.index, k) for c in cards for k, row in enumerate(c.rows) if row.leaf is not None}
         self.gathered: dict[Node, list[Step]] = {}
-        self.handed: set[Node] = set()  # nodes of a shown turn that have got what comes from later ones
+        self.handed: set[Node] = set()  # nodes of a told turn that have got what comes from later ones
+        self.owned: set[Node] = set()  # and those that have got what comes from their own
+        self.used_at_home = [
+            {c.place for c in loop.carried if any(first[c.place] is a for each in first for a in graph.operands(each))}
+            for loop in telling.loops
+            for first in [loop.turns[0]]
+        ]
         self.outside: dict[Node, tuple[int, Edge | None]] = {}  # what loops give to what they are computed from: loop and edge
         self.found: list[Move] = []
 
@@ -205,7 +213,14 @@ class Told:
         self.step(step, node, edge, card, row, self.index[node])
 
     def step(
-        self, step: Step, node: Node, edge: Edge | None, card: int, row: int | None, source: int, loop: int | None = None
+        self,
+        step: Step,
+        node: Node,
+        edge: Edge | None,
+        card: int,
+        row: int | None,
+        source: int,
+        loop: tuple[int, int] | None = None,
     ) -> None:
         """A use of the chain rule as a move."""
         so_far = self.gathered[step.operand]
@@ -216,51 +231,51 @@ class Told:
 
     def add(
         self, edge: Edge | None, card: int, row: int | None, source: int, node: Node, total: Number | None,
-        texts: tuple[Text, Text], before: str, after: float, loop: int | None = None,
+        texts: tuple[Text, Text], before: str, after: float, loop: tuple[int, int] | None = None, back: bool = False,
     ) -> None:  # fmt: skip
         """One more move."""
         telling = self.telling
         self.found.append(
             Move(
                 None if edge is None else edge.index, card, row, source, telling.text(texts[0]), telling.text(texts[1]), before,
-                telling.number(after), sign(after), strength(after, telling.strongest), total, texts, loop,
+                telling.number(after), sign(after), strength(after, telling.strongest), total, texts, loop, back,
             )
         )  # fmt: skip
 
     # -- loops --------------------------------------------------------------------------------------------------------
 
     def in_loop(self, step: Step, node: Node) -> None:
-        """A step of a loop: told in the shown turn; the others add up."""
+        """A step of a loop: told in the turns that are told; the others add up."""
         k = self.telling.turning[node]
         loop = self.telling.loops[k]
         turn, place = loop.place[node]
-        shown = turn == self.turns[k]
+        told = self.every or turn == loop.shown
         operand = step.operand
         self.own_turn(k, loop, node)
-        if shown:
-            self.hand(k, loop, place, node)
+        if told:
+            self.hand(k, loop, turn, place, node)
             if operand in loop.place and loop.place[operand][0] == turn:
-                self.hand(k, loop, loop.place[operand][1], operand)
+                self.hand(k, loop, turn, loop.place[operand][1], operand)
         self.gathered.setdefault(operand, []).append(step)
         edge = self.edge_at.get((loop.turns[loop.shown][place], step.argument))
         into = edge is not None and self.cards[edge.source].loop == k
-        if operand not in loop.place:
+        if operand not in loop.place and operand not in self.telling.taken:
             begins = [e for e in self.silent if e.source == self.index.get(operand) and self.cards[e.target].loop == k]
             self.outside[operand] = (k, edge if edge is not None and not into else begins[0] if begins else None)
-        if shown and edge is not None and into:
-            self.step(step, node, edge, edge.source, None, edge.target, k)
+        if told and edge is not None and into:
+            self.step(step, node, edge, edge.source, None, edge.target, (k, turn))
 
-    def hand(self, k: int, loop: Loop, place: int, node: Node) -> None:
-        """What comes back from the turns after the shown one, and from behind the loop."""
+    def hand(self, k: int, loop: Loop, turn: int, place: int, node: Node) -> None:
+        """What comes back from the turns after one, and from behind the loop."""
         handing = place in loop.left or any(c.place == place for c in loop.carried)
         card = self.index.get(loop.turns[loop.shown][place])
         if not handing or node in self.handed or card is None:
             return
         self.handed.add(node)
         so_far, over = self.gathered.get(node, []), self.telling.derivative(node)
-        left = len(loop.turns) - 1 - self.turns[k]
+        left = len(loop.turns) - 1 - turn
         where = f"the {left} turn{'s' * (left != 1)} after this one" if left else "what follows the loop"
-        leaving = next((e for e in self.silent if e.source == card), None)
+        leaving = self.leaving.get(card)
         source = card if leaving is None else leaving.target
         total: Number | None = Number("sum", node, len(so_far)) if so_far else None
         after = so_far[-1].after if so_far else 0.0
@@ -269,22 +284,22 @@ class Told:
             total, after, said = Number("total", node), 1.0, (f"{over} = 1",)
         elif total is not None:
             said = (f"{over} = ", total, f", back through {where}")
-        self.add(leaving, card, None, source, node, total, (said, ()), "", after, k)
+        self.add(leaving, card, None, source, node, total, (said, ()), "", after, (k, turn), True)
 
     def own_turn(self, k: int, loop: Loop, node: Node) -> None:
         """What comes back to something carried from the turn that it was computed in, if it is used there, too."""
-        line = [c for c, nodes in loop.carried.items() if nodes[self.turns[k]] is node]
-        if not line or node in self.handed:
+        turn, place = loop.place[node]
+        if node in self.owned or place not in self.used_at_home[k]:
             return
-        self.handed.add(node)
-        place, card = line[0].place, self.index.get(loop.carried[line[0]][loop.shown])
-        first = loop.turns[0]
-        if card is None or not any(first[place] is a for other in first for a in graph.operands(other)):
+        self.owned.add(node)
+        line = next(c for c in loop.carried if c.place == place)
+        card, there = self.index.get(loop.carried[line][loop.shown]), turn + line.ago
+        if card is None or there >= len(loop.turns) or not (self.every or there == loop.shown):
             return
         so_far = self.gathered[node]
         total = Number("sum", node, len(so_far))
         said: Text = (f"{self.telling.derivative(node)} = ", total, ", with what comes back in its own turn")
-        self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, k)
+        self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, (k, there))
 
     def flush(self, node: Node) -> None:
         """What all turns of a loop give to something outside of it."""

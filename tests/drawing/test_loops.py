@@ -48,12 +48,36 @@ def rows(w, b):
     return loss / 5.0
 
 
+def layered(x, **weights):
+    for k in range(6):
+        x = sin(x * weights[f"w{k}"] + weights[f"b{k}"]) * weights[f"w{k}"]
+    return x
+
+
+def momentum(x):
+    v = 0.0
+    for _ in range(8):
+        v = 0.9 * v - 0.1 * (2.0 * x + sin(x))
+        x = x + v
+    return x
+
+
+def fibonacci(x):
+    a, b = x, x * 0.5
+    for _ in range(9):
+        a, b = b, sin(a) + b * 0.3
+    return b
+
+
 LOOPS = {
     "heron": (heron, {"a": 2.0, "z": 1.0}, [(30, 3)]),
     "series": (series, {"x": 1.5}, [(12, 3)]),
     "midpoint": (midpoint, {"x": 0.7}, [(10, 7)]),
     "two_loops": (two_loops, {"x": 0.3}, [(6, 2), (7, 3)]),
     "rows": (rows, {"w": 0.5, "b": 1.0}, [(5, 5)]),
+    "layered": (layered, {"x": 0.5} | {f"{c}{k}": 0.3 + 0.1 * k for k in range(6) for c in "wb"}, [(6, 4)]),
+    "momentum": (momentum, {"x": 1.5}, [(7, 7)]),
+    "fibonacci": (fibonacci, {"x": 1.5}, [(8, 3)]),
 }
 
 
@@ -87,10 +111,15 @@ def test_what_is_no_loop():
     assert found_in(total(kept)) == []  # every turn is used behind the loop
     assert len(found_in(kept[-1])) == 1
     assert found_in(kept[-1], keep=[kept[4]]) == []  # one of them must be drawn
+    weights = [Value(1.0 + k, f"w{k}") for k in range(12)]
     other = x
     for k in range(12):
-        other = sin(other) * Value(1.0 + k, f"w{k}")
-    assert found_in(other) == []  # each turn takes another leaf
+        other = sin(other) * weights[k] + weights[k - 1]
+    assert found_in(other) == []  # each leaf is used in two turns
+    products = x
+    for k in range(12):
+        products = products + weights[k] * y
+    assert found_in(products) == []  # a sum of terms is told term by term, too
     chain = x
     for _ in range(12):
         chain = chain + x
@@ -213,7 +242,7 @@ def agree(tab, drawing, turns):
     assert sorted(tab.js(SHOWN)) == sorted(wanted)
 
 
-@pytest.mark.parametrize("name", ["heron", "series", "two_loops"])
+@pytest.mark.parametrize("name", ["heron", "series", "two_loops", "layered", "momentum"])
 def test_every_turn_shows_the_engines_numbers_wherever_the_leaves_are_pulled(tab, tmp_path, name):
     f, start, _ = LOOPS[name]
     drawing = draw(f, engine="builtin", **start)
