@@ -1,5 +1,6 @@
 """Loops drawn once: which bodies repeat, what the picture shows of one turn, and the page in every turn and opened."""
 
+import math
 import random
 
 import pytest
@@ -293,3 +294,31 @@ def test_the_gradients_of_each_result_can_be_chosen(tab, tmp_path):
     assert tab.js("document.querySelector('.leaf .of').textContent") == "dq/dw ="
     tab.click("#descend")
     assert tab.js("document.getElementById('steps').textContent") == "step 1"
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_the_products_of_the_paths_add_up_through_the_turns(tab, tmp_path, name):
+    f, start, _ = LOOPS[name]
+    drawing = draw(f, engine="builtin", **start)
+    drawing.save(tmp_path / "loop.html")
+    tab.go((tmp_path / "loop.html").as_uri())
+    prefix = tab.js("document.querySelector('#stage > div:not([hidden]) svg').id")
+    listed = 0
+    for card in drawing.nodes:
+        tab.js(f"document.getElementById('{prefix}-n{card.index}').focus()")
+        tab.key("Enter")
+        lines = tab.js("[...document.querySelectorAll('#products li')].map(e => e.lastChild.textContent.trim())")
+        said = tab.js("document.getElementById('sum').textContent")
+        tab.key("Escape")
+        assert said.partition(", with what")[0].rpartition("= ")[2].rpartition("together ")[2] == card.adjoint
+        assert lines
+        if "paths" in said or "own turn" in said:
+            continue
+        products = [math.prod(number(part.strip("()")) for part in line.partition(" = ")[0].split(" × ")) for line in lines]
+        assert sum(products) == pytest.approx(number(card.adjoint), rel=2e-2, abs=1e-3)  # of factors of four digits
+        listed += 1
+    assert listed > 2
+
+
+def number(text):
+    return float(text.replace("−", "-"))

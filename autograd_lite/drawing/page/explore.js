@@ -186,24 +186,49 @@ function choose(id) {
   else light([]);
 }
 
-// The ways from a card to the result, as lists of edges; no more than some.
+// The ways from a card to the result, no more than some, and how many there are.  Through a loop there is one for each turn in
+// which the card acts; it ends where that turn does, with what comes back from the turns after it.
 function pathsFrom(card) {
-  const out = lines.map(() => []);
-  lines.forEach((edge, j) => edge.c !== null && flows(edge) && (out[edge.s] ??= []).push(j));
-  const found = [];
+  const slotOf = [];
+  for (const slot of view.slots) if (slot.row === undefined) slotOf[slot.card] = slot;
+  const out = [];
+  view.edges.forEach((edge, j) => (out[edge.s] ??= []).push([j, edge]));
+  const ends = new Map(view.steps.filter((each) => each.back).map((each) => [each.card, each]));
+  const inTurn = (each, turn) => (each.turns ? { ...each, ...each.turns[turn] } : each);
+  const onward = ([at, turn]) => {
+    const on = [];
+    for (const [j, edge] of out[at] ?? []) {
+      const { loop } = slotOf[edge.t];
+      const starts = slotOf[edge.t].turns;
+      const count = loop === undefined || loop === slotOf[at].loop ? 0 : starts.length;
+      const there = count ? [...Array(count).keys()].reverse() : [turn];
+      for (const to of there) {
+        const each = inTurn(edge, to);
+        const begins = edge.silent && count && starts[to].v === slotOf[at].v;
+        if (begins || (each.c !== null && flows(each))) on.push({ j, to: [edge.t, to], factor: begins ? 1 : o[each.f] });
+      }
+    }
+    return on;
+  };
+  const back = ([at, turn]) => (ends.has(at) ? inTurn(ends.get(at), turn) : {});
   const count = new Map();
-  const many = (at) => {
-    if (at === view.root) return 1;
-    if (!count.has(at)) count.set(at, (out[at] ?? []).reduce((n, j) => n + many(lines[j].t), 0));
-    return count.get(at);
+  const many = (place) => {
+    const key = place.join();
+    if (!count.has(key)) count.set(key, place[0] === view.root ? 1 : onward(place).reduce((n, step) => n + many(step.to), back(place).back ? 1 : 0));
+    return count.get(key);
   };
-  const walk = (at, way) => {
-    if (found.length > LISTED) return;
-    if (at === view.root) found.push(way);
-    else for (const j of out[at] ?? []) walk(lines[j].t, [...way, j]);
+  const found = [];
+  const name = ([at, turn]) => inTurn(slotOf[at], turn).name;
+  const walk = (place, way) => {
+    if (found.length > LISTED || !many(place)) return;
+    const last = back(place);
+    if (place[0] === view.root) found.push(way);
+    else if (last.back) found.push({ ...way, names: [...way.names, "… → " + view.name], factors: [...way.factors, o[last.after]] });
+    if (place[0] !== view.root) for (const { j, to, factor } of onward(place)) walk(to, { edges: [...way.edges, j], names: [...way.names, name(to)], factors: [...way.factors, factor] });
   };
-  walk(card, []);
-  return [found, many(card)];
+  const begin = [card, turns[slotOf[card].loop]];
+  walk(begin, { edges: [], names: [name(begin)], factors: [] });
+  return [found, many(begin)];
 }
 
 function light(edges) {
@@ -219,21 +244,21 @@ function listPaths() {
   const list = byId("products");
   list.replaceChildren();
   const [ways, many] = pathsFrom(slot.card);
-  light(ways.flat());
+  light(ways.flatMap((way) => way.edges));
   part("n" + slot.card)?.classList.add("on");
   byId("chosen").textContent = slot.label || slot.name;
-  const products = ways.slice(0, LISTED).map((way) => {
-    const factors = way.map((j) => o[lines[j].f]);
-    if (slot.f !== undefined) factors.unshift(o[slot.f]);
-    return [way, factors, factors.reduce((a, b) => a * b, 1)];
+  const products = ways.slice(0, LISTED).map(({ names, factors }) => {
+    if (slot.f !== undefined) [names, factors] = [[slot.name, ...names], [o[slot.f], ...factors]];
+    const product = factors.reduce((a, b) => a * b, 1);
+    const text = (factors.length ? factors : [1]).map((f, k) => (k ? bracketed(f) : show(f))).join(" × ") + (factors.length > 1 ? " = " + show(product) : "");
+    list.append(make("li", {}, make("span", { class: "soft" }, names.join(" → ")), " ", text));
+    return product;
   });
-  for (const [way, factors, product] of products) {
-    const names = [slot.name, ...(slot.f === undefined ? [] : [slots.get("n" + slot.card).name]), ...way.map((j) => slots.get("n" + lines[j].t).name)];
-    list.append(make("li", {}, make("span", { class: "soft" }, names.join(" → ")), " ", factors.map((f, k) => (k ? bracketed(f) : show(f))).join(" × ") + (factors.length > 1 ? " = " + show(product) : "")));
-  }
-  const sum = slot.g === null || !flows(slot) ? "No gradient reaches it." : (many > 1 && many <= LISTED ? products.map(([, , p], k) => (k ? written(p, "a") : show(p))).join("") + " = " : many > LISTED ? many + " paths, the first " + LISTED + " are listed; together " : "") + show(o[slot.g]);
-  const looped = view.loops.length && slot.g !== null ? "Its paths run through the turns of the loop; together " + show(o[slot.g]) : "";
-  byId("sum").textContent = many ? sum : looped || "No path leads from here to " + view.name + ".";
+  const told = many > LISTED ? many + " paths, the first " + LISTED + " are listed; together " : many > 1 ? products.map((p, k) => (k ? written(p, "a") : show(p))).join("") + " = " : "";
+  const g = o[slot.g];
+  const whole = many > LISTED || !isNumber(g) || Math.abs(products.reduce((a, b) => a + b, 0) - g) <= 1e-6 * Math.abs(g);
+  const more = whole ? "" : ", with what comes back in its own turn";
+  byId("sum").textContent = slot.g === null || !flows(slot) ? "No gradient reaches it." : many ? told + show(g) + more : "No path leads from here to " + view.name + ".";
 }
 
 stage.addEventListener("click", (event) => {
