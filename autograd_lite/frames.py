@@ -39,10 +39,12 @@ def source_line() -> str:
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "unknown line"
 
 
-def variables() -> dict[str, Any]:
-    """The caller's variables by name."""
+def variable(value: Any) -> str:
+    """The one variable of the caller that holds a value, by its name; empty where none or several do."""
     frame, _ = _caller()
-    return dict(frame.f_locals) if frame is not None else {}
+    held = frame.f_locals.items() if frame is not None else ()
+    found = [key for key, each in held if each is value and key.isidentifier() and key[0] != "_"]
+    return found[0] if len(found) == 1 else ""
 
 
 def stacklevel() -> int:

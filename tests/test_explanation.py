@@ -22,6 +22,17 @@ from tests import same as numbers
 
 same = partial(numbers.same, rel=1e-6)
 
+
+def test_the_result_has_the_name_that_draw_gives_it() -> None:
+    w = Value(2.0, "w")
+    loss = (w * 3.0 - 7.0) ** 2
+    assert str(explain(loss)).startswith("loss = 1: ")
+    assert list(explain(loss).names.values())[-1] == list(al.draw(loss).builder.names.values())[-1] == "loss"
+    again = loss  # two variables hold it: neither is its name
+    assert str(explain(again)).startswith("result = 1: ")
+    assert str((w * Value(5.0, "result")).explain()).startswith("v1 = 10: ")
+
+
 # -- text -------------------------------------------------------------------------------------------------------------
 
 
@@ -65,17 +76,17 @@ def test_the_square_of_a_line() -> None:
 
 
 SQUARE = """\
-v1 = 9: 1 operation, 1 leaf
+result = 9: 1 operation, 1 leaf
 
 forward
-  v1 = x × x = 9
+  result = x × x = 9
 
 backward
-  dv1/dx += dv1/dv1·∂v1/∂x (first factor)  = 1 × 3 → 3           ∂v1/∂x = x
-  dv1/dx += dv1/dv1·∂v1/∂x (second factor) = 1 × 3 → 3 + 3 = 6   ∂v1/∂x = x
+  dresult/dx += dresult/dresult·∂result/∂x (first factor)  = 1 × 3 → 3           ∂result/∂x = x
+  dresult/dx += dresult/dresult·∂result/∂x (second factor) = 1 × 3 → 3 + 3 = 6   ∂result/∂x = x
 
 gradients
-  x = 3   dv1/dx = 6"""
+  x = 3   dresult/dx = 6"""
 
 
 def test_an_operand_used_twice_takes_two_steps_and_a_running_sum() -> None:
@@ -124,9 +135,9 @@ def test_running_sums_that_go_down() -> None:
 def test_where_takes_one_operand_only() -> None:
     c, a, b = Value(1.0, "c"), Value(2.0, "a"), Value(3.0, "b")
     text = str(explain(al.where(c, a, b)))
-    assert "dv1/da += dv1/dv1·∂v1/∂a = 1 × 1 → 1   ∂v1/∂a = [c ≠ 0]" in text
-    assert "dv1/db +=" not in text
-    assert re.search(r"b = 3 +dv1/db = not reached", text)
+    assert "dresult/da += dresult/dresult·∂result/∂a = 1 × 1 → 1   ∂result/∂a = [c ≠ 0]" in text
+    assert "dresult/db +=" not in text
+    assert re.search(r"b = 3 +dresult/db = not reached", text)
 
 
 def test_a_leaf_explains_itself() -> None:
@@ -162,7 +173,7 @@ def test_a_long_chain_is_explained_without_recursion_and_cut() -> None:
     assert (len(explained.steps), explained.path_count, len(explained.paths[0].steps)) == (5000, 1, 5000)
     assert explained.paths[0].value == pytest.approx(explained.total, rel=1e-12)
     assert str(explained).count("\n") < 250
-    assert re.search(r"∂v5000/∂v4999·.*·∂v4995/∂v4994·…·∂v6/∂v5·.*·∂v1/∂x = [0-9. ×]+ × … × [0-9. ×]+ = ", str(explained))
+    assert re.search(r"∂y/∂v4999·.*·∂v4995/∂v4994·…·∂v6/∂v5·.*·∂v1/∂x = [0-9. ×]+ × … × [0-9. ×]+ = ", str(explained))
     text = str(y.explain())
     assert "… 4800 more operations" in text
     assert "… 4800 more steps" in text
@@ -177,7 +188,7 @@ def test_paths_are_counted_without_walking_them() -> None:
         y = y + y
     explained = y.explain(of=x)
     assert (explained.path_count, explained.total, len(explained.paths)) == (2**60, 2.0**60, 20)
-    assert "paths from v60 to x: about 10^18" in str(explained)
+    assert "paths from y to x: about 10^18" in str(explained)
     assert "more paths" in str(explained)
     for _ in range(20_000):
         y = y + y
@@ -198,7 +209,7 @@ def test_paths_to_an_inner_node_and_to_one_no_gradient_reaches() -> None:
     chosen = al.where(Value(1.0, "c"), x, Value(5.0, "other"))
     explained = chosen.explain(of="other")
     assert (explained.path_count, explained.paths, explained.total) == (0, [], None)
-    assert "dv1/dother = no gradient" in str(explained)
+    assert "dchosen/dother = no gradient" in str(explained)
     check_latex(str(chosen.explain(of="other", format="latex")))
 
 
@@ -356,9 +367,9 @@ def test_infinities_and_nan_do_not_disturb(op: Op, x: float) -> None:
 
 def test_jumps_are_told() -> None:
     text = str(explain(al.floor(Value(2.0, "x"))))
-    assert "∂v1/∂x: 0 on the left, 0 on the right, 0 used, jumps from 1 to 2" in text
+    assert "∂result/∂x: 0 on the left, 0 on the right, 0 used, jumps from 1 to 2" in text
     assert "jumps" not in str(explain(al.relu(Value(0.0))))
-    assert "∂v1/∂x: −∞ on the left, −∞ on the right, −∞ used, jumps from −∞ to ∞" in str(explain(1.0 / Value(0.0, "x")))
+    assert "∂result/∂x: −∞ on the left, −∞ on the right, −∞ used, jumps from −∞ to ∞" in str(explain(1.0 / Value(0.0, "x")))
 
 
 def test_lines_are_known_under_detect_anomaly_and_asked_for_without() -> None:

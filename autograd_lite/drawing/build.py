@@ -83,11 +83,7 @@ class Builder(Telling):
         self.given = subject.given_names(options.params)
         self.roots = [root, *options.others]
         given = {**options.names, **(self.given or {})}
-        if root.op is not None and not (given.get(root) or root.name):
-            others = notation.names_of(self.roots, given)
-            if subject.RESULT not in others.values():
-                given[root] = subject.RESULT
-        self.full = notation.names_of(self.roots, given)
+        self.full = notation.names_of(self.roots, given, result=root)
         self.names = {node: clean(name) for node, name in self.full.items()}
         self.steps = steps_of(root, self.names, self.digits, worded=False)
         self.adjoints = adjoints_of(root, self.steps)

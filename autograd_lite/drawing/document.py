@@ -152,7 +152,7 @@ def shrunk(text: str) -> str:
     strings = " ".join(filter(None, parts[1::3]))
     code = "".join(sign or " \0 " if quoted or sign else text for text, quoted, sign in _threes(parts))
     made = re.findall(r"\b(?:const|let|function) (\w{4,})|\((\w{4,})\)=>", code)
-    given = re.findall(r"\bfunction \w+\(([\w,]*)|\(([\w,]*)\)=>", code)
+    given = re.findall(r"\bfunction \w+\(([\w,]*)|\(([\w,]*)\)=>|\b(?:const|let) ?\[([\w,]+)\]|\(\[([\w,]+)\]", code)
     found = [*map("".join, made), *(name for pair in given for name in "".join(pair).split(",") if len(name) > 3)]
     short: dict[str, str] = {}
     for name in sorted(dict.fromkeys(found), key=lambda name: -len(re.findall(rf"\b{name}\b", code))):

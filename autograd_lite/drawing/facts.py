@@ -57,10 +57,10 @@ def facts(
              "text": clean(nodes.formula(node, builder.names, builder.digits), 200)}
             for k, (node, wanted, line) in enumerate(builder.guards)
         ],
-        "names": [
+        **({"names": [
             [clean(name, TOOLTIP) for name in (card.name, card.full_name, *(r.name for r in card.rows)) if name]
-            for card in (drawing.nodes if searching else [])
-        ],
+            for card in drawing.nodes
+        ]} if searching else {}),
     }  # fmt: skip
 
 
@@ -85,7 +85,6 @@ def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[st
         "slots": slots,
         "edges": [_edge(drawing, found, edge) for edge in drawing.edges],
         "steps": _steps(drawing, found) if stepping else [],
-        "start": "The leaves are given. Next computes the first value.",
         "end": _end(found, builder),
         "loops": [
             {"at": loop.shown, "frame": i, "titles": [loop.title(turn) for turn in range(len(loop.turns))]}

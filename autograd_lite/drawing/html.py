@@ -206,7 +206,9 @@ def _views(drawing: Drawing, live: bool, prefix: str) -> tuple[str, str]:
             text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
         text = re.sub(r'(<text x="[^"]*" y="[^"]*") text-anchor="middle"', r"\1", text)
         anchor = r'(class="[A-Za-z]-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"'
-        text = re.sub(anchor, r"\1", text)  # graph.css has it
+        text = re.sub(anchor, r"\1", text)
+        text = re.sub(r'(<rect class="[A-Za-z]-(?:box|pill|band)[^>]*?) rx="[\d.]+"', r"\1", text)  # graph.css has these
+        text = text.replace("</text>\n<", "</text><")
         if end:  # one style serves both
             text = re.sub(r"<title id.*?</style>\n", "", text, flags=re.DOTALL)
             text = re.sub(rf'id="{prefix}\b', rf'id="{prefix}{end}', text)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from .. import context, frames
 from ..errors import InputTypeError, InputValueError
+from ..formula import notation
 from ..ops import Op, ne
 from ..value import Value
 
 Node = Any
-RESULT = "result"  # the name of a result that has no other
 
 
 class Subject(NamedTuple):
@@ -71,14 +71,14 @@ def subject(root: Any, name: str | None, named: Mapping[str, Any]) -> Subject:
         word = next(iter(named))
         raise InputTypeError(f"draw() has no option {word!r}; a function takes its numbers by name, draw(f, {word}=...)")
     if isinstance(root, (list, tuple)) and root and all(hasattr(each, "_data") for each in root):
-        names = {each: _variable(each) for each in root if each.name is None}
+        names = {each: frames.variable(each) for each in root if each.name is None}
         return Subject(root[0], {each: found for each, found in names.items() if found}, tuple(root[1:]))
     if root is None:
         raise InputTypeError("draw() needs a Value, or a function and its numbers: draw(loss), draw(f, w=2.0, b=1.0)")
     if not hasattr(root, "_data"):
         raise InputTypeError(f"root={root!r} must be a Value: draw what a computation on Values gave")
     if name is None and root.name is None:
-        name = _variable(root) or None
+        name = frames.variable(root) or None
     return Subject(root, {} if name is None else {root: name})
 
 
@@ -94,13 +94,7 @@ def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
         )
     if root.op is None and root in leaves.values():
         return Subject(root, {})
-    return Subject(root, {} if root.name else {root: name or RESULT}, (), tuple(branches.guards))
-
-
-def _variable(root: Any) -> str:
-    """The one variable of the caller that holds the root, by its name."""
-    found = {key for key, value in frames.variables().items() if value is root and key.isidentifier() and key[0] != "_"}
-    return found.pop() if len(found) == 1 else ""
+    return Subject(root, {} if root.name else {root: name or notation.RESULT}, (), tuple(branches.guards))
 
 
 # -- names -----------------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def explain(
     5.0
 
     Args:
-        root: the Value to differentiate.
+        root: the Value to differentiate; without a name it has that of the variable of the caller that holds it, as in `draw`.
         format: "text" for a terminal, or "latex" for an ``align*`` environment (package amsmath).
         of: a Value the root depends on, or its name: shows the paths to it in place of the steps.
         digits: significant digits of the printed numbers.

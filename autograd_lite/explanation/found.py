@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from .. import graph
+from .. import frames, graph
 from ..errors import InputValueError
 from ..formula import notation
 from ..formula.steps import Step, steps_of
@@ -54,7 +54,8 @@ class Explanation(NamedTuple):
 
 def found(root: Value, of: Any, format: str, digits: int, max_steps: int, max_paths: int) -> Explanation:
     """The explanation of a Value; see `autograd_lite.explain`."""
-    names = {node: notation.clean(name) for node, name in notation.names_of([root]).items()}
+    given = {} if root.name else {root: frames.variable(root)}
+    names = {node: notation.clean(name) for node, name in notation.names_of([root], given, root).items()}
     target = None if of is None else _target(of, names)
     steps = steps_of(root, names, digits)
     gradients = {root: 1.0} | {step.operand: step.after for step in steps}

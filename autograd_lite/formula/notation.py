@@ -11,6 +11,7 @@ from .. import graph
 from ..graph import Node
 
 MINUS = "\u2212"
+RESULT = "result"  # the name of a result that has no other
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 ROUND = 6  # operands that a call of any number of arguments is written with, before it says "..."
 
@@ -54,8 +55,12 @@ def columns(text: str) -> int:
     return len(text) + sum(-1 if unicodedata.combining(c) else unicodedata.east_asian_width(c) in "WF" for c in others)
 
 
-def names_of(roots: Iterable[Node], given: Mapping[Node, str] | None = None) -> dict[Node, str]:
+def names_of(
+    roots: Iterable[Node], given: Mapping[Node, str] | None = None, result: Node | None = None
+) -> dict[Node, str]:  # fmt: skip
     """A name for every node the roots depend on, operands before results: its own, a given one, or v1, v2, ...
+
+    A computed one that is the `result` is called that where it has no other name.
 
     >>> from autograd_lite import Value
     >>> w = Value(2.0, "w")
@@ -72,6 +77,8 @@ def names_of(roots: Iterable[Node], given: Mapping[Node, str] | None = None) -> 
         nodes.setdefault(root)
     names = {node: (given or {}).get(node) or node.name for node in nodes}
     taken = {name for name in names.values() if name}
+    if result is not None and result.op is not None and not names[result] and RESULT not in taken:
+        names[result] = RESULT
     fresh = (v for v in (f"v{i}" for i in range(1, len(nodes) + len(taken) + 2)) if v not in taken)
     return {node: name or next(fresh) for node, name in names.items()}
 

@@ -74,8 +74,9 @@ NUMBERS = """(() => {
   const svg = document.querySelector('#stage > div:not([hidden]) svg'), of = (g, kind) =>
     [...(g?.children ?? [])].find(e => e.classList.contains('g-' + kind))?.textContent ?? null;
   const all = [...svg.querySelectorAll('g[id]')].map(g => [g.id.slice(svg.id.length + 1), g]);
-  return Object.fromEntries(all.map(([id, g]) => [id, id[0] === 'l' ? g.querySelector('text').textContent
-    : [of(g, 'value'), of(g, 'grad')]]));
+  const what = (id, g) => id[0] === 'l' ? g.querySelector('text').textContent
+    : id[0] === 'e' ? Number(g.querySelector('.g-line').getAttribute('stroke-width')) : [of(g, 'value'), of(g, 'grad')];
+  return Object.fromEntries(all.map(([id, g]) => [id, what(id, g)]));
 })()"""
 
 
@@ -94,6 +95,9 @@ def agree(page, drawing):
             elif row.value:
                 assert numbers[f"n{card.index}-r{k}"][0] == row.value
     for edge in drawing.edges:
+        folded = any(card.rows or card.turns for card in drawing.nodes)  # what flows to a row or in other turns has no line
+        if edge.contribution is not None and not folded:
+            assert numbers[f"e{edge.index}"] == pytest.approx(max(edge.weight, 0.6), abs=0.051)
         if "nan" in edge.label or "no flow" in edge.label:
             assert numbers[f"l{edge.index}"] == edge.label
         elif edge.label and edge.contribution is not None and f"l{edge.index}" in numbers:

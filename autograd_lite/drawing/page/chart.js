@@ -8,7 +8,7 @@ function measured(element, how) {
 
 // A chart in pixels of its own, so that its text has the size of the page's.
 function chart(element, high) {
-  const wide = measured(element, () => Math.max(240, element.clientWidth || 400));
+  const wide = measured(element, () => max(240, element.clientWidth || 400));
   element.replaceChildren();
   element.setAttribute("viewBox", "0 0 " + wide + " " + high);
   element.style.height = high + "px";
@@ -84,9 +84,9 @@ function lossLine(element, losses, last, high = 110) {
   const wide = chart(element, high);
   const good = losses.filter(isNumber);
   if (!good.length) return [];
-  const logs = Math.min(...good) > 0 && Math.max(...good) > 1000 * Math.min(...good);
+  const logs = min(...good) > 0 && max(...good) > 1000 * min(...good);
   const scaled = losses.map((v) => (logs ? Math.log10(v) : v));
-  let [low, top] = [Math.min(...scaled.filter(isNumber)), Math.max(...scaled.filter(isNumber))];
+  let [low, top] = [min(...scaled.filter(isNumber)), max(...scaled.filter(isNumber))];
   if (!logs && low > 0) low = 0;
   if (top === low) top = low + 1;
   const X = (k) => 8 + (k / last) * (wide - 16);

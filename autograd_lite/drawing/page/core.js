@@ -3,8 +3,10 @@ const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const framed = window !== window.parent; // in a notebook: the wheel belongs to the page around
+const { abs, max, min } = Math;
+const boxOf = (element) => element.getBoundingClientRect();
 const isNumber = Number.isFinite; // neither nan nor infinite
-const clamp = (low, x, high) => Math.max(low, Math.min(x, high));
+const clamp = (low, x, high) => max(low, min(x, high));
 
 function unpack(x) {
   return typeof x === "number" ? x : { inf: Infinity, "-inf": -Infinity, nan: NaN }[x];
@@ -31,13 +33,12 @@ function draw(parent, tag, attributes, text) {
 // As Python's format(x, ".4g"), with a minus as people write it; a tie goes to the even digit.
 function show(x, digits = data.digits) {
   if (x !== x) return "nan";
-  if (Math.abs(x) === Infinity) return x < 0 ? "−∞" : "∞";
+  if (abs(x) === Infinity) return x < 0 ? "−∞" : "∞";
   if (x === 0) return "0";
-  let [mantissa, exponent] = Math.abs(x).toExponential(digits - 1).split("e");
+  let [mantissa, exponent] = abs(x).toExponential(digits - 1).split("e");
   let figures = mantissa.replace(".", "");
-  const shortest = String(Math.abs(x)).replace(/e.*/, "").replace(".", "").replace(/^0+/, "").replace(/0+$/, "");
-  if (shortest.length === digits + 1 && shortest.endsWith("5")) {
-    const [exact, power] = Math.abs(x).toExponential(40).split("e");
+  if (abs(x).toExponential(digits + 1).includes("50e")) {
+    const [exact, power] = abs(x).toExponential(40).split("e"); // half way between two, or nearly
     const all = exact.replace(".", "");
     if (/^50*$/.test(all.slice(digits)) && Number(all[digits - 1]) % 2 === 0) [figures, exponent] = [all.slice(0, digits), power];
   }
@@ -45,7 +46,7 @@ function show(x, digits = data.digits) {
   const trim = (text) => (text.includes(".") ? text.replace(/\.?0*$/, "") : text);
   let text;
   if (e < -4 || e >= digits) {
-    text = trim(figures[0] + "." + figures.slice(1)) + "e" + (e < 0 ? "−" : "+") + String(Math.abs(e)).padStart(2, "0");
+    text = trim(figures[0] + "." + figures.slice(1)) + "e" + (e < 0 ? "−" : "+") + String(abs(e)).padStart(2, "0");
   } else if (e < 0) text = trim("0." + "0".repeat(-e - 1) + figures);
   else text = trim(figures.slice(0, e + 1) + "." + figures.slice(e + 1));
   return (x < 0 ? "−" : "") + text;
@@ -65,8 +66,8 @@ const sign = (x) => (!x && x === x ? "zero" : isNumber(x) ? (x > 0 ? "pos" : "ne
 function strength(x, strongest) {
   if (x === 0) return 0;
   if (!isNumber(x) || !strongest) return 0.5;
-  return 0.1 + 0.4 * clamp(0, 1 + (Math.log10(Math.abs(x)) - Math.log10(strongest)) / 3, 1);
+  return 0.1 + 0.4 * clamp(0, 1 + (Math.log10(abs(x)) - Math.log10(strongest)) / 3, 1);
 }
 
-const largest = (xs) => xs.reduce((most, x) => (isNumber(x) ? Math.max(most, Math.abs(x)) : most), 0);
+const largest = (xs) => xs.reduce((most, x) => (isNumber(x) ? max(most, abs(x)) : most), 0);
 const nice = (x) => Number(x.toPrecision(1));

@@ -18,9 +18,9 @@ function descend() {
   const next = x.slice();
   for (const i of ticked()) next[i] = x[i] - rate * total(i);
   const value = globalValue(next)[view.which];
-  const first = Math.abs(losses[0]);
+  const first = abs(losses[0]);
   if (!ticked().length) verdict = "Tick a leaf that a gradient reaches.";
-  else if (!isNumber(value) || next.some((each) => !isNumber(each)) || Math.abs(value) > 1e12 * Math.max(first, 1)) {
+  else if (!isNumber(value) || next.some((each) => !isNumber(each)) || abs(value) > 1e12 * max(first, 1)) {
     verdict = "Step " + trail.length + " would take " + view.name + " to " + show(value) + ": with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
   } else {
     x = next;
@@ -84,7 +84,7 @@ function drawDescent() {
 
 function drawLosses() {
   const element = byId("losses");
-  const [X, Y] = lossLine(element, losses, Math.max(10, losses.length - 1));
+  const [X, Y] = lossLine(element, losses, max(10, losses.length - 1));
   if (!X) return;
   draw(element, "path", { class: "loss", d: poly(losses.map((v, k) => [X(k), Y(v)])) });
   if (losses.length < 60) losses.forEach((v, k) => isNumber(v) && draw(element, "circle", { class: "lossdot", cx: X(k).toFixed(1), cy: Y(v).toFixed(1), r: 2.5 }));
@@ -113,8 +113,8 @@ function drawContours() {
   const wide = chart(element, high);
   const spanOf = (k) => {
     const seen = trail.map((at) => at[k]).filter(isNumber);
-    const [a, b] = [Math.min(...seen, ranges[k][0] / 2 + ranges[k][1] / 2), Math.max(...seen, ranges[k][0] / 2 + ranges[k][1] / 2)];
-    const room = Math.max((b - a) * 0.4, (ranges[k][1] - ranges[k][0]) / 4);
+    const [a, b] = [min(...seen, ranges[k][0] / 2 + ranges[k][1] / 2), max(...seen, ranges[k][0] / 2 + ranges[k][1] / 2)];
+    const room = max((b - a) * 0.4, (ranges[k][1] - ranges[k][0]) / 4);
     return [a - room, b + room];
   };
   const [us, vs] = [spanOf(i), spanOf(j)];

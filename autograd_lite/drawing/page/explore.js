@@ -1,6 +1,6 @@
 // Leaves to pull, the curve of the result over the one in hand, and the paths of a card that was chosen.
 const leaves = data.leaves;
-let hand = Math.max(0, leaves.findIndex((leaf) => leaf.parameter)); // the leaf in hand
+let hand = max(0, leaves.findIndex((leaf) => leaf.parameter)); // the leaf in hand
 let chosen = null; // the card or row whose paths are listed
 const moves = leaves.map((leaf) => leaf.parameter); // which take part in a descent
 const ranges = start.map((each) => around(unpack(each)));
@@ -10,7 +10,7 @@ const total = (i) => (reached(i) ? o[view.g[i]] : 0);
 const slope = (i) => view.over + leaves[i].name;
 
 function around(value) {
-  const reach = isNumber(value) ? nice(Math.max(2 * Math.abs(value), 4)) : 4;
+  const reach = isNumber(value) ? nice(max(2 * abs(value), 4)) : 4;
   return isNumber(value) ? [value - reach, value + reach] : [-reach, reach];
 }
 
@@ -74,8 +74,8 @@ let scrolled = 0; // how far the list of leaves is
 function showLeaves(typing) {
   const many = leaves.length > 40 && fields.every(({ row }) => !row.hidden);
   const [each, room] = measured(byId("leaves"), (list) => [list.scrollHeight / leaves.length, list.clientHeight]);
-  const from = many ? Math.max(0, Math.floor(scrolled / each) - 1) : 0;
-  const to = many ? Math.min(leaves.length, Math.ceil((scrolled + room) / each) + 1) : leaves.length;
+  const from = many ? max(0, Math.floor(scrolled / each) - 1) : 0;
+  const to = many ? min(leaves.length, Math.ceil((scrolled + room) / each) + 1) : leaves.length;
   for (let i = from; i < to; i++) showLeaf(i, typing);
 }
 
@@ -83,13 +83,12 @@ function showLeaf(i, typing) {
   const { slider, field, gradient, row } = fields[i];
   let [low, high] = ranges[i];
   if (isNumber(x[i]) && (x[i] < low || x[i] > high)) [low, high] = ranges[i] = around(x[i]);
-  slider.min = low;
-  slider.max = high;
-  slider.value = x[i];
-  slider.setAttribute("aria-valuetext", leaves[i].name + " = " + show(x[i]));
+  if (changed(slider, "range", low + " " + high)) [slider.min, slider.max] = [low, high];
+  if (slider.valueAsNumber !== x[i]) slider.value = x[i];
+  if (changed(slider, "number", x[i])) slider.setAttribute("aria-valuetext", leaves[i].name + " = " + show(x[i]));
   if (!(typing && document.activeElement === field)) field.value = isNumber(x[i]) ? Number(x[i].toPrecision(6)) : "";
-  gradient.textContent = reached(i) ? show(o[view.g[i]]) : "none";
-  row.classList.toggle("on", i === hand);
+  write(gradient, reached(i) ? show(o[view.g[i]]) : "none");
+  if (changed(row, "on", i === hand)) row.classList.toggle("on", i === hand);
 }
 
 const result = (i, value) => {
@@ -111,7 +110,7 @@ function redraw(typing) {
 // The slopes of the result by leaf i a hair to its left and right.
 function sides(i) {
   const at = x[i];
-  const hair = Math.max(Math.abs(at) * 2 ** -40, 2 ** -80);
+  const hair = max(abs(at) * 2 ** -40, 2 ** -80);
   return [-1, 1].map((way) => {
     const there = x.slice();
     there[i] = at + way * hair;
@@ -137,10 +136,10 @@ function drawCurve() {
   }
   const high = 230;
   const wide = chart(element, high);
-  const near = points.filter(([u, v]) => isNumber(v) && Math.abs(u - x[hand]) < (right - left) / 3).map(([, v]) => v);
+  const near = points.filter(([u, v]) => isNumber(v) && abs(u - x[hand]) < (right - left) / 3).map(([, v]) => v);
   const all = isNumber(y0) ? [...near, y0] : near;
-  let [low, top] = all.length ? [Math.min(...all), Math.max(...all)] : [-1, 1];
-  const pad = (top - low) * 0.08 || Math.max(Math.abs(low) * 0.1, 1);
+  let [low, top] = all.length ? [min(...all), max(...all)] : [-1, 1];
+  const pad = (top - low) * 0.08 || max(abs(low) * 0.1, 1);
   [low, top] = [low - pad, top + pad];
   const [X, Y] = frame(element, wide, high, [left, right], [low, top], name);
   const inner = inset(element, wide, high);
@@ -161,12 +160,12 @@ function drawCurve() {
   if (isNumber(ahead)) draw(inner, "circle", { class: "ahead", cx: clipped(X(x[hand] + h)), cy: clipped(Y(ahead)), r: 4.5 });
   drawTrail(inner, X, Y);
   if (isNumber(y0)) draw(inner, "circle", { class: "point", cx: clipped(X(x[hand])), cy: clipped(Y(y0)), r: 6 });
-  const lost = (2.3e-16 * Math.max(Math.abs(y0), Math.abs(ahead))) / h;
+  const lost = (2.3e-16 * max(abs(y0), abs(ahead))) / h;
   byId("hv").textContent = show(h, 2);
   const f = view.name;
   byId("secant").textContent = "(" + f + "(" + name + " + h) − " + f + "(" + name + ")) / h = " + show(q) + " → " + show(m);
-  const rounding = x[hand] + h === x[hand] ? "h is lost: " + name + " + h rounds to " + name + ". " : lost > 1e-9 * Math.max(1, Math.abs(m)) && Math.abs(q - m) <= 4 * lost ? "What is left of the difference is rounding. " : "";
-  const nudge = isNumber(x[hand]) ? nice(Math.max(0.1, Math.abs(x[hand]) / 100)) : 0.1;
+  const rounding = x[hand] + h === x[hand] ? "h is lost: " + name + " + h rounds to " + name + ". " : lost > 1e-9 * max(1, abs(m)) && abs(q - m) <= 4 * lost ? "What is left of the difference is rounding. " : "";
+  const nudge = isNumber(x[hand]) ? nice(max(0.1, abs(x[hand]) / 100)) : 0.1;
   const really = result(hand, x[hand] + nudge) - y0;
   byId("really").textContent = kink
     ? "Kink: the slope is " + show(before) + " from the left and " + show(after) + " from the right; " + show(m) + " is taken."
@@ -191,43 +190,40 @@ function choose(id) {
 function pathsFrom(card) {
   const slotOf = [];
   for (const slot of view.slots) if (slot.row === undefined) slotOf[slot.card] = slot;
-  const out = [];
-  view.edges.forEach((edge, j) => (out[edge.s] ??= []).push([j, edge]));
-  const ends = new Map(view.steps.filter((each) => each.back).map((each) => [each.card, each]));
-  const inTurn = (each, turn) => (each.turns ? { ...each, ...each.turns[turn] } : each);
+  const ends = view.steps.filter((each) => each.back);
+  const inTurn = (each, turn) => (each?.turns ? { ...each, ...each.turns[turn] } : (each ?? {}));
+  const named = ([at, turn]) => inTurn(slotOf[at], turn).name;
+  const ending = ([at, turn]) => inTurn(ends.find((each) => each.card === at), turn);
   const onward = ([at, turn]) => {
     const on = [];
-    for (const [j, edge] of out[at] ?? []) {
-      const { loop } = slotOf[edge.t];
-      const starts = slotOf[edge.t].turns;
-      const count = loop === undefined || loop === slotOf[at].loop ? 0 : starts.length;
-      const there = count ? [...Array(count).keys()].reverse() : [turn];
-      for (const to of there) {
+    view.edges.forEach((edge, j) => {
+      if (edge.s !== at) return;
+      const { loop, turns: every } = slotOf[edge.t];
+      const enters = every && loop !== slotOf[at].loop;
+      for (const to of enters ? [...every.keys()].reverse() : [turn]) {
         const each = inTurn(edge, to);
-        const begins = edge.silent && count && starts[to].v === slotOf[at].v;
-        if (begins || (each.c !== null && flows(each))) on.push({ j, to: [edge.t, to], factor: begins ? 1 : o[each.f] });
+        const begins = enters && edge.silent && every[to].v === slotOf[at].v;
+        if (begins || (each.c !== null && flows(each))) on.push([j, [edge.t, to], begins ? 1 : o[each.f]]);
       }
-    }
+    });
     return on;
   };
-  const back = ([at, turn]) => (ends.has(at) ? inTurn(ends.get(at), turn) : {});
-  const count = new Map();
+  const counts = new Map();
   const many = (place) => {
     const key = place.join();
-    if (!count.has(key)) count.set(key, place[0] === view.root ? 1 : onward(place).reduce((n, step) => n + many(step.to), back(place).back ? 1 : 0));
-    return count.get(key);
+    if (!counts.has(key)) counts.set(key, place[0] === view.root ? 1 : onward(place).reduce((n, [, to]) => n + many(to), ending(place).back ? 1 : 0));
+    return counts.get(key);
   };
   const found = [];
-  const name = ([at, turn]) => inTurn(slotOf[at], turn).name;
-  const walk = (place, way) => {
+  const walk = (place, way, names, factors) => {
     if (found.length > LISTED || !many(place)) return;
-    const last = back(place);
-    if (place[0] === view.root) found.push(way);
-    else if (last.back) found.push({ ...way, names: [...way.names, "… → " + view.name], factors: [...way.factors, o[last.after]] });
-    if (place[0] !== view.root) for (const { j, to, factor } of onward(place)) walk(to, { edges: [...way.edges, j], names: [...way.names, name(to)], factors: [...way.factors, factor] });
+    if (place[0] === view.root) return found.push([way, names, factors]);
+    const { back, after } = ending(place);
+    if (back) found.push([way, [...names, "… → " + view.name], [...factors, o[after]]]);
+    for (const [j, to, factor] of onward(place)) walk(to, [...way, j], [...names, named(to)], [...factors, factor]);
   };
   const begin = [card, turns[slotOf[card].loop]];
-  walk(begin, { edges: [], names: [name(begin)], factors: [] });
+  walk(begin, [], [named(begin)], []);
   return [found, many(begin)];
 }
 
@@ -244,10 +240,10 @@ function listPaths() {
   const list = byId("products");
   list.replaceChildren();
   const [ways, many] = pathsFrom(slot.card);
-  light(ways.flatMap((way) => way.edges));
+  light(ways.flatMap(([way]) => way));
   part("n" + slot.card)?.classList.add("on");
   byId("chosen").textContent = slot.label || slot.name;
-  const products = ways.slice(0, LISTED).map(({ names, factors }) => {
+  const products = ways.slice(0, LISTED).map(([, names, factors]) => {
     if (slot.f !== undefined) [names, factors] = [[slot.name, ...names], [o[slot.f], ...factors]];
     const product = factors.reduce((a, b) => a * b, 1);
     const text = (factors.length ? factors : [1]).map((f, k) => (k ? bracketed(f) : show(f))).join(" × ") + (factors.length > 1 ? " = " + show(product) : "");
@@ -256,7 +252,7 @@ function listPaths() {
   });
   const told = many > LISTED ? many + " paths, the first " + LISTED + " are listed; together " : many > 1 ? products.map((p, k) => (k ? written(p, "a") : show(p))).join("") + " = " : "";
   const g = o[slot.g];
-  const whole = many > LISTED || !isNumber(g) || Math.abs(products.reduce((a, b) => a + b, 0) - g) <= 1e-6 * Math.abs(g);
+  const whole = many > LISTED || !isNumber(g) || abs(products.reduce((a, b) => a + b, 0) - g) <= 1e-6 * abs(g);
   const more = whole ? "" : ", with what comes back in its own turn";
   byId("sum").textContent = slot.g === null || !flows(slot) ? "No gradient reaches it." : many ? told + show(g) + more : "No path leads from here to " + view.name + ".";
 }

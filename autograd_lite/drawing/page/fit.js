@@ -14,8 +14,8 @@ const ranges = weights.map((_, i) => reach(way.map((at) => at.weights[i])));
 
 function reach(numbers) {
   const good = numbers.filter(isNumber);
-  const [low, high] = good.length ? [Math.min(...good), Math.max(...good)] : [-1, 1];
-  const room = Math.max((high - low) * 0.4, Math.abs(high) * 0.25, 1e-9) || 1;
+  const [low, high] = good.length ? [min(...good), max(...good)] : [-1, 1];
+  const room = max((high - low) * 0.4, abs(high) * 0.25, 1e-9) || 1;
   return [low - room, high + room];
 }
 
@@ -28,8 +28,8 @@ const mean = (at, step = 1) => {
 
 function span(numbers, share = 0.06) {
   const good = numbers.filter(isNumber);
-  const [low, high] = good.length ? [Math.min(...good), Math.max(...good)] : [0, 1];
-  const room = (high - low) * share || Math.max(Math.abs(high) * 0.1, 1);
+  const [low, high] = good.length ? [min(...good), max(...good)] : [0, 1];
+  const room = (high - low) * share || max(abs(high) * 0.1, 1);
   return [low - room, high + room];
 }
 
@@ -82,7 +82,7 @@ function drawRows() {
   const box = byId("misses");
   const broad = chart(box, 200);
   const off = worth.map((row) => row[TRUTH] - row[PREDICTED]);
-  const most = Math.max(...last.map((row) => Math.abs(row[TRUTH] - row[PREDICTED])).filter(isNumber), 1e-300) * 1.15;
+  const most = max(...last.map((row) => abs(row[TRUTH] - row[PREDICTED])).filter(isNumber), 1e-300) * 1.15;
   const [U, V] = frame(box, broad, 200, [low, high], [-most, most], "predicted " + data.target);
   const inside = inset(box, broad, 200);
   draw(inside, "path", { class: "fitted", d: poly([[U(low), V(0)], [U(high), V(0)]]) });
@@ -105,7 +105,7 @@ function drawLoss() {
 function lossNow() {
   if (byHand) return working ? mean(weights) : NaN;
   const { step } = way[now];
-  return (losses.find(([k]) => k === step) ?? losses.reduce((a, b) => (Math.abs(b[0] - step) < Math.abs(a[0] - step) ? b : a)))[1];
+  return (losses.find(([k]) => k === step) ?? losses.reduce((a, b) => (abs(b[0] - step) < abs(a[0] - step) ? b : a)))[1];
 }
 
 const moving = weights.map((_, i) => i).filter((i) => weights.length === 2 || way.some((at) => at.weights[i] !== way[0].weights[i]));

@@ -6,7 +6,7 @@ let foundAt = -1;
 
 function search() {
   const wanted = query.value.trim().toLowerCase();
-  const rank = (names) => Math.min(...names.map((name) => (name === wanted ? 0 : name.startsWith(wanted) ? 1 : name.includes(wanted) ? 2 : 3)));
+  const rank = (names) => min(...names.map((name) => (name === wanted ? 0 : name.startsWith(wanted) ? 1 : name.includes(wanted) ? 2 : 3)));
   const ranked = cardNames.map((names, i) => [rank(names), i]).filter(([r]) => wanted && r < 3);
   found = ranked.sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, i]) => i);
   cardNames.forEach((_, i) => part("n" + i)?.classList.toggle("found", found.includes(i)));
@@ -27,7 +27,7 @@ function nextFound(way) {
   const card = part("n" + found[foundAt]);
   card.classList.add("here");
   if (scale < 0.7) zoomBy(1 / scale);
-  scrollToBox(card.getBoundingClientRect(), true);
+  scrollToBox(boxOf(card), true);
   byId("count").textContent = foundAt + 1 + " of " + found.length;
 }
 

@@ -32,22 +32,28 @@ function findSlots() {
   });
 }
 
-const kept = new WeakMap(); // what stands in an element: asking the page itself would take longer
-
+// Whether something is other than it was when an element was last written: asking the page itself would take longer.
 function changed(element, what, value) {
   if (!element) return false;
-  if (!kept.has(element)) kept.set(element, {});
-  const known = kept.get(element);
+  const known = (element.known ??= {});
   return known[what] !== value && ((known[what] = value), true);
 }
 
 function write(element, text, room) {
   if (!changed(element, "text", text)) return;
-  element.textContent = text;
-  if (text.length > room) {
+  if (element.firstChild) element.firstChild.nodeValue = text;
+  else element.textContent = text;
+  const over = text.length > room;
+  if (!changed(element, "over", over && text.length)) return;
+  if (over) {
     element.setAttribute("textLength", Math.floor(room * 7.2)); // squeezed rather than over the border
     element.setAttribute("lengthAdjust", "spacingAndGlyphs");
-  } else if (room) element.removeAttribute("textLength");
+  } else element.removeAttribute("textLength");
+}
+
+// A number, or a word for none, written where it is another than before.
+function number(element, value) {
+  if (changed(element, "number", value)) write(element, typeof value === "number" ? show(value) : value, data.room);
 }
 
 function tint(element, name) {
@@ -62,7 +68,7 @@ function put(element, name, value) {
 function known() {
   const totals = new Map();
   const values = new Set();
-  for (const step of steps.slice(0, now)) {
+  for (const step of now === end ? [] : steps.slice(0, now)) {
     if (step.forward) values.add(slotName(step));
     else totals.set(slotName(step), o[step.after]);
   }
@@ -75,13 +81,13 @@ function paint() {
   const strongest = largest([...slots.values()].map((slot) => o[slot.g]));
   for (const [id, slot] of slots) {
     const shown = done || slot.leaf || values.has(slot.of === undefined ? id : "n" + slot.of) || now >= forward;
-    if (slot.v !== null) write(slot.value, shown ? show(o[slot.v]) : "·", data.room);
+    if (slot.v !== null) number(slot.value, shown ? o[slot.v] : "·");
     const g = done ? (slot.g === null || !flows(slot) ? undefined : o[slot.g]) : totals.get(id);
     const unreached = done && slot.text;
-    write(slot.text, g === undefined ? (unreached ? "none" : "·") : show(g), data.room);
+    number(slot.text, g ?? (unreached ? "none" : "·"));
     tint(slot.text, g === undefined ? "" : sign(g));
     tint(slot.band, g === undefined ? "zero" : sign(g));
-    put(slot.band, "fill-opacity", g === undefined ? 0 : Number(strength(g, strongest).toFixed(2)));
+    put(slot.band, "fill-opacity", g === undefined ? 0 : Math.round(100 * strength(g, strongest)) / 100);
     if (slot.kink) markKink(slot);
   }
   const most = largest(lines.map((line) => (line.c === null ? 0 : o[line.c])));
@@ -90,8 +96,8 @@ function paint() {
     const there = flows(line);
     const c = there ? o[line.c] : 0;
     tint(line.group, sign(c));
-    const weight = (0.5 + 5 * strength(c, most)) * data.thin;
-    put(line.line, "stroke-width", Math.max(weight, 0.6).toFixed(1));
+    const weight = (0.5 + 5 * strength(c, most)) * view.thin;
+    put(line.line, "stroke-width", max(weight, 0.6).toFixed(1));
     if (line.text) {
       const f = o[line.f];
       write(line.text, !there ? "no flow" : f !== f ? "× nan" + outside(line) : line.symbol ? line.symbol + show(f) : "× " + bracketed(f));
@@ -110,7 +116,7 @@ function outside(line) {
 }
 
 // Whether two sides of a number differ by more than a hair.
-const apart = (a, b) => Math.abs(a - b) > 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+const apart = (a, b) => abs(a - b) > 1e-6 * max(abs(a), abs(b));
 
 function markKink(slot) {
   const at = (slot.kinks ?? []).find(([left, right]) => isNumber(o[left]) && isNumber(o[right]) && apart(o[left], o[right]));
@@ -139,7 +145,7 @@ function mark() {
     for (const j of along) for (const name of ["e", "l"]) part(name + j)?.classList.add("along");
     bring(ends.concat(last.edge == null ? [] : [part("l" + last.edge)]).filter(Boolean));
   }
-  byId("line").textContent = last ? say(last.line) : now === end ? say(view.end) : view.start;
+  byId("line").textContent = last ? say(last.line) : now === end ? say(view.end) : "The leaves are given. Next computes the first value.";
   byId("rule").textContent = last ? say(last.rule ?? []) : "";
   markSteps(now === end ? "done" : now + " / " + steps.length, now === end ? "done" : "step " + now + " of " + steps.length);
 }
@@ -147,12 +153,12 @@ function mark() {
 // Both ends of a step and its factor into view, smaller where they would not fit.
 function bring(elements) {
   const around = () => {
-    const boxes = elements.map((element) => element.getBoundingClientRect());
+    const boxes = elements.map((element) => boxOf(element));
     const all = (side, pick) => pick(...boxes.map((box) => box[side]));
-    return { left: all("left", Math.min), right: all("right", Math.max), top: all("top", Math.min), bottom: all("bottom", Math.max) };
+    return { left: all("left", min), right: all("right", max), top: all("top", min), bottom: all("bottom", max) };
   };
   let box = around();
-  const over = Math.max((box.right - box.left + 8) / stage.clientWidth, (box.bottom - box.top + 8) / stage.clientHeight);
+  const over = max((box.right - box.left + 8) / stage.clientWidth, (box.bottom - box.top + 8) / stage.clientHeight);
   if (over > 1) {
     zoomBy(1 / over);
     box = around();

@@ -8,18 +8,18 @@ let fitted = false; // the whole picture is in view, and stays so when the windo
 let arranged = "";
 
 const least = 1; // the smallest text is 11 pixels high, and no smaller when fitted
-const wholeScale = () => clamp(0.02, Math.min(stage.clientWidth / width, stage.clientHeight / height), 1.4);
+const wholeScale = () => clamp(0.02, min(stage.clientWidth / width, stage.clientHeight / height), 1.4);
 
 function zoomTo(wanted, u, v) {
-  const frame = stage.getBoundingClientRect();
+  const frame = boxOf(stage);
   u ??= frame.left + frame.width / 2;
   v ??= frame.top + frame.height / 2;
-  const before = svg.getBoundingClientRect();
+  const before = boxOf(svg);
   const [a, b] = [(u - before.left) / scale, (v - before.top) / scale];
-  scale = clamp(Math.min(0.1, wholeScale()), wanted, 5);
+  scale = clamp(min(0.1, wholeScale()), wanted, 5);
   svg.style.width = width * scale + "px";
   svg.style.height = height * scale + "px";
-  const after = svg.getBoundingClientRect();
+  const after = boxOf(svg);
   stage.scrollLeft += after.left + a * scale - u;
   stage.scrollTop += after.top + b * scale - v;
 }
@@ -35,7 +35,7 @@ function whole() {
 }
 
 function scrollToBox(box, always) {
-  const frame = stage.getBoundingClientRect();
+  const frame = boxOf(stage);
   const inside = box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;
   if (inside && !always) return;
   stage.scrollBy({
@@ -54,10 +54,10 @@ function arrange() {
   for (const picture of stage.children) {
     if (!picture.querySelector("svg").id.startsWith(view.prefix)) continue;
     const box = picture.querySelector("svg").viewBox.baseVal;
-    const fit = (w, h) => Math.min(w / box.width, h / box.height, 1.2);
+    const fit = (w, h) => min(w / box.width, h / box.height, 1.2);
     const isTall = picture.classList.contains("tall");
     if (!panels) ways.push({ fit: fit(room.w, room.h), way: "alone", isTall, box });
-    else if (narrow) ways.push({ fit: Math.min(room.w / box.width, 1.2), way: "stacked", isTall, box });
+    else if (narrow) ways.push({ fit: min(room.w / box.width, 1.2), way: "stacked", isTall, box });
     else {
       ways.push({ fit: fit(room.w, 0.46 * room.h), way: "above", isTall, box });
       ways.push({ fit: fit(room.w - 430, room.h), way: "beside", isTall, box });
@@ -83,7 +83,7 @@ function open() {
   fitted = false;
   zoomTo(least);
   const result = part("n" + view.root);
-  if (result) scrollToBox(result.getBoundingClientRect(), true);
+  if (result) scrollToBox(boxOf(result), true);
 }
 
 addEventListener("resize", () => {
@@ -101,7 +101,7 @@ byId("whole").onclick = whole;
 stage.addEventListener(
   "wheel",
   (event) => {
-    const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+    const sideways = event.shiftKey || abs(event.deltaX) > abs(event.deltaY);
     if (!event.ctrlKey && (framed || sideways || arranged === "stacked")) return;
     event.preventDefault();
     const delta = event.deltaY * (event.deltaMode ? 16 : 1) * (event.ctrlKey ? 5 : 1);
@@ -112,7 +112,7 @@ stage.addEventListener(
 let held = null; // where the mouse holds the picture
 let moved = 0;
 stage.addEventListener("pointerdown", (event) => {
-  const frame = stage.getBoundingClientRect();
+  const frame = boxOf(stage);
   const onScrollbar = event.clientX - frame.left > stage.clientWidth || event.clientY - frame.top > stage.clientHeight;
   moved = 0;
   if (event.pointerType === "touch" || event.button !== 0 || onScrollbar) return; // fingers scroll by themselves
@@ -120,7 +120,7 @@ stage.addEventListener("pointerdown", (event) => {
 });
 stage.addEventListener("pointermove", (event) => {
   if (!held) return;
-  moved += Math.abs(event.clientX - held[0]) + Math.abs(event.clientY - held[1]);
+  moved += abs(event.clientX - held[0]) + abs(event.clientY - held[1]);
   if (moved > 4 && !stage.classList.contains("dragged")) {
     stage.setPointerCapture(event.pointerId);
     stage.classList.add("dragged");
