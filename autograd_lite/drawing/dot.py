@@ -61,7 +61,7 @@ def place(
         edge.route, edge.label_at = route, at
     _to_ports(cards, edges, rankdir)
     for frame in frames:
-        layout.surround(frame, cards)
+        layout.surround(frame, cards, edges)
     return right - left + 2 * layout.MARGIN, high - low + 2 * layout.MARGIN
 
 

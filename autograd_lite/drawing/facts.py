@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .build import Builder
     from .drawing import Drawing
 
-SHOWN = 6  # gradients in the closing sentence
+SHOWN, SAID = 6, 100  # gradients in the closing sentence, and its characters
 ROOM = 5  # characters that a number may take beside its digits
 PREFIXES = "gABCDEFGHIJKLMNOPQRSTUVWXYZ"  # of ids and classes of the pictures of a page; nothing else on it begins so
 
@@ -248,7 +248,13 @@ def _end(found: live.Live, builder: Builder) -> list[Any]:
     """The closing sentence."""
     parts: list[str | Number] = ["Done: "]
     totals = [leaf for leaf in found.leaves if found.at("total", leaf) is not None]
+    room = SAID
     for k, leaf in enumerate(totals[:SHOWN]):
-        parts += [f"{', ' if k else ''}{builder.derivative(leaf)} = ", Number("total", leaf)]
-    parts.append(", …" if len(totals) > SHOWN else ".")
+        label = builder.derivative(leaf)
+        room -= len(label) + ROOM + builder.digits
+        if k and room < 0:
+            break
+        parts += [f"{', ' if k else ''}{label} = ", Number("total", leaf)]
+    left = len(totals) - (len(parts) - 1) // 2
+    parts.append(f", and {left} more." if left else ".")
     return _text(builder, found, tuple(parts)) if totals else ["Done."]

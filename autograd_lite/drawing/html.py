@@ -204,13 +204,15 @@ def _views(drawing: Drawing, live: bool, prefix: str) -> tuple[str, str]:
         )
         if live:  # they would not stay true: the script writes them
             text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
+        text = re.sub(r'(?<=-line" d=")[^"]*', lambda d: re.sub(r"\d+\.\d", lambda x: f"{float(x[0]):.0f}", d[0]), text)
         text = re.sub(r'(<text x="[^"]*" y="[^"]*") text-anchor="middle"', r"\1", text)
         anchor = r'(class="[A-Za-z]-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"'
         text = re.sub(anchor, r"\1", text)
         text = re.sub(r'(<rect class="[A-Za-z]-(?:box|pill|band)[^>]*?) rx="[\d.]+"', r"\1", text)  # graph.css has these
-        text = text.replace("</text>\n<", "</text><")
+        text = re.sub(r'(<rect class="[A-Za-z]-pill[^>]*?) height="16"', r"\1", text)
+        text = text.replace(">\n<", "><")
         if end:  # one style serves both
-            text = re.sub(r"<title id.*?</style>\n", "", text, flags=re.DOTALL)
+            text = re.sub(r"<title id.*?</style>", "", text, flags=re.DOTALL)
             text = re.sub(rf'id="{prefix}\b', rf'id="{prefix}{end}', text)
         texts.append(text)
     if tall in ("LR", "RL"):

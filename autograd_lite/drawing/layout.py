@@ -102,16 +102,21 @@ def place(
     size = (total, breadth) if flat else (breadth, total)
     turn(cards, edges, rankdir, size)
     for frame in frames:
-        surround(frame, cards)
+        surround(frame, cards, edges)
     return size
 
 
-def surround(frame: Frame, cards: Sequence[Card]) -> None:
-    """The place of a box around its cards."""
-    inside = [cards[i] for i in frame.cards]
-    frame.x, frame.y = min(c.x for c in inside) - AROUND, min(c.y for c in inside) - AROUND
-    frame.width = max(c.x + c.width for c in inside) + AROUND - frame.x
-    frame.height = max(c.y + c.height for c in inside) + AROUND - frame.y
+def surround(frame: Frame, cards: Sequence[Card], edges: Sequence[Edge]) -> None:
+    """The place of a box around its cards, and the labels between them."""
+    inside = set(frame.cards)
+    boxes = [(c.x, c.y, c.width, c.height) for c in cards if c.index in inside]
+    for e in edges:
+        if e.label_at and e.source in inside and e.target in inside:
+            (x, y), wide = e.label_at, e.label_width
+            boxes.append((x - wide / 2, y - measure.LABEL / 2, wide, measure.LABEL))
+    frame.x, frame.y = min(x for x, *_ in boxes) - AROUND, min(y for _, y, *_ in boxes) - AROUND
+    frame.width = max(x + w for x, _, w, _ in boxes) + AROUND - frame.x
+    frame.height = max(y + h for _, y, _, h in boxes) + AROUND - frame.y
 
 
 def _inside(graph: _Graph, edges: Sequence[Edge], cards: set[int]) -> set[int]:

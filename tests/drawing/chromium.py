@@ -39,6 +39,7 @@ KEYS = {
     "Enter": ("Enter", 13),
     "Escape": ("Escape", 27),
     "Tab": ("Tab", 9),
+    "Backspace": ("Backspace", 8),
     "Home": ("Home", 36),
     "End": ("End", 35),
 }
@@ -235,7 +236,8 @@ class Page:
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **{**buttons.get(kind, {}), **more})
 
     def click(self, selector: str) -> None:
-        """Click the middle of an element, wherever that is."""
+        """Click the middle of an element, scrolled into view where it is not."""
+        self.js(f"document.querySelector({json.dumps(selector)}).scrollIntoView({{block: 'nearest', behavior: 'instant'}})")
         box = f"document.querySelector({json.dumps(selector)}).getBoundingClientRect()"
         x, y = self.js(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({box})")
         self.mouse("mousePressed", x, y)

@@ -1,6 +1,8 @@
-"""The pictures of the gallery: their geometry, and the one that is kept in the repository, byte for byte."""
+"""The pictures of the gallery: their geometry, and those that are kept in the repository, byte for byte."""
 
 import importlib
+import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -18,6 +20,26 @@ def gallery():
 def test_the_picture_in_the_readme_is_the_one_the_gallery_draws():
     kept = (DEMOS / "squared_error.svg").read_text("utf-8")
     assert gallery().squared_error().svg() == kept, "run: python demos/gallery.py FOLDER && cp FOLDER/squared_error.svg demos/"
+
+
+KEPT = Path(__file__).resolve().parents[1] / "data" / "gallery"
+
+
+@pytest.mark.parametrize("name", ["slope", "weights", "valley"])
+def test_the_pictures_of_the_notes_are_those_that_are_kept(name):
+    assert gallery().LIVE[f"{name}.html"]().svg() == (KEPT / f"{name}.svg").read_text("utf-8")
+
+
+def test_the_numbers_of_the_seven_cars_are_those_that_are_kept(tmp_path):
+    gallery().cars(tmp_path / "cars.html")
+    text = (tmp_path / "cars.html").read_text("utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text)[1])
+    kept = json.loads((KEPT / "cars.json").read_text("utf-8"))
+    assert {key: data[key] for key in ("names", "target", "features", "columns", "rows")} == kept["page"]
+    assert [step for step, _ in data["way"]] == list(range(301))
+    for step, weights, loss in kept["steps"]:  # those of descent by hand, in NumPy
+        assert data["way"][step][1] == pytest.approx(weights, rel=1e-9, abs=1e-12)
+        assert data["losses"][step] == [step, pytest.approx(loss, rel=1e-9)]
 
 
 def test_it_writes_its_files(tmp_path, capsys):

@@ -25,7 +25,8 @@ function frame(element, wide, high, [left, right], [low, high2], names) {
   label(element, 12, high - 25, show(low));
   label(element, 8, high - 6, show(left));
   label(element, wide - 8, high - 6, show(right), "end");
-  label(element, wide / 2, high - 6, names, "middle");
+  const most = Math.floor((wide - 40) / 7.3) - 2 * max(show(left).length, show(right).length);
+  label(element, wide / 2, high - 6, names.length > most ? names.slice(0, most - 1) + "…" : names, "middle");
   return [X, Y];
 }
 
@@ -51,8 +52,11 @@ function gridOf([left, right], [low, high], f, n = 40) {
   return grid;
 }
 
-// Lines of equal height, by marching squares; the lowest is around as many cells as show a narrow valley whole.
-function contours(shown, X, Y, us, vs, grid) {
+// Lines of equal height, by marching squares; the lowest is around as many cells as show a narrow valley whole.  Between two
+// corners the root of the height above the lowest is taken as straight, as it is in a valley, not the height.
+function contours(shown, X, Y, us, vs, heights) {
+  const lowest = heights.reduce((a, b) => (isNumber(b) ? min(a, b) : a), Infinity);
+  const grid = heights.map((v) => (isNumber(v) ? Math.sqrt(v - lowest) : NaN));
   const sorted = Float64Array.from(grid.filter(isNumber)).sort();
   const n = Math.sqrt(grid.length) - 1;
   for (let level = 1; level <= 9 && sorted.length; level++) {

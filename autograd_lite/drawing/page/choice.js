@@ -10,12 +10,14 @@ function viewName(each) {
 
 function makeChoice() {
   if (!choice) return;
+  const held = choice.contains(document.activeElement); // by whoever chose with the keyboard
   choice.replaceChildren();
   if (data.views.length > 1) {
     const list = make("select", { "aria-label": "What is drawn" });
     data.views.forEach((each, k) => list.append(make("option", { value: k, selected: each === view }, viewName(each))));
     list.onchange = () => chooseView(Number(list.value));
     choice.append(list);
+    if (held) list.focus();
   }
   view.loops.forEach((loop, k) => {
     const slider = make("input", { type: "range", min: 1, max: loop.titles.length, value: turns[k] + 1, step: 1, "aria-label": "Turn of the loop" });

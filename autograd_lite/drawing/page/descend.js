@@ -123,7 +123,7 @@ function drawContours() {
     at[i] = u;
     at[j] = v;
     return globalValue(at)[view.which];
-  });
+  }, view.slots.length > 60 ? 40 : 80);
   const [X, Y] = frame(element, wide, high, us, vs, leaves[i].name + " →, " + leaves[j].name + " ↑");
   const shown = inset(element, wide, high);
   contours(shown, X, Y, us, vs, grid);

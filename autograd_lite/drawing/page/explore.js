@@ -40,6 +40,7 @@ function makeLeaves() {
     showLeaves();
   };
   list.classList.toggle("long", leaves.some((leaf, i) => leaf.name.length + slope(i).length > 10));
+  list.classList.toggle("longer", leaves.some((leaf) => leaf.name.length > 10));
   if (leaves.length > 12) {
     const filter = make("input", { type: "search", placeholder: "Find a leaf", "aria-label": "Find a leaf by name" });
     filter.oninput = () => leaves.forEach((leaf, i) => (fields[i].row.hidden = !(leaf.full ?? leaf.name).toLowerCase().includes(filter.value.toLowerCase())));

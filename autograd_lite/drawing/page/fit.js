@@ -30,7 +30,7 @@ function span(numbers, share = 0.06) {
   const good = numbers.filter(isNumber);
   const [low, high] = good.length ? [min(...good), max(...good)] : [0, 1];
   const room = (high - low) * share || max(abs(high) * 0.1, 1);
-  return [low - room, high + room];
+  return [low > 0 ? max(0, low - room) : low - room, high + room];
 }
 
 function dots(inner, points, X, Y) {
