@@ -85,6 +85,12 @@ class Builder(Telling):
         given = {**options.names, **(self.given or {})}
         self.full = notation.names_of(self.roots, given, result=root)
         self.names = {node: clean(name) for node, name in self.full.items()}
+        compared = [*self.roots, *(node for node, _, _ in options.guards)]  # with what was only compared
+        self.said = dict(self.names)
+        for node, name in notation.names_of(compared, self.full).items():
+            if node not in self.said:
+                formula = nodes.formula(node, self.said, self.digits)
+                self.said[node] = clean(f"({formula})" if formula else name, 60)
         self.steps = steps_of(root, self.names, self.digits, worded=False)
         self.adjoints = adjoints_of(root, self.steps)
         self.uses_of: dict[Node, list[Step]] = {}

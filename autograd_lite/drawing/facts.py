@@ -41,10 +41,10 @@ def facts(
     leaves = [
         {
             "x": leaf._data if math.isfinite(leaf._data) else repr(leaf._data),
-            "name": builder.names[leaf],
+            "name": builder.said[leaf],
             "parameter": given is None or leaf in given,
         }
-        | ({} if builder.full[leaf] == builder.names[leaf] else {"full": clean(builder.full[leaf], TOOLTIP)})
+        | ({} if builder.full.get(leaf) in (None, builder.said[leaf]) else {"full": clean(builder.full[leaf], TOOLTIP)})
         for leaf in found.leaves
     ]
     return {
@@ -54,7 +54,7 @@ def facts(
         "views": [_view(k, picture, found, stepping) for k, picture in enumerate(pictures)],
         "guards": [
             {"o": found.at("guard", node, k), "wanted": wanted, "line": clean(line, 200),
-             "text": clean(nodes.formula(node, builder.names, builder.digits), 200)}
+             "text": clean(nodes.formula(node, builder.said, builder.digits), 200)}
             for k, (node, wanted, line) in enumerate(builder.guards)
         ],
         **({"names": [

@@ -157,7 +157,7 @@ def iframe(drawing: Drawing, step: bool = True) -> str:
 def _functions(drawing: Drawing) -> tuple[live.Live, str, str]:
     """The graph as a program, in JavaScript where that can be, and else why not."""
     builder: Builder = drawing.builder
-    found = live.live(builder.root, builder.names, builder.guards, builder.options.others)
+    found = live.live(builder.root, builder.said, builder.guards, builder.options.others)
     if builder.options.grad != "adjoint":
         return found, "", f"they were drawn with grad={builder.options.grad!r}"
     try:
@@ -209,7 +209,8 @@ def _views(drawing: Drawing, live: bool, prefix: str) -> tuple[str, str]:
         anchor = r'(class="[A-Za-z]-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"'
         text = re.sub(anchor, r"\1", text)
         text = re.sub(r'(<rect class="[A-Za-z]-(?:box|pill|band)[^>]*?) rx="[\d.]+"', r"\1", text)  # graph.css has these
-        text = re.sub(r'(<rect class="[A-Za-z]-pill[^>]*?) height="16"', r"\1", text)
+        text = re.sub(r'(<rect class="[A-Za-z]-(?:pill|band)[^>]*?) height="\d+"', r"\1", text)
+        text = re.sub(r" [A-Za-z]-interior", "", text)  # it has no rule
         text = text.replace(">\n<", "><")
         if end:  # one style serves both
             text = re.sub(r"<title id.*?</style>", "", text, flags=re.DOTALL)

@@ -24,7 +24,11 @@ if node.find() is None:
 
 ULP = 4.0
 # The rows whose last digits are not C's: units in the last place, at most 1e-13 of the result or of its largest term
-LOOSE = {"digamma": 64.0, "sinc_derivative": 450.0}
+LOOSE = {"digamma": 64.0}
+# Their slopes: 4, and where they are made of what Math has not as in C, or of terms that cancel, 16; 16 is that of gelu
+LOOSE_SLOPES = dict.fromkeys(
+    ["gelu", "polygamma", "gamma", "lgamma", "unit", "direction", "over_square", "sinc_derivative", "cbrt"], 16.0
+)
 CASES = cases.cases()
 IDS = [f"{op.name}-{arity}" for op, arity in CASES]
 
@@ -94,7 +98,11 @@ def test_partials(op: Op, arity: int) -> None:
     for (program, points), results in zip(jobs, node.run(jobs), strict=True):
         for at, (got,) in zip(points, results, strict=True):
             (wanted,) = program(at)
-            close = got == wanted or (got != got and wanted != wanted) or abs(got - wanted) <= 32 * math.ulp(wanted)
+            close = (
+                got == wanted
+                or (got != got and wanted != wanted)
+                or abs(got - wanted) <= LOOSE_SLOPES.get(op.name, ULP) * math.ulp(wanted)
+            )
             if not close:
                 found.append((at, got, wanted, abs(got - wanted) / math.ulp(wanted)))
     assert found[:5] == [], len(found)

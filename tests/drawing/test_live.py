@@ -318,6 +318,38 @@ def test_a_branch_that_would_go_another_way_is_named(page, tmp_path):
     assert page.js(f"{note}.hidden")
 
 
+def compared(w, b):
+    return w * w if w > b * 2.0 else w * 3.0
+
+
+def test_a_leaf_that_is_only_compared_can_be_pulled_too(page, tmp_path):
+    opened(page, tmp_path, draw(compared, w=2.0, b=0.5))
+    assert page.js("[...document.querySelectorAll('.leaf')].map(e => e.children[1].textContent)") == ["w", "b"]
+    assert page.js("document.querySelectorAll('.leaf')[1].lastChild.textContent") == "none"
+    page.js(SLIDE.format(1.5, ".leaf input[type=number]", 1))
+    line = compared.__code__.co_firstlineno + 1
+    assert page.js("document.getElementById('note').textContent") == (
+        f"At test_live.py:{line} the code would now go another way (w > (b × 2) was true): the picture still shows the way it took."
+    )
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "said"),
+    [
+        (lambda x: log(x) * x, -1.0, "f is nan here: there is no way down from it. Pull a leaf first."),
+        (lambda x: exp(x * 800.0), 1.0, "f is ∞ here: there is no way down from it. Pull a leaf first."),
+        (lambda x: x**0.5 - 1.0, 0.0, "A slope is ∞ here: there is no way down from it. Pull a leaf first."),
+    ],
+)
+def test_no_step_where_there_is_no_slope(page, tmp_path, f, x, said):
+    opened(page, tmp_path, draw(f, name="f", x=x))
+    page.click("#descend")
+    assert page.js("document.getElementById('verdict').textContent") == said
+    assert page.js("document.getElementById('steps').textContent") == "step 0"
+    page.js(SLIDE.format(0.5, ".leaf input[type=number]", 0))
+    page.click("#reset")
+
+
 def test_a_program_that_cannot_be_emitted_says_why(page, tmp_path):
     own = Op("softsign", lambda x: x / (1 + abs(x)), lambda x, out: 1 / (1 + abs(x)) ** 2)
     x = Value(3.0, "x")

@@ -19,7 +19,9 @@ function descend() {
   for (const i of ticked()) next[i] = x[i] - rate * total(i);
   const value = globalValue(next)[view.which];
   const first = abs(losses[0]);
+  const lost = [o[view.result], ...ticked().map(total)].find((each) => !isNumber(each));
   if (!ticked().length) verdict = "Tick a leaf that a gradient reaches.";
+  else if (lost !== undefined) verdict = (isNumber(o[view.result]) ? "A slope is " : view.name + " is ") + show(lost) + " here: there is no way down from it. Pull a leaf first.";
   else if (!isNumber(value) || next.some((each) => !isNumber(each)) || abs(value) > 1e12 * max(first, 1)) {
     verdict = "Step " + trail.length + " would take " + view.name + " to " + show(value) + ": with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
   } else {
@@ -93,9 +95,10 @@ function drawLosses() {
 // Where the descent came along, on the curve of the leaf in hand.
 function drawTrail(inner, X, Y) {
   if (!moves[hand] || view.g[hand] === null) return;
-  trail.slice(0, -1).forEach((at, k) => draw(inner, "circle", { class: "was", cx: clipped(X(at[hand])), cy: clipped(Y(losses[k])), r: 3 }));
+  trail.slice(0, -1).forEach((at, k) => isNumber(losses[k]) && draw(inner, "circle", { class: "was", cx: clipped(X(at[hand])), cy: clipped(Y(losses[k])), r: 3 }));
   const next = x[hand] - rate * total(hand);
-  if (isNumber(next)) draw(inner, "circle", { class: "next", cx: clipped(X(next)), cy: clipped(Y(result(hand, next))), r: 4 });
+  const there = result(hand, next);
+  if (isNumber(next) && isNumber(there)) draw(inner, "circle", { class: "next", cx: clipped(X(next)), cy: clipped(Y(there)), r: 4 });
 }
 
 // Lines of equal result over the two leaves that move.
