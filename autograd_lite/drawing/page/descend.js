@@ -21,7 +21,7 @@ function descend() {
   const first = abs(losses[0]);
   const lost = [o[view.result], ...ticked().map(total)].find((each) => !isNumber(each));
   if (!ticked().length) verdict = "Tick a leaf that a gradient reaches.";
-  else if (lost !== undefined) verdict = (isNumber(o[view.result]) ? "A slope is " : view.name + " is ") + show(lost) + " here: there is no way down from it. Pull a leaf first.";
+  else if (lost !== undefined) verdict = (isNumber(o[view.result]) ? "A slope is " : view.name + " is ") + show(lost) + " here: there is no way down from it.";
   else if (!isNumber(value) || next.some((each) => !isNumber(each)) || abs(value) > 1e12 * max(first, 1)) {
     verdict = "Step " + trail.length + " would take " + view.name + " to " + show(value) + ": with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
   } else {
@@ -136,8 +136,9 @@ function drawContours() {
 }
 
 function makeTicks() {
+  const said = "moves in a descent";
   leaves.forEach((leaf, i) => {
-    const tick = make("input", { type: "checkbox", "aria-label": leaf.name + " moves in a descent", title: "moves in a descent" });
+    const tick = make("input", { type: "checkbox", title: said, "aria-label": leaf.name + " " + said });
     tick.checked = moves[i];
     tick.disabled = data.views.every((each) => each.g[i] === null);
     tick.onchange = () => {
