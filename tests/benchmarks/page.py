@@ -2,8 +2,8 @@
 
     python tests/benchmarks/page.py
 
-The network is 2-16-16-1 with 337 weights folded into its cards; a frame is 16 ms.  By the clock, and of the page's own script by
-the processor's time, in which a busy machine counts for little.
+The network is 2-16-16-1 with 337 weights folded into its cards; a frame is 16 ms.  By the clock, and of the page's own
+script by the processor's time, in which a busy machine counts for little.
 """
 
 from __future__ import annotations
