@@ -283,6 +283,7 @@ KINKS: list[tuple[str, tuple[float, ...], str, list[tuple[float, float]]]] = [
     ("log1p", (-1.0,), "x = -1", [(nan, inf)]),
     ("inverse", (0.0,), "x = 0", [(nan, -inf)]),
     ("pow_derivative", (0.0, 2.0, 1.0, 0.0), "x <= 0", [(2.0, 2.0), (0.0, 0.0)]),
+    ("share", (0.0, inf), "x = 0 and y is not finite", [(nan, nan), (nan, nan)]),  # infinite beside it: no slope
     ("asin", (1.0,), "x = 1", [(inf, nan)]),
     ("asin", (-1.0,), "x = -1", [(nan, inf)]),
     ("acos", (1.0,), "x = 1", [(-inf, nan)]),
