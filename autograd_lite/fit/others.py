@@ -97,8 +97,8 @@ def by_newton(solver: Solver) -> Fit:
     found.history = list(enumerate(x * square / solver.rows.count for x in inner.losses))
     found.scale, found.scale_given = (scale if scaled else None), given is not None
     judge(found, why, end.converged and why != "scale", solver.names, end.lost, end.free, solver.rows.count)
-    if model.kind == "logistic":
-        _look_for_separation(solver, found, end, units, misses)
+    if solver.kind == "likelihood":
+        _look_for_separation(solver, found, end, units, misses, targets)
     return found
 
 
@@ -319,8 +319,8 @@ def _robust_summary(solver: Solver, length: float, sd: float, end: Bottom, targe
     return Summary(n, n - free, length * length, end.value / n, sd, r2, adjusted, math.nan, math.nan)
 
 
-def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Any, misses: Any) -> None:
-    """Say so where the formula tells some of the 0s from the 1s perfectly, so that weights run away."""
+def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Any, misses: Any, targets: Targets) -> None:
+    """Say so where the formula tells some of the 0s from the 1s, or from larger counts, perfectly, so that weights run away."""
     np = numpy()
     model, names = solver.model, list(solver.rows.names or ())
     predict = model.predicting(solver.rows.count)
@@ -329,16 +329,23 @@ def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Any, mi
         block = dict(zip(names, columns, strict=True))
         return max(abs(p - y) for p, y in zip(predict(block), model.truths(block), strict=True))
 
-    total = float(solver.rows.total(Greatest(off), ()))
+    counts = model.kind == "poisson"
+    total = math.inf if counts else float(solver.rows.total(Greatest(off), ()))
     away: list[str] = []
-    if end.hessian is not None and len(solver.linear) == len(solver.names):
+    if end.hessian is not None and solver.straight and not targets.same:
         # what rows of certain probability alone determine: flat in the Hessian, and not in the rows
         root = misses.triangle((end.x * units).tolist())[:, :-1] * units / math.sqrt(solver.rows.count)
         values, vectors = np.linalg.eigh(end.hessian / solver.rows.count)
         spread = np.linalg.svd(root, compute_uv=False)
-        if spread[-1] > SINGULAR * spread[0] and values[0] <= CERTAIN * spread[-1] ** 2:
+        certain = CERTAIN * (targets.mean if counts else 1.0) * spread[-1] ** 2
+        if spread[-1] > SINGULAR * spread[0] and values[0] <= certain:
             away = [n for n, part in zip(solver.names, vectors[:, 0], strict=True) if abs(part) > 0.05]
-    if total < SURE or away:
+    if counts and away:
+        found.converged, found.reason = False, (
+            f"the formula tells some of the zeros from all other counts, so that ever smaller rates fit ever better: there is "
+            f"no best one; {listed(away, 9)} run away"
+        )  # fmt: skip
+    elif total < SURE or away:
         who = "" if total < SURE else f"; {listed(away, 9)} run away"
         found.converged, found.reason = False, (
             f"the formula separates {'the' if total < SURE else 'some of the'} 0s from the 1s perfectly, so that ever larger "

@@ -229,3 +229,24 @@ def test_half_of_the_residuals_at_zero_leave_no_scale():
     y = np.where(np.arange(N) < 60, 1 + 2 * X - Z, Y)
     with pytest.raises(InputValueError, match="half of the residuals are zero"):
         fit(FORMULA, {**TABLE, "y": y}, target="y", loss="huber", init={"a": 1.0, "b": 2.0, "c": -1.0})
+
+
+@pytest.mark.parametrize("method", ["newton", "lbfgs"])
+def test_a_group_of_zeros_has_no_best_rate(method):
+    table = {"s": ["A", "B"] * 30, "y": [3.0, 0.0] * 30}
+    found = fit("a[s]", table, target="y", loss="poisson", method=method)
+    assert not found.converged
+    assert "ever smaller rates fit ever better: there is no best one; a[B] run away" in found.reason
+    whole = fit("a[s]", {**table, "y": [3.0, 0.0] * 29 + [3.0, 1.0]}, target="y", loss="poisson", method=method)
+    assert whole.converged
+    assert whole.params == pytest.approx({"a[A]": math.log(3), "a[B]": math.log(1 / 30)}, rel=1e-7)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "poisson"])
+def test_what_runs_away_is_no_answer_by_lbfgs_either(loss):
+    x = np.linspace(0, 5, 40)
+    found = fit("a*x + b", {"x": x, "y": (x > 2.5) * 1.0}, target="y", loss="logistic", method="lbfgs")
+    assert not found.converged
+    assert not fit(
+        "a*x + b", {"x": x, "y": np.full(40, 1.0 * (loss == "logistic"))}, target="y", loss=loss, method="lbfgs"
+    ).converged

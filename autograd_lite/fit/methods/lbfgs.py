@@ -68,7 +68,7 @@ def lbfgs(
             break
         new, there = found
         s, y = new - x, there.gradient - here.gradient
-        if float(s @ y) > 1e-16 * norm(s) * norm(y):
+        if float(s @ y) > 1e-16 * norm(s) * norm(y) and float(y @ y) > 0:  # which may be below the range of doubles
             pairs = [*pairs, (s, y)][-KEPT:]
         x, here = new, there
         state.x = x.tolist()

@@ -118,7 +118,7 @@ def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: Any, targe
         spread = min(spread, targets.spread / math.sqrt(n))
     rounding = 64 * EPS * max(abs(targets.low), abs(targets.high)) * (targets.unit if model.sigma else 1.0)
     if beside >= 0.5 or not spread > rounding:
-        few = "there are too few rows" if beside >= 0.5 else "half of the residuals are equal"
+        few = "there are too few rows" if beside >= 0.5 else "half of the residuals are equal, which is too many"
         return None, f"no standard errors: {few} to estimate the density of residuals at zero"
     width = spread * (normal.inv_cdf(0.5 + beside) - normal.inv_cdf(0.5 - beside))
 
