@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from operator import index
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from .. import accelerated, context
 from ..errors import InputTypeError, InputValueError, MissingPackageError
@@ -22,8 +22,14 @@ from ..tree import called
 from .paths import Settings
 from .specialize import Specializer
 
+if TYPE_CHECKING:
+    from ..value import Value
+
 __all__ = ["Guard", "Instruction", "Jitted", "Program", "jit"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 BACKENDS = ("auto", "python", "numpy", "llvm")
 
 
@@ -72,18 +78,51 @@ accelerated.call_in_c(Jitted)
 
 
 _ABSENT: Any = object()
+Batch = int | Sequence[int] | None
+Folder = str | os.PathLike[str] | None
 
 
+class Compiled(Protocol[P, R_co]):
+    """What a type checker knows of a compiled function: it takes what the function takes."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """The function's result, numbers in place of Values."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any: ...
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for these arguments."""
+
+    def source(self, *args: Any, **kwargs: Any) -> str:
+        """The code emitted for these arguments."""
+
+    def share(self, threads: int) -> None:
+        """Let so many threads share the rows of a batch."""
+
+
+@overload
+def jit(f: Callable[P, Value], *, backend: str = ..., fastmath: bool = ..., cache: Folder = ...) -> Compiled[P, Any]: ...
+@overload
+def jit(f: Callable[P, R], *, backend: str = ..., fastmath: bool = ..., cache: Folder = ...) -> Compiled[P, R]: ...
+@overload
+def jit(
+    f: Callable[..., Any], *, batch: Batch = ..., reduce: str | None = ..., backend: str = ..., threads: int | None = ...,
+    fastmath: bool = ..., sparse: bool = ..., cache: Folder = ..., float32: bool = ...,
+) -> Compiled[..., Any]: ...  # fmt: skip
+@overload
+def jit(
+    *, batch: Batch = ..., reduce: str | None = ..., backend: str = ..., threads: int | None = ..., fastmath: bool = ...,
+    sparse: bool = ..., cache: Folder = ..., float32: bool = ...,
+) -> Callable[[Callable[..., Any]], Compiled[..., Any]]: ...  # fmt: skip
 def jit(
     f: Callable[..., Any] = _ABSENT,
     *,
-    batch: int | Sequence[int] | None = None,
+    batch: Batch = None,
     reduce: str | None = None,
     backend: str = "auto",
     threads: int | None = None,
     fastmath: bool = False,
     sparse: bool = False,
-    cache: str | os.PathLike[str] | None = None,
+    cache: Folder = None,
     float32: bool = False,
 ) -> Any:
     """The function compiled: run once on Values, turned into a straight-line program, simplified, and emitted as code.
@@ -121,7 +160,7 @@ def jit(
     """
     if f is _ABSENT:  # @jit(batch=0)
         options = {"batch": batch, "reduce": reduce, "backend": backend, "threads": threads, "fastmath": fastmath}
-        return functools.partial(jit, **options, sparse=sparse, cache=cache, float32=float32)  # type: ignore[arg-type]
+        return functools.partial(jit, **options, sparse=sparse, cache=cache, float32=float32)
     if not callable(f):
         raise InputTypeError(f"f={f!r} is not callable: give a function, jit(lambda x: x * x)")
     if sparse:

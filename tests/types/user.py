@@ -2,7 +2,7 @@
 
 from typing import reveal_type
 
-from autograd_lite import Value, grad, hessian, jacobian, jvp, log, lt, maximum, nn, ops, sin, value_and_grad, vjp
+from autograd_lite import Value, grad, hessian, jacobian, jit, jvp, log, lt, maximum, nn, ops, sin, value_and_grad, vjp
 
 
 def f(x: float, y: float = 2.0) -> float:
@@ -34,6 +34,10 @@ reveal_type(hessian(f)(1.0))  # Any
 reveal_type(jvp(f, (1.0, 2.0), (1.0, 0.0)))  # tuple[float, float]
 reveal_type(vjp(f, 1.0, 2.0)[0])  # float
 
+reveal_type(jit(f)(1.0, y=3.0))  # float
+reveal_type(jit(f, batch=0)([1.0, 2.0]))  # Any
+reveal_type(jit(f).source(1.0))  # str
+
 reveal_type(nn.Neuron(2)([1.0, 2.0]))  # Value
 reveal_type(nn.MLP(2, [4, 1])([1.0, 2.0]))  # Value | Any
 
@@ -42,3 +46,4 @@ def wrong() -> None:
     """Calls that a type checker must refuse."""
     grad(f)("one")  # error
     value_and_grad(f)(1.0, z=3.0)  # error
+    jit(f)("one")  # error

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from ... import frames
-from ...compiler import Jitted, jit
+from ...compiler import jit
 from ...compiler.arguments import doubles
 from ...errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ...functional import value_and_grad
@@ -365,7 +365,7 @@ class Objective:
     def _compiled(self, leaves: Sequence[float], given: tuple[Any, ...]) -> Callable[..., Any]:
         """The sum over the rows of a block; by all cores where that is worth waking them."""
         assert self.rows is not None
-        block: Jitted = jit(self._plain, batch=tuple(range(1, len(given) + 1)), reduce="sum")
+        block = jit(self._plain, batch=tuple(range(1, len(given) + 1)), reduce="sum")
         if self._threads is None and len(block.program(leaves, *given)) * min(self.rows.count, BLOCK) > HEAVY:
             block.share(os.cpu_count() or 1)
         return block
