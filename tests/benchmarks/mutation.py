@@ -408,7 +408,7 @@ ENGINE = [
          "        out._data = forward(y, other)\n"),
     line("a reflected operand is saved on the wrong side", VALUE, "        out._x = other\n        out._y = y = self._data\n",
          "        out._y = other\n        out._x = y = self._data\n"),
-    line("the operands of a general op are not saved", VALUE, "                a, x = args, tuple(worth)\n",
+    line("the operands of a general op are not saved", VALUE, "                a, x = args, tuple(floats)\n",
          "                a, x = args, args\n"),
     line("data of computed nodes can be set", VALUE, "        if self.op is not None:\n            raise NotALeafError(\n"
          '                f"data of', "        if False:\n            raise NotALeafError(\n"
@@ -431,8 +431,8 @@ ENGINE = [
     line("left and right are swapped", EXPLAIN, "yield Slopes(graph.operands(node)[i], left, right",
          "yield Slopes(graph.operands(node)[i], right, left", *TEXT_TESTS),
     line("lifted numbers are the user's leaves", "autograd_lite/functional.py",
-         "            leaf = Value(as_float(leaf,",
-         "            self.in_graph = True\n            leaf = Value(as_float(leaf,", *CONTRACT_TESTS),
+         "            source = Value(as_float(leaf,",
+         "            self.in_graph = True\n            source = Value(as_float(leaf,", *CONTRACT_TESTS),
     line("a flat function hands down a 0", "autograd_lite/ops/choice.py",
          "return g * share if share and share != 1.0 else g if share else None", "return g * share", *CONTRACT_TESTS),
     line("a flat node hands down a 0", "autograd_lite/ops/choice.py",

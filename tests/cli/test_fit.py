@@ -684,7 +684,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(loss, method, folder):
     program = (
         "import os, signal, sys\n"
         "from autograd_lite.cli import main\n"
-        "from autograd_lite.fit import checkpoint\n"
+        "from autograd_lite.fit.steps import checkpoint\n"
         "write, left = checkpoint.write_atomically, [int(sys.argv.pop(1))]\n"
         "def writing(*given):\n"
         "    write(*given); left[0] -= 1\n"
