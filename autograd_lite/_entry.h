@@ -21,8 +21,6 @@ typedef struct {
     int *made;     /* pairs of what is made: containers after what is in them */
 } Entry;
 
-static PyObject *entry_call(PyObject *o, PyObject *args, PyObject *kwargs);
-
 static int taken(Entry *e, PyObject *args, double *to) { /* 0 where the arguments are others */
     if (PyTuple_Size(args) != e->arguments) return 0;
     for (Py_ssize_t i = 0; i < e->arguments; i++) {

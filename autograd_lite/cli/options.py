@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import NoneType
@@ -96,7 +95,7 @@ def command(function: Callable[..., Any], name: str | None = None, **settings: A
     about: dict[str, Option | Argument] = {}
     params = [_parameter(p, about) for p in inspect.signature(function, eval_str=True).parameters.values()]
     made = Command(name or function.__name__, callback=function, params=params, **settings)
-    made.help, made.about = re.split(r"\n\n", inspect.cleandoc(function.__doc__ or ""), maxsplit=1)[0], about
+    made.help, made.about = inspect.cleandoc(function.__doc__ or "").partition("\n\n")[0], about
     return made
 
 

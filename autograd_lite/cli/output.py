@@ -10,13 +10,12 @@ from contextvars import ContextVar
 from itertools import zip_longest
 from shutil import get_terminal_size
 from typing import Any
-from unicodedata import combining, east_asian_width
 
 import click
 
 from ..errors import printable
 from ..files import json_number
-from ..formula.notation import clean
+from ..formula.notation import clean, columns
 
 DIGITS = 12  # of a number in a table; JSON has them all
 NOTE = 600  # characters of a note, which quotes names
@@ -70,9 +69,9 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Seq
     y        10
     """
     written = [[printable(cell).split("\n") for cell in cells] for cells in ([head] if head else []) + list(rows)]
-    widths = [max(_columns(line) for cell in column for line in cell) for column in zip(*written, strict=True)]
+    widths = [max(columns(line) for cell in column for line in cell) for column in zip(*written, strict=True)]
     room = width() - 2 * (len(widths) - 1)
-    titles = [max(1, _columns(printable(title))) for title in head] or [1] * len(widths)
+    titles = [max(1, columns(printable(title))) for title in head] or [1] * len(widths)
     while sum(widths) > room and max(widths) > 1:  # the widest give way, those last that are as narrow as their titles
         widths[max(range(len(widths)), key=lambda i: (widths[i] > titles[i], widths[i]))] -= 1
     lines = []
@@ -80,25 +79,18 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Seq
         parts = [[part for line in cell for part in _folded(line, w)] for cell, w in zip(cells, widths, strict=True)]
         for line in zip_longest(*parts, fillvalue=""):
             padded = [
-                " " * (w - _columns(part)) + part if i in numbers else part + " " * (w - _columns(part))
+                " " * (w - columns(part)) + part if i in numbers else part + " " * (w - columns(part))
                 for i, (part, w) in enumerate(zip(line, widths, strict=True))
             ]
             lines.append("  ".join(padded).rstrip())
     say("\n".join(lines))
 
 
-def _columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum((east_asian_width(c) in "WF") + (not combining(c)) for c in text)
-
-
 def _folded(text: str, room: int) -> list[str]:
     """A text in lines that are no wider, broken at blanks where there are any."""
     lines = []
-    while _columns(text) > room:
-        most = next((k for k in range(1, len(text)) if _columns(text[: k + 1]) > room), 1)
+    while columns(text) > room:
+        most = next((k for k in range(1, len(text)) if columns(text[: k + 1]) > room), 1)
         blank = text.rfind(" ", 0, most + 1)
         lines.append(text[: blank if blank > 0 else most].rstrip())
         text = text[blank if blank > 0 else most :].lstrip()

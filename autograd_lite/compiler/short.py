@@ -78,10 +78,9 @@ def _steps(program: Program) -> tuple[list[float], list[int], list[int]]:
     """The constants, four numbers for each step (its code and operands), and where the outputs stand."""
     used = [0.0, *[x for _, args in program.instructions for x in args], *program.outputs]
     used += [float(len(args)) for op, args in program.instructions if op is ops.mean]
-    places = {x.hex(): program.inputs for x in used if x.__class__ is float}
-    constants = [float.fromhex(text) for text in places]
-    for i, text in enumerate(places):
-        places[text] = program.inputs + i
+    texts = dict.fromkeys(x.hex() for x in used if x.__class__ is float)
+    places = {text: i for i, text in enumerate(texts, program.inputs)}
+    constants = list(map(float.fromhex, texts))
     first = program.inputs + len(constants)
     steps: list[int] = []
     at = list(range(program.inputs))  # of each value of the program

@@ -38,7 +38,7 @@ class Specialization:
 class Specializer(Locked):
     """A function and what has been compiled of it so far; `fast` takes the positional arguments of a call."""
 
-    def __init__(self, f: Function, settings: Settings, jitted: Callable[[], Any] = lambda: None) -> None:
+    def __init__(self, f: Function, settings: Settings, jitted: Callable[[], Any]) -> None:
         super().__init__()
         self.jitted = jitted  # what is called, if it is still there
         self.f, self.settings, self.name = f, settings, called(f)

@@ -14,6 +14,7 @@ from .. import frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
 from ..formula import nodes, notation
 from ..formula.steps import Step, adjoints_of, steps_of
+from ..graph import Node
 from . import subject
 from .document import TOOLTIP, clean
 from .fold import Factor, Folding, Term, folding, framed, layers_of, loops_of, turned
@@ -21,7 +22,6 @@ from .live import may_kink, slopes
 from .model import Card, Edge, Frame, Line, Move, label_width, measure, sign, strength
 from .moves import LABEL, Telling
 
-Node = Any
 FULL, SHORT, FOLD = 40, 150, 60  # cards up to which labels are full, up to which short; nodes above which auto folds
 CROWD = 150  # edges above which lines are drawn half as thick
 HEADER = 44  # characters

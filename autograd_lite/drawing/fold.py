@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import graph
+from ..graph import Node
 from .model import Card, Edge, Frame
 
 if TYPE_CHECKING:
     from .build import Builder
 
-Node = Any
 PLUS = frozenset({"add", "sum", "dot"})  # ops that hand their adjoint on unchanged to each term
 
 
@@ -135,7 +135,7 @@ def _gather(node: Node, folds: Any) -> tuple[list[Term], list[Node]]:
     return terms, inner
 
 
-# -- loops: ----------------------------------------------------------------------------------------------------
+# -- loops ------------------------------------------------------------------------------------------------------
 
 TURNS, NODES = 4, 10  # a loop has at least so many turns, and nodes in all of them
 LONGEST = 60  # nodes of a body
@@ -192,9 +192,8 @@ def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[No
     found = _loops(nodes, roots, keep) if len(nodes) <= LARGEST else []
     if not found:
         return []
-    depth: dict[
-        Node, int
-    ] = {}  # where two chains run side by side, the order above may change from turn to turn; this does not
+    # where two chains run side by side, the order above may change from turn to turn; this does not
+    depth: dict[Node, int] = {}
     for node in nodes:
         depth[node] = 1 + max((depth.get(a, 0) for a in graph.operands(node) if a.__class__ is not float), default=0)
     other = _loops(sorted(nodes, key=lambda node: (depth[node], node.op.name)), roots, keep)

@@ -16,6 +16,7 @@ from ..compiler import to_js
 from ..compiler.recorded import program_of
 from ..errors import LoweringError
 from ..formula.steps import Step
+from ..graph import Node
 from ..ops import piecewise
 from ..ops.choice import Masked
 from ..program import Program
@@ -25,8 +26,6 @@ from .model import Number
 MOST = 4000  # nodes of a graph that a page works out anew
 NEAR = 2.0**-40  # how far from a kink its two sides are looked at, relative to the number there
 TINY = 2.0**-80  # and where that number is 0
-
-Node = Any
 
 
 @dataclass

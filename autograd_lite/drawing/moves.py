@@ -10,11 +10,11 @@ from typing import Any
 from .. import graph
 from ..formula import nodes
 from ..formula.steps import Step
+from ..graph import Node
 from .document import clean
 from .fold import Folding, Loop
 from .model import Card, Edge, Move, Number, Text, sign, strength
 
-Node = Any
 LABEL = 40  # characters of a symbol
 SUMMED = 4  # contributions that a step lists
 

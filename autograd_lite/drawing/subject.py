@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 from .. import context, frames
 from ..errors import InputTypeError, InputValueError
 from ..formula import notation
+from ..graph import Node
 from ..ops import Op, ne
 from ..value import Value
-
-Node = Any
 
 
 class Subject(NamedTuple):

@@ -19,7 +19,7 @@ from .methods.trust import EPS, Shape, State, norm, norms, power_of_two
 from .rows.order import Greatest, quantiles
 from .rows.spread import Targets, TargetSpread
 from .squares import by_squares, curvature_of, described
-from .statistics import Summary, correlations, likelihood_summary, robust, shares, students_t
+from .statistics import LEVEL, Summary, correlations, likelihood_summary, robust, shares, students_t
 from .statistics.scoring import first_bad_row
 from .verdict import judge
 
@@ -182,7 +182,7 @@ def by_corners(solver: Solver) -> Fit:
     x, plain = end.x.tolist(), solver.residuals(_miss(solver))
     freedom = solver.rows.count - int((end.free & ~end.lost).sum())
     errors = robust.absolute(solver, x, end, plain, targets)
-    found = _with_errors(solver, x, end, errors, students_t((1 + 0.95) / 2, freedom), "corners")
+    found = _with_errors(solver, x, end, errors, students_t((1 + LEVEL) / 2, freedom), "corners")
     found.summary = _robust_summary(solver, norm(plain.triangle(x)[:, -1]), math.nan, end, targets)
     found.loss, found.steps = end.value / solver.rows.count, end.steps
     found.history = list(enumerate(x / solver.rows.count for x in state.losses))

@@ -29,11 +29,11 @@ from .rows.groups import GroupedResiduals, Places, first_row, sampled
 from .rows.residuals import Residuals
 from .rows.words import coded
 from .squares import by_squares
+from .statistics import LEVEL
 from .statistics.scoring import check
 from .steps.trail import Trail
 from .verdict import doubt
 
-LEVEL, SHOWN = 0.95, 2000
 MANY, LARGE = 100, 1000  # weights of a row, and of all groups, from which on L-BFGS needs less than Newton's Hessians
 METHODS = ("auto", "lm", "newton", "lbfgs")
 Watch = Callable[[State], bool]
@@ -253,11 +253,8 @@ class Solver:
             found |= dict(zip(pool.names, x, strict=True))
         except FloatingPointError:
             found |= dict.fromkeys(pool.names, 0.0)
-        self.alone, self.before, self.linear = (
-            pool.alone,
-            pool.before,
-            [m for n in pool.linear for m in families[n] if m in self.names],
-        )
+        self.alone, self.before = pool.alone, pool.before
+        self.linear = [m for n in pool.linear for m in families[n] if m in self.names]
         own = {member: found[name] for name, family in families.items() if name in found for member in family}
         return [own.get(n, 0.0) if x is None else x for n, x in zip(self.names, known, strict=True)]
 
@@ -345,5 +342,5 @@ def fit(
         check(model, rows)
         found = Solver(model, rows, given=init, known=absolute, limit=steps, **options).run()
         if isinstance(rows, Spread):
-            found.data = Sample(rows, SHOWN)  # the others are where the workers are
+            found.data = Sample(rows)  # the others are where the workers are
         return found

@@ -13,7 +13,7 @@ from .methods.saddle import SECOND, left
 from .methods.trust import RANK, Ending, State, least_squares, norm
 from .rows.curvature import Curvature, GroupedCurvature
 from .rows.spread import Targets, TargetSpread
-from .statistics import correlations, inverse_factor, students_t, summary
+from .statistics import LEVEL, correlations, inverse_factor, students_t, summary
 from .verdict import judge
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def described(
         correlation = correlations(factor, solver.names)
     covariance[lost, :] = covariance[:, lost] = math.nan
     errors = {n: float(half[i]) if usable[i] else math.nan for i, n in enumerate(solver.names)}
-    found = solver.fit(x.tolist(), errors, students_t((1 + 0.95) / 2, total.dof), covariance.tolist(), method)
+    found = solver.fit(x.tolist(), errors, students_t((1 + LEVEL) / 2, total.dof), covariance.tolist(), method)
     found.correlation, found.summary, found.loss = correlation, total, total.loss
     return found
 

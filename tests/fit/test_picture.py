@@ -11,7 +11,8 @@ import numpy as np
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit import fit
 from autograd_lite.fit.model import Model
-from autograd_lite.fit.pictures.picture import POINTS, groups_of, plot_fit, sampled
+from autograd_lite.fit.pictures.picture import groups_of, plot_fit, sampled
+from autograd_lite.fit.rows import SHOWN
 
 RNG = np.random.default_rng(0)
 X = np.linspace(0.0, 4.0, 40)
@@ -68,7 +69,7 @@ def test_of_two_columns_what_was_measured_is_set_against_what_is_predicted():
 def test_of_many_rows_some_are_drawn_over_the_whole_table():
     x = np.arange(70_001.0)
     points = sampled(Model("w*x", "y", ["x", "y"], "mse", {"w": 2.0}), {"x": x, "y": x})
-    assert POINTS * 0.9 < len(points.truth) <= POINTS
+    assert SHOWN * 0.9 < len(points.truth) <= SHOWN
     assert np.unique(np.diff(points.columns["x"])).tolist() == [35.0, 36.0]
     assert points.predicted == [2 * v for v in points.columns["x"]]
 

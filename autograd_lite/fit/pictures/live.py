@@ -20,11 +20,10 @@ from ...tables import Parts
 from ...tree import flatten, unflatten
 from ..cluster import rows_of
 from ..model import Model
-from ..rows import Objective, Sample
+from ..rows import SHOWN, Objective, Sample
 from ..rows.data import as_rows, is_collection, narrowed
 from ..steps.interrupt import no_pause
 
-SHOWN = 2000  # rows on a page
 LOSSES = 1000  # points of the loss line
 LISTED = 60  # weights with a slider
 WAY = 20_000  # numbers of the weights at all steps
@@ -161,7 +160,7 @@ def _rows(model: Model | None, loss: Any, rows: Any, names: Sequence[str], param
     """The rows that the page shows and how one is worked out, in JavaScript; else why not."""
     if rows is None or loss is None:
         return {}, "", ""
-    picked = Sample(rows, SHOWN)
+    picked = Sample(rows)
     blocks = [picked.read(i, i + 1) for i in range(picked.count)]
     table = [flatten([column[0] for column in block])[0] for block in blocks]
     if any(hasattr(column[0], "__len__") for column in blocks[0]):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found,unused-ignore]
     from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
 
-POINTS = 2000  # that are drawn, of more rows every second, third, ...
 CURVE = 201  # places along the curve
 CURVES = 8  # of groups; of more there is the scatter of what is predicted and what was measured
 COLORS = (BLUE, ORANGE, "#1a7f37", "#8250df", "#bf3989", "#0e7c86", "#9a6700", "#57606a")
@@ -76,7 +75,7 @@ def plot_fit(
 
 def sampled(model: Model, data: Any) -> Points:
     """At most 2,000 rows, evenly over the table; those whose target is missing are left out."""
-    rows = Sample(Rows.of(data), POINTS)
+    rows = Sample(Rows.of(data))
     columns: dict[str, list[float]] = {name: [] for name in model.columns}
     truth, predicted = list[float](), list[float]()
     for block, found in model.predictions(rows):

@@ -26,6 +26,7 @@ from ...tree import Spec, an, as_float, called, flatten, unflatten
 from ..steps.interrupt import no_pause
 from .pairs import Pairs
 
+SHOWN = 2000  # rows that a picture or a page shows
 FEW = 50  # rows below which one call for each costs less than a call for all
 HEAVY = 2**24  # instructions of a block from which on several threads are quicker than one
 BLOCK = 2**16  # rows that are read, summed and shuffled together
@@ -203,7 +204,7 @@ class Sample(Rows):
         whole: how many rows there are in all.
     """
 
-    def __init__(self, rows: Any, most: int) -> None:
+    def __init__(self, rows: Any, most: int = SHOWN) -> None:
         """At most so many of `Rows` or of those on a cluster."""
         self.whole = rows.count
         ends = [round(k * (self.whole - 1) / max(1, most - 1)) for k in range(most)]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ...tables.table import numpy
 
+LEVEL = 0.95  # the probability of the intervals of weights
 RELATED = 0.9  # correlation of two weights from which on they are named
 
 

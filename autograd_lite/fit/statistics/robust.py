@@ -10,7 +10,7 @@ section 3.4, with the bandwidth of Hall and Sheather and Epanechnikov's kernel, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..methods.newton import Bottom
     from ..solve import Solver
 
+TOO_FEW = "no standard errors: there are no more rows than weights"
 IQR = 1.34  # interquartile ranges of the normal distribution in a standard deviation, as QuantReg rounds it
 
 
@@ -35,15 +36,12 @@ def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: Any) -> tupl
     """F with F Fᵀ the covariance of the weights of a robust fit; where there is none, why."""
     np = numpy()
     model, m, scale = solver.model, len(solver.names), solver.model.scale or 1.0
-    loss, n = LOSSES[model.kind].of, solver.rows.count
-    usable = end.free & ~end.lost
+    n, usable = solver.rows.count, end.free & ~end.lost
     if n <= usable.sum():
-        return None, "no standard errors: there are no more rows than weights"
-
-    def one(a: Any) -> Any:
-        return loss(a, 0.0, 1.0)
-
-    both = jit(value_and_grad(grad(one)), batch=0, backend="numpy")
+        return None, TOO_FEW
+    if model.weighting:
+        return _sandwich(solver, x, usable, scale)
+    both = jit(value_and_grad(_pull(solver)), batch=0, backend="numpy")
 
     def sums(leaves: Sequence[float], columns: list[Any]) -> Any:
         """Of the pulls' squares, of the bends and of their squares."""
@@ -51,27 +49,28 @@ def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: Any) -> tupl
         pull, bend = (np.broadcast_to(part, len(columns[0])) for part in (pull, bend))
         return np.array([(pull * pull).sum(), bend.sum(), (bend * bend).sum()])
 
-    if model.weighting:
-        return _sandwich(solver, x, usable, scale)
     pulls, bends, squares = solver.rows.total(Summed(sums), x).tolist()
     mean = bends / n
     if not mean > 0:
         return None, "no standard errors: the loss curves down on average, as most rows are outliers"
     root, rank = inverse_factor(misses.triangle(x)[:, :m], end.free, RANK * m)
     if n <= rank:
-        return None, "no standard errors: there are no more rows than weights"
+        return None, TOO_FEW
     k = 1 + rank / n * max(0.0, squares / n - mean * mean) / mean**2
     return root * (k * scale * math.sqrt(pulls) / math.sqrt(n - rank) / mean), ""
+
+
+def _pull(solver: Solver) -> Callable[[Any], Any]:
+    """The derivative of the loss by a residual, in scales."""
+    loss = LOSSES[solver.model.kind].of
+    return grad(lambda z: loss(z, 0.0, 1.0))
 
 
 def _sandwich(solver: Solver, x: Sequence[float], usable: Any, scale: float) -> tuple[Any, str]:
     """Where rows have weights."""
     np = numpy()
     model, m = solver.model, len(solver.names)
-    at = solver.all(dict(zip(solver.names, x, strict=True)))
-
-    def one(z: Any) -> Any:
-        return LOSSES[model.kind].of(z, 0.0, 1.0)
+    at, pull = solver.all(dict(zip(solver.names, x, strict=True))), _pull(solver)
 
     def z(row: Mapping[str, Any]) -> Any:
         return (model.value(at, row) - model.truth(row)) / scale
@@ -81,11 +80,11 @@ def _sandwich(solver: Solver, x: Sequence[float], usable: Any, scale: float) -> 
         return np.full((m + 1, m), math.nan) if root is None else root[:, :m]
 
     def bent(row: Mapping[str, Any], sign: float) -> Any:
-        bend = sign * grad(grad(one))(z(row)) * row[model.weighting]
+        bend = sign * grad(pull)(z(row)) * row[model.weighting]
         return ops.sqrt(ops.where(ops.gt(bend, 0.0), bend, 0.0))
 
     up, down = (triangle(lambda row, sign=sign: bent(row, sign)) for sign in (1.0, -1.0))
-    pulled = triangle(lambda row: row[model.weighting] * scale * grad(one)(z(row)))
+    pulled = triangle(lambda row: row[model.weighting] * scale * pull(z(row)))
     places = np.flatnonzero(usable)
     bread = (up.T @ up - down.T @ down)[np.ix_(places, places)]
     if not np.isfinite(bread).all() or not np.isfinite(pulled).all():
@@ -109,7 +108,7 @@ def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: Any, targe
     np = numpy()
     model, m, n = solver.model, len(solver.names), solver.rows.count
     if n <= (end.free & ~end.lost).sum():
-        return None, "no standard errors: there are no more rows than weights"
+        return None, TOO_FEW
     low, high = quantiles(solver.rows, misses.residuals, x, n, (0.25, 0.75))
     normal = NormalDist()
     beside = n ** (-1 / 3) * normal.inv_cdf(0.975) ** (2 / 3) * (1.5 * normal.pdf(0.0) ** 2) ** (1 / 3)
