@@ -719,6 +719,9 @@ RIGHT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "whole exponents in a derivative": (lambda y: TABLE["pow_derivative"](-1.0, y, 2.0, 0.0), (-0.0,)),
     "a slope past the largest float": (al.gamma, (1e-160,)),
     "steps of many floats below noise": (lambda x: al.round_(x, 2) * x, (1e8,)),
+    "a product among the smallest floats": (al.prod.apply, (1.0, -5e-324, 1e308)),
+    "constants among them": (lambda x: x * 5e-324 * 1e308, (1.0,)),
+    "underflow before an infinite slope": (lambda x: al.log(x * 5e-324), (1.0,)),
     "a rise that rounding swallows": (al.pow, (2.0**-52, 2.0**-52)),
 }
 

@@ -68,11 +68,17 @@ def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector, whole:
     for node, g in zip(reversed(found.nodes), reversed(found.grads), strict=True):  # operands before results
         if whole or not directions or any(a in swept for a in graph.operands(node) if a.__class__ is not float):
             swept.add(node)
-            term = max(abs(node._data), sys.float_info.min if whole else 0.0) * abs(g)
-            size += term if math.isfinite(term) else 0.0
-            if whole:
-                size += _within(node, abs(g))
+            size += _term(node._data, g, whole)
+            size += _within(node, g) if whole else 0.0
     return min(size, sys.float_info.max) if size == size else 0.0
+
+
+def _term(x: float, weight: float, whole: bool) -> float:
+    """The size of a number times its weight; whole, of one among the smallest floats too, which keep few digits."""
+    if whole and 0.0 < abs(x) < sys.float_info.min:  # an infinite weight may be a reciprocal that overflowed: nothing is known
+        return min(sys.float_info.min * abs(weight), sys.float_info.max)
+    term = (abs(x) or whole * sys.float_info.min) * abs(weight)  # a 0 may have underflowed
+    return term if math.isfinite(term) else 0.0
 
 
 def _within(node: Value, weight: float) -> float:
@@ -81,11 +87,9 @@ def _within(node: Value, weight: float) -> float:
     if op is None:
         return 0.0
     try:
-        partials = [op.partial(i, floats, node._data) for i in range(len(floats))]
-        terms = [abs(x * float(d)) * weight for x, d in zip(floats, partials, strict=True)]
+        return sum(_term(x, float(op.partial(i, floats, node._data)) * weight, x != 0.0) for i, x in enumerate(floats))
     except Exception:  # a rule is anyone's code
         return 0.0
-    return sum(term for term in terms if math.isfinite(term))
 
 
 class Rounding:

@@ -336,6 +336,7 @@ ENGINE = [
         ("steps are one float wide", "places.py", "UNSEEN = 2.0**30", "UNSEEN = 1.0"),
         ("a jump of f is no excuse", "rounding.py", 'return jump if found.kind == "jump" else ""', 'return ""'),
         ("rounding swallows nothing", "rounding.py", "<= 2.0 * EPS * abs(found.at):", "< 0.0:"),
+        ("the smallest floats keep all digits", "rounding.py", "if whole and 0.0 < abs(x) < sys.float_info.min:", "if False:"),
         ("no reciprocal overflows", "places.py", "if 0.0 < abs(x) < sys.float_info.min:", "if False:"),
     )),
     line("inconclusive is a failure", f"{CHECK}/report.py",
