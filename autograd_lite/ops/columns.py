@@ -32,6 +32,7 @@ class Interval(NamedTuple):
 REAL = Interval()
 ORDINARY = (0.4, 0.7, 0.3, 0.6)
 LETTERS = "xyzuvw"  # what arguments are called in messages and formulas of a row
+MANY = 8  # beyond so many items those of a row share nodes, lest n rows of n items each be n² operands
 POSITIVE = Interval(0.0, inf, open=True)
 
 

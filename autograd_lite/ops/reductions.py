@@ -16,11 +16,11 @@ from typing import Any
 from ..errors import InputTypeError, InputValueError
 from ..tree import is_node
 from .activations import sigmoid
-from .arithmetic import _two_sum, div
-from .choice import eq, gt, lt, where
-from .columns import INDEX, Number
+from .arithmetic import _two_sum, div, sub
+from .choice import eq, gt, lt, where, zero
+from .columns import INDEX, MANY, Number
 from .piecewise import abs, difference
-from .powers import exp, log1p
+from .powers import exp, inverse, log1p
 from .row import Op, helper, publish, row
 from .words import both, either, negate
 
@@ -246,11 +246,14 @@ def _weight_slopes(args: Sequence[Number], own: Number, others: Callable[[Number
     return [nan, *[own if j == i else others(w) for j, w in enumerate(softmax(args[1:]))]]
 
 
+def _rest_slopes(args: Sequence[Number], own: Number, rest: Number) -> list[Number]:
+    return _weight_slopes(args, -own * rest, lambda w: own * w)
+
+
 # 1 - w of one item, added up from the other weights: nothing cancels where w is nearly 1, at any order
 softmax_rest = helper(
     "softmax_rest", _rest, core=_rest_core, settings={0: INDEX},
-    partials=lambda args, out: _weight_slopes(args, -softmax_weight(*args) * out, lambda w: softmax_weight(*args) * w),
-    variadic=True,
+    partials=lambda args, out: _rest_slopes(args, softmax_weight(*args), out), variadic=True,
     text="1 - weight",
     edges=(None, "-out*(1 - out)", "(1 - out)*weight"),
     exact=lambda mp, at, i, *items: 1 - _weight_exact(mp, at, i, *items),
@@ -293,8 +296,54 @@ logsumexp = row(
 )  # fmt: skip
 
 
+# -- of many items, what they share is there once ---------------------------------------------------------------------
+
+# values of a quotient and of a difference, with the slopes of a weight and of its logarithm by the item and by logsumexp
+_weight_by_norm = Op(
+    "div", lambda e, total, x, norm: div.forward(e, total),
+    (0.0, 0.0, lambda e, total, x, norm, z: z, lambda e, total, x, norm, z: -z), symbol="/", text=div.text, latex=div.latex,
+)  # fmt: skip
+_log_weight_by_norm = Op(
+    "sub", lambda gap, others, x, norm: gap - others, (0.0, 0.0, 1.0, -1.0), symbol="-", text=sub.text, latex=sub.latex
+)
+_weight_by_norm.plain, _log_weight_by_norm.plain = div, sub
+
+
+class _Many:
+    """What the weights of many items share: n of them in n nodes, where one by one they are n nodes of n operands.
+
+    ``w = exp(x - logsumexp)`` for all but the largest item, and ``w = 1/(1 + the others)`` for that one, whose ``1 - w``
+    would cancel otherwise: so slopes keep their digits at every order.
+    """
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        top, lead = items[0], 0.0
+        for i, x in enumerate(items[1:], 1):
+            higher = gt(x, top)
+            top, lead = where(higher, x, top), where(higher, float(i), lead)
+        self.items, self.norm = items, logsumexp.apply(*items)
+        self.is_lead = [eq(lead, float(i)) for i in range(len(items))]
+        self.gaps = [where(lead, zero(x), difference(x, top)) for lead, x in zip(self.is_lead, items, strict=True)]
+        self.each = list(map(exp, self.gaps))
+
+    def weights(self) -> list[Any]:
+        total = sum.apply(*self.each)
+        of_lead = inverse(total)
+        return [
+            where(lead, of_lead, _weight_by_norm(e, total, x, self.norm))
+            for lead, e, x in zip(self.is_lead, self.each, self.items, strict=True)
+        ]
+
+    def logarithms(self) -> list[Any]:
+        others = log1p(sum.apply(*[where(lead, zero(e), e) for lead, e in zip(self.is_lead, self.each, strict=True)]))
+        return [
+            where(lead, -others, _log_weight_by_norm(gap, others, x, self.norm))
+            for lead, gap, x in zip(self.is_lead, self.gaps, self.items, strict=True)
+        ]
+
+
 def softmax(items: Iterable[Number]) -> list[Number]:
-    """Positive weights that add up to 1: ``exp(x_i) / sum_j exp(x_j)``, one node an item.
+    """Positive weights that add up to 1: ``exp(x_i) / sum_j exp(x_j)``; one node an item, up to 8 of them.
 
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
@@ -302,6 +351,8 @@ def softmax(items: Iterable[Number]) -> list[Number]:
     items = tuple(items)
     if all(x.__class__ is float for x in items):
         return _weights(items)
+    if len(items) > MANY:
+        return _Many(items).weights()
     return [softmax_weight(float(i), *items) for i in range(len(items))]
 
 
@@ -320,6 +371,8 @@ def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
                 f"index={index!r} of log_softmax() must be a whole number, not a Value: it selects, and has no slope"
             )
         return log_softmax_weight(index, *items)
+    if len(items) > MANY and any(x.__class__ is not float for x in items):
+        return _Many(items).logarithms()
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
 
 

@@ -14,10 +14,10 @@ from math import inf, nan
 
 from ..errors import InputValueError
 from .arithmetic import add, div, mul, sub
-from .choice import eq, gt, lt, where, zero
-from .columns import INDEX, Interval, Kink, Number
+from .choice import eq, gt, identity, lt, where, zero
+from .columns import INDEX, MANY, Interval, Kink, Number
 from .numerics import guarded
-from .piecewise import abs, copysign
+from .piecewise import abs, copysign, sign
 from .powers import exp, inverse, sqrt, square
 from .row import Op, helper, publish, row
 from .words import c_sqrt
@@ -120,7 +120,35 @@ def _all_directions(items: Sequence[Number]) -> list[Number]:
         return [unit(x, y), unit(y, x)]
     if all(x.__class__ is float for x in items):
         return _directions(items)
+    if len(items) > MANY:
+        return _many_directions(items)
     return [direction(float(i), *items) for i in range(len(items))]
+
+
+_with_slopes = Op("identity", lambda value, slopes: value, (0.0, 1.0), text="{0}")  # the value of one, the slopes of another
+_with_slopes.plain = identity
+
+
+def _many_directions(items: Sequence[Number]) -> list[Number]:
+    """The same, n of them in n nodes: by ``x/h`` for all but the largest item, and for that by the ratios of the others to it,
+    as its ``1 - (x/h)²`` would cancel.
+    """
+    largest = _largest(items)
+    scale = _scale_of(largest)
+    scaled = [x * scale for x in items]
+    top, size, lead = scaled[0], abs(scaled[0]), 0.0
+    for i, x in enumerate(scaled[1:], 1):
+        higher = gt(abs(x), size)
+        top, size, lead = where(higher, x, top), where(higher, abs(x), size), where(higher, float(i), lead)
+    h, is_lead = hypot(*scaled), [eq(lead, float(i)) for i in range(len(items))]
+    ratios = [where(is_top, zero(x), div(x, top)) for is_top, x in zip(is_lead, scaled, strict=True)]
+    slopes = div(sign(top), sqrt(reduce(add, [r * r for r in ratios], 1.0)))
+    of_top = _with_slopes(div(top, h), slopes)
+    inside, alone = gt(largest, 0.0) * lt(largest, inf), eq(reduce(add, [eq(abs(x), inf) for x in items]), 1.0)
+    nothing = reduce(add, map(zero, items))
+    at_inf = [where(eq(abs(x), inf), where(alone, sign(x), nan), 0.0) + nothing for x in items]
+    found = [where(is_top, of_top, div(x, h)) for is_top, x in zip(is_lead, scaled, strict=True)]
+    return [where(inside, d, far) for d, far in zip(found, at_inf, strict=True)]
 
 
 def _turn(items: Sequence[Number], i: int, out: Number) -> list[Number]:
@@ -141,9 +169,13 @@ _FAR, _SCALE = 2.0**500, 2.0**600  # beyond 2^+-500 squares come near the ends o
 def _scaled(args: Sequence[Number]) -> tuple[Number, Number, Number]:
     """The largest size (nan passed over), a power of two that brings it near 1, and the sum of the scaled squares."""
     largest = _largest(args)
-    scale = where(gt(largest, _FAR), 1.0 / _SCALE, where(lt(largest, 1.0 / _FAR), _SCALE, 1.0))
+    scale = _scale_of(largest)
     scaled = [v * scale for v in args]
     return largest, scale, reduce(operator.add, [v * v for v in scaled])
+
+
+def _scale_of(largest: Number) -> Number:
+    return where(gt(largest, _FAR), 1.0 / _SCALE, where(lt(largest, 1.0 / _FAR), _SCALE, 1.0))
 
 
 def _largest(args: Sequence[Number]) -> Number:
