@@ -523,8 +523,8 @@ def run_copy(tests: Sequence[str], changed: dict[str, str]) -> str | None:
         command += ["-k", "not million and not 5_000"]
         try:
             done = subprocess.run(
-                command, cwd=copy, env={**os.environ, "PYTHONPATH": str(copy), "AUTOGRAD_LITE_PURE": "1"}, capture_output=True, text=True, check=False,
-                timeout=PATIENCE,
+                command, cwd=copy, env={**os.environ, "PYTHONPATH": str(copy), "AUTOGRAD_LITE_PURE": "1"},
+                capture_output=True, text=True, check=False, timeout=PATIENCE,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return f"a test that never ends (stopped after {PATIENCE} s)"
