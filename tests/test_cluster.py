@@ -26,6 +26,7 @@ distributed = pytest.importorskip("distributed", reason="Dask is only in the ext
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
+from autograd_lite.cli.cluster import connected  # noqa: E402
 from autograd_lite.fit.cluster import Spread  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
 from tests.cluster import ROOT, Cluster  # noqa: E402
@@ -478,3 +479,15 @@ def test_targets_that_a_loss_cannot_take_are_found_where_they_are(client):
     frame = frames.from_pandas(pandas.DataFrame({"x": np.arange(300.0), "y": y}), npartitions=3)
     with pytest.raises(InputValueError, match=r"row 201: y=3.0 must be 0 or 1 for the loss logistic"):
         fit("a*x + b", frame, target="y", loss="logistic", client=client)
+
+
+@pytest.mark.parametrize(
+    "address", ["foo", "tcp://", "foo://x:1", "x:y", "", "none.json", "broken.json", "list.json", "half.json"]
+)
+def test_what_is_no_schedulers_address_is_refused_at_once(address, tmp_path, monkeypatch):
+    for name, text in (("broken.json", '{"address": 3'), ("list.json", "[]"), ("half.json", '{"address": "foo"}')):
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("distributed.Client", None)  # none is begun
+    with pytest.raises(ClusterError, match=f"--cluster {address}: not a scheduler's address"), connected(address):
+        pass

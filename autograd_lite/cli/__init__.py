@@ -81,14 +81,13 @@ def _wanted(arguments: Sequence[str]) -> str | None:
 
 def main() -> None:
     """Run the command that `sys.argv` asks for, and exit with its status."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal that knows no ∂ shows an escape rather than an exception
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
     try:
+        for stream in (sys.stdout, sys.stderr):  # a terminal that knows no ∂ shows an escape rather than an exception
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
         completing = any(name.endswith("_LITE_COMPLETE") for name in os.environ)  # the shell asks
-        app = application(None if completing else _wanted(sys.argv[1:]))
+        application(None if completing else _wanted(sys.argv[1:]))(prog_name="autograd-lite")
     except MissingPackageError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:  # while the packages are imported
         sys.exit(130)
-    app(prog_name="autograd-lite")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ..errors import ClusterError, MissingPackageError
@@ -30,14 +32,22 @@ def connected(address: str) -> Iterator[Any]:
         raise MissingPackageError("--cluster needs Dask: pip install 'autograd-lite[cluster]'") from error
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what is the matter is said here
-    where: dict[str, Any] = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
     try:
-        client: Any = distributed.Client(**where, timeout=PATIENCE, set_as_default=False)
+        found = json.loads(Path(address).read_text(encoding="utf-8"))["address"] if address.endswith(".json") else address
+        # asked first: a client that was never made whole takes a minute to go
+        import_module("distributed.comm.addressing").get_address_host_port(found)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ClusterError(
+            f"--cluster {address}: not a scheduler's address, as tcp://host:8786, nor the file of one "
+            f"({str(error) or type(error).__name__}): give what dask scheduler printed or wrote"
+        ) from None
+    try:
+        client: Any = distributed.Client(found, timeout=PATIENCE, set_as_default=False)
     except TypeError as error:  # Dask's word for a tls:// address without certificates
         raise ClusterError(
             f"--cluster {address}: {error}: name the certificates in Dask's settings, distributed.comm.tls"
         ) from None
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise ClusterError(
             f"--cluster {address}: no scheduler answers there ({str(error) or type(error).__name__}): start one, dask scheduler"
         ) from None

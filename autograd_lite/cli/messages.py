@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from itertools import pairwise
 from typing import Any, get_args
 
 import click
-from click.exceptions import Exit, UsageError
+from click.exceptions import Abort, ClickException, Exit, UsageError
 
 from ..errors import AutogradError
 from .output import answered, say, say_json, say_note
@@ -22,6 +23,18 @@ LONGEST = 2000  # characters of a message
 
 class Commands(click.Group):
     """The group of all commands, in which an error of the library is a message and exit status 2."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Read a command line, run it, and exit with its status: 130 after Ctrl-C, at whatever instant it comes."""
+        try:
+            ended = super().main(*args, **{**settings, "standalone_mode": False})
+        except ClickException as error:  # no arguments: the help
+            error.show()
+            ended = error.exit_code
+        except (Abort, KeyboardInterrupt):
+            say(aside=True)  # after the ^C that the terminal shows
+            ended = 130
+        sys.exit(ended)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read what was typed."""
@@ -56,9 +69,6 @@ def errors_as_messages(ctx: Any = None) -> Iterator[None]:
             yield
         except BrokenPipeError:  # whoever reads has enough, and click ends quietly
             raise
-        except KeyboardInterrupt:
-            say(aside=True)  # after the ^C that the terminal shows
-            raise Exit(130) from None
         except (AutogradError, OSError, UsageError) as error:
             if type(error).__name__ == "NoArgsIsHelpError":  # the help
                 raise

@@ -257,3 +257,19 @@ def test_names_of_files_reach_the_terminal_escaped(tmp_path):
     done = piped("grad", "x**2", "x=1", "--draw", evil)
     assert done.stdout.endswith("\\x1b]0;title\\x07.svg\n")
     assert os.path.exists(evil)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [("click.core", "Context.__init__"), ("warnings", "catch_warnings.__enter__"), ("autograd_lite.cli.grad", "read_formula")],
+)
+def test_ctrl_c_ends_a_command_with_130_wherever_it_comes(place, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["autograd-lite", "grad", "x*x", "x=3"])
+    monkeypatch.setattr(".".join(place), interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert "Aborted" not in capsys.readouterr().err

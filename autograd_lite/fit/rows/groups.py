@@ -8,6 +8,7 @@ their columns, make up that of all weights.  Needs NumPy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from ...functional import value_and_grad
@@ -102,12 +103,12 @@ class Places:
         """For each cell of a block its key, its rows, and the places of the row's own weights, families first."""
         np = numpy()
         words = np.stack(self.words(columns)) if self.spelled else np.zeros((1, _length(columns)), dtype=int)
-        keys, inverse = np.unique(words, axis=1, return_inverse=True)
-        order = np.argsort(inverse.ravel(), kind="stable")
-        ends = np.searchsorted(inverse.ravel()[order], np.arange(keys.shape[1] + 1))
-        for j in range(keys.shape[1]):
-            key = tuple(keys[:, j].tolist()) if self.spelled else ()
-            yield key, order[ends[j] : ends[j + 1]], self.of_cell(key)
+        order = np.lexsort(words[::-1])
+        sorted_words = words[:, order]
+        starts = np.r_[order.size > 0, (sorted_words[:, 1:] != sorted_words[:, :-1]).any(axis=0), True]
+        for start, end in pairwise(np.flatnonzero(starts).tolist()):
+            key = tuple(sorted_words[:, start].tolist()) if self.spelled else ()
+            yield key, order[start:end], self.of_cell(key)
 
     def of_cell(self, key: tuple[int, ...]) -> Any:
         """The places of the own weights of a cell's rows, families first."""
