@@ -26,7 +26,7 @@ distributed = pytest.importorskip("distributed", reason="Dask is only in the ext
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
-from autograd_lite.cli.cluster import connected  # noqa: E402
+from autograd_lite.cli.cluster import connected as of_command  # noqa: E402
 from autograd_lite.fit.cluster import Spread  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
 from tests.cluster import ROOT, Cluster  # noqa: E402
@@ -489,5 +489,5 @@ def test_what_is_no_schedulers_address_is_refused_at_once(address, tmp_path, mon
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("distributed.Client", None)  # none is begun
-    with pytest.raises(ClusterError, match=f"--cluster {address}: not a scheduler's address"), connected(address):
+    with pytest.raises(ClusterError, match=f"--cluster {address}: not a scheduler's address"), of_command(address):
         pass
