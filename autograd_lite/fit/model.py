@@ -69,6 +69,8 @@ class Model:
             for name in self.wanted.names:
                 if name not in names:
                     raise InputValueError(f"the target {target} has {name!r} in it, which is no column: name columns only")
+            if not self.wanted.names:
+                raise InputValueError(f"the target {target} has no column in it: name one, or a formula of columns")
         if kind not in LOSSES:
             raise InputValueError(f"loss={kind!r} must be one of {', '.join(LOSSES)}")
         self._check_settings(names)

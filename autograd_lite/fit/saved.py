@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 from ..errors import InputValueError
@@ -22,6 +23,7 @@ FORMAT, VERSION = "autograd_lite.fit", 1
 WHAT = "a file that fit --save wrote"
 KINDS = {"formula": str, "target": str, "loss": str, "columns": list, "weights": dict}
 OPTIONAL = {"levels": dict, "group": str, "sigma": str, "weighting": str, "dialect": dict, "fit": dict}
+SIZES = ("deviation", "freedom")  # of an observation; of Student's t
 LARGEST = sys.float_info.max
 
 
@@ -83,6 +85,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Model, dict[str, Any], dict[str,
         raise damaged(error) from None
     if set(weights) != set(model.weights):
         raise damaged("its weights are not those of its formula")
+    if why := _amiss(content["fit"], len(weights)):
+        raise damaged(why)
     return model, content["fit"], content["dialect"]
 
 
@@ -95,26 +99,42 @@ def kept_of(found: Fit) -> dict[str, Any]:
 def band(model: Model, ending: Mapping[str, Any], level: float, rows: int) -> Band:
     """The bands of a saved fit, by how it ended.
 
-    Raises InputValueError as `Band`, and where the covariance is not one of these weights.
+    Raises InputValueError as `Band`.
     """
+    sd, dof = (float(ending.get(name, "nan")) for name in SIZES)
+    return Band(model, list(model.weights), ending.get("covariance"), sd, dof, level, rows)
+
+
+def _amiss(ending: Mapping[str, Any], count: int) -> str:
+    """What is wrong with the numbers that the bands of so many weights are made of; nothing where they may be right."""
     table = ending.get("covariance")
-    names = list(model.weights)
     if table is not None:
-        square = isinstance(table, list) and len(table) == len(names)
-        if not square or not all(isinstance(row, list) and len(row) == len(names) and _all_numbers(row) for row in table):
-            raise InputValueError(f"the covariance of the weights is damaged: give {WHAT}")
-        if any((table[i][i] or 0.0) < 0 for i in range(len(names))):
-            raise InputValueError(f"the covariance of the weights has a negative variance: give {WHAT}")
-    sd, dof = (_number(ending.get(name)) for name in ("deviation", "freedom"))
-    return Band(model, names, table, sd, dof, level, rows)
+        if not isinstance(table, list) or len(table) != count:
+            return f"its covariance is no list of {count} lists"
+        if not all(
+            isinstance(row, list) and len(row) == count and all(x is None or _is_number(x) for x in row) for row in table
+        ):
+            return f"its covariance is not made of {count} numbers for each weight"
+        if any((row[i] or 0.0) < 0 for i, row in enumerate(table)):
+            return "its covariance has a negative variance"
+        for i, j in combinations(range(count), 2):
+            one, other, x, y = table[i][j], table[j][i], table[i][i], table[j][j]
+            if None in (one, other, x, y):
+                if one is not other:
+                    return "its covariance is not symmetric"
+            elif abs(one - other) > 1e-9 * abs(one):
+                return "its covariance is not symmetric"
+            elif abs(one) > 1.000001 * math.sqrt(x) * math.sqrt(y):
+                return "its covariance has a correlation beyond 1"
+    for name in SIZES:
+        x = ending.get(name, "nan")
+        if x not in ("nan", "inf") and not (_is_number(x) and x >= 0):
+            return f"its {name} is no size"
+    return ""
 
 
-def _all_numbers(row: list[Any]) -> bool:
-    return all(x is None or (isinstance(x, (int, float)) and not isinstance(x, bool) and abs(x) < LARGEST) for x in row)
-
-
-def _number(x: Any) -> float:
-    return float(x) if isinstance(x, float) or (isinstance(x, int) and abs(x) < LARGEST) or x in ("inf", "nan") else math.nan
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (int, float)) and not isinstance(x, bool) and abs(x) <= LARGEST
 
 
 _JSON: dict[type, str] = {str: "text", list: "list", dict: "object"}

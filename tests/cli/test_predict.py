@@ -139,6 +139,30 @@ FILES = [
     ({**SOUND, "weights": {"w": None}}, "weights.json is damaged (w=None"),
     ({**SOUND, "weights": {"w": 1.0, "v": 2.0}}, "weights.json is damaged (v=2.0 starts a weight that w*x has not"),
     ({**SOUND, "formula": "w*"}, "weights.json is damaged ("),
+    ({**SOUND, "target": "3"}, "weights.json is damaged (the target 3 has no column in it"),
+    *(
+        (
+            {**SOUND, "formula": "w*x + b", "weights": {"w": 1.0, "b": 0.0}, "fit": fit},
+            f"weights.json is damaged (its {message})",
+        )
+        for fit, message in [
+            ({"covariance": 3}, "covariance is no list of 2 lists"),
+            ({"covariance": [[1.0]]}, "covariance is no list of 2 lists"),
+            ({"covariance": [[1.0, 0.0], [0.0]]}, "covariance is not made of 2 numbers for each weight"),
+            ({"covariance": [[1.0, 0.0], [0.0, "1"]]}, "covariance is not made of 2 numbers for each weight"),
+            ({"covariance": [[1.0, 0.0], [0.0, 10**400]]}, "covariance is not made of 2 numbers for each weight"),
+            ({"covariance": [[1.0, 0.0], [0.0, -1.0]]}, "covariance has a negative variance"),
+            ({"covariance": [[1.0, 0.5], [0.0, 1.0]]}, "covariance is not symmetric"),
+            ({"covariance": [[1.0, None], [0.5, 1.0]]}, "covariance is not symmetric"),
+            ({"covariance": [[1.0, 2.0], [2.0, 1.0]]}, "covariance has a correlation beyond 1"),
+            ({"deviation": -1}, "deviation is no size"),
+            ({"deviation": None}, "deviation is no size"),
+            ({"deviation": "1"}, "deviation is no size"),
+            ({"deviation": 10**400}, "deviation is no size"),
+            ({"freedom": [3]}, "freedom is no size"),
+            ({"freedom": True}, "freedom is no size"),
+        ]
+    ),
     ({**SOUND, "formula": 3}, "weights.json is damaged (its formula is no text)"),
     (
         {**SOUND, "loss": "l2"},
@@ -147,7 +171,7 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("content", "message"), FILES, ids=[message[:50] for _, message in FILES])
+@pytest.mark.parametrize(("content", "message"), FILES, ids=[f"{k}: {message[:50]}" for k, (_, message) in enumerate(FILES)])
 def test_files_that_are_not_weights(content, message, folder):
     (folder / "weights.json").write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(InputValueError, match=re.escape(message)):
