@@ -1,6 +1,7 @@
 """Tables: what a cell may be and what is said of any other, by both readers of CSV, from Parquet, in memory and in files."""
 
 import bz2
+import decimal
 import gzip
 import io
 import itertools
@@ -8,9 +9,11 @@ import lzma
 import math
 import random
 import re
+import struct
 import sys
 import zipfile
 from collections import Counter
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -21,12 +24,14 @@ from autograd_lite.errors import InputTypeError, InputValueError, MissingPackage
 from autograd_lite.tables import Table, read_table
 from autograd_lite.tables import table as module
 
+READERS = {"pyarrow": (), "numpy": ("pyarrow.csv",), "neither": ("pyarrow.csv", "numpy")}  # each by the packages missing then
 
-@pytest.fixture(params=["with numpy", "without"])
+
+@pytest.fixture(params=READERS)
 def reader(request, monkeypatch):
-    """Both readers of CSV in turn: the one that NumPy makes faster, and the standard library's."""
-    if request.param == "without":
-        monkeypatch.setitem(sys.modules, "numpy", None)
+    """The readers of CSV in turn: those of pyarrow and of NumPy, and the standard library's."""
+    for package in READERS[request.param]:
+        monkeypatch.setitem(sys.modules, package, None)
     return request.param
 
 
@@ -180,35 +185,92 @@ def test_missing_cells_may_stay_where_told(reader, tmp_path):
         read_table(saved(tmp_path, "x,y\n1,inf\n"), blank=["y"])
 
 
-CELLS = st.one_of(
-    st.floats(allow_nan=False, allow_infinity=False).map(repr),
-    st.sampled_from(
-        ["", "NA", "1", "-2.5", " 3 ", '"4"', "1_0", "+1", "x", "1e999", "nan", "NaN", "0x1", '"5', "6,7", "\n", "\r\n", "1 2"]
-    ),
-)
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False).map(repr)
+ODD = [
+    "", " ", "NA", "Null", "#N/A", "<NA>", "-nan", "?", "1", " 3 ", "\t4", "+1", "1.", ".5", "1_0", "nan", "NaN", "nan(1)",
+    "inf", "1e999", "1.7976931348623159e308", "2.4703282292062327e-324", "0x1", "true", "6,7", "6.5", "7.661,5", "\xa07",
+    "8\x0b", "9\x00", "1 2", " x", "é", "\udce9", "\u2028", "#", "# c", '"4"', '" 4"', '"4,5"', '"a b"', '""', '" "', '"NA"',
+    "x", '"x""y"', 'a"b', '"a"b', '"5', '"a\nb"', "\n", "\r\n",
+]  # fmt: skip
+ROWS = st.lists(st.lists(st.one_of(NUMBERS, NUMBERS, st.sampled_from(ODD)), min_size=2, max_size=2), min_size=1, max_size=5)
+LOOSE = st.lists(st.sampled_from(['"', '""', ",", "\n", "\r", "1", "a", " ", "#"]), max_size=20).map("".join)
+OPTIONS = st.fixed_dictionaries(
+    {
+        "drop_missing": st.booleans(), "raw": st.booleans(), "blank": st.sampled_from([(), ("y",)]),
+        "text": st.sampled_from([(), (), ("x",)]), "sep": st.sampled_from([",", ";", "\t"]), "decimal": st.sampled_from(".,"),
+        "comment": st.sampled_from(["#", "a", None]),
+    }
+)  # fmt: skip
 
 
-@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n"]))
-def test_both_readers_of_csv_agree(tmp_path_factory, rows, drop, end):
-    path = tmp_path_factory.mktemp("csv") / "t.csv"
-    path.write_bytes(("x,y" + end + end.join(map(",".join, rows)) + end).encode())
-    found = []
-    for numpy in (True, False):
+def answers(path, options):
+    """What each reader makes of a file, in values or in words."""
+    for missing in READERS.values():
         with pytest.MonkeyPatch.context() as patch:
-            if not numpy:
-                patch.setitem(sys.modules, "numpy", None)
+            for package in missing:
+                patch.setitem(sys.modules, package, None)
             try:
-                table = read_table(path, drop_missing=drop)
-                found.append((content(table), table.dropped))
+                with read_table(path, **options) as table:
+                    raw = table.raw and list(itertools.chain(*table.raw.blocks()))
+                    yield repr(content(table)), table.levels, table.dropped, table.notes, raw
             except InputValueError as error:
-                found.append(str(error))
-    assert found[0] == found[1]
+                yield str(error)
 
 
-def test_plain_lines_are_read_by_numpy(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables.texts.Text, "_block", None)  # the others cannot
-    monkeypatch.setattr(tables.texts.Text, "_checked", None)
+@given(st.one_of(ROWS, ROWS, ROWS, LOOSE), OPTIONS, st.sampled_from(["\n", "\r\n", "\r"]))
+def test_the_readers_of_csv_agree(tmp_path_factory, rows, options, end):
+    lines = rows.replace(",", options["sep"]) if isinstance(rows, str) else end.join(map(options["sep"].join, rows)) + end
+    path = tmp_path_factory.mktemp("csv") / "t.csv"
+    path.write_bytes(f"x{options['sep']}y{end}{lines}".encode(errors="surrogateescape"))
+    first, *others = answers(path, options)
+    assert others == [first, first]
+
+
+@pytest.mark.parametrize("text", [(), ("y",)])
+def test_the_readers_of_csv_agree_on_each_odd_cell(text, tmp_path):
+    path = tmp_path / "t.csv"
+    for cell in [*ODD, '"2\n3,4"\n5', 'a","b\n6', "1,2", "7\n8,9"]:
+        path.write_bytes(f"x,y\n1,2\n3,{cell}\n4,5\n".encode(errors="surrogateescape"))
+        first, *others = answers(path, {"drop_missing": True, "raw": True, "text": text})
+        assert others == [first, first], cell
+
+
+def test_decimals_are_rounded_right_by_every_reader(reader, tmp_path):
+    draw = random.Random(0)
+    bits = [struct.unpack("<d", draw.randbytes(8))[0] for _ in range(300)]
+    between = [(Fraction(x) + Fraction(math.nextafter(x, 0))) / 2 for x in bits if math.isfinite(x)]
+    with decimal.localcontext(decimal.Context(prec=1100)):  # as many digits as a number between two doubles has
+        cells = [str(decimal.Decimal(x.numerator) / x.denominator) for x in between]
+    cells += [f"{cell[: draw.randint(2, 30)]}1e{draw.randint(-300, 250)}" for cell in cells if "." in cell[:3]]
+    with read_table(saved(tmp_path, "x,y\n" + "".join(f"{cell},1\n" for cell in cells)), ["x"]) as table:
+        assert content(table)["x"] == [float(cell) for cell in cells]
+
+
+@pytest.mark.parametrize("reader", ["pyarrow", "numpy"], indirect=True)
+def test_plain_lines_are_read_many_at_once(reader, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables.texts.Text, "_one_by_one", None)
     assert content(read_table(saved(tmp_path, "x,name,y\n1,a,2\n 3 ,b,4e5\n"), ["x", "y"])) == {"x": [1, 3], "y": [2, 4e5]}
+
+
+def test_words_in_quotes_and_rows_with_gaps_are_plain_to_pyarrow(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(tables.texts.Text, "_one_by_one", None)
+    path = saved(tmp_path, 'site;y\n"a; b";1,5\nc;NA\n"a; b";2\n')
+    with read_table(path, text=["site"], decimal=",", drop_missing=True) as table:
+        assert (content(table), table.levels, table.dropped) == ({"site": [0, 0], "y": [1.5, 2]}, {"site": ["a; b"]}, 1)
+
+
+def test_words_of_rows_that_are_left_out_are_not_there(reader, tmp_path):
+    path = saved(tmp_path, "site,y\nA,1\nB,\nA,2\nC,3\n")
+    with read_table(path, text=["site"], drop_missing=True) as table:
+        assert (content(table)["site"], table.levels) == ([0, 0, 1], {"site": ["A", "C"]})
+    with read_table(saved(tmp_path, "site\nA\n\u2028\n"), text=["site"], drop_missing=True) as table:
+        assert (table.levels, table.dropped) == ({"site": ["A"]}, 0)  # a blank line is no row
+
+
+def test_pyarrow_reads_no_text_for_those_who_have_little_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables.plain.Plain, "_by_arrow", None)
+    assert content(read_table(saved(tmp_path, "x,y\n1,2\n"), memory=2**20)) == {"x": [1], "y": [2]}
 
 
 def test_a_record_that_goes_on_beyond_a_block_of_lines(reader, tmp_path, monkeypatch):
@@ -253,6 +315,13 @@ def parquet(folder, **columns):
     path = folder / "cars.parquet"
     pq.write_table(pa.table(columns), path, row_group_size=2)
     return path
+
+
+def test_words_in_parquet(tmp_path):
+    path = parquet(tmp_path, site=["A", "B", "A", "C"], y=[1.0, None, 2.0, 3.0], some=[[1], [2], [1], [3]])
+    with read_table(path, text=["site", "some"], drop_missing=True) as table:
+        assert content(table) == {"site": [0, 0, 1], "y": [1, 2, 3], "some": [0, 0, 1]}
+        assert (table.levels, table.dropped) == ({"site": ["A", "C"], "some": ["[1]", "[3]"]}, 1)
 
 
 def test_parquet(tmp_path):

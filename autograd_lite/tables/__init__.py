@@ -1,7 +1,8 @@
 """Tables of numbers from text, Parquet, Feather and Excel files, read in blocks, so that a file may be larger than the memory.
 
 `read_table` checks every cell of the columns asked for and says the line and the column of the first that is no number.  Text
-needs the standard library only and is read faster where NumPy is installed; Parquet and Feather need pyarrow, Excel openpyxl.
+needs the standard library only, and is read faster where pyarrow or NumPy is installed; Parquet and Feather need pyarrow, Excel
+openpyxl.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def read_table(
     pick = columns if callable(columns) else selector(columns)
     levels = coded(text if isinstance(text, Mapping) else dict.fromkeys(text, ()))
     rows = Raw(memory) if raw else None
-    wanted = Wanted(pick, frozenset(blank), drop_missing, levels, rows)
+    wanted = Wanted(pick, frozenset(blank), drop_missing, levels, rows, memory=memory)
     try:
         return filled(name, _read(path, wanted, _dialect(sep, decimal, thousands, header, comment), memory))
     except BaseException:
@@ -88,7 +89,7 @@ def read_part(
         rows: of a Parquet file those from the first of these numbers up to the second.
         levels: the words of columns of words, in the order of their numbers, over all the files.
     """
-    wanted = Wanted(selector(columns), frozenset(blank), drop_missing, coded(levels or {}), rows=rows)
+    wanted = Wanted(selector(columns), frozenset(blank), drop_missing, coded(levels or {}), rows=rows, memory=memory)
     return _read(path, wanted, _dialect(**dialect), memory)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Any, BinaryIO
 
@@ -60,41 +60,69 @@ class Arrow:
             raise self._damaged(error) from None
 
     def _block(self, batch: Any, row: int) -> Block:
-        import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
-        import pyarrow.compute as pc  # type: ignore[import-untyped,import-not-found,unused-ignore]
+        def wrong(place: int, name: str, number: float | None) -> InputValueError:
+            cell = f"{self.path} row {row + place}, column {name!r}: {number}"
+            return InputValueError(f"{cell} is not a finite number; {FILL}")
 
         given = [batch.column(batch.schema.get_field_index(name)) for name in self.names]
-        columns = [
-            self._coded(column, name) if words else column.cast(pa.float64(), safe=False)
-            for column, name, words in zip(given, self.names, self.words, strict=True)
-        ]
-        missing = pa.array([False] * len(batch))
-        gaps = [pc.fill_null(pc.is_nan(column), True) for column in columns]
-        for gap in (gap for name, gap in zip(self.names, gaps, strict=True) if name not in self.wanted.blank):
-            missing = pc.or_(missing, gap)
-        keep = pc.invert(missing) if self.wanted.drop else pa.array([True] * len(batch))
-        self.dropped += len(batch) - keep.true_count
-        block = []
-        for name, column, gap in zip(self.names, columns, gaps, strict=True):
-            allowed = pc.or_(gap, pc.invert(keep)) if name in self.wanted.blank else pc.invert(keep)
-            finite = pc.or_(pc.fill_null(pc.is_finite(column), False), allowed)
-            if finite.true_count < len(column):
-                place = finite.index(False).as_py()
-                cell = f"{self.path} row {row + place}, column {name!r}: {column[place].as_py()}"
-                raise InputValueError(f"{cell} is not a finite number; {FILL}")
-            column = pc.fill_null(column, math.nan).filter(keep)
-            numbers = memoryview(column.buffers()[1])[8 * column.offset : 8 * (column.offset + len(column))]
-            block.append(array("d", numbers.tobytes()))
+        keep, block = taken(given, self.names, self.wanted, wrong)
+        kept = batch if keep is None else batch.filter(keep)
+        self.dropped += len(batch) - len(kept)
         if self.wanted.raw is not None:
-            self.wanted.raw.add_cells(zip(*map(_texts, batch.filter(keep).columns), strict=True))
+            self.wanted.raw.add_cells(zip(*map(_texts, kept.columns), strict=True))
         return block
 
-    def _coded(self, column: Any, name: str) -> Any:
-        """A column of words as their numbers."""
-        import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-        codes = [None if word is None else self.wanted.code(name, word) for word in column.to_pylist()]
-        return pa.array(codes, type=pa.float64())
+def taken(
+    columns: list[Any], names: list[str], wanted: Wanted, wrong: Callable[[int, str, float | None], Exception]
+) -> tuple[Any, Block]:
+    """Which rows are kept, None for all, and the numbers in them; raises what `wrong` gives for one missing or not finite."""
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    import pyarrow.compute as pc  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    keep = None
+    if wanted.drop:
+        for name, column in zip(names, columns, strict=True):
+            if name not in wanted.blank:
+                here = pc.invert(pc.is_null(column, nan_is_null=True))
+                keep = here if keep is None else pc.and_(keep, here)
+        keep = None if keep is None or keep.true_count == len(keep) else keep
+    columns = columns if keep is None else [column.filter(keep) for column in columns]
+    for i, (name, column) in enumerate(zip(names, columns, strict=True)):
+        fine = pc.invert(pc.is_null(column, nan_is_null=True))
+        if name not in wanted.levels:
+            column = columns[i] = column.cast(pa.float64(), safe=False)
+            fine = pc.fill_null(pc.is_finite(column), False)
+        if name in wanted.blank:
+            fine = pc.or_(fine, pc.is_null(column, nan_is_null=True))
+        if fine.true_count < len(fine):
+            place = fine.index(False).as_py()
+            given = column[place].as_py()
+            raise wrong(place if keep is None else pc.indices_nonzero(keep)[place].as_py(), name, given)
+    numbers = [
+        _coded(column, name, wanted) if name in wanted.levels else column for name, column in zip(names, columns, strict=True)
+    ]
+    return keep, [_doubles(column) for column in numbers]
+
+
+def _coded(column: Any, name: str, wanted: Wanted) -> Any:
+    """A column of words as their numbers, which follow the order of the rows."""
+    import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    elif pa.types.is_nested(column.type):
+        column = pa.array([None if word is None else str(word) for word in column.to_pylist()], pa.string())
+    words = column.dictionary_encode()
+    codes = [wanted.code(name, word) for word in words.dictionary.to_pylist()]
+    return pa.array(codes, pa.float64()).take(words.indices)
+
+
+def _doubles(column: Any) -> array[float]:
+    """A column of doubles as an array, nan where there is none."""
+    column = column.fill_null(math.nan)
+    numbers = memoryview(column.buffers()[1])[8 * column.offset : 8 * (column.offset + len(column))]
+    return array("d", numbers.tobytes())
 
 
 def _texts(column: Any) -> list[str]:

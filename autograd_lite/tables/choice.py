@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from ..errors import InputTypeError, InputValueError, listed
 from .raw import Raw
-from .table import Table
+from .table import MEMORY, Table
 
 FOREIGN = re.compile("[\0\udc80-\udcff]")  # what was not UTF-8, or is UTF-16 read as UTF-8
 FILL = "fill it in, or leave such rows out with drop_missing (--drop-missing)"
@@ -30,6 +30,7 @@ class Wanted:
         levels: for each column of words its words, those known before first, then in the order they came, to their numbers.
         raw: where given, takes in each row that is kept, all its columns, as it stands.
         rows: of a Parquet file the rows from one number up to another; None for all.
+        memory: bytes of numbers that may stay in memory.
     """
 
     pick: Pick
@@ -38,6 +39,7 @@ class Wanted:
     levels: dict[str, dict[str, float]] = field(default_factory=dict)
     raw: Raw | None = None
     rows: tuple[int, int] | None = None
+    memory: int = MEMORY
 
     def code(self, name: str, word: object) -> float:
         """The number of a word in its column; a whole number is the same word with a point and without."""

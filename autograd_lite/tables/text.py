@@ -1,4 +1,4 @@
-"""Tables as text: by NumPy where lines are plain, cell by cell where one is wrong."""
+"""Tables as text: by pyarrow or NumPy where lines are plain, cell by cell where one is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import math
 import re
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import BinaryIO, TextIO
@@ -16,14 +16,14 @@ from typing import BinaryIO, TextIO
 from ..errors import InputValueError
 from .cells import Cells, is_missing
 from .choice import Wanted, column_name, places
-from .dialect import BLANKS, SEPARATORS, Dialect, guessed, records
-from .table import CELLS, Block, numpy
+from .dialect import SEPARATORS, Dialect, guessed, records
+from .plain import Plain
+from .table import CELLS, Block
 
 SAMPLE = 64  # lines by which the separator is guessed
 _ERROR = re.compile(r"\s*#(?:n/a|na|value!|div/0!|ref!|name\?|num!|null!)\s*(?:[,;|\t\r\n]|$)", re.IGNORECASE)
 _SAYS = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*')  # a first line that names the separator, as Excel takes it
 _BREAK = re.compile("\r\n|\r|\n")  # inside a cell
-_ODD = re.compile(r"[\"\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")  # what NumPy reads in its own way
 
 
 def lines_of(binary: BinaryIO) -> io.TextIOWrapper:
@@ -35,7 +35,7 @@ def lines_of(binary: BinaryIO) -> io.TextIOWrapper:
 
 
 class Text:
-    """The rows of a table in text: by NumPy where lines are plain, as records where not, cell by cell where one is wrong."""
+    """The rows of a table in text: plain lines many at once, others as records, cell by cell where one is wrong."""
 
     def __init__(self, path: str, file: TextIO, dialect: Dialect, wanted: Wanted) -> None:
         self.path, self.wanted, self.dropped = path, wanted, 0
@@ -48,10 +48,9 @@ class Text:
         self._texts: list[str] = []  # of the records read last, as they stand
         self._end = "\n"
         self.sep = self.dialect.sep or self._guess()
-        self._numpy = numpy()  # which reads plain lines five times as fast
         self.header = self._header()
         self.names, self.places = places(path, self.header, wanted.pick)
-        self.coded = [name in wanted.levels for name in self.names]
+        self.coded = [name for name in self.names if name in wanted.levels]
         if wanted.raw is not None:
             first = self._texts.pop() if self._texts else ""
             wanted.raw.begin(self.header, first or None, self.sep, self._end)
@@ -140,47 +139,37 @@ class Text:
     def blocks(self) -> Iterator[Block]:
         """The columns wanted, some rows at a time."""
         count = max(64, CELLS // max(1, self.width))
+        quick = Plain(self.sep, self.width, self.names, self.places, self.cells, self.wanted)
         while lines := list(islice(self.file, count)):
-            columns = self._plain(lines)
-            if columns is not None:
-                self.line += len(lines)
-                self._keep(lines)
-            else:
-                before = self.line
-                found = self._records(lines)
-                columns = self._block(found)
-                if columns is not None:
-                    self._keep(self._texts)
-                else:
-                    columns = self._checked(found, before)
+            text = "".join(lines)
+            commented = self.dialect.comment and self.dialect.comment in text and any(map(self._is_comment, lines))
+            plain = None if commented else quick.read(text, lines)
+            if plain is None:
+                yield self._one_by_one(lines)
+                continue
+            columns, kept = plain
+            self.line += len(lines)
+            self.dropped += len(lines) - len(kept)
+            self._keep(kept)
             yield columns
         if self.comments:
             met = "1 line that begins" if self.comments == 1 else f"{self.comments} lines that begin"
             passed = "was passed over as a comment" if self.comments == 1 else "were passed over as comments"
             self.notes.append(f"{met} with {self.dialect.comment} {passed}; --comment '' reads such lines as rows")
 
+    def _one_by_one(self, lines: list[str]) -> Block:
+        """The columns of lines of which some may be anything, by the csv module and, where a cell is wrong, cell by cell."""
+        before = self.line
+        found = self._records(lines)
+        columns = self._block(found)
+        if columns is None:
+            return self._checked(found, before)
+        self._keep(self._texts)
+        return columns
+
     def _keep(self, texts: list[str]) -> None:
         if self.wanted.raw is not None:
             self.wanted.raw.add(text.rstrip("\r\n") for text in texts)
-
-    def _plain(self, lines: list[str]) -> Block | None:
-        """The columns by NumPy, if no line has quotes, all have as many cells as the header, and all wanted are finite."""
-        if self._numpy is None or self.width < 2 or not self.places or not self.cells.as_python or any(self.coded):
-            return None
-        if any(map(_ODD.search, lines)):
-            return None
-        if self.sep == BLANKS:
-            widths = {len(line.split()) for line in lines}
-        else:
-            widths = {line.count(self.sep) + 1 for line in lines}
-        if widths != {self.width} or any(map(self._is_comment, lines)):
-            return None
-        sep = None if self.sep == BLANKS else self.sep
-        try:
-            found = self._numpy.loadtxt(lines, delimiter=sep, comments=None, usecols=self.places, ndmin=2).T
-        except ValueError:
-            return None
-        return [array("d", column.tobytes()) for column in found] if self._numpy.isfinite(found).all() else None
 
     def _block(self, found: list[list[str]]) -> Block | None:
         """The columns of some records, if all are as long as the header and all cells wanted are numbers."""
@@ -190,18 +179,14 @@ class Text:
             columns = list(zip(*found, strict=True))
             if len(columns) != self.width:
                 return None
-            return [
-                self._words(name, columns[place]) if coded else self.cells.numbers(columns[place])
-                for name, place, coded in zip(self.names, self.places, self.coded, strict=True)
-            ]
+            given = {name: columns[place] for name, place in zip(self.names, self.places, strict=True)}
+            if any(is_missing(cell) for name in self.coded for cell in given[name]):
+                return None
+            block = {name: self.cells.numbers(cells) for name, cells in given.items() if name not in self.coded}
+            block |= {name: array("d", [self.wanted.code(name, cell) for cell in given[name]]) for name in self.coded}
+            return [block[name] for name in self.names]
         except ValueError:
             return None
-
-    def _words(self, name: str, cells: Sequence[str]) -> array[float]:
-        """The numbers of the words in a column; ValueError where one is missing."""
-        if any(map(is_missing, cells)):
-            raise ValueError
-        return array("d", [self.wanted.code(name, cell) for cell in cells])
 
     def _checked(self, found: list[list[str]], line: int) -> Block:
         """The columns of records in which something is wrong or missing, below `line`, or the error that says where."""
@@ -227,11 +212,11 @@ class Text:
             if self.wanted.drop and any(is_missing(cell) and name not in self.wanted.blank for name, cell in named):
                 self.dropped += 1
                 continue
-            for column, (name, cell), coded in zip(columns, named, self.coded, strict=False):
+            for column, (name, cell) in zip(columns, named, strict=False):
                 missing = is_missing(cell)
                 if missing and name in self.wanted.blank:
                     column.append(math.nan)
-                elif coded and not missing:
+                elif name in self.wanted.levels and not missing:
                     column.append(self.wanted.code(name, cell))
                 else:
                     column.append(self.cells.checked(cell, f"{where}, column {name!r}"))

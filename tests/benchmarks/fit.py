@@ -3,6 +3,7 @@
 nist    the 27 nonlinear problems of NIST, certified, through the command line and through SciPy's and lmfit's fits
 times   1,000,000 rows, ten weights, 100 passes of gradient descent, beside torch; SciPy's curve_fit on the same table
 sizes   the weights beside those of scikit-learn and SciPy, from 398 rows to 1,000,000
+reading 100,000 rows of text by each of our readers, beside pyarrow alone
 memory  a table fitted by a process that may not have as much memory as the table has numbers
 kills   fits by descent and by other methods killed with kill -9 at 50 random instants, started again each time: their bits
 peers   what fits say of ten tables, beside statsmodels, SciPy and lmfit
@@ -274,6 +275,40 @@ def memory(rows: int = 5_000_000, limit: int = 100 * 2**20) -> None:
                 )
 
 
+def reading(rows: int = 100_000) -> None:
+    """Ten columns of text by each of our readers, and by pyarrow alone: processor seconds, the least of three."""
+    from time import process_time
+
+    from autograd_lite.tables import plain, read_table
+
+    arrow, fast = plain._arrow, plain.numpy
+    with tempfile.TemporaryDirectory() as folder:
+        for digits in (3, 16):
+            path = Path(folder) / "table.csv"
+            x, y = table(rows)
+            np.savetxt(path, np.column_stack([x, y]), f"%.{digits}g", ",", header=",".join([*NAMES, "y"]), comments="")
+            exact = np.loadtxt(path, delimiter=",", skiprows=1)
+            print(f"{rows:,} rows x 10 numbers of {digits} digits, {path.stat().st_size / 1e6:.1f} MB")
+            for name in ("pyarrow", "NumPy", "neither", "pyarrow alone"):
+                plain._arrow = arrow if name == "pyarrow" else lambda: None
+                plain.numpy = (lambda: None) if name == "neither" else fast
+                seconds = []
+                for _ in range(ROUNDS):
+                    begin = process_time()
+                    if name == "pyarrow alone":
+                        import pyarrow.csv
+
+                        options = pyarrow.csv.ReadOptions(use_threads=False)
+                        found = np.column_stack([c.to_numpy() for c in pyarrow.csv.read_csv(path, options).columns])
+                    else:
+                        with read_table(path) as read:
+                            found = np.column_stack(list(read.read(0, read.rows).values()))
+                    seconds.append(process_time() - begin)
+                assert (found == exact).all()
+                print(f"{'with ' * ('alone' not in name) + name:16}{min(seconds):8.3f}")
+    plain._arrow, plain.numpy = arrow, fast
+
+
 # -- kills ------------------------------------------------------------------------------------------------------------
 
 KILLED = """
@@ -455,7 +490,7 @@ def plane_times(rows: int = 1_000_000) -> None:
 
 PARTS = {
     "nist": nist, "times": times, "sizes": sizes, "memory": memory, "kills": kills, "peers": peers, "planes": planes,
-    "curve": curve, "plane_times": plane_times,
+    "curve": curve, "plane_times": plane_times, "reading": reading,
 }  # fmt: skip
 
 if __name__ == "__main__":
