@@ -156,12 +156,10 @@ def shrunk(text: str) -> str:
     found = [*map("".join, made), *(name for pair in given for name in "".join(pair).split(",") if len(name) > 3)]
     short: dict[str, str] = {}
     for name in sorted(dict.fromkeys(found), key=lambda name: -len(re.findall(rf"\b{name}\b", code))):
-        # but not what may be a property as well
-        if not re.search(rf"[.?]{name}\b|\b{name}:|[{{,]{name}[,}}]|\{{{name}=", code) and not re.search(
-            rf"\b{name}\b", strings
-        ):
+        # but not what an object's key may be called
+        if not re.search(rf"\b{name}:|[{{,]{name}[,}}]|\{{{name}=", code) and not re.search(rf"\b{name}\b", strings):
             short[name] = "$" + (string.ascii_letters[len(short)] if len(short) < 52 else str(len(short)))
-    names = re.compile(r"(?<![\w.$])(" + "|".join(short) + r")\b")
+    names = re.compile(r"(?<![\w$])(?<!(?<!\.\.)\.)(" + "|".join(short) + r")\b")  # no property; three dots spread
     written = "".join(quoted or sign or names.sub(lambda m: short[m[1]], text) for text, quoted, sign in _threes(parts))
     return re.sub(r"(?<=[;{,(\[])\n", "", re.sub(r"\bconst\b ?(?=[\w$\[{])", "let ", written))
 

@@ -102,6 +102,7 @@ class Drawing:
         return replace(
             self, nodes=picture.cards, edges=picture.edges, frames=picture.frames, hidden=picture.hidden, name=picture.name,
             desc=described(picture), builder=picture.builder, _moves=picture.moves,
+            engine="auto" if self.engine == "dot" else self.engine,
         )  # fmt: skip
 
     def dot(self) -> str:

@@ -205,13 +205,17 @@ def _told(builder: Builder, found: live.Live, move: Move | None) -> dict[str, An
             "rule": [],
         }
     line, rule = move.texts
-    total = None if move.total is None else found.number(move.total)
+    total = flag = None
+    if move.total is not None:
+        total = found.number(move.total)
+        flag = found.flag(move.total.kind, move.total.node, move.total.argument)
     if total is None:
         total = found.constant(1.0 if move.card == move.source and move.loop is None else 0.0)
     return {
         "card": move.card, "source": move.source, "after": total, "line": _text(builder, found, line),
         **({} if move.row is None else {"row": move.row}), **({} if move.edge is None else {"edge": move.edge}),
         **({"rule": _text(builder, found, rule)} if rule else {}), **({"back": True} if move.back else {}),
+        **({"n": flag} if flag else {}),
     }  # fmt: skip
 
 
@@ -239,6 +243,8 @@ def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
         place = found.number(part) if isinstance(part, Number) else None
         if isinstance(part, str) or place is None:
             parts.append(clean(part if isinstance(part, str) else builder.written_number(part), TOOLTIP))
+        elif flag := found.flag(part.kind, part.node, part.argument):
+            parts.append([place, part.style[:1], flag])
         else:
             parts.append([place, part.style[0]] if part.style else [place])
     return parts
@@ -247,14 +253,14 @@ def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
 def _end(found: live.Live, builder: Builder) -> list[Any]:
     """The closing sentence."""
     parts: list[str | Number] = ["Done: "]
-    totals = [leaf for leaf in found.leaves if found.at("total", leaf) is not None]
     room = SAID
-    for k, leaf in enumerate(totals[:SHOWN]):
-        label = builder.derivative(leaf)
+    for k, leaf in enumerate(found.leaves[:SHOWN]):
+        label = f"d{builder.names[builder.root]}/d{builder.said[leaf]}"
         room -= len(label) + ROOM + builder.digits
         if k and room < 0:
             break
-        parts += [f"{', ' if k else ''}{label} = ", Number("total", leaf)]
-    left = len(totals) - (len(parts) - 1) // 2
+        reached = found.at("total", leaf) is not None
+        parts += [f"{', ' if k else ''}{label} = ", Number("total", leaf) if reached else "none"]
+    left = len(found.leaves) - (len(parts) - 1) // 2
     parts.append(f", and {left} more." if left else ".")
-    return _text(builder, found, tuple(parts)) if totals else ["Done."]
+    return _text(builder, found, tuple(parts)) if found.leaves else ["Done."]

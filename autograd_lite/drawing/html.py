@@ -111,17 +111,20 @@ def page(drawing: Drawing, step: bool = True) -> str:
     opens the page at that step.
     """
     pictures = pictures_of(drawing)
-    found, functions, reason = _functions(drawing)
+    builder: Builder = drawing.builder
+    found = live.live(builder.root, builder.said, builder.guards, builder.options.others)
     stepping = step and len(drawing.steps) > 0
     searching = len(drawing.nodes) > SEARCH_FROM
     data = facts(drawing, pictures, found, stepping, searching)
-    if functions:  # what was asked for is known only now
-        functions = live.scripts(found)
-    else:
+    functions, reason = _functions(builder, found)  # of what the facts asked for
+    if not functions:
         data["numbers"] = [x if math.isfinite(x) else repr(x) for x in found.numbers()]
         data["note"] = f"The numbers of this page stay as they are: {reason}."
-    views = [_views(picture, bool(functions), view["prefix"]) for picture, view in zip(pictures, data["views"], strict=True)]
-    root = next(card for card in drawing.nodes if card.node is drawing.builder.root)
+    drawn: list[str] = []
+    for picture, view in zip(pictures, data["views"], strict=True):
+        text, view["other"] = _view(picture, bool(functions), view["prefix"])
+        drawn.append(f"<div{' hidden' if drawn else ''}>{text}</div>")
+    root = next(card for card in drawing.nodes if card.node is builder.root)
     end = len(data["views"][0]["steps"]) + 1
     ends = {"what": "Step", "first": "Before the first step", "last": "The finished picture"}
     controls = (STEPS.format(end=end, **ends) if stepping else "") + _ZOOM + (_SEARCH if searching else "")
@@ -132,10 +135,7 @@ def page(drawing: Drawing, step: bool = True) -> str:
         legend=legend(LEGEND),
         said=_SAID if stepping else "",
         stage="The picture: drag or shift and arrow keys pan, plus and minus zoom, 0 shows all; Enter on a card: its paths",
-        views="\n".join(
-            f'<div class="wide"{hidden}>{wide.strip()}</div>\n<div class="tall"{hidden}>{tall.strip()}</div>'
-            for (wide, tall), hidden in zip(views, ["", *[" hidden"] * len(views)], strict=False)
-        ),
+        views="\n".join(drawn),
         panels=_PANELS.format(name=xml(root.name)),
     )
     choosing = len(pictures) > 1 or bool(data["views"][0]["loops"])
@@ -154,16 +154,14 @@ def iframe(drawing: Drawing, step: bool = True) -> str:
     )
 
 
-def _functions(drawing: Drawing) -> tuple[live.Live, str, str]:
-    """The graph as a program, in JavaScript where that can be, and else why not."""
-    builder: Builder = drawing.builder
-    found = live.live(builder.root, builder.said, builder.guards, builder.options.others)
+def _functions(builder: Builder, found: live.Live) -> tuple[str, str]:
+    """The program in JavaScript, or else why there is none."""
     if builder.options.grad != "adjoint":
-        return found, "", f"they were drawn with grad={builder.options.grad!r}"
+        return "", f"they were drawn with grad={builder.options.grad!r}"
     try:
-        return found, live.scripts(found), ""
+        return live.scripts(found), ""
     except LoweringError as error:
-        return found, "", str(error)
+        return "", str(error)
 
 
 def pictures_of(drawing: Drawing) -> list[Drawing]:
@@ -182,40 +180,50 @@ def pictures_of(drawing: Drawing) -> list[Drawing]:
     return pictures[: len(PREFIXES)]
 
 
-def _views(drawing: Drawing, live: bool, prefix: str) -> tuple[str, str]:
-    """The picture wide and tall, with room for the numbers that may come."""
+def _view(drawing: Drawing, live: bool, prefix: str) -> tuple[str, dict[str, list[str]]]:
+    """The picture with room for the numbers that may come, and where everything is when it runs the other way.
+
+    Cards and labels are drawn around points of their own, so that nothing but these need move.
+    """
     from .drawing import placed
 
-    texts = []
     room = drawing.builder.digits + ROOM if live else 0
-    tall = {"LR": "TB", "RL": "BT", "TB": "LR", "BT": "RL"}[drawing.rankdir]
-    for rankdir, end in ((drawing.rankdir, ""), (tall, "t")):
-        cards = [replace(card, room=room) for card in drawing.nodes]
-        edges = [replace(edge, route=[], label_at=None) for edge in drawing.edges]
-        frames = [replace(frame) for frame in drawing.frames]
-        for card in cards:
-            measure(card)
-        for edge in edges if live else ():
-            if edge.label:
-                edge.label_width = max(label_width(before(label) + "0" * FACTOR) for label in edge.labels or [edge.label])
-        size = placed(cards, edges, drawing.engine, rankdir, 5.0, frames)
-        text = svg.document(
-            svg.body(cards, edges, frames), prefix, drawing.title, drawing.heading, drawing.desc, size[1], drawing.theme
-        )
-        if live:  # they would not stay true: the script writes them
-            text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
-        text = re.sub(r'(?<=-line" d=")[^"]*', lambda d: re.sub(r"\d+\.\d", lambda x: f"{float(x[0]):.0f}", d[0]), text)
-        text = re.sub(r'(<text x="[^"]*" y="[^"]*") text-anchor="middle"', r"\1", text)
-        anchor = r'(class="[A-Za-z]-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"'
-        text = re.sub(anchor, r"\1", text)
-        text = re.sub(r'(<rect class="[A-Za-z]-(?:box|pill|band)[^>]*?) rx="[\d.]+"', r"\1", text)  # graph.css has these
-        text = re.sub(r'(<rect class="[A-Za-z]-(?:pill|band)[^>]*?) height="\d+"', r"\1", text)
-        text = re.sub(r" [A-Za-z]-interior", "", text)  # it has no rule
-        text = text.replace(">\n<", "><")
-        if end:  # one style serves both
-            text = re.sub(r"<title id.*?</style>", "", text, flags=re.DOTALL)
-            text = re.sub(rf'id="{prefix}\b', rf'id="{prefix}{end}', text)
-        texts.append(text)
-    if tall in ("LR", "RL"):
-        texts.reverse()
-    return texts[0], texts[1]
+    cards = [replace(card, room=room) for card in drawing.nodes]
+    edges = [replace(edge) for edge in drawing.edges]
+    frames = [replace(frame) for frame in drawing.frames]
+    for card in cards:
+        measure(card)
+    for edge in edges if live else ():
+        if edge.label:
+            edge.label_width = max(label_width(before(label) + "0" * FACTOR) for label in edge.labels or [edge.label])
+    ways: list[dict[str, list[str]]] = []
+    size = (0.0, 0.0)
+    for rankdir in ({"LR": "TB", "RL": "BT", "TB": "LR", "BT": "RL"}[drawing.rankdir], drawing.rankdir):
+        for edge in edges:
+            edge.route, edge.label_at = [], None
+        size = placed(cards, edges, drawing.engine, rankdir, 5.0, frames)[1]
+        ways.append(svg.places(cards, edges, frames, size, drawing.heading))
+    other, here = ways
+    for edge in edges:
+        edge.label_at = edge.label_at and (0.0, 0.0)
+    for card in cards:
+        card.x = card.y = 0.0
+    for frame in frames:
+        frame.x = frame.y = 0.0
+    body = svg.body(cards, edges, frames)
+    text = svg.document(body, prefix, drawing.title, drawing.heading, drawing.desc, size, drawing.theme)
+    text = re.sub(r'(?<=-bg") y=("[^"]*") width="[^"]*" height="[^"]*"', r' y=\1 width="100%" height="100%"', text)
+    text = re.sub(rf'(?<=<g id="{prefix}-)([nlb]\d+)"', lambda m: f'{m[1]}" transform="{here[m[1]][0]}"', text)
+    for k in range(len(frames)):
+        x, y = here[f"f{k}"][:2]
+        text = re.sub(rf'(?<=<rect id="{prefix}-f{k}" class="{prefix}-frame") x="0" y="0"', f' x="{x}" y="{y}"', text)
+    if live:  # they would not stay true: the script writes them
+        text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
+    text = re.sub(r'(?<=-line" d=")[^"]*', lambda d: re.sub(r"\d+\.\d", lambda x: f"{float(x[0]):.0f}", d[0]), text)
+    text = re.sub(r'(<text x="[^"]*" y="[^"]*") text-anchor="middle"', r"\1", text)
+    anchor = r'(class="[A-Za-z]-(?:head|value|grad)[^>]*) text-anchor="(?:middle|end)"'
+    text = re.sub(anchor, r"\1", text)
+    text = re.sub(r'(<rect class="[A-Za-z]-(?:box|pill|band)[^>]*?) rx="[\d.]+"', r"\1", text)  # graph.css has these
+    text = re.sub(r'(<rect class="[A-Za-z]-(?:pill|band)[^>]*?) height="\d+"', r"\1", text)
+    text = re.sub(r" [A-Za-z]-interior", "", text)  # it has no rule
+    return text.replace(">\n<", "><").strip(), other

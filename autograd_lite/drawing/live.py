@@ -28,6 +28,14 @@ NEAR = 2.0**-40  # how far from a kink its two sides are looked at, relative to 
 TINY = 2.0**-80  # and where that number is 0
 
 
+class _Numbers(context.Recorder):
+    """The program is for numbers: what a Value is when it is worked out counts, not that it varies."""
+
+    def is_plain(self, x: Any) -> bool:
+        """Whether a mask may hang on it, as that of x**y does on y."""
+        return isinstance(x, Value)
+
+
 @dataclass
 class Sweep:
     """What one result's reverse sweep gave: where its numbers stand among the outputs."""
@@ -136,7 +144,7 @@ def live(root: Node, names: Any, guards: Any = (), others: Any = ()) -> Live:
     [6.0, 3.0]
     """
     found = Live([node for node in names if node.op is None], roots=[root, *others], root=root)
-    with context.tracing(context.Recorder()):
+    with context.tracing(_Numbers()):
         _replay(found, [*found.roots, *(node for node, _, _ in guards)])
         for each in reversed(found.roots):
             found.root = each

@@ -61,8 +61,7 @@ def document(
     content: str, prefix: str, title: str, heading: str, desc: str, size: Point, theme: str, animation: str = ""
 ) -> str:
     """The whole SVG text around the content."""
-    w, h = size[0], size[1] + (TITLE if heading else 0.0)
-    top = -TITLE if heading else 0.0
+    top, w, h = _extent(size, heading)
     said = f'<text class="{MARK}-heading" x="16" y="{number(top + 22)}">{xml(heading)}</text>\n' if heading else ""
     text = (
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{MARK}" class="{MARK}" role="img" aria-labelledby="{MARK}-t {MARK}-d" '
@@ -72,6 +71,33 @@ def document(
         f'<rect class="{MARK}-bg" y="{number(top)}" width="{number(w)}" height="{number(h)}"/>\n{said}{content}\n</svg>\n'
     )
     return text.replace(MARK, prefix)
+
+
+def _extent(size: Point, heading: str) -> tuple[float, float, float]:
+    """Top, width and height, with the line of the heading."""
+    return (-TITLE, size[0], size[1] + TITLE) if heading else (0.0, *size)
+
+
+def places(
+    cards: Sequence[Card], edges: Sequence[Edge], frames: Sequence[Frame], size: Point, heading: str
+) -> dict[str, list[str]]:  # fmt: skip
+    """Where everything is, by the end of its id: the attributes that say so.
+
+    Of the picture the view box; of cards and labels a shift from where they are drawn around a point of their own; of edges
+    line and tip; of boxes the corner and the size.
+    """
+    top, w, h = _extent(size, heading)
+    found = {"": [f"0 {number(top)} {number(w)} {number(h)}"]}
+    found |= {f"n{c.index}": [_shift(c.x, c.y)] for c in cards}
+    found |= {f"l{e.index}": [_shift(*e.label_at)] for e in edges if e.label_at}
+    found |= {f"e{e.index}": [_path([(round(x), round(y)) for x, y in e.route]), _tip(e.route)] for e in edges}
+    for k, f in enumerate(frames):
+        found |= {f"f{k}": [number(x) for x in (f.x, f.y, f.width, f.height)], f"b{k}": [_shift(f.x, f.y)]}
+    return found
+
+
+def _shift(x: float, y: float) -> str:
+    return f"translate({number(x)} {number(y)})"
 
 
 def _state(dim: bool, emphasis: bool = False) -> str:

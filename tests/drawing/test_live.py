@@ -6,8 +6,9 @@ import warnings
 
 import pytest
 
-from autograd_lite import Op, Value, dot, draw, exp, log, maximum, optim, relu, sigmoid, sin, tanh, where
+from autograd_lite import Op, Value, dot, draw, exp, log, maximum, ops, optim, relu, sigmoid, sin, tanh, where
 from autograd_lite.errors import GradientWarning
+from autograd_lite.formula.printer import grouped
 from autograd_lite.nn import MLP
 from tests.drawing import chromium
 from tests.drawing.hostile import HOSTILE
@@ -379,3 +380,83 @@ def test_steps_of_what_was_not_taken_when_it_was_drawn(page, tmp_path):
     assert page.js("document.getElementById('line').textContent").endswith(" = 3")
     assert page.js("document.getElementById('line').textContent").startswith("df/dx: ")
     assert shown(page)["n0"] == ["3", "3"]
+
+
+PULL = """(pulls => { const fields = document.querySelectorAll('.leaf input[type=number]');
+  for (const [i, x] of pulls) { fields[i].value = x; fields[i].dispatchEvent(new Event('input')); } })"""
+
+
+def pull(page, *pulls):
+    """Leaves to numbers, by their places."""
+    page.js(f"{PULL}({[[i, repr(x)] for i, x in pulls]})")
+
+
+SPECIAL = [0.0, 1.0, -1.0, 2.0, 0.5, math.pi / 2, 1e-300, 1e308, -1e308]
+ROWS = [op for op in ops.TABLE.values() if op.name in ops.PUBLIC]
+
+
+@pytest.mark.parametrize("group", range(8))
+def test_every_op_at_special_points_and_others(page, tmp_path, group):
+    """The sum of some ops, each of leaves of its own: each has the slope 1 there, whatever the others are."""
+    rng = random.Random(group)
+
+    def drawn(numbers):
+        given, terms, leaves = iter(numbers), [], []
+        for op in ROWS[group::8]:
+            args = [x if i in op.settings else Value(next(given), f"x{len(leaves)}.{i}") for i, x in enumerate(op.example)]
+            leaves.extend(a for a in args if isinstance(a, Value))
+            result = op(*grouped(op, args))
+            terms += [result] if isinstance(result, Value) else []
+        return draw(sum(terms), name="r", engine="builtin", fold=False, max_nodes=None, labels="full"), leaves
+
+    numbers = [x for op in ROWS[group::8] for i, x in enumerate(op.example) if i not in op.settings]
+    drawing, leaves = drawn(numbers)
+    opened(page, tmp_path, drawing)
+    order = page.js("[...document.querySelectorAll('.leaf .name')].map(e => e.textContent)")
+    for _ in range(4):
+        numbers = [rng.choice([rng.choice(SPECIAL), rng.uniform(-4.0, 4.0)]) for _ in numbers]
+        places = {leaf.name: x for leaf, x in zip(leaves, numbers, strict=True)}
+        pull(page, *((i, places[name]) for i, name in enumerate(order)))
+        agree(page, drawn(numbers)[0])
+
+
+def test_where_nothing_flows_the_same_word_is_everywhere(page, tmp_path):
+    def f(x, y, n):
+        return relu(x) * y + x**n
+
+    opened(page, tmp_path, draw(f, x=-1.0, y=2.0, n=0.0))
+    gradients = "[...document.querySelectorAll('.leaf output')].map(e => e.textContent)"
+    assert page.js(gradients) == ["none", "0", "nan"]
+    line = "document.getElementById('line').textContent"
+    assert page.js(line) == "Done: df/dx = none, df/dy = 0, df/dn = nan."
+    assert page.js("[...document.querySelectorAll('#updates li')].map(e => e.textContent)") == [
+        "y: 2 − 0.01·0 = 2", "n: 0 − 0.01·nan = nan",
+    ]  # fmt: skip
+    page.js("document.getElementById('stage').focus()")
+    page.key("End")
+    seen = []
+    for _ in range(6):
+        page.key("ArrowLeft")
+        seen.append(page.js(line))
+        assert shown(page)["n0"][1] in ("none", "·")
+    assert "Nothing flows from v1 = relu(x) to x." in seen
+    pull(page, (2, 2.0))
+    page.key("End")
+    assert page.js(line).startswith("Done: df/dx = −2, df/dy = 0")
+    page.key("Home")
+    for _ in range(40):
+        page.key("ArrowRight")
+        if page.js(line) == "df/dx: −2 (base) + none (through ReLU) = −2":
+            break
+    else:
+        raise AssertionError("the sum never names what is none")
+
+
+def test_numbers_at_the_ends_of_the_doubles_leave_the_charts_drawn(page, tmp_path):
+    f = draw(lambda x, y: where(x - 1.0, x * 1.0, y) - y, name="f", x=2.0, y=1.0)
+    opened(page, tmp_path, f)
+    for x in (1e308, -1e308, 5e-324, 1.7e308, 0.0):
+        pull(page, (0, x), (1, -x))
+        page.click("#descend")
+    opened(page, tmp_path, draw(lambda x, y: where(0.0, x, y) * 1.0 + y, name="f", x=math.nan, y=math.inf))
+    opened(page, tmp_path, draw(lambda x: x * 0.5, name="f", x=math.inf))

@@ -7,6 +7,8 @@ import pytest
 
 from autograd_lite import Value, draw, exp, graph, sin
 from autograd_lite import sum as total
+from autograd_lite.compiler import to_js
+from autograd_lite.drawing import dot
 from autograd_lite.drawing.fold import Carried, loops_of
 from autograd_lite.drawing.live import live
 from autograd_lite.nn import MLP
@@ -322,3 +324,17 @@ def test_the_products_of_the_paths_add_up_through_the_turns(tab, tmp_path, name)
 
 def number(text):
     return float(text.replace("−", "-"))
+
+
+def test_the_page_of_a_loop_asks_no_layout_that_takes_long_and_writes_its_program_once(monkeypatch, recwarn):
+    sources = []
+    real = to_js.source
+    monkeypatch.setattr(to_js, "source", lambda program, name: sources.append(name) or real(program, name))
+    asked = []
+    placing = dot.place
+    monkeypatch.setattr(dot, "place", lambda cards, *more: asked.append(len(cards)) or placing(cards, *more))
+    drawing = draw(heron, a=2.0, z=1.0)
+    drawing.html()
+    assert sources == ["run", "value"]
+    assert max(asked, default=0) == (7 if drawing.engine == "dot" else 0)  # not the loop opened: each turn uses one leaf
+    assert not recwarn.list

@@ -56,6 +56,14 @@ def test_several_results():
     assert [card.header for card in drawing.nodes if card.kind == "root"] == ["first = w × b", "second = w + b"]
     assert {card.label for card in drawing.nodes} >= {"dfirst/dw", "dfirst/db"}
     assert drawing.html()
+    drawing = draw([w * 3.0, first, b * 2.0])  # those without a variable are numbered
+    assert [card.header for card in drawing.nodes if card.kind == "root"] == [
+        "result1 = w × 3",
+        "first = w × b",
+        "result2 = b × 2",
+    ]
+    assert [card.name for card in draw([w * 3.0, w * 3.0], name="f").nodes] == ["w", "f1", "f2"]
+    assert [card.name for card in draw([first, w * 3.0], name="f").nodes] == ["w", "b", "first", "f"]
 
 
 @pytest.mark.parametrize(

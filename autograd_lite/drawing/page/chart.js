@@ -30,10 +30,11 @@ function frame(element, wide, high, [left, right], [low, high2], names) {
   return [X, Y];
 }
 
-const clipped = (v) => clamp(-1e5, v, 1e5).toFixed(1);
+const clipped = (v) => clamp(-1e5, v === v ? v : -1e5, 1e5).toFixed(1);
+const tame = (v) => clamp(-4e307, v, 4e307); // a difference of two such numbers is one, too
 const poly = (points) => {
   let pen = "M";
-  return points.map(([u, v]) => (isNumber(v) ? pen + clipped(u) + " " + clipped(v) + ((pen = "L"), "") : ((pen = "M"), ""))).join("");
+  return points.map(([u, v]) => (isNumber(u) && isNumber(v) ? pen + clipped(u) + " " + clipped(v) + ((pen = "L"), "") : ((pen = "M"), ""))).join("");
 };
 
 // The part of a chart inside its axes, below their numbers; what leaves it is cut off.
@@ -89,12 +90,12 @@ function lossLine(element, losses, last, high = 110) {
   const good = losses.filter(isNumber);
   if (!good.length) return [];
   const logs = min(...good) > 0 && max(...good) > 1000 * min(...good);
-  const scaled = losses.map((v) => (logs ? Math.log10(v) : v));
+  const scaled = losses.map((v) => (logs ? Math.log10(v) : tame(v)));
   let [low, top] = [min(...scaled.filter(isNumber)), max(...scaled.filter(isNumber))];
   if (!logs && low > 0) low = 0;
-  if (top === low) top = low + 1;
+  if (top === low) top = low + max(1, abs(low) * 0.1);
   const X = (k) => 8 + (k / last) * (wide - 16);
-  const Y = (v) => high - 20 - (((logs ? Math.log10(v) : v) - low) / (top - low)) * (high - 34);
+  const Y = (v) => high - 20 - (((logs ? Math.log10(v) : tame(v)) - low) / (top - low)) * (high - 34);
   draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
   label(element, 12, 12, show(logs ? 10 ** top : top) + (logs ? " (log scale)" : ""));
   label(element, 8, high - 6, "0");

@@ -6,6 +6,7 @@ let verdict = "";
 let rate = 0.01;
 
 const ticked = () => leaves.map((_, i) => i).filter((i) => moves[i] && view.g[i] !== null);
+const moving = () => ticked().filter(reached); // what does not flow to them leaves them where they are
 
 function beginAgain() {
   trail = [x.slice()];
@@ -16,11 +17,11 @@ function beginAgain() {
 // One step; false where it would leave the numbers, which is said and not done.
 function descend() {
   const next = x.slice();
-  for (const i of ticked()) next[i] = x[i] - rate * total(i);
+  for (const i of moving()) next[i] = x[i] - rate * total(i);
   const value = globalValue(next)[view.which];
   const first = abs(losses[0]);
-  const lost = [o[view.result], ...ticked().map(total)].find((each) => !isNumber(each));
-  if (!ticked().length) verdict = "Tick a leaf that a gradient reaches.";
+  const lost = [o[view.result], ...moving().map(total)].find((each) => !isNumber(each));
+  if (!moving().length) verdict = "Tick a leaf that a gradient reaches.";
   else if (lost !== undefined) verdict = (isNumber(o[view.result]) ? "A slope is " : view.name + " is ") + show(lost) + " here: there is no way down from it.";
   else if (!isNumber(value) || next.some((each) => !isNumber(each)) || abs(value) > 1e12 * max(first, 1)) {
     verdict = "Step " + trail.length + " would take " + view.name + " to " + show(value) + ": with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
@@ -68,7 +69,7 @@ function setRate(wanted, fromField) {
 }
 
 function updates() {
-  return ticked()
+  return moving()
     .slice(0, 4)
     .map((i) => leaves[i].name + ": " + show(x[i]) + " − " + show(rate) + "·" + bracketed(total(i)) + " = " + show(x[i] - rate * total(i)));
 }
@@ -77,7 +78,7 @@ function drawDescent() {
   if (!live) return;
   const written = updates();
   byId("updates").replaceChildren(...written.map((text) => make("li", {}, text)));
-  if (ticked().length > 4) byId("updates").append(make("li", { class: "soft" }, "… and " + (ticked().length - 4) + " more"));
+  if (moving().length > 4) byId("updates").append(make("li", { class: "soft" }, "… and " + (moving().length - 4) + " more"));
   byId("steps").textContent = "step " + (trail.length - 1);
   byId("verdict").textContent = verdict;
   drawLosses();
@@ -115,7 +116,7 @@ function drawContours() {
   const high = 230;
   const wide = chart(element, high);
   const spanOf = (k) => {
-    const seen = trail.map((at) => at[k]).filter(isNumber);
+    const seen = trail.map((at) => tame(at[k])).filter(isNumber);
     const [a, b] = [min(...seen, ranges[k][0] / 2 + ranges[k][1] / 2), max(...seen, ranges[k][0] / 2 + ranges[k][1] / 2)];
     const room = max((b - a) * 0.4, (ranges[k][1] - ranges[k][0]) / 4);
     return [a - room, b + room];
@@ -184,11 +185,9 @@ if (live) {
 arrange();
 findSlots();
 for (const each of data.views) {
-  for (const mark of each.slots.length <= 60 ? ["", "t"] : []) {
-    for (const slot of each.slots.filter((one) => one.row === undefined)) {
-      const group = byId(each.prefix + mark + "-n" + slot.card);
-      for (const [name, value] of Object.entries({ tabindex: 0, role: "button", "aria-label": "Paths from " + slot.name })) group?.setAttribute(name, value);
-    }
+  for (const slot of each.slots.length <= 60 ? each.slots.filter((one) => one.row === undefined) : []) {
+    const group = byId(each.prefix + "-n" + slot.card);
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "button", "aria-label": "Paths from " + slot.name })) group?.setAttribute(name, value);
   }
 }
 if (data.views.length > 1 || view.loops.length) makeChoice();

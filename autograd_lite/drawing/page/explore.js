@@ -11,7 +11,7 @@ const slope = (i) => view.over + leaves[i].name;
 
 function around(value) {
   const reach = isNumber(value) ? nice(max(2 * abs(value), 4)) : 4;
-  return isNumber(value) ? [value - reach, value + reach] : [-reach, reach];
+  return isNumber(value) ? [tame(value - reach), tame(value + reach)] : [-reach, reach];
 }
 
 function makeLeaves() {
@@ -138,7 +138,7 @@ function drawCurve() {
   const high = 230;
   const wide = chart(element, high);
   const near = points.filter(([u, v]) => isNumber(v) && abs(u - x[hand]) < (right - left) / 3).map(([, v]) => v);
-  const all = isNumber(y0) ? [...near, y0] : near;
+  const all = (isNumber(y0) ? [...near, y0] : near).map(tame);
   let [low, top] = all.length ? [min(...all), max(...all)] : [-1, 1];
   const pad = (top - low) * 0.08 || max(abs(low) * 0.1, 1);
   [low, top] = [low - pad, top + pad];
@@ -172,6 +172,7 @@ function drawCurve() {
     ? "Kink: the slope is " + show(before) + " from the left and " + show(after) + " from the right; " + show(m) + " is taken."
     : !reached(hand) ? "No gradient of " + f + " reaches " + name + "."
     : !isNumber(y0) ? f + " has no value here."
+    : !isNumber(m) ? "The slope is " + show(m) + " here."
     : rounding + "Raising " + name + " by " + show(nudge) + " changes " + f + " by about " + show(m * nudge) + "; really by " + show(really) + ".";
 }
 
@@ -261,12 +262,12 @@ function listPaths() {
 stage.addEventListener("click", (event) => {
   if (moved > 4) return;
   const group = event.target.closest?.("g[id]");
-  const name = group?.id.slice(prefix().length + 1);
+  const name = group?.id.slice(view.prefix.length + 1);
   if (slots.has(name)) choose(name);
   else if (chosen) choose(chosen);
 });
 stage.addEventListener("keydown", (event) => {
-  const name = event.target.id?.slice(prefix().length + 1);
+  const name = event.target.id?.slice(view.prefix.length + 1);
   if (event.key === "Enter" && slots.has(name)) choose(name);
   if (event.key === "Escape" && chosen) choose(chosen);
 });

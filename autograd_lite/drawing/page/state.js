@@ -6,9 +6,7 @@ let x = start.map(unpack); // the leaves
 let o = live ? run(x) : data.numbers.map(unpack); // everything that follows from them
 let view = data.views[0]; // whose gradients show, and whether loops are opened
 let turns = view.loops.map((loop) => loop.at); // the turn of each loop that is shown
-let tall = false; // which of the two pictures of a view shows
-const prefix = () => view.prefix + (tall ? "t" : ""); // of ids
-const part = (name) => byId(prefix() + "-" + name);
+const part = (name) => byId(view.prefix + "-" + name);
 
 // Of a card, an edge or a step in a loop: what it is in the turn that is shown.
 const resolved = (each) => (each.turns ? { ...each, ...each.turns[turns[each.loop]] } : each);
@@ -16,5 +14,5 @@ const resolved = (each) => (each.turns ? { ...each, ...each.turns[turns[each.loo
 // Whether something is there at all for the leaves as they are: nothing flows to what was not taken.
 const flows = (each) => !each.n || (o[each.n[0]] !== 0) === each.n[1];
 
-// A text whose numbers are places in o.
-const say = (text) => text.map((each) => (typeof each === "string" ? each : written(o[each[0]], each[1]))).join("");
+// A text whose numbers are places in o; what does not flow there is none.
+const say = (text) => text.map((each) => (typeof each === "string" ? each : flows({ n: each[2] }) ? written(o[each[0]], each[1]) : each[1] === "a" ? " + none" : "none")).join("");

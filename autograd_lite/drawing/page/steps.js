@@ -70,7 +70,7 @@ function known() {
   const values = new Set();
   for (const step of now === end ? [] : steps.slice(0, now)) {
     if (step.forward) values.add(slotName(step));
-    else totals.set(slotName(step), o[step.after]);
+    else totals.set(slotName(step), flows(step) ? o[step.after] : "none");
   }
   return { totals, values };
 }
@@ -85,9 +85,10 @@ function paint() {
     const g = done ? (slot.g === null || !flows(slot) ? undefined : o[slot.g]) : totals.get(id);
     const unreached = done && slot.text;
     number(slot.text, g ?? (unreached ? "none" : "·"));
-    tint(slot.text, g === undefined ? "" : sign(g));
-    tint(slot.band, g === undefined ? "zero" : sign(g));
-    put(slot.band, "fill-opacity", g === undefined ? 0 : Math.round(100 * strength(g, strongest)) / 100);
+    const there = typeof g === "number";
+    tint(slot.text, there ? sign(g) : "");
+    tint(slot.band, there ? sign(g) : "zero");
+    put(slot.band, "fill-opacity", there ? Math.round(100 * strength(g, strongest)) / 100 : 0);
     if (slot.kink) markKink(slot);
   }
   const most = largest(lines.map((line) => (line.c === null ? 0 : o[line.c])));
@@ -124,6 +125,8 @@ function markKink(slot) {
   if (at) write(slot.kink.querySelector("text"), "kink: " + show(o[at[0]]) + " | " + show(o[at[1]]) + ", taken " + show(o[at[2]]));
 }
 
+const told = (step) => (flows(step) ? say(step.line) : "Nothing flows from " + slots.get("n" + step.source).name + " to " + slots.get(slotName(step)).name + ".");
+
 function mark() {
   for (const element of stage.querySelectorAll(".now, .source, .along, .todo")) element.classList.remove("now", "source", "along", "todo");
   const done = steps.slice(0, now);
@@ -145,8 +148,8 @@ function mark() {
     for (const j of along) for (const name of ["e", "l"]) part(name + j)?.classList.add("along");
     bring(ends.concat(last.edge == null ? [] : [part("l" + last.edge)]).filter(Boolean));
   }
-  byId("line").textContent = last ? say(last.line) : now === end ? say(view.end) : "The leaves are given. Next computes the first value.";
-  byId("rule").textContent = last ? say(last.rule ?? []) : "";
+  byId("line").textContent = last ? told(last) : now === end ? say(view.end) : "The leaves are given. Next computes the first value.";
+  byId("rule").textContent = last && flows(last) ? say(last.rule ?? []) : "";
   markSteps(now === end ? "done" : now + " / " + steps.length, now === end ? "done" : "step " + now + " of " + steps.length);
 }
 
@@ -195,7 +198,7 @@ if (view.steps.length) {
 // Tooltips are written when they are asked for.
 stage.addEventListener("pointerover", (event) => {
   const group = event.target.closest?.("g[id]");
-  const slot = slots.get(group?.id.slice(prefix().length + 1));
+  const slot = slots.get(group?.id.slice(view.prefix.length + 1));
   if (slot?.v == null) return;
   const total = slot.g === null || !flows(slot) ? slot.label && slot.label + ": no gradient reaches it" : slot.label + " = " + String(o[slot.g]);
   const title = group.querySelector("title") ?? draw(group, "title", {});

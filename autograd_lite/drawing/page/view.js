@@ -1,4 +1,4 @@
-// Pan and zoom: the stage scrolls, the picture has a size.  Which of the two pictures shows; search.
+// Pan and zoom: the stage scrolls, the picture has a size.  Which way the picture runs.
 let svg = stage.querySelector("svg");
 let width = 1;
 let height = 1;
@@ -45,34 +45,45 @@ function scrollToBox(box, always) {
   });
 }
 
+// The attributes that say where something is, by the end of its id, as the data have them.
+function attributesOf(name) {
+  const element = name ? part(name) : svg;
+  if (name[0] === "e") return [...element.querySelectorAll("path")].map((path) => [path, "d"]);
+  return (name ? (name[0] === "f" ? ["x", "y", "width", "height"] : ["transform"]) : ["viewBox"]).map((key) => [element, key]);
+}
+
+// Everything to its place when the picture runs the other way, or back.
+function turn(places) {
+  for (const [name, values] of Object.entries(places)) attributesOf(name).forEach(([element, key], k) => element.setAttribute(key, values[k]));
+}
+
 // The picture above the panels or beside them, wide or tall: whichever shows it largest.
 function arrange() {
   const room = { w: innerWidth, h: innerHeight - byId("top").offsetHeight };
   const panels = !byId("side").hidden;
   const narrow = innerWidth < 760;
   const ways = [];
-  for (const picture of stage.children) {
-    if (!picture.querySelector("svg").id.startsWith(view.prefix)) continue;
-    const box = picture.querySelector("svg").viewBox.baseVal;
-    const fit = (w, h) => min(w / box.width, h / box.height, 1.2);
-    const isTall = picture.classList.contains("tall");
-    if (!panels) ways.push({ fit: fit(room.w, room.h), way: "alone", isTall, box });
-    else if (narrow) ways.push({ fit: min(room.w / box.width, 1.2), way: "stacked", isTall, box });
+  svg = byId(view.prefix);
+  view.own ??= Object.fromEntries(Object.keys(view.other).map((name) => [name, attributesOf(name).map(([element, key]) => element.getAttribute(key))]));
+  for (const places of [view.own, view.other]) {
+    const [, , wide, high] = places[""][0].split(" ").map(Number);
+    const fit = (w, h) => min(w / wide, h / high, 1.2);
+    const add = (way, fits) => ways.push({ fit: fits, way, places, wide, high });
+    if (!panels) add("alone", fit(room.w, room.h));
+    else if (narrow) add("stacked", min(room.w / wide, 1.2));
     else {
-      ways.push({ fit: fit(room.w, 0.46 * room.h), way: "above", isTall, box });
-      ways.push({ fit: fit(room.w - 430, room.h), way: "beside", isTall, box });
+      add("above", fit(room.w, 0.46 * room.h));
+      add("beside", fit(room.w - 430, room.h));
     }
   }
   const best = ways.reduce((a, b) => (b.fit > a.fit * 1.02 ? b : a));
   document.body.className = best.way;
-  const first = svg === undefined || arranged === "";
-  const changed = tall !== best.isTall || first;
-  tall = best.isTall;
   arranged = best.way;
-  svg = byId(prefix());
   for (const picture of stage.children) picture.hidden = svg.parentElement !== picture;
-  width = best.box.width;
-  height = best.box.height;
+  [width, height] = [best.wide, best.high];
+  const changed = (view.places ?? view.own) !== best.places;
+  if (changed) turn(best.places);
+  view.places = best.places;
   stage.style.flexBasis = best.way === "above" ? Math.ceil(height * clamp(least, best.fit, 1.2)) + 14 + "px" : "";
   return changed;
 }
@@ -88,11 +99,7 @@ function open() {
 
 addEventListener("resize", () => {
   sizes.clear();
-  if (arrange()) {
-    findSlots();
-    paint();
-    open();
-  } else if (fitted) open();
+  if (arrange() || fitted) open();
   redraw();
 });
 byId("out").onclick = () => zoomBy(1 / 1.25);
