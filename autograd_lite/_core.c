@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <structmember.h>
+#include <sys/mman.h>
 
 #ifdef Py_GIL_DISABLED
 #error "the core relies on the interpreter's lock"
@@ -29,8 +30,9 @@ enum { VERSION = 3 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
-enum { SEEN = 1, HIT = 2, STOP = 4, MANY = 8, TRACKED = 16, GIVEN = 32, WALKED = 64, PAST = 128 };
+enum { SEEN = 1, HIT = 2, STOP = 4, MANY = 8, TRACKED = 16, GIVEN = 32, WALKED = 64, PAST = 128, OWN = 256 };
 enum { STACK = 1 << 16 };   /* how many places of a stack are kept for the next sweep, half a megabyte */
+enum { DOUBTFUL = 16 };     /* for how many sweeps edges are counted after one that had to be done anew */
 enum { SIGNALS = 1 << 14 }; /* how many nodes a sweep takes between two looks for signals */
 
 typedef struct Row Row;
@@ -38,16 +40,21 @@ typedef struct Node Node;
 
 typedef struct { Node **at; Py_ssize_t n, cap; } Stack;
 
-/* The free nodes in one megabyte of addresses, a bit each: taken in the order of their addresses, so that what is made one
-   after the other lies side by side, however the last graph was freed. */
-enum { BLOCKS = 64, WORDS = 128, SPACING = 7 };
-typedef struct {
-    uintptr_t base;
-    int count, word; /* word: no lower one has a bit */
-    uint64_t bits[WORDS];
-} Block;
+typedef struct State State;
 
-typedef struct {
+/* Two megabytes of addresses for nodes, and behind which of them is nothing: a bit each, taken in the order of the addresses,
+   so that what is made one after the other lies side by side, however the last graph was freed. */
+enum { CHUNK = 1 << 21, SLOT = 128, WORDS = CHUNK / SLOT / 64, KEPT = 8 };
+typedef struct Chunk {
+    State *state;
+    struct Chunk *next, *before; /* in the list of those with free nodes */
+    int count, word;             /* how many free nodes; no lower word has a bit */
+    uint64_t bits[WORDS];
+} Chunk;
+enum { COLLECTORS = 2 * sizeof(void *), KNOWN = 0x030F0000 }; /* what the collector has in front of an object, in versions before this one */
+enum { FIRST = (sizeof(Chunk) + 63) / 64 * 64 + 64 - COLLECTORS, SLOTS = (CHUNK - FIRST) / SLOT }; /* a node begins a line of the cache */
+
+struct State {
     PyTypeObject *value, *row, *method, *entry, *called;
     PyObject *zero; /* the gradient of what no gradient has reached, always the same object */
     PyObject *python[OPERATORS][2]; /* the Python methods of the operators, as they stand and reflected */
@@ -57,13 +64,13 @@ typedef struct {
     PyObject *attributes[3];        /* of a neuron: the names of its weights, its bias and its activation */
     Stack kept[4];                  /* of the last sweep, for the next one */
     Node *dying;
-    Block *blocks, *block; /* free nodes that the next graph will be made of, and the block that is used up now */
+    Chunk *chunk, *open, *full; /* the one that nodes are taken from now; others with free nodes; it and those without */
+    int empty, first; /* how many of the open ones are free altogether; whether a chunk would be the first */
+    long tracked, due;   /* how many nodes the collector sees; at how many it is called */
     uint64_t clock;
-    long spares;
-    uintptr_t offset; /* of all nodes from the multiples of their spacing; others are not kept */
     long active; /* context.active: how many watches there are */
-    int freeing, sweeping;
-} State;
+    int freeing, sweeping, own, doubtful; /* own: whether nodes live in chunks; doubtful: for how many sweeps edges are counted */
+};
 
 struct Row {
     PyObject_HEAD
@@ -87,7 +94,7 @@ struct Node {
     uint32_t pending, flags;
     double x, y, data, grad; /* up to x all is in one line of the cache, and a sum needs no more of it */
     PyObject *g, *name; /* g: the gradient as it was assigned; NULL where it is the double, or where none has come yet */
-    State *state;
+    uint32_t uses;      /* how many times it is an operand */
 };
 
 /* Graphs are larger than the cache: what is wanted soon is asked for early. */
@@ -114,9 +121,10 @@ static State *state_behind(PyTypeObject *t, destructor ours) {
     return NULL;
 }
 
-static State *state_of_node(Node *n) {
-    if (!n->state) n->state = state_behind(Py_TYPE((PyObject *)n), node_dealloc);
-    return n->state;
+static inline Chunk *chunk_of(Node *n) { return (Chunk *)((uintptr_t)n & ~(uintptr_t)(CHUNK - 1)); }
+
+static inline State *state_of_node(Node *n) {
+    return n->flags & OWN ? chunk_of(n)->state : state_behind(Py_TYPE((PyObject *)n), node_dealloc);
 }
 
 static int is_node(PyObject *o) { return state_behind(Py_TYPE(o), node_dealloc) != NULL; }
@@ -253,6 +261,7 @@ static int track(State *s, Node *root) {
         n->flags &= ~(uint32_t)WALKED;
         if (!failed && Py_TYPE((PyObject *)n) == s->value && !(n->flags & TRACKED)) {
             n->flags |= TRACKED;
+            s->tracked++;
             PyObject_GC_Track((PyObject *)n);
         }
     }
@@ -276,18 +285,21 @@ static int node_clear(PyObject *o) { /* what came in later: without it there is 
     return 0;
 }
 
+static inline PyObject *hold(PyObject *o) { /* as an operand */
+    if (o) { Py_INCREF(o); NODE(o)->uses++; }
+    return o;
+}
+
+static inline void drop(PyObject *o) {
+    if (o) { NODE(o)->uses--; Py_DECREF(o); }
+}
+
 static void operands_free(Operands *all) {
-    for (Py_ssize_t i = 0; all && i < all->n; i++) Py_XDECREF(all->at[i].node);
+    for (Py_ssize_t i = 0; all && i < all->n; i++) drop(all->at[i].node);
     PyMem_Free(all);
 }
 
-/* Up to 8 MB of free nodes are kept: a step of training makes as many as the one before, and the allocator would give the
-   memory back to the system in between. */
-#ifdef __SANITIZE_ADDRESS__
-enum { SPARES = 0 };
-#else
-enum { SPARES = 1 << 16 };
-#endif
+/* -- where nodes live ------------------------------------------------------------------------------------------------- */
 
 static inline int lowest(uint64_t bits) {
 #ifdef __GNUC__
@@ -299,46 +311,97 @@ static inline int lowest(uint64_t bits) {
 #endif
 }
 
-static Node *recycled(State *s) {
-    Block *b = s->block;
-    if (!b || !b->count) {
-        for (b = s->blocks; !b->count; b++);
-        s->block = b;
-    }
-    while (!b->bits[b->word]) b->word++;
-    int bit = lowest(b->bits[b->word]);
-    uint64_t rest = b->bits[b->word] &= b->bits[b->word] - 1;
-    b->count--;
-    s->spares--;
-    uintptr_t first = b->base + ((uintptr_t)b->word << (SPACING + 6)) + (s->offset);
-    if (rest) SOON((char *)first + ((uintptr_t)lowest(rest) << SPACING)), SOON((char *)first + ((uintptr_t)lowest(rest) << SPACING) + 64);
-    return (Node *)(first + ((uintptr_t)bit << SPACING));
+static Chunk *mapped(State *s) { /* a new chunk; NULL where the system has none */
+    char *at = mmap(NULL, 2 * (size_t)CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+    if (at == MAP_FAILED) return NULL;
+    size_t before = (CHUNK - (uintptr_t)at % CHUNK) % CHUNK;
+    if (before) munmap(at, before);
+    Chunk *c = (Chunk *)(at + before);
+    munmap((char *)c + CHUNK, CHUNK - before);
+#ifdef MADV_HUGEPAGE
+    if (!s->first) madvise(c, CHUNK, MADV_HUGEPAGE); /* small graphs take small pages */
+#endif
+    s->first = 0;
+    c->state = s;
+    c->count = SLOTS;
+    for (int i = 0; i < SLOTS; i++) c->bits[i >> 6] |= (uint64_t)1 << (i & 63);
+    return c;
+}
+
+static void linked(Chunk **list, Chunk *c) {
+    c->before = NULL;
+    if ((c->next = *list)) c->next->before = c;
+    *list = c;
+}
+
+static void unlinked(Chunk **list, Chunk *c) {
+    if (c->next) c->next->before = c->before;
+    if (c->before) c->before->next = c->next;
+    else *list = c->next;
+}
+
+static Chunk *opened(State *s) { /* the next chunk that nodes are taken from */
+    Chunk *c = s->open;
+    if (!s->own) return NULL;
+    if (c) {
+        unlinked(&s->open, c);
+        s->empty -= c->count == SLOTS;
+    } else if (!(c = mapped(s))) return NULL;
+    linked(&s->full, c);
+    return s->chunk = c;
+}
+
+/* Rings of nodes are made without the collector hearing of it: it is called when twice as many can be in rings as last time. */
+static void pressed(State *s) {
+    if (PyGC_IsEnabled()) PyGC_Collect();
+    s->due = 2 * s->tracked + CHUNK / SLOT;
 }
 
 static inline Node *blank(State *s) {
-    if (!s->spares) return PyObject_GC_New(Node, s->value);
-    return (Node *)PyObject_Init((PyObject *)recycled(s), s->value);
+    if (s->tracked > s->due) pressed(s);
+    Chunk *c = s->chunk;
+    Node *n;
+    if ((!c || !c->count) && !(c = opened(s))) {
+        if ((n = PyObject_GC_New(Node, s->value))) n->flags = 0;
+        return n;
+    }
+    while (!c->bits[c->word]) c->word++;
+    n = (Node *)((char *)c + FIRST + COLLECTORS + ((size_t)c->word * 64 + lowest(c->bits[c->word])) * SLOT);
+    c->bits[c->word] &= c->bits[c->word] - 1;
+    c->count--;
+    SOON((char *)n + 2 * SLOT);
+    SOON((char *)n + 2 * SLOT + 64);
+    n->flags = OWN;
+    return (Node *)PyObject_Init((PyObject *)n, s->value);
 }
 
-/* Whether the node was kept for later. */
-static inline int kept(State *s, Node *n) {
-    uintptr_t at = (uintptr_t)n, base = at >> 20 << 20, i = (at - base) >> SPACING;
-    Block *b = s->blocks + (at >> 20) % BLOCKS;
-    if (s->spares >= SPARES || !s->blocks) return 0;
-    if (!s->spares) s->offset = at & (((uintptr_t)1 << SPACING) - 1);
-    else if ((at & (((uintptr_t)1 << SPACING) - 1)) != s->offset) return 0;
-    if (!b->count) { b->base = base; b->word = WORDS - 1; }
-    else if (b->base != base) return 0;
-    b->bits[i >> 6] |= (uint64_t)1 << (i & 63);
-    if ((int)(i >> 6) < b->word) b->word = (int)(i >> 6);
-    b->count++;
-    s->spares++;
-    return 1;
+static void vacant(Node *n) { /* what was in a chunk is there for the next one */
+    Chunk *c = chunk_of(n);
+    State *s = c->state;
+    unsigned i = (unsigned)((char *)n - (char *)c - FIRST) / SLOT;
+    c->bits[i >> 6] |= (uint64_t)1 << (i & 63);
+    if ((int)(i >> 6) < c->word) c->word = (int)(i >> 6);
+    c->count++;
+    if (s && c == s->chunk) return;
+    if (s && c->count == 1) { unlinked(&s->full, c); linked(&s->open, c); }
+    if (c->count < SLOTS) return;
+    if (s && s->own && s->empty < KEPT) { s->empty++; return; }
+    if (s) unlinked(&s->open, c);
+    munmap(c, CHUNK);
 }
 
-static void unused(State *s, Node *n, PyTypeObject *t) {
-    if (!s || t != s->value || !kept(s, n)) PyObject_GC_Del((PyObject *)n);
-    Py_DECREF((PyObject *)t);
+static void left(State *s, int gone) { /* no node is made any more; gone: nor will the state be there */
+    Chunk *c = s->chunk, *next;
+    s->own = 0;
+    s->chunk = NULL;
+    if (c && c->count) { unlinked(&s->full, c); linked(&s->open, c); }
+    for (c = s->open; c; c = next) {
+        next = c->next;
+        if (c->count == SLOTS) { unlinked(&s->open, c); munmap(c, CHUNK); }
+    }
+    s->empty = 0;
+    for (c = s->open; gone && c; c = c->next) c->state = NULL;
+    for (c = s->full; gone && c; c = c->next) c->state = NULL;
 }
 
 static void release(Node *n) {
@@ -348,19 +411,21 @@ static void release(Node *n) {
     SOON(a);
     SOON(b);
     Py_XDECREF(n->name); Py_XDECREF(n->g); Py_XDECREF((PyObject *)n->row);
-    unused(n->state, n, t);
+    if (n->flags & OWN) vacant(n);
+    else PyObject_GC_Del(o);
+    Py_DECREF((PyObject *)t);
     if (many) operands_free((Operands *)a);
-    else Py_XDECREF(a);
-    Py_XDECREF(b);
+    else { drop(a); drop(b); }
 }
 
 /* Freed one after the other, however long the chain: what a node lets go of meanwhile stands in a queue. */
 static void node_dealloc(PyObject *o) {
     Node *n = NODE(o);
-    State *s = n->state;
+    State *s = state_of_node(n);
     PyTypeObject *t = Py_TYPE(o);
-    PyObject_GC_UnTrack(o);
-    if (!s) { release(n); return; } /* one that was never initialised, and has no operands */
+    if (n->flags & TRACKED) s->tracked--;
+    if (!(n->flags & OWN)) PyObject_GC_UnTrack(o);
+    else if (n->flags & TRACKED) { PyObject_GC_UnTrack(o); memset((char *)n - COLLECTORS, 0, COLLECTORS); }
     if (s->freeing) { memcpy(&n->acc, &s->dying, sizeof s->dying); s->dying = n; return; }
     Py_INCREF((PyObject *)t); /* behind it is the module, whose is the queue */
     s->freeing = 1;
@@ -379,8 +444,9 @@ static PyObject *node_alloc(PyTypeObject *t, Py_ssize_t items) { /* of Value its
     State *s = PyType_GetModuleState(t);
     Node *n = s && t == s->value ? blank(s) : PyObject_GC_New(Node, t);
     if (!n) return NULL;
+    uint32_t own = s && t == s->value ? n->flags & OWN : 0;
     memset((char *)n + sizeof(PyObject), 0, sizeof(Node) - sizeof(PyObject));
-    n->state = s;
+    n->flags = own;
     return (PyObject *)n;
 }
 
@@ -395,9 +461,9 @@ static int wired(State *s, Node *n) {
 static inline PyObject *make(State *s, Row *row, PyObject *a, PyObject *b, double x, double y, double data) {
     Node *n = blank(s);
     if (!n) return NULL;
-    Py_XINCREF(a); Py_XINCREF(b); Py_INCREF((PyObject *)row);
-    n->a = a; n->b = b; n->x = x; n->y = y; n->data = data; n->grad = n->acc = 0.0;
-    n->row = row; n->g = n->name = NULL; n->state = s; n->pending = n->flags = 0;
+    Py_INCREF((PyObject *)row);
+    n->a = hold(a); n->b = hold(b); n->x = x; n->y = y; n->data = data; n->grad = n->acc = 0.0;
+    n->row = row; n->g = n->name = NULL; n->pending = n->uses = 0;
     if (!row->lasting || (a && NODE(a)->flags & TRACKED) || (b && NODE(b)->flags & TRACKED))
         if (track(s, n)) { Py_DECREF((PyObject *)n); return NULL; }
     return (PyObject *)n;
@@ -501,8 +567,8 @@ static PyObject *operator(PyObject *p, PyObject *q, int which) {
     State *s = NULL;
     PyObject *a, *b;
     double x, y;
-    if (Py_TYPE(p) == Py_TYPE(q) || PyFloat_CheckExact(q) || PyLong_CheckExact(q)) s = NODE(p)->state;
-    else if (PyFloat_CheckExact(p) || PyLong_CheckExact(p)) s = NODE(q)->state;
+    if (Py_TYPE(p) == Py_TYPE(q) || PyFloat_CheckExact(q) || PyLong_CheckExact(q)) s = state_of_node(NODE(p));
+    else if (PyFloat_CheckExact(p) || PyLong_CheckExact(p)) s = state_of_node(NODE(q));
     if (s && !s->active && s->rows[which] && operand(s, p, &a, &x) && operand(s, q, &b, &y))
         return apply2(s, ROW(s->rows[which]), a, b, x, y);
     if ((s = state_behind(Py_TYPE(p), node_dealloc)))
@@ -534,7 +600,7 @@ static PyObject *node_neg(PyObject *p) {
 static int node_init(PyObject *o, PyObject *args, PyObject *kwargs) {
     Node *n = NODE(o);
     State *s = state_of_node(n);
-    if (!s->active && !kwargs && PyTuple_Size(args) == 1 && !n->row && !n->g && !n->name && !n->flags && PyFloat_CheckExact(PyTuple_GetItem(args, 0))) {
+    if (!s->active && !kwargs && PyTuple_Size(args) == 1 && !n->row && !n->g && !n->name && !(n->flags & ~(uint32_t)OWN) && PyFloat_CheckExact(PyTuple_GetItem(args, 0))) {
         n->data = PyFloat_AsDouble(PyTuple_GetItem(args, 0));
         n->y = (double)++s->clock;
         return 0;
@@ -588,7 +654,7 @@ static Operands *items_of(State *s, PyObject *const *lists, Py_ssize_t many, Py_
                 operands_free(all);
                 return NULL;
             }
-            Py_XINCREF(all->at[k].node);
+            hold(all->at[k].node);
             *nodes += all->at[k].node != NULL;
         }
     }
@@ -674,7 +740,7 @@ static PyObject *neuron(State *s, PyObject *o, const Operands *x) {
         all->at[n + i] = x->at[i];
         total += all->at[i].x * x->at[i].x;
     }
-    for (Py_ssize_t i = 0; i < 2 * n; i++) Py_XINCREF(all->at[i].node);
+    for (Py_ssize_t i = 0; i < 2 * n; i++) hold(all->at[i].node);
     sum = make_many(s, ROW(s->dot), all, total);
     all = NULL;
     if (sum) z = apply2(s, ROW(s->rows[AT_ADD]), sum, b, total, NODE(b)->data);
@@ -793,6 +859,12 @@ static int missing(PyObject *v) {
     return !v;
 }
 
+static int not_operand(PyObject *o) {
+    if (PyFloat_CheckExact(o) || is_node(o)) return 0;
+    PyErr_SetString(PyExc_TypeError, "an operand is a Value or a float");
+    return 1;
+}
+
 /* Written by Python where it makes a node: operands first, then what they are worth, then the op. */
 static int set_operand(PyObject *o, PyObject *v, void *second) {
     Node *n = NODE(o);
@@ -801,22 +873,24 @@ static int set_operand(PyObject *o, PyObject *v, void *second) {
         Py_ssize_t many = PyTuple_Size(v);
         Operands *all = operands_new(many);
         if (!all) return -1;
-        if (n->flags & MANY) { operands_free(OPERANDS(n)); n->a = NULL; }
         for (Py_ssize_t i = 0; i < many; i++) {
             PyObject *each = PyTuple_GetItem(v, i);
-            all->at[i].node = PyFloat_CheckExact(each) ? NULL : ref(each);
+            if (not_operand(each)) { all->n = i; operands_free(all); return -1; }
+            all->at[i].node = PyFloat_CheckExact(each) ? NULL : hold(each);
             all->at[i].x = all->at[i].node ? 0.0 : PyFloat_AsDouble(each);
         }
-        Py_CLEAR(n->a);
+        if (n->flags & MANY) operands_free(OPERANDS(n));
+        else drop(n->a);
         n->a = (PyObject *)all;
         n->flags |= MANY;
         return 0;
     }
     if (n->flags & MANY) return 0; /* the second operand of many is none */
     PyObject **to = second ? &n->b : &n->a, *old = *to;
-    *to = PyFloat_CheckExact(v) ? NULL : ref(v);
+    if (not_operand(v)) return -1;
+    *to = PyFloat_CheckExact(v) ? NULL : hold(v);
     if (!*to) *(second ? &n->y : &n->x) = PyFloat_AsDouble(v);
-    Py_XDECREF(old);
+    drop(old);
     return 0;
 }
 
@@ -895,6 +969,8 @@ typedef struct {
     Stack ready, seen, inputs, order; /* order: the computed nodes that something flows to */
     State *s;
     int busy; /* nodes taken since signals were looked for */
+    int quick; /* the edges are not counted: a node is ready when it has been given to as often as it is an operand */
+    Py_ssize_t waiting; /* how many computed nodes have been met, but are not ready yet */
 } Sweep;
 
 /* A sweep at a time begins: with the stacks that the last one left. */
@@ -952,8 +1028,14 @@ static inline int give(Sweep *w, PyObject *o, double d, int flows) {
         if (flows) { m->acc += d; m->flags |= HIT; }
         return 0;
     }
+    if (w->quick && !(m->flags & SEEN)) {
+        if (met(w, m)) return -1;
+        m->pending = m->uses;
+        w->waiting++;
+    }
     if (flows) { m->acc += d; m->flags |= HIT; }
     if (--m->pending) return 0;
+    w->waiting--;
     SOON(m->a);
     SOON(m->b);
     SOON((char *)m + 64);
@@ -1073,9 +1155,8 @@ static void noted(State *s, Node *n) { /* an error of a rule says which op it is
     PyErr_Restore(type, error, trace);
 }
 
-/* The whole sweep; 1: Python must do it. */
-static int swept(Sweep *w, PyObject *const *roots, const double *seeds, Py_ssize_t many) {
-    if (counted(w, roots, many)) return -1;
+/* The sweep over what waits; 1: Python must do it. */
+static int flowing(Sweep *w, PyObject *const *roots, const double *seeds, Py_ssize_t many) {
     for (Py_ssize_t i = 0; i < many; i++) if (give(w, roots[i], seeds[i], 1)) return -1;
     while (w->ready.n) {
         Node *n = w->ready.at[--w->ready.n];
@@ -1087,9 +1168,46 @@ static int swept(Sweep *w, PyObject *const *roots, const double *seeds, Py_ssize
     return 0;
 }
 
-static void finish(Sweep *w, int whole) { /* whole: the marks of all computed nodes are gone already */
-    Stack *marked = whole ? &w->inputs : &w->seen;
+static void forgotten(Sweep *w, Stack *marked) {
     for (Py_ssize_t i = 0; i < marked->n; i++) marked->at[i]->flags &= ~(uint32_t)(SEEN | HIT | PAST);
+}
+
+/* The whole sweep, with `stop` as inputs that come first; 1: Python must do it.
+
+   Mostly all that a node is an operand of leads to a root, and the edges need not be counted.  Where some nodes still wait in the
+   end they were wanted elsewhere too, and all is done anew with counting; the same where a rule fails, so that it is the error of
+   that order.  For some sweeps after that edges are counted at once. */
+static int swept(Sweep *w, PyObject *const *roots, const double *seeds, Py_ssize_t many, const Stack *stop) {
+    State *s = w->s;
+    int status;
+    w->quick = !s->doubtful;
+    s->doubtful -= s->doubtful > 0;
+    for (;;) {
+        for (Py_ssize_t i = 0; i < stop->n; i++) {
+            if (met(w, stop->at[i]) || put(&w->inputs, stop->at[i])) return -1;
+            stop->at[i]->flags |= PAST;
+        }
+        for (Py_ssize_t i = 0; w->quick && i < many; i++) {
+            Node *m = NODE(roots[i]);
+            if (is_input(m)) continue;
+            if (!(m->flags & SEEN)) {
+                if (met(w, m)) return -1;
+                m->pending = m->uses;
+                w->waiting++;
+            }
+            m->pending++;
+        }
+        status = !w->quick && counted(w, roots, many) ? -1 : flowing(w, roots, seeds, many);
+        if (!w->quick || status > 0 || (status < 0 ? !PyErr_ExceptionMatches(PyExc_Exception) : !w->waiting)) return status;
+        PyErr_Clear();
+        forgotten(w, &w->seen);
+        w->ready.n = w->seen.n = w->inputs.n = w->order.n = w->quick = 0;
+        s->doubtful = DOUBTFUL;
+    }
+}
+
+static void finish(Sweep *w, int whole) { /* whole: the marks of all computed nodes are gone already */
+    forgotten(w, whole ? &w->inputs : &w->seen);
     w->s->sweeping = 0;
     Stack *used[] = {&w->ready, &w->seen, &w->inputs, &w->order};
     for (int i = 0; i < 4; i++) {
@@ -1153,7 +1271,7 @@ static PyObject *core_backward(PyObject *module, PyObject *const *args, Py_ssize
     if (PyErr_Occurred()) return NULL;
     if (s->sweeping || !is_node(args[0])) Py_RETURN_FALSE; /* a rule, a signal's handler or another thread sweeps */
     Sweep w = begun(s);
-    int status = swept(&w, args, &seed, 1);
+    int status = swept(&w, args, &seed, 1, &(Stack){0});
     int whole = !status;
     if (!status) status = committed(&w);
     finish(&w, whole);
@@ -1202,11 +1320,7 @@ static PyObject *core_reverse(PyObject *module, PyObject *const *args, Py_ssize_
     }
     Sweep w = begun(s);
     if (!status) status = marked(args[1], STOP, &stop);
-    for (Py_ssize_t k = 0; !status && k < stop.n; k++) { /* they come first */
-        status = met(&w, stop.at[k]) || put(&w.inputs, stop.at[k]) ? -1 : 0;
-        stop.at[k]->flags |= PAST;
-    }
-    if (!status) status = swept(&w, roots, seeds, i);
+    if (!status) status = swept(&w, roots, seeds, i, &stop);
     int whole = !status;
     if (!status) {
         found[0] = PyDict_New(); found[1] = PyList_New(computed ? w.order.n : 0);
@@ -1403,7 +1517,12 @@ static int core_exec(PyObject *module) {
     s->entry = (PyTypeObject *)PyType_FromModuleAndSpec(module, &entry_spec, NULL);
     s->called = (PyTypeObject *)PyType_FromModuleAndSpec(module, &called_spec, NULL);
     s->zero = PyFloat_FromDouble(0.0);
-    if (!s->row || !s->method || !s->entry || !s->called || !s->zero || !(s->blocks = PyMem_Calloc(BLOCKS, sizeof *s->blocks))) return -1;
+    if (!s->row || !s->method || !s->entry || !s->called || !s->zero) return -1;
+    s->first = 1;
+    s->due = CHUNK / SLOT;
+#ifndef __SANITIZE_ADDRESS__ /* which sees more where each node is a piece of memory of its own */
+    s->own = Py_Version < KNOWN;
+#endif
     static const char *const names[] = {"w", "b", "activation"};
     for (int i = 0; i < 3; i++) if (!(s->attributes[i] = PyUnicode_InternFromString(names[i]))) return -1;
     if (PyModule_AddObjectRef(module, "Called", (PyObject *)s->called)) return -1;
@@ -1424,15 +1543,17 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg) {
 static int core_clear(PyObject *module) {
     State *s = PyModule_GetState(module);
     if (!s) return 0;
-    while (s->spares) PyObject_GC_Del((PyObject *)recycled(s)); /* while their type is there */
-    PyMem_Free(s->blocks);
-    s->blocks = NULL;
+    left(s, 0);
     for (int i = 0; i < 4; i++) { PyMem_Free(s->kept[i].at); s->kept[i] = (Stack){0}; }
     EACH(Py_CLEAR);
     return 0;
 }
 
-static void core_free(void *module) { core_clear(module); }
+static void core_free(void *module) {
+    State *s = PyModule_GetState(module);
+    core_clear(module);
+    if (s) left(s, 1);
+}
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, core_exec}, {0}};
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "autograd_lite._core", "The engine's node, operators and reverse sweep in C.",

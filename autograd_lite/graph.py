@@ -8,13 +8,15 @@ exactly a float, so ``.__class__ is not float`` finds the nodes.  Nothing here w
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .accelerated import loaded
 from .tree import Number
 
 Node = Any
+Identities = AbstractSet[Node] | Mapping[Node, Any]  # whose `in` goes by identity; that of a list goes by value
 NOTHING: frozenset[Node] = frozenset()
 
 
@@ -53,7 +55,7 @@ def _same(x: float, y: float) -> bool:
     return x is y or (x == y and (x != 0.0 or math.copysign(1.0, x) == math.copysign(1.0, y))) or (x != x and y != y)
 
 
-def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Node, int]:
+def sharing(roots: Iterable[Node], stop: Identities = NOTHING) -> dict[Node, int]:
     """The computed nodes that more than one edge or root leads to, and how many do.
 
     Found from the roots down; the walk does not look beyond the nodes in `stop`.
@@ -103,7 +105,7 @@ def sharing(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> dict[Nod
                 break
 
 
-def order(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> list[Node]:
+def order(roots: Iterable[Node], stop: Identities = NOTHING) -> list[Node]:
     """The computed nodes that the roots need, results before operands, in an order that depends on the graph's shape only."""
     roots = list(dict.fromkeys(roots))
     if loaded is not None and (found := loaded.order(roots, stop)) is not None:
@@ -125,7 +127,7 @@ def order(roots: Iterable[Node], stop: Collection[Node] = NOTHING) -> list[Node]
     return result
 
 
-def has_leaves(roots: Iterable[Node], stop: Collection[Node], since: float = math.inf) -> bool:
+def has_leaves(roots: Iterable[Node], stop: Identities, since: float = math.inf) -> bool:
     """Whether the roots depend on any leaf that is not behind `stop` and was made before the clock said `since`."""
     roots = list(roots)
     return any(r.op is None and r._y < since for r in roots) or any(

@@ -8,14 +8,14 @@ not the same as adding 0.  Nothing here writes to a node, and nothing recurses.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import repeat
 from typing import Any, NamedTuple
 
 from . import context
 from .accelerated import loaded
 from .errors import AnomalyError
-from .graph import NOTHING, Node, as_they_were, operands, order, sharing, values
+from .graph import NOTHING, Identities, Node, as_they_were, operands, order, sharing, values
 from .ops.choice import Masked
 from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, first, second, times
 from .tree import Number
@@ -35,9 +35,7 @@ class Adjoints(NamedTuple):
     unreached: list[Node]  # leaves that the seeded nodes depend on, to which nothing flows
 
 
-def reverse(
-    seeds: Mapping[Node, Number], graph: bool = False, stop: Collection[Node] = NOTHING, computed: bool = True
-) -> Adjoints:
+def reverse(seeds: Mapping[Node, Number], graph: bool = False, stop: Identities = NOTHING, computed: bool = True) -> Adjoints:
     """Adjoints of everything the seeded nodes depend on: ``bar(a) = sum of bar(node) * d node / d a``, results first.
 
     The inputs are the leaves and the nodes in `stop`, beyond which the sweep does not look.  A node is missing from the
@@ -55,7 +53,7 @@ def reverse(
     return found
 
 
-def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Collection[Node]) -> Adjoints:
+def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Identities) -> Adjoints:
     # Nodes that gather from several places have a cell [how many are still to come, their sum so far]; inputs too, with
     # a count that never comes to 0.  All other nodes pass on what they get at once.
     cells: Cells = {node: [-1, UNREACHED] for node in stop}
@@ -247,7 +245,7 @@ def _flow(g: Number, edge: Number) -> Number:
     return times(g, edge)
 
 
-def _name_nan(seeds: Mapping[Node, Number], stop: Collection[Node]) -> None:
+def _name_nan(seeds: Mapping[Node, Number], stop: Identities) -> None:
     """Raise AnomalyError for the first product or sum of the reverse sweep that is nan though its parts are not."""
     adjoint = {node: getattr(g, "_data", g) for node, g in seeds.items()}
     origin: dict[Node, str] = {}
@@ -279,7 +277,7 @@ def _made_nan(what: str, title: str, g: float, origin: str, node: Node, i: int) 
     return AnomalyError(f"the {what} of {title} is nan: {g:g} (from {origin}) x {partial:g} ({node.op.name}' at {where})")
 
 
-def linear_form(roots: Iterable[Node], graph: bool = False, stop: Collection[Node] = NOTHING) -> LinearForm:
+def linear_form(roots: Iterable[Node], graph: bool = False, stop: Identities = NOTHING) -> LinearForm:
     """The graph as a linear map: each computed node, results first, with its (operand, edge) pairs.
 
     For many sweeps over one graph: the partials are worked out once, and product rules kept as rules.  Edges along which

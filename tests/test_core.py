@@ -370,6 +370,117 @@ def test_threads_that_share_leaves_lose_nothing(place):
     assert said(place, THREADS, False) == [(4 * 300 * 4.0).hex()]
 
 
+ELSEWHERE = """
+draw = random.Random(7)
+
+def program():
+    nodes = [Value(draw.uniform(-1, 1)) for _ in range(3)]
+    for _ in range(12):
+        a, b = draw.choice(nodes), draw.choice(nodes)
+        both = [a, b, a]
+        made = [lambda: a * b, lambda: a - b, lambda: al.tanh(a), lambda: al.sum(both), lambda: al.dot(both, [b, 1.5, a])]
+        nodes.append(draw.choice(made)())
+    return nodes
+
+def at(nodes, n):
+    return next(i for i, each in enumerate(nodes) if each is n)
+
+kept = []
+for number in range(300):
+    nodes = program()
+    kept.append(nodes[-1] * nodes[-2])  # what is an operand of these leads to no root below
+    root = draw.choice(nodes[3:])
+    root.backward()
+    print(number, grads(nodes))
+    if number % 3 == 0:
+        kept.clear()
+    found = sweeps.reverse({root: 1.0, nodes[-1]: 2.0, nodes[0]: 0.5}, stop=set(draw.sample(nodes, 2)), graph=False)
+    print(*sorted((at(nodes, n), bits(d)) for n, d in found.inputs.items()), *sorted(at(nodes, n) for n in found.unreached))
+    if number % 20 == 0:
+        for _ in range(20):  # enough for the core to trust that all leads to the root
+            (Value(2.0) * 3.0).backward()
+
+def failing(x, out):
+    raise ValueError(f"no slope at {x}")
+
+fails = Op("fails", lambda x: x, failing)
+for wanted in (False, True):  # the error is that of the order which counts edges
+    for _ in range(20):
+        (Value(2.0) * 3.0).backward()
+    x = Value(0.5)
+    p, q = x * 2.0, x * 3.0
+    other = p * 4.0 if wanted else None
+    attempt(wanted, lambda: (fails(p) * p + fails(q) * q).backward())
+    print(grads([x, p, q]))
+"""
+
+
+def test_nodes_that_are_wanted_elsewhere_too_pass_on_all_that_comes(place):
+    agree(place, ELSEWHERE, 600)
+
+
+def test_an_operand_is_a_value_or_a_float(place):
+    said(place, """
+v = Value(1.0) * 2.0
+for name, what in (("_a", 1), ("_b", "x"), ("_a", (v, None))):
+    try:
+        setattr(v, name, what)
+    except TypeError as e:
+        assert str(e) == "an operand is a Value or a float", e
+    else:
+        raise AssertionError(name)
+assert v.data == 2.0 and v.args == (v.args[0], 2.0)
+""", False)  # fmt: skip
+
+
+MEMORY = """
+from pathlib import Path
+import resource
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+def graph_of(n):
+    s = x = Value(0.999)
+    for _ in range(n):
+        s = s * x
+    return s
+
+graph_of(1000).backward()
+before = resident()
+held = [graph_of(10) for _ in range(100)]
+s = graph_of(320_000)
+s.backward()
+assert 38 < resident() - before < 46, resident() - before  # 41 MB of nodes
+between = [graph_of(10) for _ in range(100)]
+del s
+assert resident() - before < 24, resident() - before  # some is kept for the next graph
+for _ in range(3):
+    s = graph_of(320_000)
+    del s
+assert resident() - before < 24, resident() - before
+assert [h.data for h in held] == [b.data for b in between]
+
+gc.collect()
+alive = lambda: sum(isinstance(o, Value) for o in gc.get_objects())
+most = 0
+for _ in range(50):  # rings, and the collector hears of little else
+    x = Value(1.5)
+    y = x
+    for _ in range(1000):
+        y = y * x
+    y.backward(create_graph=True)
+    del x, y
+    most = max(most, alive())
+assert most < 60_000, most
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process takes is read from /proc")
+def test_memory_of_nodes_goes_back(place):
+    said(place, MEMORY, False)
+
+
 RINGS = """
 gc.collect()
 gc.disable()
