@@ -21,6 +21,7 @@ from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, first, second, times
 from .tree import Number
 
 Cells = dict[Node, list[Number]]
+_SMALL = 2.0**-600  # a factor of tangents, which are linear in those of the inputs
 UNREACHED = -float("0")  # told from any sum by identity; -0.0 + d is d to the bit
 
 LinearForm = list[tuple[Node, list[tuple[Node, Number]]]]
@@ -327,20 +328,29 @@ def _reached(form: LinearForm, root: Node, places: Mapping[Node, int]) -> Linear
 
 def push(form: LinearForm, tangent: Mapping[Node, Number]) -> dict[Node, Number]:
     """Tangents of all nodes from those of the inputs: one column of a Jacobian.  Missing means none."""
-    tangents = dict(tangent)
     with context.unchecked():
-        for node, edges in reversed(form):
-            total = None
-            for a, edge in edges:
-                t = tangents.get(a)
-                if t is not None:
-                    t = _flow(t, edge)
-                    if t is not None:
-                        total = t if total is None else total + t
-            if total is not None:
-                tangents[node] = total
+        tangents = _push(form, tangent)
+        lost = [a for a, t in tangents.items() if t.__class__ is float and t - t != 0.0]
+        if lost and all(t.__class__ is float and t - t == 0.0 for t in tangent.values()):  # too large, maybe on the way only
+            small = _push(form, {a: t * _SMALL for a, t in tangent.items()})
+            tangents.update((a, small[a] / _SMALL) for a in lost if small[a] - small[a] == 0.0)
     if context.current().anomaly:
         _name_nan_forward(form, tangents)
+    return tangents
+
+
+def _push(form: LinearForm, tangent: Mapping[Node, Number]) -> dict[Node, Number]:
+    tangents = dict(tangent)
+    for node, edges in reversed(form):
+        total = None
+        for a, edge in edges:
+            t = tangents.get(a)
+            if t is not None:
+                t = _flow(t, edge)
+                if t is not None:
+                    total = t if total is None else total + t
+        if total is not None:
+            tangents[node] = total
     return tangents
 
 

@@ -68,7 +68,8 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
         log, total = math.log(x), 0.0
         for c in reversed(terms):
             total = total * log + c
-        return total * _pow(x, power)
+        powered = _pow(x, power)
+        return total * powered if powered or -inf < total < inf else 0.0
     if y != y:
         return nan
     # at 0 and at inf the limit: the power decides, and where it does not, the highest log that is left
@@ -93,7 +94,8 @@ def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
     logarithm, total = log(x), terms[-1]
     for c in terms[-2::-1]:
         total = total * logarithm + c
-    inside = total * pow(x, power)
+    powered = pow(x, power)
+    inside = where(either(powered, lt(abs(total), inf)), total * powered, 0.0)
     if constant(y):
         at_zero, at_inf = _pow_derivative(0.0, y, n, k), _pow_derivative(inf, y, n, k)
     elif n == 0.0:
@@ -352,45 +354,6 @@ log1p = row(
     pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
     exact="log1p",
     doc="The logarithm of 1 + x, exact near 0.\n\n>>> log1p(0.0)\n0.0",
-)  # fmt: skip
-
-# -- products with a logarithm: 0 where the factor is 0, whatever the logarithm -----------------------------------------
-
-
-def _times(x: float, y: float, f: Callable[[float], float]) -> float:
-    return x * f(y) if x else 0.0 if y == y else nan
-
-
-def _times_core(x: Number, y: Number, f: Callable[[Number], Number]) -> Number:
-    return where(eq(x, 0.0), where(eq(y, y), 0.0, nan), x * f(y))
-
-
-AT_EDGE = (Kink("y = 0", lambda x, y: y == 0.0),)
-# x/y for y >= 0: the slope of a logarithm times x, at any order
-xdivy: Op = helper(
-    "xdivy", lambda x, y: _times(x, y, _inverse), (lambda x, y, z: inverse(y), lambda x, y, z: -xdivy(z, y)),
-    core=lambda x, y: _times_core(x, y, inverse), exact=lambda mp, at, x, y: x / y,
-    text="x/y", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("1/y", "-out/y"),
-    pins=[((0.0, 0.0), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)), ((1.0, -1.0), nan, (nan, nan))],
-    doc="x/y for y >= 0, and 0 where x is 0.\n\n>>> xdivy(0.0, 0.0)\n0.0",
-)  # fmt: skip
-xlogy = row(
-    "xlogy", lambda x, y: _times(x, y, log.forward), (lambda x, y, z: log(y), lambda x, y, z: xdivy(x, y)),
-    core=lambda x, y: _times_core(x, y, log), exact=lambda mp, at, x, y: x * mp.log(y),
-    latex=r"{0} \cdot \ln {1}", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("log(y)", "x/y"),
-    pins=[((0.0, 0.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)),
-          ((0.0, -1.0), 0.0, (nan, 0.0)), ((1.0, 0.0), -inf, (-inf, inf)), ((2.0, -1.0), nan, (nan, nan))],
-    doc="x log(y), and 0 where x is 0 whatever y, as in SciPy: an entropy's term.\n\n"
-    ">>> xlogy(0.0, 0.0), xlogy(2.0, 1.0)\n(0.0, 0.0)",
-)  # fmt: skip
-xlog1py = row(
-    "xlog1py", lambda x, y: _times(x, y, log1p.forward), (lambda x, y, z: log1p(y), lambda x, y, z: xdivy(x, 1.0 + y)),
-    core=lambda x, y: _times_core(x, y, log1p), exact=lambda mp, at, x, y: x * mp.log1p(y),
-    latex=r"{0} \cdot \ln\left(1 + {1}\right)", domain=(Interval(), Interval(-1.0, inf, open=True)),
-    kinks=(Kink("y = -1", lambda x, y: y == -1.0),), edges=("log1p(y)", "x/(1 + y)"),
-    pins=[((0.0, -1.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((1.0, -1.0), -inf, (-inf, inf)),
-          ((0.0, -2.0), 0.0, (nan, 0.0))],
-    doc="x log(1 + y), exact near y = 0, and 0 where x is 0, as in SciPy.\n\n>>> xlog1py(0.0, -1.0)\n0.0",
 )  # fmt: skip
 
 publish(globals())

@@ -1,17 +1,18 @@
-"""Rows of the error function, the gamma family and sinc."""
+"""Rows of products with a logarithm, the error function, the gamma family and sinc."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from math import inf, nan
 from typing import Any
 
 from . import numerics
-from .arithmetic import div
-from .choice import eq, gt, lt, ne, where
-from .columns import ORDER, REAL, Interval, Kink, Number
+from .arithmetic import _LARGEST, _LEAST, _div, div
+from .choice import eq, ge, gt, le, lt, ne, where, zero
+from .columns import ORDER, POSITIVE, REAL, Interval, Kink, Number
 from .piecewise import abs
-from .powers import _exp, exp, square
+from .powers import _exp, _over, exp, inverse, log, log1p, square
 from .row import Op, helper, publish, row
 from .trigonometry import sin
 from .words import both, c_trunc, constant, rint
@@ -19,6 +20,57 @@ from .words import both, c_trunc, constant, rint
 NATURAL = Interval(0.0, inf)
 AT_POLES = (Kink("x = 0, -1, -2, ...", lambda *args: args[-1] <= 0.0 and args[-1] % 1.0 == 0.0),)
 ERF_SLOPE = 2.0 / math.sqrt(math.pi)
+
+# -- products with a logarithm: 0 where the factor is 0, whatever the logarithm -----------------------------------------
+
+
+def _times(x: float, y: float, f: Callable[[float], float]) -> float:
+    return x * f(y) if x else 0.0 if y == y else nan
+
+
+def _times_core(x: Number, y: Number, f: Callable[[Number], Number]) -> Number:
+    return where(eq(x, 0.0), zero(y), x * f(y))
+
+
+def _times_over(g: Number, x: Number, y: Number) -> Number:
+    """``g*x/y`` in the order that keeps clear of overflow and underflow."""
+    size = abs(g * x)
+    return where(ge(size, _LEAST) * le(size, _LARGEST), xdivy(g * x, y), g * xdivy(x, y))
+
+
+AT_EDGE = (Kink("y = 0", lambda x, y: y == 0.0),)
+# x/y for y >= 0: the slope of a logarithm times x, at any order
+xdivy: Op = helper(
+    "xdivy", lambda x, y: (_div(x, math.fabs(y)) if y >= 0.0 else nan) if x else zero.forward(y),
+    (lambda x, y, z: inverse(y), lambda x, y, z: -xdivy(z, y)),
+    products=(lambda g, x, y, z: _over(g, y), lambda g, x, y, z: -_times_over(g, z, y)),
+    core=lambda x, y: where(eq(x, 0.0), zero(y), where(ge(y, 0.0), div(x, abs(y)), nan)), exact=lambda mp, at, x, y: x / y,
+    text="x/y", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("1/y", "-out/y"),
+    pins=[((0.0, 0.0), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)), ((1.0, -1.0), nan, (nan, nan))],
+    doc="x/y for y >= 0, and 0 where x is 0.\n\n>>> xdivy(0.0, 0.0)\n0.0",
+)  # fmt: skip
+xlogy = row(
+    "xlogy", lambda x, y: _times(x, y, log.forward), (lambda x, y, z: log(y), lambda x, y, z: xdivy(x, y)),
+    products=(None, lambda g, x, y, z: _times_over(g, x, y)),
+    core=lambda x, y: _times_core(x, y, log), exact=lambda mp, at, x, y: x * mp.log(y),
+    latex=r"{0} \cdot \ln {1}", domain=(Interval(), POSITIVE), kinks=AT_EDGE, edges=("log(y)", "x/y"),
+    pins=[((0.0, 0.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((0.0, nan), nan, (nan, nan)),
+          ((0.0, -1.0), 0.0, (nan, 0.0)), ((1.0, 0.0), -inf, (-inf, inf)), ((2.0, -1.0), nan, (nan, nan))],
+    doc="x log(y), and 0 where x is 0 whatever y, as in SciPy: an entropy's term.\n\n"
+    ">>> xlogy(0.0, 0.0), xlogy(2.0, 1.0)\n(0.0, 0.0)",
+)  # fmt: skip
+xlog1py = row(
+    "xlog1py", lambda x, y: _times(x, y, log1p.forward), (lambda x, y, z: log1p(y), lambda x, y, z: xdivy(x, 1.0 + y)),
+    products=(None, lambda g, x, y, z: _times_over(g, x, 1.0 + y)),
+    core=lambda x, y: _times_core(x, y, log1p), exact=lambda mp, at, x, y: x * mp.log1p(y),
+    latex=r"{0} \cdot \ln\left(1 + {1}\right)", domain=(Interval(), Interval(-1.0, inf, open=True)),
+    kinks=(Kink("y = -1", lambda x, y: y == -1.0),), edges=("log1p(y)", "x/(1 + y)"),
+    pins=[((0.0, -1.0), 0.0, (-inf, 0.0)), ((0.0, inf), 0.0, (inf, 0.0)), ((1.0, -1.0), -inf, (-inf, inf)),
+          ((0.0, -2.0), 0.0, (nan, 0.0))],
+    doc="x log(1 + y), exact near y = 0, and 0 where x is 0, as in SciPy.\n\n>>> xlog1py(0.0, -1.0)\n0.0",
+)  # fmt: skip
+
+# -- the error function --------------------------------------------------------------------------------------------------
 
 
 def _gaussian(x: float, c: float) -> float:

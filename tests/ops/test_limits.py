@@ -6,6 +6,7 @@ The mutation script (tests/benchmarks/mutation.py) found that no other test held
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from functools import partial
 from math import inf, nan
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import autograd_lite
-from autograd_lite import Value, grad, hessian, jit, stop_gradient
+from autograd_lite import Value, grad, hessian, jacobian, jit, jvp, stop_gradient, vjp
 from autograd_lite.ops import TABLE, Op
 from tests import same as numbers
 
@@ -101,6 +102,34 @@ def test_derivatives_over_the_whole_range() -> None:
     assert grad(grad(autograd_lite.logit))(1e-200) == -inf
     third = grad(grad(grad(autograd_lite.atan2, 0), 1), 1)
     assert third(1e20, -1e-155) == pytest.approx(6e-235, rel=1e-14)  # 2x (x² - 3y²) / h⁶ of x = -1e-155
+
+
+OVER = {
+    "x log y": (autograd_lite.xlogy, lambda x, y: x / y, [(3.3e-100, 1.7e-310), (6.1e-310, 3.5e-323)]),
+    "x log 1+y": (autograd_lite.xlog1py, lambda x, y: x / (1 + y), [(1e300, 1e-200), (1e-310, -0.5)]),
+    "c x log y": (lambda x, y: 1e-300 * autograd_lite.xlogy(x, y), lambda x, y: Fraction(1e-300) * x / y, [(1.0, 1e-310)]),
+    "C x log y": (lambda x, y: 1e250 * autograd_lite.xlogy(x, y), lambda x, y: Fraction(1e250) * x / y, [(1e-200, 1e100)]),
+    "c log y": (lambda x, y: 1e-300 * autograd_lite.log(y) * x, lambda x, y: Fraction(1e-300) * x / y, [(1.0, 1e-310)]),
+    "c x / y": (lambda x, y: 1e-200 * (x / y), lambda x, y: -Fraction(1e-200) * x / y**2, [(1e-120, 1e-110), (1e-310, 3e-209)]),
+}
+
+
+@pytest.mark.parametrize("name", OVER)
+def test_slopes_whose_quotients_leave_the_range(name: str) -> None:
+    f, slope, points = OVER[name]
+    for x, y in points:
+        right = pytest.approx(float(slope(Fraction(x), Fraction(y))), rel=1e-13)
+        assert grad(f, 1)(x, y) == right
+        assert jacobian(f, 1)(x, y) == right
+        assert jvp(f, (x, y), (0.0, 1.0))[1] == right
+        assert vjp(f, x, y)[1](1.0)[1] == right
+        assert jit(grad(f, 1))(x, y) == right
+
+
+@pytest.mark.parametrize("at", [(1e-160, 1e308), (0.5, 1e308), (1e-5, 1e307), (2.0, -1e308)])
+def test_a_power_that_vanishes_outweighs_its_logarithms(at: tuple[float, float]) -> None:
+    for second in (hessian(autograd_lite.pow, (0, 1)), jit(hessian(autograd_lite.pow, (0, 1)))):
+        assert second(*at) == ((0.0, 0.0), (0.0, 0.0))
 
 
 @pytest.mark.parametrize("x", [-27.0, -37.0, -12.1, -5.3, -0.7, 3.0])
