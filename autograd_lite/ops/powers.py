@@ -9,7 +9,8 @@ from math import inf, nan
 from typing import Any
 
 from .. import context
-from .arithmetic import _div, div
+from ..tree import as_float, is_node
+from .arithmetic import _div, div, mul
 from .choice import Masked, eq, ge, gt, lt, ne, where
 from .columns import ORDER, POSITIVE, Interval, Kink, Number
 from .numerics import guarded
@@ -223,6 +224,22 @@ def reciprocal(x: Number) -> Number:
     0.25
     """
     return div(1.0, x)
+
+
+def ldexp(x: Number, y: Number) -> Number:
+    """x times a power of 2, for whole y exactly, as in math: ``x * 2**y``.
+
+    >>> ldexp(0.75, 4)
+    12.0
+    """
+    if is_node(y) or (y := as_float(y, "y of ldexp()")) % 1.0 != 0.0:
+        return mul(x, exp2(y))
+    left = int(min(max(y, -3000.0), 3000.0))
+    while True:  # in steps whose factor is a double
+        step = min(max(left, -1000), 1000)
+        x, left = mul(x, 2.0**step), left - step
+        if not left:
+            return x
 
 
 def _sqrt(x: float) -> float:

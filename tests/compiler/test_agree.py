@@ -49,8 +49,11 @@ def drawn():
 
 
 def chooses(e):
-    """Whether conditions of the expression are computed: then the sums of second sweeps have an order of their own."""
-    return any(op.name == "where" and operands[0].__class__ is int for op, operands in e.program.instructions)
+    """Whether conditions of the expression, or of its slopes, are computed: then the sums of second sweeps have an order of
+    their own.
+    """
+    made = e.program.instructions
+    return any((op.name == "where" and a[0].__class__ is int) or (op.name == "hypot" and len(a) > 2) for op, a in made)
 
 
 # -- scalar calls -----------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import autograd_lite
-from autograd_lite import Op, Value, errors
+from autograd_lite import Op, Value, check_grads, errors
 from autograd_lite.formula.expression import parse
-from autograd_lite.formula.vocabulary import ROWS
+from autograd_lite.formula.vocabulary import ROWS, VOCABULARY
 from autograd_lite.functional import grad
 from autograd_lite.ops import TABLE
 from autograd_lite.ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, UNARY
@@ -120,6 +120,40 @@ def test_public_by_name(name: str) -> None:
 
 def test_a_star_import_leaves_builtins_alone() -> None:
     assert not {"abs", "pow", "sum", "round"} & set(autograd_lite.__all__)
+
+
+# of math: what gives whole numbers or truths, and frexp and nextafter, whose results are bits; the names of Python 3.11 to 3.14
+NO_SLOPE = {
+    "ceil", "comb", "factorial", "floor", "frexp", "gcd", "isclose", "isfinite", "isinf", "isnan", "isqrt", "lcm", "nextafter",
+    "perm", "trunc", "ulp", "fmax", "fmin", "isnormal", "issubnormal", "signbit",
+}  # fmt: skip
+SINCE = {"fma": (1.5, 0.5, 2.0), "sumprod": ([1.5, 0.5], [2.0, 3.0])}  # missing from the oldest Python
+OF_MATH = {
+    "acosh": (1.5,), "atan2": (0.5, 1.5), "copysign": (0.5, -1.5), "dist": ([0.5, 1.5], [2.0, 3.0]), "fmod": (5.5, 2.0),
+    "fsum": ([0.1, 0.2, 0.3],), "hypot": (0.5, 1.5, 2.0), "ldexp": (0.75, 4), "log": (0.5, 3.0), "pow": (0.5, 1.5),
+    "prod": ([0.5, 1.5, 2.5],), "remainder": (5.5, 2.0), **SINCE,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", sorted({n for n in dir(math) if callable(getattr(math, n)) and n[0] != "_"} - NO_SLOPE | {*SINCE})
+)
+def test_every_function_of_math_that_has_a_slope_is_here(name: str) -> None:
+    args = OF_MATH.get(name, (0.5,))
+    function = getattr(autograd_lite, name)
+    assert function(*args) == pytest.approx(getattr(math, name, function)(*args), rel=1e-15)
+    assert check_grads(lambda x: function(x, *args[1:]), args[:1]).ok
+    if name not in ("dist", "sumprod", "modf"):  # of two lists; two results
+        flat = args[0] if isinstance(args[0], list) else args
+        assert parse(f"{name}({', '.join(map(repr, flat))})", VOCABULARY)() == function(*args)
+
+
+def test_ldexp_is_exact_at_both_ends() -> None:
+    for x, y in [(0.75, 4), (1e-320, 1100), (1e300, -2000), (0.0, 5000), (3.0, -1074), (1e-300, 2000), (-inf, -5000)]:
+        assert autograd_lite.ldexp(x, y) == math.ldexp(x, y)
+    assert autograd_lite.ldexp(1.0, 10**6) == inf
+    assert grad(lambda x: autograd_lite.ldexp(x, -3))(5.0) == 0.125
+    assert grad(autograd_lite.ldexp, (0, 1))(3.0, 4.0) == (16.0, pytest.approx(48.0 * math.log(2.0), rel=1e-15))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
