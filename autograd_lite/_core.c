@@ -100,8 +100,10 @@ struct Node {
 /* Graphs are larger than the cache: what is wanted soon is asked for early. */
 #ifdef __GNUC__
 #define SOON(at) __builtin_prefetch(at, 1)
+#define INLINE inline __attribute__((always_inline))
 #else
 #define SOON(at) ((void)0)
+#define INLINE inline
 #endif
 #define OPERANDS(n) ((Operands *)(n)->a)
 #define ROW(o) ((Row *)(o))
@@ -372,7 +374,14 @@ static inline Node *blank(State *s) {
     SOON((char *)n + 2 * SLOT);
     SOON((char *)n + 2 * SLOT + 64);
     n->flags = OWN;
+#ifdef Py_REF_DEBUG
     return (Node *)PyObject_Init((PyObject *)n, s->value);
+#else
+    Py_INCREF((PyObject *)s->value);
+    Py_SET_TYPE((PyObject *)n, s->value);
+    Py_SET_REFCNT((PyObject *)n, 1);
+    return n;
+#endif
 }
 
 static void vacant(Node *n) { /* what was in a chunk is there for the next one */
@@ -404,7 +413,19 @@ static void left(State *s, int gone) { /* no node is made any more; gone: nor wi
     for (c = s->full; gone && c; c = c->next) c->state = NULL;
 }
 
-static void release(Node *n) {
+static inline void dying(State *s, Node *n) { /* the queue; what has been gathered by n is not wanted any more */
+    memcpy(&n->acc, &s->dying, sizeof s->dying);
+    s->dying = n;
+}
+
+static inline void drop_from(State *s, PyObject *o) { /* drop, without a call where that is the end of a node */
+#ifndef Py_REF_DEBUG
+    if (o && s && Py_REFCNT(o) == 1 && Py_TYPE(o) == s->value && (NODE(o)->flags & (OWN | TRACKED)) == OWN) { dying(s, NODE(o)); return; }
+#endif
+    drop(o);
+}
+
+static void release(State *s, Node *n) {
     PyObject *a = n->a, *b = n->b, *o = (PyObject *)n;
     PyTypeObject *t = Py_TYPE(o);
     int many = n->flags & MANY;
@@ -415,7 +436,7 @@ static void release(Node *n) {
     else PyObject_GC_Del(o);
     Py_DECREF((PyObject *)t);
     if (many) operands_free((Operands *)a);
-    else { drop(a); drop(b); }
+    else { drop_from(s, a); drop_from(s, b); }
 }
 
 /* Freed one after the other, however long the chain: what a node lets go of meanwhile stands in a queue. */
@@ -423,14 +444,15 @@ static void node_dealloc(PyObject *o) {
     Node *n = NODE(o);
     State *s = state_of_node(n);
     PyTypeObject *t = Py_TYPE(o);
-    if (n->flags & TRACKED) s->tracked--;
     if (!(n->flags & OWN)) PyObject_GC_UnTrack(o);
     else if (n->flags & TRACKED) { PyObject_GC_UnTrack(o); memset((char *)n - COLLECTORS, 0, COLLECTORS); }
-    if (s->freeing) { memcpy(&n->acc, &s->dying, sizeof s->dying); s->dying = n; return; }
+    if (!s) { release(s, n); return; } /* the interpreter is shutting down */
+    s->tracked -= (n->flags & TRACKED) != 0;
+    if (s->freeing) { dying(s, n); return; }
     Py_INCREF((PyObject *)t); /* behind it is the module, whose is the queue */
     s->freeing = 1;
     for (;;) {
-        release(n);
+        release(s, n);
         if (!(n = s->dying)) break;
         memcpy(&s->dying, &n->acc, sizeof s->dying);
     }
@@ -458,7 +480,7 @@ static int wired(State *s, Node *n) {
     return see ? track(s, n) : 0;
 }
 
-static inline PyObject *make(State *s, Row *row, PyObject *a, PyObject *b, double x, double y, double data) {
+static INLINE PyObject *make(State *s, Row *row, PyObject *a, PyObject *b, double x, double y, double data) {
     Node *n = blank(s);
     if (!n) return NULL;
     Py_INCREF((PyObject *)row);
@@ -577,10 +599,22 @@ static PyObject *operator(PyObject *p, PyObject *q, int which) {
     return gone(s, s ? s->python[which][1] : NULL) ? NULL : PyObject_CallFunctionObjArgs(s->python[which][1], q, p, NULL);
 }
 
-static PyObject *node_add(PyObject *p, PyObject *q) { return operator(p, q, AT_ADD); }
-static PyObject *node_sub(PyObject *p, PyObject *q) { return operator(p, q, AT_SUB); }
-static PyObject *node_mul(PyObject *p, PyObject *q) { return operator(p, q, AT_MUL); }
-static PyObject *node_div(PyObject *p, PyObject *q) { return operator(p, q, AT_DIV); }
+/* Of two Values themselves, which is nearly every operation of nearly every program, without a look at anything else. */
+#define OF_TWO(NAME, AT, CODE, RESULT) \
+static PyObject *NAME(PyObject *p, PyObject *q) { \
+    State *s; \
+    if (Py_TYPE(p) == Py_TYPE(q) && (s = state_of_node(NODE(p))) && Py_TYPE(p) == s->value && !s->active && s->rows[AT] && ROW(s->rows[AT])->native == CODE) { \
+        double x = NODE(p)->data, y = NODE(q)->data; \
+        return make(s, ROW(s->rows[AT]), p, q, x, y, RESULT); \
+    } \
+    return operator(p, q, AT); \
+}
+
+OF_TWO(node_add, AT_ADD, ADD, x + y)
+OF_TWO(node_sub, AT_SUB, SUB, x - y)
+OF_TWO(node_mul, AT_MUL, MUL, x * y)
+OF_TWO(node_div, AT_DIV, DIV, divided(x, y))
+
 static PyObject *node_floordiv(PyObject *p, PyObject *q) { return operator(p, q, AT_FLOORDIV); }
 static PyObject *node_mod(PyObject *p, PyObject *q) { return operator(p, q, AT_MOD); }
 
@@ -1018,8 +1052,17 @@ static int counted(Sweep *w, PyObject *const *roots, Py_ssize_t many) {
     return 0;
 }
 
+static inline void awaited(Sweep *w, Node *m) { /* the same for a computed node where edges are not counted: it stands in no list */
+    m->flags |= SEEN;
+    m->acc = -0.0;
+    m->pending = m->uses;
+    w->waiting++;
+    SOON(m->a);
+    SOON(m->b);
+}
+
 /* Add d to what a node has gathered, nothing where nothing flows, and make it ready if that was the last. */
-static inline int give(Sweep *w, PyObject *o, double d, int flows) {
+static INLINE int give(Sweep *w, PyObject *o, double d, int flows) {
     if (!o) return 0;
     Node *m = NODE(o);
     if (is_input(m)) {
@@ -1028,11 +1071,7 @@ static inline int give(Sweep *w, PyObject *o, double d, int flows) {
         if (flows) { m->acc += d; m->flags |= HIT; }
         return 0;
     }
-    if (w->quick && !(m->flags & SEEN)) {
-        if (met(w, m)) return -1;
-        m->pending = m->uses;
-        w->waiting++;
-    }
+    if (w->quick && !(m->flags & SEEN)) awaited(w, m);
     if (flows) { m->acc += d; m->flags |= HIT; }
     if (--m->pending) return 0;
     w->waiting--;
@@ -1093,6 +1132,7 @@ static int pass(Sweep *w, Node *n) {
     int flows, status, hit = n->flags & HIT;
     n->flags &= ~(uint32_t)(SEEN | HIT); /* nothing leads to it any more */
     if (!hit) {
+        if (w->quick && put(&w->seen, n)) return -1;
         if (n->flags & MANY) { for (Py_ssize_t i = 0; i < OPERANDS(n)->n; i++) if (give(w, OPERANDS(n)->at[i].node, 0.0, 0)) return -1; return 0; }
         return give(w, n->a, 0.0, 0) || give(w, n->b, 0.0, 0) ? -1 : 0;
     }
@@ -1168,8 +1208,16 @@ static int flowing(Sweep *w, PyObject *const *roots, const double *seeds, Py_ssi
     return 0;
 }
 
-static void forgotten(Sweep *w, Stack *marked) {
-    for (Py_ssize_t i = 0; i < marked->n; i++) marked->at[i]->flags &= ~(uint32_t)(SEEN | HIT | PAST);
+static void unmarked_node(PyObject *o) { if (o) NODE(o)->flags &= ~(uint32_t)(SEEN | HIT | PAST); }
+
+static void forgotten(Sweep *w) { /* no marks on what was met, nor, as some stands in no list, on what edges lead to */
+    Stack *all[] = {&w->seen, &w->order};
+    for (int k = 0; k < 2; k++) for (Py_ssize_t i = 0; i < all[k]->n; i++) {
+        Node *n = all[k]->at[i];
+        unmarked_node((PyObject *)n);
+        if (n->flags & MANY) for (Py_ssize_t j = 0; j < OPERANDS(n)->n; j++) unmarked_node(OPERANDS(n)->at[j].node);
+        else { unmarked_node(n->a); unmarked_node(n->b); }
+    }
 }
 
 /* The whole sweep, with `stop` as inputs that come first; 1: Python must do it.
@@ -1191,23 +1239,23 @@ static int swept(Sweep *w, PyObject *const *roots, const double *seeds, Py_ssize
             Node *m = NODE(roots[i]);
             if (is_input(m)) continue;
             if (!(m->flags & SEEN)) {
-                if (met(w, m)) return -1;
-                m->pending = m->uses;
-                w->waiting++;
+                if (put(&w->seen, m)) return -1;
+                awaited(w, m);
             }
             m->pending++;
         }
         status = !w->quick && counted(w, roots, many) ? -1 : flowing(w, roots, seeds, many);
         if (!w->quick || status > 0 || (status < 0 ? !PyErr_ExceptionMatches(PyExc_Exception) : !w->waiting)) return status;
         PyErr_Clear();
-        forgotten(w, &w->seen);
+        forgotten(w);
         w->ready.n = w->seen.n = w->inputs.n = w->order.n = w->quick = 0;
         s->doubtful = DOUBTFUL;
     }
 }
 
 static void finish(Sweep *w, int whole) { /* whole: the marks of all computed nodes are gone already */
-    forgotten(w, whole ? &w->inputs : &w->seen);
+    if (!whole) forgotten(w);
+    else for (Py_ssize_t i = 0; i < w->inputs.n; i++) unmarked_node((PyObject *)w->inputs.at[i]);
     w->s->sweeping = 0;
     Stack *used[] = {&w->ready, &w->seen, &w->inputs, &w->order};
     for (int i = 0; i < 4; i++) {
@@ -1247,6 +1295,7 @@ static int committed(Sweep *w) {
     }
     for (Py_ssize_t i = 0; !failed && i < w->order.n; i++) {
         Node *node = w->order.at[i];
+        if (i + 8 < w->order.n) SOON((char *)w->order.at[i + 8] + 64);
         if (node->g) { old[odd++] = node->g; node->g = NULL; }
         node->grad = node->acc;
         node->flags |= GIVEN;
