@@ -268,6 +268,16 @@ def test_words_of_rows_that_are_left_out_are_not_there(reader, tmp_path):
         assert (table.levels, table.dropped) == ({"site": ["A"]}, 0)  # a blank line is no row
 
 
+def test_where_pyarrow_has_no_room_the_next_reader_goes_on(tmp_path, monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow")
+
+    def read_csv(*_):
+        raise pyarrow.ArrowException("Failed to launch worker thread")
+
+    monkeypatch.setattr("pyarrow.csv.read_csv", read_csv)
+    assert content(read_table(saved(tmp_path, "x,y\n1,2\n3,4\n"))) == {"x": [1, 3], "y": [2, 4]}
+
+
 def test_pyarrow_reads_no_text_for_those_who_have_little_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(tables.plain.Plain, "_by_arrow", None)
     assert content(read_table(saved(tmp_path, "x,y\n1,2\n"), memory=2**20)) == {"x": [1], "y": [2]}

@@ -31,16 +31,23 @@ class Plain:
         apart = width > 1 or not words  # a line of one blank cell is no row
         readable = apart and sep != BLANKS and sep.isascii() and cells.dialect.thousands is None
         self._csv: Any = _arrow() if readable and wanted.memory >= ROOM else None
-        self._numpy = numpy() if self._csv is None and cells.as_python and not words and width > 1 else None
+        self._numpy = numpy() if cells.as_python and not words and width > 1 else None
 
     def read(self, text: str, lines: list[str]) -> tuple[Block, list[str]] | None:
         """The columns wanted in some lines of text, and those of the lines that are kept."""
         if not self.places:
             return None
         try:
-            return self._by_numpy(lines) if self._csv is None else self._by_arrow(text, lines)
+            if self._csv is not None:
+                return self._by_arrow(text, lines)
+            return self._by_numpy(lines)
         except ValueError:  # of either reader
             return None
+        except Exception:  # pyarrow's own, where it has no room for its threads
+            if self._csv is None:
+                raise
+            self._csv = None
+            return self.read(text, lines)
 
     def _by_arrow(self, text: str, lines: list[str]) -> tuple[Block, list[str]] | None:
         import pyarrow as pa  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -93,6 +100,6 @@ def _arrow() -> Any:
     """The reader of CSV in pyarrow, or None where that is not installed."""
     try:
         import pyarrow.csv as csv  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError:
+    except (ImportError, OSError, MemoryError):  # the latter where there is no room for it
         return None
     return csv
