@@ -146,8 +146,9 @@ class Solver:
     def begun(self, state: State) -> State:
         """A state to begin with, as the first of the trail."""
         self.trail.add(len(state.losses), state.x)
-        state.before = state.before or self.before
-        self.before = state.before
+        for name in ("before", "linear", "alone"):  # what the search found, of which a run that goes on has none
+            setattr(state, name, getattr(state, name) or getattr(self, name))
+            setattr(self, name, getattr(state, name))
         return state
 
     def watch(self, now: State) -> bool:

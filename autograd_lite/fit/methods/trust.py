@@ -45,6 +45,8 @@ class State:
         unit: a power of two of the size of the residuals, by which they are divided, so that no square leaves the doubles.
         more: what else a method keeps.
         before: steps of the search that came to the start.
+        linear: the weights that it found to enter linearly.
+        alone: of so many starts one only came to the best minimum.
     """
 
     x: list[float]
@@ -56,6 +58,8 @@ class State:
     unit: float | None = None
     more: dict[str, Any] = field(default_factory=dict)
     before: int = 0
+    linear: list[str] = field(default_factory=list)
+    alone: int = 0
 
 
 @dataclass
