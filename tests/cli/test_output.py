@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from autograd_lite.cli import COMMANDS, application
 from autograd_lite.cli.output import as_json, print_table
 from tests.cli.command import invoke
 from tests.cli.test_app import ROOT, piped
@@ -65,6 +66,29 @@ def test_no_control_character_reaches_the_terminal(arguments):
     shown = done.stdout_bytes.decode() + done.stderr_bytes.decode()
     assert shown
     assert all(c.isprintable() or c == "\n" for c in shown), ascii(shown)
+
+
+ENOUGH = {  # for a command to run
+    "grad": ("x", "x=1"), "check": ("x", "x=1"), "fit": ("cars.csv", "w*pounds", "--target", "mpg"), "predict": ("w.json", "cars.csv"),
+}  # fmt: skip
+OPTIONS = [
+    (name, option, parameter.is_flag)
+    for name in COMMANDS
+    for parameter in application(name).commands[name].params
+    for option in parameter.opts
+    if option.startswith("--") and option != "--cluster"  # asked for in a process of its own
+]
+
+
+@pytest.mark.parametrize(("command", "option", "flag"), OPTIONS, ids=[f"{c} {o}" for c, o, _ in OPTIONS])
+def test_no_option_brings_a_control_character_to_the_terminal(command, option, flag):
+    assert invoke("fit", "cars.csv", "w*pounds + b", "--target", "mpg", "--save", "w.json").exit_code == 0
+    for value in (EVIL, f"w={EVIL}", f"{EVIL}=1"):
+        given = [f"{option}={value}"] if flag else [option, value]
+        done = invoke(command, *ENOUGH.get(command, ()), *given)
+        shown = done.stdout_bytes.decode() + done.stderr_bytes.decode()
+        assert all(c.isprintable() or c == "\n" for c in shown), ascii(shown)
+        assert done.exit_code in (0, 2, 3)
 
 
 def test_predictions_on_a_terminal_are_escaped_and_in_a_pipe_are_not(folder):
