@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import InputTypeError, InputValueError, MissingPackageError
 from .files import check_writable, write_atomically
+from .interrupt import deferred_interrupt
 from .tree import as_float
 from .value import Value
 
@@ -31,6 +32,7 @@ SUFFIXES = (".svg", ".png", ".pdf")
 BLUE, ORANGE = "#1f6fc4", "#c4560c"  # told apart by colour-blind readers too
 
 
+@deferred_interrupt()  # matplotlib would lose it in its weak references
 def plot_history(result: Any, *, path: str | PathLike[str] | None = None) -> Figure:
     """The loss against the step, on a logarithmic scale where it falls over more than a factor of 50.
 
@@ -65,6 +67,7 @@ def plot_history(result: Any, *, path: str | PathLike[str] | None = None) -> Fig
     return finished(figure, path)
 
 
+@deferred_interrupt()
 def plot_descent(
     f: Callable[..., Any],
     path: Iterable[Any],

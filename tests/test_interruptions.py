@@ -13,7 +13,7 @@ import pytest
 
 from autograd_lite import Value, context, draw, jit, nn, optim
 from autograd_lite.fit import minimize
-from autograd_lite.fit.steps.interrupt import deferred_interrupt
+from autograd_lite.interrupt import deferred_interrupt
 from tests.interrupt import interrupt_at
 
 Made = tuple[Callable[[], Any], Callable[[], Any]]

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ClusterError, MissingPackageError
 from ..fit.cluster import Spread
 from ..fit.steps.bar import Bar
-from ..fit.steps.interrupt import deferred_interrupt
+from ..interrupt import deferred_interrupt
 from ..tables import Parts
 from .output import say_note
 

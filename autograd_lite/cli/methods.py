@@ -13,7 +13,7 @@ from ..fit.rows import Rows
 from ..fit.solve import METHODS as SOLVERS
 from ..fit.solve import Solver
 from ..fit.steps.checkpoint import load_steps, save_steps
-from ..fit.steps.interrupt import deferred_interrupt, is_interrupted
+from ..interrupt import deferred_interrupt, is_interrupted
 from ..tables import Table
 from .common import parted, read_number
 from .descent import OPTIMIZERS

@@ -261,15 +261,17 @@ def _rendered(drawing: Drawing, format: str) -> bytes:
         ) from error
     picture = replace(drawing, theme="light" if drawing.theme == "auto" else drawing.theme).svg()
     text = picture.replace(svg.FONTS, "monospace").encode()  # CairoSVG takes the first of several as the only one
-    if format == "pdf":
-        made: bytes = cairosvg.svg2pdf(text)
-        return made
-    width, height = drawing.width, drawing.height
-    scale = min(SCALE, LARGEST_SIDE / max(width, height), (LARGEST_AREA / (width * height)) ** 0.5)
-    if scale < SMALLEST:
-        raise InputValueError(f"the picture is {width:.0f} by {height:.0f}, too large for a .png: save it as .svg or .html")
-    made = cairosvg.svg2png(text, scale=scale)
-    return made
+    scale = 1.0
+    if format == "png":
+        width, height = drawing.width, drawing.height
+        scale = min(SCALE, LARGEST_SIDE / max(width, height), (LARGEST_AREA / (width * height)) ** 0.5)
+        if scale < SMALLEST:
+            raise InputValueError(f"the picture is {width:.0f} by {height:.0f}, too large for a .png: save it as .svg or .html")
+    with tempfile.TemporaryDirectory() as folder:  # a file, since Ctrl-C while cairo calls Python back would be lost
+        path = os.path.join(folder, "picture")
+        getattr(cairosvg, f"svg2{format}")(text, scale=scale, write_to=path)
+        with open(path, "rb") as file:
+            return file.read()
 
 
 __all__ = ["Drawing", "Options", "content", "make"]

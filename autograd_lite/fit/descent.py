@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import optim
 from ..errors import ClusterError, InputTypeError, InputValueError, MissingPackageError
+from ..interrupt import deferred_interrupt, is_interrupted, no_pause
 from ..notebook import table
 from ..tables.table import numpy
 from ..tree import as_float, flatten, is_node, unflatten
@@ -22,7 +23,6 @@ from .statistics.scoring import first_without
 from .steps import checkpoint as checkpoints
 from .steps.bar import Bar
 from .steps.downhill import Downhill, mean_squares
-from .steps.interrupt import deferred_interrupt, is_interrupted, no_pause
 from .steps.run import Run
 
 LISTED = 20  # weights that a notebook shows

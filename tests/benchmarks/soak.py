@@ -41,6 +41,8 @@ SLOW = {  # of the calls that take long: how many signals, for one of the others
     "minimize, lm over data": 0.4, "minimize, newton over data": 0.3, "minimize, lbfgs over data": 0.4,
     "minimize, lm, checkpoint": 0.5, "fit, not linear": 0.2, "fit, groups": 0.7, "fit, logistic": 0.3, "fit, mae": 0.7,
     "fit, huber": 0.03, "command, check": 0.3,
+    "draw.save, by dot": 0.2, "draw.save, PNG": 0.2, "page of a fit": 0.1, "Fit.plot": 0.03, "plot_history": 0.1,
+    "command, fit": 0.1, "command, predict": 0.3,
 }  # fmt: skip
 
 

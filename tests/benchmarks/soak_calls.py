@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +30,9 @@ from autograd_lite import (
     value_and_grad,
 )  # fmt: skip
 from autograd_lite.cli import main
-from autograd_lite.fit import fit, minimize, scipy_objective
+from autograd_lite.fit import fit, minimize, page, scipy_objective
+from autograd_lite.numerical import numerical_derivative
+from autograd_lite.plot import plot_history
 from autograd_lite.tables import read_table
 
 Call = Callable[[], Any]
@@ -169,18 +172,18 @@ def loaded(folder: Path) -> Callable[[], tuple[Call, Call]]:
     return make
 
 
-def saved(things: list[Any], name: str) -> Callable[[Path], Made]:
+def saved(both: Callable[[], list[Callable[[Path], Any]]], name: str) -> Callable[[Path], Made]:
     """Saving one of two things over the other: the file is one or the other, whole, and nothing lies about."""
 
     def job(folder: Path) -> Made:
-        path, texts, turn = folder / name, [], [0]
-        for thing in things:
-            thing.save(path)
+        path, texts, turn, writes = folder / name, [], [0], both()
+        for write in writes:
+            write(path)
             texts.append(path.read_bytes())
 
         def call() -> None:
             turn[0] = 1 - turn[0]
-            things[turn[0]].save(path)
+            writes[turn[0]](path)
 
         def sound(interrupted: bool, result: Any) -> bool:
             text = path.read_bytes()
@@ -223,6 +226,14 @@ def table(folder: Path, **options: Any) -> Made:
             found.close()
 
     return pure(call)
+
+
+def drawings(engine: str) -> list[Callable[[Path], Any]]:
+    return [draw(Value(x, "x") * 3.0, engine=engine).save for x in (2.0, 3.0)]
+
+
+def fits() -> list[Any]:
+    return [fit("w*x + b", data, target="y") for data in (TABLE, BENT)]
 
 
 # -- compiled code ----------------------------------------------------------------------------------------------------
@@ -326,17 +337,31 @@ def command(*arguments: str) -> Callable[[Path], Made]:
 
     def call() -> str:
         sys.argv = ["autograd-lite", *arguments]
-        before, out = (sys.stdout, sys.stderr), io.StringIO()
+        before, out = (sys.stdout, sys.stderr), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
         try:
-            with contextlib.redirect_stdout(out):
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
                 main()
         except SystemExit as end:
-            return INTERRUPTED if end.code == 130 else f"{end.code} {out.getvalue()}"
+            out.flush()
+            return INTERRUPTED if end.code == 130 else f"{end.code} {out.buffer.getvalue()!r}"
         finally:
             sys.stdout, sys.stderr = before
         return "no status"
 
     return of(pure, call)
+
+
+def with_files(*arguments: str) -> Callable[[Path], Made]:
+    """The command in a folder that has a table, and the weights of its fit."""
+
+    def job(folder: Path) -> Made:
+        os.chdir(folder)
+        rows = zip(TABLE["x"], BENT["y"], strict=True)
+        Path("t.csv").write_text("x,y\n" + "".join(f"{x},{y}\n" for x, y in rows), encoding="utf-8")
+        command("fit", "t.csv", "w*x + b", "--target", "y", "--save", "w.json")(folder)
+        return command(*arguments)(folder)
+
+    return job
 
 
 PLAIN = ", in Python"  # of the name of what runs without the core in C
@@ -373,9 +398,17 @@ JOBS: dict[str, Callable[[Path], Made]] = {
     "schedule.step": of(stateful, schedule),
     "clip_grad_norm": of(stateful, clipped),
     "Module.load": lambda folder: stateful(loaded(folder)),
-    "Module.save": saved([nn.MLP(2, [4, 1], seed=seed) for seed in (0, 1)], "weights.json"),
-    "Program.save": saved([jit(f).program(1.0, 2.0) for f in (branchy, lambda x, y: x * y)], "program.json"),
-    "draw.save": saved([draw(Value(x, "x") * 3.0, engine="builtin") for x in (2.0, 3.0)], "picture.svg"),
+    "Module.save": saved(lambda: [nn.MLP(2, [4, 1], seed=seed).save for seed in (0, 1)], "weights.json"),
+    "Program.save": saved(lambda: [jit(f).program(1.0, 2.0).save for f in (branchy, lambda x, y: x * y)], "program.json"),
+    "draw.save": saved(lambda: drawings("builtin"), "graph.svg"),
+    "draw.save, by dot": saved(lambda: drawings("dot"), "graph.svg"),
+    "draw.save, PNG": saved(lambda: drawings("builtin"), "graph.png"),
+    "draw, a function's page": of(pure, lambda: len(draw(branchy, x=2.0, y=3.0, engine="builtin").html())),
+    "page of a fit": saved(lambda: [partial(page, found) for found in fits()], "fit.html"),
+    "Fit.plot": saved(lambda: [found.plot for found in fits()], "fit.png"),
+    "plot_history": saved(lambda: [lambda path, x=x: plot_history([9.0, x], path=path) for x in (1.0, 2.0)], "plot.png"),
+    "Fit.predict": lambda folder: pure(partial(fits()[0].predict, TABLE, interval=0.9)),
+    "numerical_derivative": of(pure, lambda: numerical_derivative(lambda x: al.sin(x) * x, 2.0)),
     "draw.html": of(pure, lambda: len(draw(Value(2.0, "x") * 3.0, engine="builtin").html())),
     "explain": of(pure, lambda: explain(Value(2.0, "x") * 3.0)),
     "check_grads": of(pure, lambda: check_grads(lambda x, y: x**y, (2.0, 3.0)).ok),
@@ -400,5 +433,7 @@ JOBS: dict[str, Callable[[Path], Made]] = {
     "fit, mae": fitted("w*x + b", BENT, loss="mae"),
     "fit, huber": fitted("w*x + b", BENT, loss="huber"),
     "command, grad": command("grad", "x**2*y", "x=2", "y=3"),
+    "command, fit": with_files("fit", "t.csv", "w*x + b", "--target", "y", "--save", "v.json"),
+    "command, predict": with_files("predict", "w.json", "t.csv", "--interval", "0.9"),
     "command, check": command("check", "x**2*y", "x=2", "y=3"),
 }  # fmt: skip

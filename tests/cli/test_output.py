@@ -69,7 +69,8 @@ def test_no_control_character_reaches_the_terminal(arguments):
 
 
 ENOUGH = {  # for a command to run
-    "grad": ("x", "x=1"), "check": ("x", "x=1"), "fit": ("cars.csv", "w*pounds", "--target", "mpg"), "predict": ("w.json", "cars.csv"),
+    "grad": ("x", "x=1"), "check": ("x", "x=1"),
+    "fit": ("cars.csv", "w*pounds", "--target", "mpg"), "predict": ("w.json", "cars.csv"),
 }  # fmt: skip
 OPTIONS = [
     (name, option, parameter.is_flag)

@@ -15,11 +15,11 @@ from importlib import import_module
 from typing import Any
 
 from ...errors import ClusterError, InputTypeError, InputValueError
+from ...interrupt import no_pause
 from ...tables.parts import Part, Parts, expand, names_files
 from ...tree import an
 from ..rows import BLOCK, Columns, Digest, Rows, Work
 from ..rows.data import is_collection
-from ..steps.interrupt import no_pause
 from .shares import (
     Elsewhere,
     Kind,

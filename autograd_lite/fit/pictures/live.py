@@ -15,6 +15,7 @@ from ...compiler import jit, to_js
 from ...drawing.document import STEPS, TOOLTIP, clean, document, legend, xml
 from ...errors import InputTypeError, InputValueError, LoweringError, TraceError
 from ...files import write_atomically
+from ...interrupt import no_pause
 from ...program import Program
 from ...tables import Parts
 from ...tree import flatten, unflatten
@@ -22,7 +23,6 @@ from ..cluster import rows_of
 from ..model import Model
 from ..rows import SHOWN, Objective, Sample
 from ..rows.data import as_rows, is_collection, narrowed
-from ..steps.interrupt import no_pause
 
 LOSSES = 1000  # points of the loss line
 LISTED = 60  # weights with a slider

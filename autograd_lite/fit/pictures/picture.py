@@ -12,6 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...formula.notation import clean
+from ...interrupt import deferred_interrupt
 from ...plot import BLUE, LOG_FROM, MARKED, ORANGE, canvas, finished
 from ..model import Model
 from ..rows import Rows, Sample
@@ -35,6 +36,7 @@ class Points(NamedTuple):
     predicted: list[float]
 
 
+@deferred_interrupt()
 def plot_fit(
     model: Model,
     data: Any,

@@ -20,10 +20,10 @@ from ...compiler import jit
 from ...compiler.arguments import doubles
 from ...errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ...functional import value_and_grad
+from ...interrupt import no_pause
 from ...tables.parts import Joined, Parts
 from ...tables.table import numpy
 from ...tree import Spec, an, as_float, called, flatten, unflatten
-from ..steps.interrupt import no_pause
 from .pairs import Pairs
 
 SHOWN = 2000  # rows that a picture or a page shows

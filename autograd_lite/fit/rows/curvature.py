@@ -15,8 +15,8 @@ from ... import frames, ops
 from ...compiler import jit
 from ...errors import JitWarning, TraceError
 from ...functional import hessian, value_and_grad
+from ...interrupt import no_pause
 from ...tables.table import numpy
-from ..steps.interrupt import no_pause
 from . import FEW, entries
 from .groups import Places
 from .residuals import MACHINE, threads_for

@@ -12,10 +12,10 @@ from itertools import pairwise
 from typing import Any
 
 from ...functional import value_and_grad
+from ...interrupt import no_pause
 from ...tables.table import numpy
 from ..methods.triangle import Tree, leaf_rows, stacked, upper
 from ..model import Model
-from ..steps.interrupt import no_pause
 from . import Rows, entries
 from .residuals import ByRows, OverRows, pieces
 

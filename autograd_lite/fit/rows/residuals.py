@@ -15,10 +15,10 @@ from ... import frames
 from ...compiler import jit, to_numpy
 from ...errors import JitWarning, TraceError
 from ...functional import jacobian, value_and_grad
+from ...interrupt import no_pause
 from ...tables.table import numpy
 from ...tree import Spec, called, flatten, unflatten
 from ..methods.triangle import Tree, leaf_rows, stacked
-from ..steps.interrupt import no_pause
 from . import HEAVY, Rows, entries, first
 from .order import Gathered
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from ...compiler import jit
 from ...errors import InputValueError
+from ...interrupt import no_pause
 from ...tables.table import numpy
 from ..methods.trust import norm
 from ..model import Model
-from ..steps.interrupt import no_pause
 
 
 class Targets(NamedTuple):

@@ -11,11 +11,11 @@ from itertools import pairwise
 from typing import Any
 
 from ...errors import InputTypeError, InputValueError, NonFiniteGradientError
+from ...interrupt import no_pause
 from ...tables.table import numpy
 from ...tree import an, describe, unflatten
 from ..rows import Objective
 from . import checkpoint as checkpoints
-from .interrupt import no_pause
 from .trail import Trail
 
 ARRAY_FROM = 10  # weights from which an optimizer moves them as one array, rather than one by one

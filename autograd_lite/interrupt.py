@@ -1,4 +1,4 @@
-"""Ctrl-C in a fit: it waits for the end of a step, so that there is something to print."""
+"""Ctrl-C in long work: it waits for the end of a step, or of a picture, so that nothing is half done."""
 
 from __future__ import annotations
 
