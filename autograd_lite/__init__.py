@@ -16,7 +16,8 @@ strategies draw and the checker repeats in high precision.
 The rooms, from low to high; a module imports from lower rows only, which `tests/test_layers.py` holds:
 
     accelerated  ends                                 the core in C, where it has been compiled; where objects end
-    errors  frames  tree  context  files  notebook    what everybody may use: messages, containers, watches
+    errors  frames  tree  context  files  notebook    what everybody may use: messages, containers, watches,
+    interrupt                                         and Ctrl-C that waits
     tables                                            files of numbers, of every kind
     optim                                             optimizers and schedules, which know nothing of derivatives
     ops                                               the op table, by family; `ops/row.py` says what a row holds

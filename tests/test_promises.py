@@ -77,7 +77,7 @@ def small():
 
 done = []
 work(5_000_000)
-threading.stack_size(32_768)
+threading.stack_size(65_536)
 thread = threading.Thread(target=small)
 thread.start()
 thread.join()
