@@ -16,7 +16,7 @@ from . import accelerated, context, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .graph import Node
 from .ops import Op
-from .tree import Number, as_float
+from .tree import Number, as_float, held, is_node
 from .truth import FALSE, TRUE
 
 if TYPE_CHECKING:
@@ -43,15 +43,13 @@ def _compared(relation: Op) -> Callable[[Number, object], bool]:
     forward = relation.forward
 
     def method(self: Value, other: object) -> Number:  # what is traced over a batch, and NotImplemented, count as bools
-        y: Any
-        if isinstance(other, Protocols):
-            y = other._data
-        elif isinstance(other, numbers.Real):
-            y = other  # as it is: Python compares a float with any int exactly
-        else:
-            y = other_number(other, relation)
+        y: Any = other  # a number as it is: Python compares a float with any int exactly
+        if not isinstance(other, (Protocols, numbers.Real)):
+            other = y = other_number(other, relation)
             if y is NotImplemented:
                 return y
+        if isinstance(other, Protocols):
+            y = other._data
         outcome = forward(self._data, y)
         if context.active and (trace := context.trace()) is not None:
             return trace.compared(relation, self, other if isinstance(other, Protocols) else y, bool(outcome))
@@ -61,13 +59,15 @@ def _compared(relation: Op) -> Callable[[Number, object], bool]:
 
 
 def other_number(other: Number, op: Op) -> Number:
-    """The operand of an operator as a float; NotImplemented where it may know better what to do (an array)."""
+    """The operand of an operator as a float, or the node in an array of no axes; NotImplemented where another may know better."""
     if isinstance(other, (str, bytes, complex)) or other is None or type(other).__name__ == "Decimal":
         if op.name in ("eq", "ne"):
             return NotImplemented
         as_float(other, f"operand of {op.name}()")
     if getattr(other, "shape", ()) != ():
         return NotImplemented
+    if is_node(other := held(other)):
+        return other
     try:
         return as_float(other, f"operand of {op.name}()")
     except InputTypeError:

@@ -55,6 +55,13 @@ def is_node(x: object) -> bool:
     return hasattr(type(x), "_record")
 
 
+def held(x: Number) -> Number:
+    """The node that an array of no axes holds, as NumPy makes one; anything else as it is."""
+    if _has_no_axis(x) and is_node(item := x.item()):
+        return item
+    return x
+
+
 def is_scalar(x: object) -> bool:
     """Whether `x` is one number or one graph node, rather than a container or something foreign."""
     return x.__class__ is float or is_node(x) or isinstance(x, numbers.Real) or _has_no_axis(x)

@@ -111,6 +111,12 @@ class Truth:
     def __format__(self, spec: str) -> str:
         return format(self._true, spec)
 
+    def __getitem__(self, key: tuple[()]) -> Truth:
+        """Itself: as a number of NumPy's, which its functions take out of an array of no axes by ``[()]``."""
+        if key != ():
+            raise InputTypeError(f"{self!r}[{key!r}]: a condition has no items")
+        return self
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         import numpy as np  # which asks, so it is there
 

@@ -19,7 +19,7 @@ from . import accelerated, context, ends, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .protocols import NeitherError, Protocols, clock, described, given_name, looked_at, neither, other_number
-from .tree import Number, as_float
+from .tree import Number, as_float, held
 
 __all__ = ["Value"]
 
@@ -62,12 +62,10 @@ def _binary(op: Op) -> Callable[[Value, Number], Value]:
             y = other._data
         elif type(other) is float:
             y = other
-        elif isinstance(other, Value):
-            y = other._data
         else:
-            other = y = other_number(other, op)
-            if y is NotImplemented:
-                return y
+            if not isinstance(other, Value) and (other := other_number(other, op)) is NotImplemented:
+                return other
+            y = other if other.__class__ is float else other._data
         out = _new(Value)
         out._x = x = self._data
         out._y = y
@@ -98,9 +96,10 @@ def _reflected(op: Op) -> Callable[[Value, Number], Value]:
 
     def method(self: Value, other: Number) -> Number:
         if type(other) is not float:
-            other = other_number(other, op)
-            if other is NotImplemented:
+            if (other := other_number(other, op)) is NotImplemented:
                 return other
+            if other.__class__ is not float:
+                return op(other, self)
         out = _new(Value)
         out._x = other
         out._y = y = self._data
@@ -211,6 +210,7 @@ class Value(Protocols):
             try:
                 floats = [a._data if a.__class__ is Value else a if a.__class__ is float else neither(a) for a in args]
             except NeitherError:
+                args = tuple(map(held, args))
                 floats = [a._data if isinstance(a, Value) else op.number(a, i) for i, a in enumerate(args)]
                 args = tuple(a if isinstance(a, Value) else x for a, x in zip(args, floats, strict=True))
             data = op.forward(*floats)

@@ -69,3 +69,36 @@ def test_what_numpy_knows_of_arrays_of_values(name: str) -> None:
     due = [(f(x + h * e) - f(x - h * e)) / (2.0 * h) for e in np.eye(3)]
     for g in (al.grad(f), al.jit(al.grad(f))):
         assert g(x) == pytest.approx(due, rel=1e-8, abs=1e-8)
+
+
+# np.asarray(v) of a Value, as NumPy's functions make them; what each gives at v = 2.5, and its derivative, by hand
+NO_AXES: dict[str, tuple[Callable[[Any], Any], float, float]] = {
+    "a*v": (lambda v: np.asarray(v) * v, 6.25, 5.0),
+    "v*a": (lambda v: v * np.asarray(v), 6.25, 5.0),
+    "v-a": (lambda v: 3.0 * v - np.asarray(v), 5.0, 2.0),
+    "a/v": (lambda v: np.asarray(v) / v, 1.0, 0.0),
+    "v**a of a number": (lambda v: v ** np.array(2), 6.25, 5.0),
+    "a row": (lambda v: al.square(np.asarray(v)), 6.25, 5.0),
+    "a row of two": (lambda v: al.hypot(np.asarray(v), 6.0), 6.5, 2.5 / 6.5),
+    "a row of items": (lambda v: al.prod([np.asarray(v), v, 2.0]), 12.5, 10.0),
+    "maximum": (lambda v: np.maximum(np.asarray(v), v) + al.maximum(np.asarray(v), 1.0), 5.0, 2.0),
+    "where": (lambda v: al.where(np.asarray(v) > 1.0, np.asarray(v), v), 2.5, 1.0),
+    "comparison": (lambda v: v * v if v <= np.asarray(v) and np.asarray(v) == v else v, 6.25, 5.0),
+    "polyval": (lambda v: np.polyval([1.0, 2.0, 3.0], v), 14.25, 7.0),
+    "real": (lambda v: np.real(v) * v, 6.25, 5.0),
+    "array of them": (lambda v: (v * np.array([np.asarray(v), 1.0], object))[0], 6.25, 5.0),
+    "isclose": (lambda v: v if np.isclose(v, 2.5) and not np.allclose(v, 2.4) else v * v, 2.5, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", NO_AXES)
+def test_an_array_of_no_axes_is_the_value_in_it(name: str) -> None:
+    f, value, slope = NO_AXES[name]
+    near = pytest.approx(slope, rel=1e-15)
+    assert f(al.Value(2.5)).data == value
+    assert (al.grad(f)(2.5), al.jvp(f, (2.5,), (1.0,))[1], al.jit(al.grad(f))(2.5)) == (near, near, near)
+
+
+def test_a_condition_has_no_items() -> None:
+    with pytest.raises(al.errors.InputTypeError, match=r"True\[0\]: a condition has no items"):
+        (al.Value(1.0) > 0.0)[0]  # type: ignore[index]

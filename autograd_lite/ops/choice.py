@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import context
 from ..errors import InputTypeError
-from ..tree import is_node
+from ..tree import held, is_node
 from .columns import Kink, Number
 from .row import Op, enter, helper, publish, row
 
@@ -94,7 +94,8 @@ class _Where(Op):
                 f"write where(not c, a, b), or where(c, b, a)"
             )
         chosen = 1 if self.number(args[0], 0) else 2
-        return args[chosen] if is_node(args[chosen]) else self.number(args[chosen], chosen)
+        taken = held(args[chosen])
+        return taken if is_node(taken) else self.number(taken, chosen)
 
 
 def _taken(g: Number, c: Number, wanted: bool) -> Number:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .. import accelerated, context
 from ..errors import InputTypeError
-from ..tree import Number, as_float
+from ..tree import Number, as_float, held, is_node
 from .columns import LETTERS, ORDINARY, REAL, Interval, Kink, Pin, Setting
 
 if TYPE_CHECKING:
@@ -226,6 +226,8 @@ class Op(accelerated.Row):
             record = getattr(arg.__class__, "_record", None)
             if record is not None:
                 return record(self, args)
+        if any(map(is_node, given := tuple(map(held, args)))):
+            return self._dispatch(given)
         return self._watched(tuple(self.number(arg, i) for i, arg in enumerate(args)))
 
     def _watched(self, args: tuple[float, ...]) -> float:
