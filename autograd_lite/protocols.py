@@ -59,7 +59,7 @@ def _compared(relation: Op) -> Callable[[Number, object], bool]:
 
 
 def other_number(other: Number, op: Op) -> Number:
-    """The operand of an operator as a float, or the node in an array of no axes; NotImplemented where another may know better."""
+    """The operand of an operator as a float, or the node in an array of no axes; else NotImplemented."""
     if isinstance(other, (str, bytes, complex)) or other is None or type(other).__name__ == "Decimal":
         if op.name in ("eq", "ne"):
             return NotImplemented
