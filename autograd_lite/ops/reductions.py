@@ -14,7 +14,7 @@ from math import inf, nan
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError
-from ..tree import is_node
+from ..tree import as_float, is_node
 from .activations import sigmoid
 from .arithmetic import _two_sum, div, sub
 from .choice import eq, gt, lt, where, zero
@@ -370,7 +370,7 @@ def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
             raise InputTypeError(
                 f"index={index!r} of log_softmax() must be a whole number, not a Value: it selects, and has no slope"
             )
-        return log_softmax_weight(index, *items)
+        return log_softmax_weight(INDEX.checked(as_float(index, "index of log_softmax()"), "log_softmax()", len(items)), *items)
     if len(items) > MANY and any(x.__class__ is not float for x in items):
         return _Many(items).logarithms()
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
