@@ -445,7 +445,10 @@ static void node_dealloc(PyObject *o) {
     State *s = state_of_node(n);
     PyTypeObject *t = Py_TYPE(o);
     if (!(n->flags & OWN)) PyObject_GC_UnTrack(o);
-    else if (n->flags & TRACKED) { PyObject_GC_UnTrack(o); memset((char *)n - COLLECTORS, 0, COLLECTORS); }
+    else if (n->flags & TRACKED || !s || t != s->value) { /* one that became a subclass's: Python lets the collector see it for this call */
+        PyObject_GC_UnTrack(o);
+        memset((char *)n - COLLECTORS, 0, COLLECTORS);
+    }
     if (!s) { release(s, n); return; } /* the interpreter is shutting down */
     s->tracked -= (n->flags & TRACKED) != 0;
     if (s->freeing) { dying(s, n); return; }

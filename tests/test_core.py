@@ -712,3 +712,21 @@ def test_a_layer_gives_the_nodes_of_its_neurons(place):
 
 def test_a_row_that_is_changed_is_asked(place):
     agree(place, CHANGED, 3)
+
+
+def test_a_node_that_became_a_subclass_leaves_nothing_with_the_collector(place):
+    said(place, """
+class Other(Value):
+    __slots__ = ()
+
+for turn in range(4):
+    nodes = [Value(1.0) * 2.0 for _ in range(500)]
+    for node in nodes:
+        node.__class__ = Other
+    del node, nodes
+    gc.collect()
+    after = [Value(float(i)) + 1.0 for i in range(500)]
+    gc.collect()
+    assert [n.data for n in after] == [i + 1.0 for i in range(500)]
+    assert type(after[0]) is Value and not any(type(o) is Other for o in gc.get_objects())
+""", False)  # fmt: skip
