@@ -184,17 +184,105 @@ static PyType_Slot entry_slots[] = {
     {Py_tp_call, entry_call}, {Py_tp_dealloc, entry_dealloc}, {Py_tp_traverse, entry_traverse}, {Py_tp_clear, entry_clear}, {0}};
 static PyType_Spec entry_spec = {"autograd_lite._core.Entry", sizeof(Entry), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, entry_slots};
 
+/* Machine code: a function of some addresses and whole numbers, run without the interpreter's lock, which gives a whole number. */
+typedef int64_t N;
+enum { MOST_ARGUMENTS = 8 };
+typedef struct {
+    PyObject_HEAD
+    Vectorcall call;
+    void *code;
+    PyObject *owner; /* while it lives the code is there */
+    Py_ssize_t count;
+} Machine;
+
+static N executed(void *code, Py_ssize_t count, const N *a) {
+    switch (count) {
+    case 0: return ((N (*)(void))code)();
+    case 1: return ((N (*)(N))code)(a[0]);
+    case 2: return ((N (*)(N, N))code)(a[0], a[1]);
+    case 3: return ((N (*)(N, N, N))code)(a[0], a[1], a[2]);
+    case 4: return ((N (*)(N, N, N, N))code)(a[0], a[1], a[2], a[3]);
+    case 5: return ((N (*)(N, N, N, N, N))code)(a[0], a[1], a[2], a[3], a[4]);
+    case 6: return ((N (*)(N, N, N, N, N, N))code)(a[0], a[1], a[2], a[3], a[4], a[5]);
+    case 7: return ((N (*)(N, N, N, N, N, N, N))code)(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+    default: return ((N (*)(N, N, N, N, N, N, N, N))code)(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]);
+    }
+}
+
+static PyObject *machine_vectorcall(PyObject *o, PyObject *const *args, size_t nargsf, PyObject *names) {
+    Machine *m = (Machine *)o;
+    N given[MOST_ARGUMENTS], result;
+    if (VECTORCALL_NARGS(nargsf) != m->count || (names && PyTuple_Size(names))) {
+        PyErr_Format(PyExc_TypeError, "machine code of %zd whole numbers, given by position, was called with others", m->count);
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < m->count; i++) {
+        given[i] = PyLong_AsLongLong(args[i]);
+        if (given[i] == -1 && PyErr_Occurred()) return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    result = executed(m->code, m->count, given);
+    Py_END_ALLOW_THREADS
+    return PyLong_FromLongLong(result);
+}
+
+static PyObject *machine_call(PyObject *o, PyObject *args, PyObject *kwargs) { /* what 3.11 has as PyVectorcall_Call is not in its limited API */
+    PyObject *given[MOST_ARGUMENTS];
+    Py_ssize_t n = PyTuple_Size(args);
+    if (n > MOST_ARGUMENTS || (kwargs && PyDict_Size(kwargs))) n = -1;
+    for (Py_ssize_t i = 0; i < n; i++) given[i] = PyTuple_GetItem(args, i);
+    return machine_vectorcall(o, given, n < 0 ? MOST_ARGUMENTS + 1 : (size_t)n, NULL);
+}
+
+static int machine_traverse(PyObject *o, visitproc visit, void *arg) { Py_VISIT(Py_TYPE(o)); Py_VISIT(((Machine *)o)->owner); return 0; }
+static int machine_clear(PyObject *o) { (void)o; return 0; } /* what owns the code knows nothing of it */
+
+static void machine_dealloc(PyObject *o) {
+    PyTypeObject *t = Py_TYPE(o);
+    PyObject_GC_UnTrack(o);
+    Py_XDECREF(((Machine *)o)->owner);
+    PyObject_GC_Del(o);
+    Py_DECREF((PyObject *)t);
+}
+
+/* machine(address, count, owner): the code at an address as a function of so many whole numbers. */
+static PyObject *core_machine(PyObject *module, PyObject *args) {
+    State *s = PyModule_GetState(module);
+    PyObject *address, *owner;
+    Py_ssize_t count;
+    if (!PyArg_ParseTuple(args, "O!nO", &PyLong_Type, &address, &count, &owner)) return NULL;
+    void *code = PyLong_AsVoidPtr(address);
+    if (!code || count < 0 || count > MOST_ARGUMENTS) {
+        if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "no code, or of too many arguments");
+        return NULL;
+    }
+    Machine *m = PyObject_GC_New(Machine, s->machine);
+    if (!m) return NULL;
+    m->call = machine_vectorcall; m->code = code; m->owner = ref(owner); m->count = count;
+    PyObject_GC_Track((PyObject *)m);
+    return (PyObject *)m;
+}
+
+static PyMemberDef machine_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Machine, call), READONLY, NULL}, {0}};
+static PyType_Slot machine_slots[] = {
+    {Py_tp_call, machine_call}, {Py_tp_dealloc, machine_dealloc}, {Py_tp_traverse, machine_traverse}, {Py_tp_clear, machine_clear},
+    {Py_tp_members, machine_members}, {0}};
+static PyType_Spec machine_spec = {"autograd_lite._core.Machine", sizeof(Machine), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | VECTORCALL_FLAG, machine_slots};
+
 /* The base of what `jit` gives: called without names it goes to its entry at once, if it has one. */
 typedef struct {
     PyObject_HEAD
-    PyObject *entry; /* NULL for none */
+    PyObject *entry; /* an Entry, or a function that takes all positional arguments; NULL for none */
+    State *state;
 } Called;
 
 static PyObject *called_call(PyObject *o, PyObject *args, PyObject *kwargs) {
     PyObject *entry = ((Called *)o)->entry, *python, *out;
-    if (entry && !kwargs && !((Entry *)entry)->state->active) {
+    State *s = ((Called *)o)->state;
+    if (entry && !kwargs && !s->active) {
         Py_INCREF(entry);
-        out = entry_call(entry, args, NULL);
+        out = Py_TYPE(entry) == s->entry ? entry_call(entry, args, NULL) : PyObject_Call(entry, args, NULL);
         Py_DECREF(entry);
         return out;
     }
@@ -204,13 +292,14 @@ static PyObject *called_call(PyObject *o, PyObject *args, PyObject *kwargs) {
     return out;
 }
 
-/* enter(jitted, fast): go to `fast` at once from now on, if it is an entry. */
+/* enter(jitted, fast): go to `fast` at once from now on. */
 static PyObject *core_enter(PyObject *module, PyObject *const *args, Py_ssize_t n) {
     State *s = PyModule_GetState(module);
     if (!PyObject_TypeCheck(args[0], s->called)) { PyErr_SetString(PyExc_TypeError, "what jit gives is wanted"); return NULL; }
     Called *c = (Called *)args[0];
     PyObject *old = c->entry;
-    c->entry = Py_TYPE(args[1]) == s->entry ? ref(args[1]) : NULL;
+    c->entry = ref(args[1]);
+    c->state = s;
     Py_XDECREF(old);
     Py_RETURN_NONE;
 }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
-VERSION = 3  # of what the core offers; one that was compiled from another source is not used
+VERSION = 4  # of what the core offers; one that was compiled from another source is not used
 
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
 if not os.environ.get("AUTOGRAD_LITE_PURE"):
@@ -80,7 +80,7 @@ def call_in_c(cls: Any) -> None:
 
 
 def enter(jitted: Any, fast: Any) -> None:
-    """Let what `jit` gives go to `fast` at once, if that is an entry of the core's."""
+    """Let what `jit` gives go to `fast`, which takes all positional arguments, at once."""
     if loaded is not None and jitted is not None:
         loaded.enter(jitted, fast)
 

@@ -176,9 +176,9 @@ def batch_assembly(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
     )
 
 
-def part(first: int, spec: Spec) -> str:
-    """The expression of an array that is a part of ``out``."""
-    taken = f"out[{first}:{first + len(spec.children)}]"
+def part(first: int, spec: Spec, count: int = -1) -> str:
+    """The expression of an array that is a part of ``out``, or all of its `count` numbers."""
+    taken = "out" if len(spec.children) == count else f"out[{first}:{first + len(spec.children)}]"
     return taken if len(spec.detail) == 1 else f"{taken}.reshape({spec.detail})"
 
 

@@ -22,6 +22,7 @@ from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
 
 # where the address of an array's numbers stands in the array itself, as NumPy's interface for C has it
 POINTER = object.__basicsize__
+MANY, FEW = 512, 16  # results of which all but few are 0
 ERRORS = (TypeError, ValueError, BufferError)  # an array that is read-only, empty, or not in one piece
 
 
@@ -35,6 +36,7 @@ class Buffers:
     extra: Any
     extra_at: int
     prepared: Any
+    prepared_at: int
     n = -1  # how many rows `prepared` says there are
 
     def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
@@ -76,26 +78,41 @@ class _Inputs:
 
 def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
+    import numpy as np
+
     path = known.root
     call = Parameters(known.layout.positional)
     inputs = _Inputs(dict(enumerate(known.layout.specs)), path.captured, call.leave)
     program, kernel = path.program, path.machine
     lines = [call.first, *inputs.lines, *TAKEN, "inputs = held.inputs", *inputs.stores]
-    lines.append("guard = run(held.at, held.out_at, held.frame_at)")
-    numbers = [f"numbers[{i}]" for i in range(len(program.outputs))]
+    count = len(program.outputs)
+    numbers = [f"numbers[{i}]" for i in range(count)]
     expression, names = call_assembly(
-        path.traced, numbers, part, lambda first, last, as_list: f"{'numbers' if as_list else 'out'}[{first}:{last}]"
+        path.traced,
+        numbers,
+        lambda first, spec: part(first, spec, count),
+        lambda first, last, as_list: f"{'numbers' if as_list else 'out'}[{first}:{last}]",
     )
+    taken: dict[str, str] = {}
+    needed = [name for name in ("out", "numbers") if re.search(rf"\b{name}\b", expression)]
+    others = np.flatnonzero(np.array(kernel.initial).view(np.int64)).tolist()  # constants, among them -0.0
+    if count >= MANY and needed == ["out"] and len(others) <= FEW:  # which is quicker than a copy of so many numbers
+        names |= {f"c{i}": kernel.initial[i] for i in others}
+        lines += [f"out = zeros({count})", *(f"out[{i}] = c{i}" for i in others)]
+        lines += [f"guard = run(held.at, pointer(id(out) + {POINTER}).value, held.frame_at)"]
+        names |= {"zeros": np.zeros, "pointer": ctypes.c_ssize_t.from_address}
+    else:
+        lines.append("guard = run(held.at, held.out_at, held.frame_at)")
+        taken = {"out": "out = held.out.copy()", "numbers": "numbers = held.out.tolist()"}
     names |= call.names | inputs.names
     if program.guards:
         lines.append(f"if guard >= 0: floats = inputs[:{inputs.count}].tolist(); give(held); return left(guard, floats)")
         names["left"] = owner.left(known)
-    for used, line in (("out", "out = held.out.copy()"), ("numbers", "numbers = held.out.tolist()")):
-        lines += [line] * bool(re.search(rf"\b{used}\b", expression))
+    lines += [taken[name] for name in needed if name in taken]
     lines.append("give(held)")
 
     def make() -> Buffers:
-        held = Buffers(program.inputs, len(program.outputs), inputs.views)
+        held = Buffers(program.inputs, count, inputs.views)
         held.out[: len(kernel.initial)] = kernel.initial
         held.frame = bytearray(8 * kernel.frame + 8)
         held.frame_at = address(held.frame)
@@ -154,7 +171,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
     run = f"run(held.at, held.table_at, n, {{}}, held.extra_at{shared_out})"
     if reduced:
         lines.append(f"if n > {CHUNK}: {run.format('held.out_at')}")
-        lines += ["elif n == held.n: call(held.prepared)", "else: held.n = held.prepared.rows = n; call(held.prepared)"]
+        lines += ["else:", "    if n != held.n: held.n = held.prepared.rows = n", "    call(held.prepared_at)"]
         lines.append("out = held.out.copy()")
     else:
         names["empty"] = np.empty
@@ -173,6 +190,7 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
             setattr(held, f"ref{i}", lambda: None)
         held.table_at, held.extra_at = address(held.table), address(held.extra)
         held.prepared = kernel.arguments(held.at, held.table_at, held.out_at, held.extra_at)
+        held.prepared_at = ctypes.addressof(held.prepared)
         return held
 
     def point(held: Buffers, at: tuple[int, ...]) -> None:

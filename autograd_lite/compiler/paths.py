@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .. import frames, ops
 from ..errors import CompilationError, JitWarning, LoweringError
+from ..tree import Spec, array_of
 from . import to_python
 from .arguments import batch_assembly
 from .shapes import assembly
@@ -107,7 +108,8 @@ class ScalarPath(Path):
         @functools.cache
         def pack() -> Function:  # mostly the way in of `entries` has its own
             leaves = [f"out[{i}]" for i in range(count)]
-            expression, names = call_assembly(traced, leaves, run=lambda first, last, _: f"[*out[{first}:{last}]]")
+            expression, names = call_assembly(traced, leaves, _array_of, lambda first, last, _: f"[*out[{first}:{last}]]")
+            names["array_of"] = array_of
             made: Function = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
             return made
 
@@ -120,6 +122,11 @@ class ScalarPath(Path):
     def inputs(self, floats: list[float]) -> list[float]:
         """What it runs on: the numbers in the arguments, and those of the Values it reads."""
         return [*floats, *[leaf._data for leaf in self.captured]] if self.captured else floats
+
+
+def _array_of(first: int, spec: Spec) -> str:
+    """The expression of an array whose numbers stand in ``out``."""
+    return f"array_of(out[{first}:{first + len(spec.children)}], {spec.detail})"
 
 
 def call_assembly(

@@ -92,7 +92,7 @@ class Specializer(Locked):
         """Let so many threads share the rows from now on."""
         with self.lock:
             self.settings = self.settings._replace(threads=threads)
-            self.fast = self._entry(self.found[-1]) if self.found else self.first
+            self._enter(self._entry(self.found[-1]) if self.found else self.first)
 
     # -- what is compiled ---------------------------------------------------------------------------------------------
 
@@ -123,9 +123,12 @@ class Specializer(Locked):
                     return None
                 known = Specialization(given, self._traced(given, floats))
                 self.found.append(known)
-                self.fast = self._entry(known)
-                accelerated.enter(self.jitted(), self.fast)
+                self._enter(self._entry(known))
         return known
+
+    def _enter(self, fast: Function) -> None:
+        self.fast = fast
+        accelerated.enter(self.jitted(), fast)
 
     def _known(self, given: Arguments) -> Specialization | None:
         return next((s for s in self.found if s.layout == given.layout), None)

@@ -7,6 +7,7 @@ Addresses are handed over directly, so that what Python adds to a call is not in
 
 from __future__ import annotations
 
+import ctypes
 import random
 import sys
 import time
@@ -76,7 +77,8 @@ class Runner:
         shared, table, out, extra = self.at
         arguments = self.kernel.arguments(shared, table, out, extra)
         arguments.rows = self.rows
-        return lambda: self.kernel.call(arguments)
+        at = ctypes.addressof(arguments)
+        return lambda arguments=arguments: self.kernel.call(at)
 
 
 def nets() -> None:

@@ -133,7 +133,7 @@ def test_the_quick_way_in() -> None:
     arguments = kernel.arguments(shared.ctypes.data, table.ctypes.data, out.ctypes.data, extra.ctypes.data)
     for rows in (0, 1, 8, 30):
         arguments.rows = rows
-        kernel.call(arguments)
+        kernel.call(ctypes.addressof(arguments))
         assert out.tolist() == kernel(shared, [x, y], rows)[1].tolist()
         assert extra.tolist() == [4.0, 3.0]
 
@@ -265,7 +265,7 @@ def test_the_quick_way_in_adds_up_a_whole_chunk_at_once() -> None:
     arguments = kernel.arguments(out.ctypes.data, table.ctypes.data, out.ctypes.data, extra.ctypes.data)
     for n in (17, 100, 999, 1024):
         arguments.rows = n
-        kernel.call(arguments)
+        kernel.call(ctypes.addressof(arguments))
         assert out.tolist() == kernel(np.empty(0), [x], n)[1].tolist()
 
 

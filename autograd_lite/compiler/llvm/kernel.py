@@ -73,7 +73,7 @@ def batch(
 
 
 class Arguments(ctypes.Structure):
-    """What `Kernel.call` takes: set `rows`, then call it with this; for one call at a time."""
+    """What `Kernel.call` takes the address of: set `rows`, then call it; for one call at a time."""
 
     _fields_ = [(name, _int) for name in ("shared", "extra", "table", "rows", "size", "out", "scratch")]
     rows: int
@@ -84,7 +84,7 @@ class Kernel:
     """A compiled batch.
 
     ``kernel(shared, arrays, rows, threads)`` is the way in that needs no addresses; `run` takes them.  For up to CHUNK rows and
-    one thread ``call(arguments)`` does the same for less, with `arguments` made once and ``arguments.rows`` set.
+    one thread ``call(address of arguments)`` does the same for less, with `arguments` made once and ``arguments.rows`` set.
     `source` is the IR; `extra` and `outputs` say how many numbers `uniform` and a row give.
     """
 
@@ -113,8 +113,7 @@ class Kernel:
         self.source, self.initial = code.text, code.initial
         (self._size,) = code.sizes
         reached = native.collecting if code.callbacks else lambda run: run
-        call = module.function("call", ctypes.POINTER(Arguments))
-        self.call = reached(call)
+        self.call = reached(module.function("call", _pointer))
         self._run = reached(module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 2))
         self._uniform = reached(module.function("uniform", *[_pointer] * 3))
         self._some = reached(module.function("some", *[_pointer] * 3, _int, _int, *[_pointer] * 3))

@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from ...accelerated import loaded
 from ...errors import CompilationError, MissingPackageError
 from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
@@ -214,7 +215,9 @@ class Module:
         _closing()
 
     def function(self, name: str, *arguments: Any) -> Callable[..., Any]:
-        """A function of the module for ctypes, which releases the interpreter lock; the result is an int64."""
+        """A function of addresses and whole numbers, which releases the interpreter lock; the result is an int64."""
+        if loaded is not None:
+            return loaded.machine(self._addresses[name], len(arguments), self)  # type: ignore[no-any-return]
         function = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(self._addresses[name])
         function.module = self  # type: ignore[attr-defined]
         return function
