@@ -67,10 +67,10 @@ def _described(name: str) -> dict[str, Any]:
     leaves = [Value(x, letter) for x, letter in zip(example, letters, strict=False)]
     node: Any = function(*leaves)
     op = node.op
-    places = [next(i for i, a in enumerate(graph.operands(node)) if a is leaf) for leaf in leaves]  # they compare by value
     names = dict(zip(leaves, letters, strict=True))
-    formula = nodes.formula(node, names)
-    names[node] = f"({formula})" if " " in formula and not formula.endswith(")") else formula
+    for each in reversed(graph.order([node])):  # what it is made of, itself the last
+        formula = nodes.formula(each, names)
+        names[each] = f"({formula})" if " " in formula and not formula.endswith(")") else formula
     data = {
         "name": name,
         "says": (row.__doc__ or "").split("\n\n")[0].strip(),
@@ -78,12 +78,12 @@ def _described(name: str) -> dict[str, Any]:
         "letters": letters,
         "formula": formula,
         "default": dict(zip(letters[function.least :], getattr(row, "defaults", ()), strict=False)),
-        "derivatives": {letter: nodes.partial(node, place, names) for letter, place in zip(letters, places, strict=True)},
+        "derivatives": {letter: _slope(node, leaf, names) for letter, leaf in zip(letters, leaves, strict=True)},
         "domain": {},
         "kinks": [],
         "conventions": [],
     }
-    if len(places) == len(graph.operands(node)):  # else it is made of a row, such as degrees of mul, whose places are others
+    if all(any(a is leaf for leaf in leaves) for a in graph.operands(node)):  # else it is made of rows, as degrees of mul
         pins = [pin for pin in op.pins if all(x - x == 0.0 for x in pin.at)]
         data["domain"] = {letter: str(d) for letter, d in zip(letters, op.domain, strict=False) if d != REAL}
         data["kinks"] = [
@@ -92,6 +92,16 @@ def _described(name: str) -> dict[str, Any]:
         ]
         data["conventions"] = [{"at": list(p.at), "value": p.value, "derivatives": list(p.partials)} for p in op.pins]
     return data
+
+
+def _slope(node: Any, leaf: Value, names: dict[Any, str]) -> str:
+    """The derivative by a leaf, by the chain rule where it is in something that the node is made of; "" where it is nowhere."""
+    for place, operand in enumerate(graph.operands(node)):
+        if operand is leaf:  # they compare by value
+            return nodes.partial(node, place, names)
+        if isinstance(operand, Value) and operand.op is not None and (inner := _slope(operand, leaf, names)):
+            return f"{nodes.partial(node, place, names)}·{inner}"
+    return ""
 
 
 def _letters(row: Any, function: Function) -> list[str]:
