@@ -209,10 +209,12 @@ def _loops(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node
             if a.__class__ is not float:
                 users.setdefault(a, []).append(i)
     found: list[Loop] = []
+    ops = [node.op for node in nodes]
     start = failed = 0
     while start < len(nodes) - NODES + 1:
         periods = range(1, min(LONGEST, (len(nodes) - start) // TURNS) + 1)
-        runs = [(_turns(nodes, at, start, p), p) for p in periods if nodes[start].op is nodes[start + p].op]
+        some = [p for p in periods if ops[start : start + (TURNS - 1) * p] == ops[start + p : start + TURNS * p]]
+        runs = [(_turns(nodes, at, start, p), p) for p in some]
         runs = [(count, p) for count, p in runs if count >= TURNS and count * p >= NODES]
         longest = max(runs, key=lambda run: run[0] * run[1], default=(0, 0))
         # what two turns do is one turn of the other runs: the shortest that misses less than a turn of the longest

@@ -241,6 +241,6 @@ def slopes(node: Node, step_at: Mapping[tuple[Node, int], Step]) -> tuple[float,
         with context.unchecked():
             moved = [[*values[:i], values[i] + way * size, *values[i + 1 :]] for way in (-1.0, 1.0)]
             left, right = (float(op.partial(i, at, op.forward(*at))) for at in moved)
-        if math.isfinite(left) and math.isfinite(right) and abs(left - right) > 1e-6 * max(abs(left), abs(right)):
+        if math.isfinite(left) and math.isfinite(right) and abs(left - right) > 1e-6 * max(abs(left), abs(right), 1e-3):
             return left, right, step.partial
     return None

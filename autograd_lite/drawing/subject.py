@@ -90,8 +90,9 @@ def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
     """A function called on named Values, its branches kept."""
     leaves = {key: x if isinstance(x, Value) else Value(x, key) for key, x in numbers.items()}
     branches = _Branches()
+    args, named = _bound(f, name or "the function", leaves)
     with context.tracing(branches):
-        root = f(**leaves)
+        root = f(*args, **named)
     if not hasattr(root, "_data"):
         raise InputTypeError(
             f"{name or 'the function'} returned {root!r}, which is no Value: it must compute with its arguments"
@@ -99,6 +100,30 @@ def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
     if root.op is None and root in leaves.values():
         return Subject(root, {})
     return Subject(root, {} if root.name else {root: name or notation.RESULT}, (), tuple(branches.guards))
+
+
+def _bound(f: Any, name: str, leaves: Mapping[str, Value]) -> tuple[list[Value], dict[str, Value]]:
+    """How a function takes these: by name, or in order where it has no names for them, as `sin` has none.
+
+    Raises InputTypeError where it takes others.
+    """
+    import inspect
+
+    if isinstance(f, Op):
+        return list(leaves.values()), {}
+    try:
+        signature = inspect.signature(f)
+    except (TypeError, ValueError):  # one that is written in C and does not say
+        return [], dict(leaves)
+    kinds = {p.kind for p in signature.parameters.values()}
+    unnamed = kinds <= {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
+    args, named = (list(leaves.values()), {}) if unnamed else ([], dict(leaves))
+    try:
+        signature.bind(*args, **named)
+    except TypeError as error:
+        takes = str(signature).partition(" ->")[0]
+        raise InputTypeError(f"{name}{takes} cannot be called with {', '.join(leaves)}: {error}") from None
+    return args, named
 
 
 # -- names -----------------------------------------------------------------------------------------------------------

@@ -570,3 +570,27 @@ def test_frame_of_a_notebook(page, site, tmp_path):
     assert inside("window.origin") == "null"
     assert pixels(page.screenshot(tmp_path / "notebook.png")) > 40
     assert page.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+
+
+def test_of_a_large_picture_only_what_is_in_view_is_drawn(page, site):
+    page.media(prefers_reduced_motion="reduce")
+    page.go(site["large"])
+    away = "[...document.querySelectorAll('#stage svg > .away')].map(e => e.id)"
+    seen = """[...document.querySelectorAll('#stage svg > g[id*="-n"]')].filter(e => (
+      (b, s) => b.width && b.right > s.left && b.left < s.right && b.bottom > s.top && b.top < s.bottom
+    )(...[e, document.getElementById('stage')].map(e => e.getBoundingClientRect()))).map(e => e.id)"""
+    before = set(page.js(away))
+    assert len(before) > 50
+    assert page.js(seen)
+    x, y = page.js("document.getElementById('g-n0').getAttribute('transform').match(/[0-9.]+/g).map(Number)")
+    assert "g-n0" in before
+    page.js(f"document.getElementById('stage').scrollTo({x - 50}, {y - 50})")
+    page.wait(f"!{away}.includes('g-n0')")  # the first of the leaves
+    assert set(page.js(away)) != before
+    assert page.js(seen)
+    page.key("0")
+    assert page.js(away) == []
+    page.js("document.getElementById('query').focus()")
+    page.type("w1.3.4")
+    assert page.js("document.querySelector('#stage .here').getBoundingClientRect().width") > 50
+    calm(page)

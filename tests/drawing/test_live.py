@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from autograd_lite import Op, Value, dot, draw, exp, log, maximum, ops, optim, relu, sigmoid, sin, tanh, where
+from autograd_lite import Op, Value, cos, dot, draw, exp, gamma, gt, log, maximum, ops, optim, relu, sigmoid, sin, tanh, where
 from autograd_lite.errors import GradientWarning
 from autograd_lite.formula.printer import grouped
 from autograd_lite.nn import MLP
@@ -391,6 +391,7 @@ def pull(page, *pulls):
     page.js(f"{PULL}({[[i, repr(x)] for i, x in pulls]})")
 
 
+LOWEST = 1.4616321449683622  # of gamma
 SPECIAL = [0.0, 1.0, -1.0, 2.0, 0.5, math.pi / 2, 1e-300, 1e308, -1e308]
 ROWS = [op for op in ops.TABLE.values() if op.name in ops.PUBLIC]
 
@@ -460,3 +461,24 @@ def test_numbers_at_the_ends_of_the_doubles_leave_the_charts_drawn(page, tmp_pat
         page.click("#descend")
     opened(page, tmp_path, draw(lambda x, y: where(0.0, x, y) * 1.0 + y, name="f", x=math.nan, y=math.inf))
     opened(page, tmp_path, draw(lambda x: x * 0.5, name="f", x=math.inf))
+
+
+def test_no_kink_is_told_where_a_smooth_curve_is_at_its_lowest(page, tmp_path):
+    opened(page, tmp_path, built("squared_error", [3.0, 3.0, 1.0, 10.0])[0])
+    said = "document.getElementById('really').textContent"
+    for i in range(4):
+        page.js(f"document.querySelectorAll('.leaf input[type=range]')[{i}].focus()")
+        assert page.js(said).startswith("Raising ")
+    for f, at in ((lambda x: x**2.0 + cos(x), {"x": 0.0}), (lambda x, y: x**y, {"x": 0.0, "y": 2.0}), (gamma, {"x": LOWEST})):
+        drawing = draw(f, name="f", **at)
+        assert not any(card.kink for card in drawing.nodes)
+        opened(page, tmp_path, drawing)
+        assert page.js(said).startswith("Raising ")
+        assert page.js("document.querySelectorAll('.g-kink:not(.off)').length") == 0
+    for f in (
+        lambda x: 1e-9 * abs(x - 1.0) + x * x - 2.0 * x,
+        lambda x: maximum(x, 1.0) * 1e6,
+        lambda x: where(gt(x, 1.0), x, 3.0 * x),
+    ):
+        opened(page, tmp_path, draw(f, name="f", x=1.0))
+        assert page.js(said).startswith("Kink: ")

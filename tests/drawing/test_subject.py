@@ -4,7 +4,7 @@ import webbrowser
 
 import pytest
 
-from autograd_lite import Value, draw
+from autograd_lite import Value, atan2, draw
 from autograd_lite.errors import InputTypeError
 from autograd_lite.nn import MLP
 
@@ -49,6 +49,12 @@ def test_a_function_is_called_on_its_numbers():
     assert draw(lambda x: x * x, x=3.0).name == "result"
 
 
+def test_a_function_without_names_for_its_arguments_takes_them_in_order():
+    assert [card.header for card in draw(atan2, y=1.0, x=2.0).nodes] == ["y", "x", "atan2 = atan2(y, x)"]
+    assert draw(lambda a, /: a * a, x=3.0).name == "result"
+    assert draw(lambda *some: some[0] - some[1], p=3.0, q=1.0).nodes[-1].header == "result = p − q"
+
+
 def test_several_results():
     w, b = Value(2.0, "w"), Value(1.0, "b")
     first, second = w * b, w + b
@@ -75,6 +81,12 @@ def test_several_results():
         (lambda: draw(3.0), r"root=3.0 must be a Value"),
         (draw, r"draw\(\) needs a Value, or a function and its numbers"),
         (lambda: draw(line(), name=3), r"name=3 must be a string"),
+        (lambda: draw(branching, w=2.0), r"branching\(w, b\) cannot be called with w: missing a required argument: 'b'"),
+        (
+            lambda: draw(branching, w=2.0, c=1.0),
+            r"branching\(w, b\) cannot be called with w, c: missing a required argument: 'b'",
+        ),
+        (lambda: draw(lambda x: x, x=2.0, y=1.0), r"the function\(x\) cannot be called with x, y: got an unexpected keyword"),
         (lambda: draw(lambda x: 3.0, x=1.0), r"the function returned 3.0, which is no Value"),
     ],
 )

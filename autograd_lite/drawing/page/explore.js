@@ -39,6 +39,7 @@ function makeLeaves() {
     scrolled = list.scrollTop;
     showLeaves();
   };
+  list.classList.toggle("many", leaves.length > 40);
   list.classList.toggle("long", leaves.some((leaf, i) => leaf.name.length + slope(i).length > 10));
   list.classList.toggle("longer", leaves.some((leaf) => leaf.name.length > 10));
   if (leaves.length > 12) {
@@ -109,9 +110,9 @@ function redraw(typing) {
 }
 
 // The slopes of the result by leaf i a hair to its left and right.
-function sides(i) {
+function sides(i, part = 1) {
   const at = x[i];
-  const hair = max(abs(at) * 2 ** -40, 2 ** -80);
+  const hair = part * max(abs(at) * 2 ** -40, 2 ** -80);
   return [-1, 1].map((way) => {
     const there = x.slice();
     there[i] = at + way * hair;
@@ -148,7 +149,11 @@ function drawCurve() {
   const tangent = (g, kind, from = left, to = right) =>
     isNumber(g) && isNumber(y0) && draw(inner, "path", { class: kind, d: poly([from, to].map((u) => [X(u), Y(y0 + g * (u - x[hand]))])) });
   const [before, after] = sides(hand);
-  const kink = isNumber(before) && isNumber(after) && apart(before, after);
+  let kink = isNumber(before) && isNumber(after) && apart(before, after, 0);
+  if (kink) { // not so where the slopes come together: a smooth curve at its lowest
+    const [left2, right2] = sides(hand, 1 / 64);
+    kink = abs(right2 - left2) > abs(after - before) / 2;
+  }
   if (kink) {
     tangent(before, "side", left, x[hand]);
     tangent(after, "side", x[hand], right);

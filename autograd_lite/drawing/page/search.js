@@ -27,7 +27,7 @@ function nextFound(way) {
   const card = part("n" + found[foundAt]);
   card.classList.add("here");
   if (scale < 0.7) zoomBy(1 / scale);
-  scrollToBox(boxOf(card), true);
+  scrollToBox(boxOf(uncover(card)), true);
   byId("count").textContent = foundAt + 1 + " of " + found.length;
 }
 

@@ -116,8 +116,8 @@ function outside(line) {
   return o[line.value] !== o[line.value] && line.domain.some((each) => o[each[0]] === o[each[0]] && out(each)) ? " (outside the domain)" : "";
 }
 
-// Whether two sides of a number differ by more than a hair.
-const apart = (a, b) => abs(a - b) > 1e-6 * max(abs(a), abs(b));
+// Whether two slopes of an op differ by more than a hair makes of a smooth one that passes through 0.
+const apart = (a, b, least = 1e-3) => abs(a - b) > 1e-6 * max(abs(a), abs(b), least);
 
 function markKink(slot) {
   const at = (slot.kinks ?? []).find(([left, right]) => isNumber(o[left]) && isNumber(o[right]) && apart(o[left], o[right]));
@@ -156,7 +156,7 @@ function mark() {
 // Both ends of a step and its factor into view, smaller where they would not fit.
 function bring(elements) {
   const around = () => {
-    const boxes = elements.map((element) => boxOf(element));
+    const boxes = elements.map((element) => boxOf(uncover(element)));
     const all = (side, pick) => pick(...boxes.map((box) => box[side]));
     return { left: all("left", min), right: all("right", max), top: all("top", min), bottom: all("bottom", max) };
   };

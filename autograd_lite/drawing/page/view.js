@@ -7,6 +7,34 @@ let opened = false; // past the first view
 let fitted = false; // the whole picture is in view, and stays so when the window changes
 let arranged = "";
 
+// Of a large picture what is out of view is not drawn: a frame of it would take longer than a frame may.
+function cull() {
+  if (view.slots.length <= LARGE) return;
+  const [frame, box] = [boxOf(stage), boxOf(svg)];
+  const seen = (left, top, right, bottom) =>
+    box.left + right * scale > frame.left - NEAR && box.left + left * scale < frame.right + NEAR && box.top + bottom * scale > frame.top - NEAR && box.top + top * scale < frame.bottom + NEAR;
+  const at = [];
+  for (const slot of view.slots) {
+    if (slot.row !== undefined) continue;
+    const group = part("n" + slot.card);
+    const [u, v] = view.places["n" + slot.card][0].match(/-?[\d.]+/g).map(Number);
+    const edge = group.querySelector("rect");
+    at[slot.card] = [u, v, u + Number(edge.getAttribute("width")), v + Number(edge.getAttribute("height"))];
+    group.classList.toggle("away", !seen(...at[slot.card]));
+  }
+  view.edges.forEach(({ s, t }, j) => {
+    const between = at[s] && at[t] && [min, min, max, max].map((pick, k) => pick(at[s][k], at[t][k]));
+    for (const name of ["e", "l"]) part(name + j)?.classList.toggle("away", between !== undefined && !seen(...between));
+  });
+}
+
+function uncover(element) {
+  element.closest(".away")?.classList.remove("away");
+  return element;
+}
+
+const LARGE = 60; // cards and rows
+const NEAR = 100; // pixels
 const least = 1; // the smallest text is 11 pixels high, and no smaller when fitted
 const wholeScale = () => clamp(0.02, min(stage.clientWidth / width, stage.clientHeight / height), 1.4);
 
@@ -22,6 +50,7 @@ function zoomTo(wanted, u, v) {
   const after = boxOf(svg);
   stage.scrollLeft += after.left + a * scale - u;
   stage.scrollTop += after.top + b * scale - v;
+  cull();
 }
 
 function zoomBy(factor, u, v) {
@@ -43,6 +72,7 @@ function scrollToBox(box, always) {
     top: (box.top + box.bottom) / 2 - frame.top - stage.clientHeight / 2,
     behavior: opened && !calm.matches ? "smooth" : "instant",
   });
+  cull();
 }
 
 // The attributes that say where something is, by the end of its id, as the data have them.
@@ -94,7 +124,7 @@ function open() {
   fitted = false;
   zoomTo(least);
   const result = part("n" + view.root);
-  if (result) scrollToBox(boxOf(result), true);
+  if (result) scrollToBox(boxOf(uncover(result)), true);
 }
 
 addEventListener("resize", () => {
@@ -102,6 +132,7 @@ addEventListener("resize", () => {
   if (arrange() || fitted) open();
   redraw();
 });
+stage.addEventListener("scroll", cull, { passive: true });
 byId("out").onclick = () => zoomBy(1 / 1.25);
 byId("in").onclick = () => zoomBy(1.25);
 byId("whole").onclick = whole;
