@@ -33,6 +33,7 @@ The rooms, from low to high; a module imports from lower rows only, which `tests
     cli                                               the command
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import errors as errors
@@ -40,7 +41,6 @@ from . import nn as nn
 from . import ops as ops
 from . import optim as optim
 from .accelerated import core as core
-from .compiler import jit as jit
 from .context import detect_anomaly as detect_anomaly
 from .context import errstate as errstate
 from .drawing import draw as draw
@@ -53,24 +53,33 @@ from .functional import jacobian as jacobian
 from .functional import jvp as jvp
 from .functional import value_and_grad as value_and_grad
 from .functional import vjp as vjp
-from .gradcheck import check_derivative as check_derivative
-from .gradcheck import check_grads as check_grads
 from .ops import *
-from .uncertainty import propagate as propagate
 from .value import Value as Value
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .compiler import jit as jit
     from .drawing.drawing import Drawing as Drawing
+    from .gradcheck import check_derivative as check_derivative
+    from .gradcheck import check_grads as check_grads
+    from .uncertainty import propagate as propagate
 else:  # a type checker would take every name for one that this function gives
+    # what is imported when it is first asked for; None is a module itself
+    _LATER = {
+        "Drawing": "drawing.drawing", "check_derivative": "gradcheck", "check_grads": "gradcheck", "jit": "compiler",
+        "propagate": "uncertainty",
+    } | dict.fromkeys(("compiler", "gradcheck", "numerical", "uncertainty"))  # fmt: skip
 
     def __getattr__(name: str) -> Any:
-        if name == "Drawing":  # what draw() gives back; its module is not needed before
-            from .drawing.drawing import Drawing
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module(f"{__name__}.{_LATER[name] or name}")
+        globals()[name] = found = getattr(module, name) if _LATER[name] else module
+        return found
 
-            return Drawing
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LATER})
 
 
 # abs, pow and sum are here as autograd_lite.sum; a star import leaves the builtins of those names alone
