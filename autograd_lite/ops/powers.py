@@ -70,6 +70,9 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
         for c in reversed(terms):
             total = total * log + c
         powered = _pow(x, power)
+        if powered == inf and math.fabs(total) < 1.0:  # the product need not overflow
+            powered = _pow(x, 0.5 * power)
+            total *= powered
         return total * powered if powered or -inf < total < inf else 0.0
     if y != y:
         return nan
@@ -96,7 +99,8 @@ def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
     for c in terms[-2::-1]:
         total = total * logarithm + c
     powered = pow(x, power)
-    inside = where(either(powered, lt(abs(total), inf)), total * powered, 0.0)
+    root, late = pow(x, 0.5 * power), both(eq(powered, inf), lt(abs(total), 1.0))
+    inside = where(late, total * root * root, where(either(powered, lt(abs(total), inf)), total * powered, 0.0))
     if constant(y):
         at_zero, at_inf = _pow_derivative(0.0, y, n, k), _pow_derivative(inf, y, n, k)
     elif n == 0.0:
@@ -280,8 +284,9 @@ exp = row(
     exact="exp",
     doc="e to the x.\n\n>>> exp(0.0)\n1.0",
 )  # fmt: skip
-exp2 = row(
-    "exp2", _exp2, lambda x, z: z * LN_2, latex="2^{{{0}}}", edges="out*log(2)",
+exp2: Op = row(  # its derivative is a double a little longer than itself
+    "exp2", _exp2, lambda x, z: where(lt(z, inf), z * LN_2, (2.0 * LN_2) * exp2(x - 1.0)),
+    latex="2^{{{0}}}", edges="out*log(2)",
     pins=[((2000.0,), inf, (inf,))],
     exact=lambda mp, at, x: mp.mpf(2) ** x,
     doc="2 to the x.\n\n>>> exp2(3.0)\n8.0",
@@ -348,16 +353,14 @@ log = enter(_Log(
     ">>> log(1.0), log(8.0, 2.0)\n(0.0, 3.0)",
 ))  # fmt: skip
 log2 = row(
-    "log2", _logarithm(math.log2), lambda x, z: inverse(x) * LOG2_E,
-    products=(lambda g, x, z: _over(g, x) * LOG2_E,),
+    "log2", _logarithm(math.log2), lambda x, z: _over(LOG2_E, x), products=(lambda g, x, z: _over(g * LOG2_E, x),),
     domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_2 {0}", edges="1/(x*log(2))",
     pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact=lambda mp, at, x: mp.log(x, 2),
     doc="The logarithm to base 2.\n\n>>> log2(8.0)\n3.0",
 )  # fmt: skip
 log10 = row(
-    "log10", _logarithm(math.log10), lambda x, z: inverse(x) * LOG10_E,
-    products=(lambda g, x, z: _over(g, x) * LOG10_E,),
+    "log10", _logarithm(math.log10), lambda x, z: _over(LOG10_E, x), products=(lambda g, x, z: _over(g * LOG10_E, x),),
     domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_{{10}} {0}", edges="1/(x*log(10))",
     pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact="log10",

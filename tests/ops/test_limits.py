@@ -126,6 +126,25 @@ def test_slopes_whose_quotients_leave_the_range(name: str) -> None:
         assert jit(grad(f, 1))(x, y) == right
 
 
+# slopes that are doubles where the value is none; right values by mpmath with 60 digits
+LATER: dict[str, tuple[Any, float, float, float]] = {
+    "exp2": (autograd_lite.exp2, 1024.0, 1.2460659279417838e308, 8.6370708474465935e307),
+    "exp2 once more": (autograd_lite.exp2, 1025.04, inf, 1.7759783920135297e308),
+    "a power of 2": (lambda x: 2**x, 1024.0, 1.2460659279417838e308, 8.6370708474465935e307),
+    "a power of 1.01": (lambda x: 1.01**x, 71400.0, 3.4988522398196758e306, 3.4814737392554013e304),
+    "log10": (autograd_lite.log10, 4e-309, 1.0857362047581296e308, -inf),
+    "log by a base": (lambda x: autograd_lite.log(x, 10), 4e-309, 1.0857362047581296e308, -inf),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_slopes_reach_as_far_as_doubles(name: str) -> None:
+    f, x, *right = LATER[name]
+    first, second = (pytest.approx(d, rel=2e-14) for d in right)
+    assert (grad(f)(x), jvp(f, (x,), (1.0,))[1], jit(grad(f))(x)) == (first, first, first)
+    assert (hessian(f)(x), grad(grad(f))(x), jit(hessian(f))(x)) == (second, second, second)
+
+
 @pytest.mark.parametrize("at", [(1e-160, 1e308), (0.5, 1e308), (1e-5, 1e307), (2.0, -1e308)])
 def test_a_power_that_vanishes_outweighs_its_logarithms(at: tuple[float, float]) -> None:
     for second in (hessian(autograd_lite.pow, (0, 1)), jit(hessian(autograd_lite.pow, (0, 1)))):
