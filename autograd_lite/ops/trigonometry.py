@@ -134,8 +134,7 @@ def _many_directions(items: Sequence[Number]) -> list[Number]:
     as its ``1 - (x/h)²`` would cancel.
     """
     largest = _largest(items)
-    scale = _scale_of(largest)
-    scaled = [x * scale for x in items]
+    scaled = [x * scale for scale in (_scale_of(largest),) for x in items]
     top, size, lead = scaled[0], abs(scaled[0]), 0.0
     for i, x in enumerate(scaled[1:], 1):
         higher = gt(abs(x), size)
@@ -144,17 +143,20 @@ def _many_directions(items: Sequence[Number]) -> list[Number]:
     ratios = [where(is_top, zero(x), div(x, top)) for is_top, x in zip(is_lead, scaled, strict=True)]
     slopes = div(sign(top), sqrt(reduce(add, [r * r for r in ratios], 1.0)))
     of_top = _with_slopes(div(top, h), slopes)
-    inside, alone = gt(largest, 0.0) * lt(largest, inf), eq(reduce(add, [eq(abs(x), inf) for x in items]), 1.0)
+    inside, alone = lt(largest, inf), eq(reduce(add, [eq(abs(x), inf) for x in items]), 1.0)
     nothing = reduce(add, map(zero, items))
     at_inf = [where(eq(abs(x), inf), where(alone, sign(x), nan), 0.0) + nothing for x in items]
-    found = [where(is_top, of_top, div(x, h)) for is_top, x in zip(is_lead, scaled, strict=True)]
+    found = [
+        where(gt(h, 0.0), where(is_top, of_top, div(x, h)), _with_slopes(nothing, div(x, h)))
+        for is_top, x in zip(is_lead, scaled, strict=True)
+    ]
     return [where(inside, d, far) for d, far in zip(found, at_inf, strict=True)]
 
 
 def _turn(items: Sequence[Number], i: int, out: Number) -> list[Number]:
-    """The partials of item i over the length; at the origin and at infinity 0, as those of sign are."""
+    """The partials of item i over the length; 0 at infinity, and nan at the origin, where they have no limit."""
     h = hypot(*items)
-    inside, nothing, opposite = gt(h, 0.0) * lt(h, inf), zero(out), -out
+    inside, nothing, opposite = lt(h, inf), zero(out), -out
     found = _all_directions(items)
     # each slope before its second factor, whose square may underflow; all that many items share is there once
     over = [where(inside, div(w, h), nothing) for w in found]
@@ -210,7 +212,7 @@ unit: Op = helper(
     "unit", _unit, (lambda x, y, z: _turn((x, y), 0, z)[0], lambda x, y, z: _turn((x, y), 0, z)[1]),
     fast=lambda x, y: _direction_fast(0.0, x, y), text="x/hypot(x, y)", kinks=AT_ORIGIN,
     edges=("(1 - out**2)/hypot(x, y)", "-out*y/hypot(x, y)**2"),
-    pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0)), ((0.0, 0.0), 0.0, (0.0, 0.0))],
+    pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0)), ((0.0, 0.0), 0.0, (nan, nan))],
     exact=lambda mp, at, x, y: x / mp.hypot(x, y),
     doc="The first of two over the length of both: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
 )  # fmt: skip
@@ -231,7 +233,8 @@ hypot = row(
     pins=[((0.0, 0.0), 0.0, (0.0, 0.0)), ((inf, 1.0), inf, (1.0, 0.0)), ((3e200, 4e200), 5e200, (0.6, 0.8)),
           ((3e-200, 4e-200), 5e-200, (0.6, 0.8))],
     exact=lambda mp, at, *args: mp.sqrt(mp.fsum(v * v for v in args)),
-    doc="The length of a vector given by its coordinates, any number of them.\n\n>>> hypot(3.0, 4.0)\n5.0",
+    doc="The length of a vector given by its coordinates, any number of them; at 0 its slopes are 0 and theirs nan: for the\n"
+    "square of a length write the sum of squares.\n\n>>> hypot(3.0, 4.0)\n5.0",
 )  # fmt: skip
 # as `co_square`: the slopes would be lost in the difference of the two factors' slopes
 square_difference = helper(

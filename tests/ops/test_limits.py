@@ -145,6 +145,17 @@ def test_slopes_reach_as_far_as_doubles(name: str) -> None:
     assert (hessian(f)(x), grad(grad(f))(x), jit(hessian(f))(x)) == (second, second, second)
 
 
+@pytest.mark.parametrize("n", [2, 3, 12])
+def test_a_length_has_slopes_of_0_at_the_origin_which_have_none(n: int) -> None:
+    """Theirs have no limit there; a number would be silently wrong for the square of a length, whose Hessian is 2."""
+    zeros = [0.0] * n
+    for power in (1, 2):
+        f = lambda v, power=power: autograd_lite.hypot(*v) ** power  # noqa: E731
+        assert grad(f)(zeros) == jit(grad(f))(zeros) == [g.data for g in grad(f)(list(map(Value, zeros)))] == zeros
+        for seconds in (hessian(f)(zeros), jit(hessian(f))(zeros)):
+            assert all(math.isnan(d) for row in seconds for d in row)
+
+
 @pytest.mark.parametrize("at", [(1e-160, 1e308), (0.5, 1e308), (1e-5, 1e307), (2.0, -1e308)])
 def test_a_power_that_vanishes_outweighs_its_logarithms(at: tuple[float, float]) -> None:
     for second in (hessian(autograd_lite.pow, (0, 1)), jit(hessian(autograd_lite.pow, (0, 1)))):
