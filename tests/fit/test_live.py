@@ -52,6 +52,22 @@ def test_the_page_of_a_fit_has_its_steps_its_rows_and_its_report(tmp_path):
     assert (tmp_path / "again.html").read_text("utf-8") == text
 
 
+def test_the_losses_of_a_robust_fit_are_all_of_its_last_scale():
+    """On the way the scale was another: Huber's loss by hand, at the weights of each step."""
+    x = [float(k) for k in range(20)]
+    y = [2.0 * k + 1.0 + (40.0 if k % 7 == 3 else 0.0) for k in range(20)]
+    found = fit("w*x + b", {"x": x, "y": y}, target="y", loss="huber", scale=1.0)
+
+    def loss(w, b):
+        off = [abs(w * u + b - v) for u, v in zip(x, y, strict=True)]
+        return sum(r * r if r <= 1.0 else 2.0 * r - 1.0 for r in off) / 2.0 / len(x)
+
+    data = data_of(html(found, found.model, found.data))
+    assert [step for step, _ in data["losses"]] == [step for step, _ in data["way"]]
+    assert [at for _, at in data["losses"]] == pytest.approx([loss(*weights) for _, weights in data["way"]], rel=1e-9)
+    assert len(data["losses"]) > 5
+
+
 def test_the_page_of_a_descent_has_what_each_step_saw():
     loss = lambda p, x, y: (p["w"] * x + p["b"] - y) ** 2  # noqa: E731
     found = minimize(loss, {"w": 0.0, "b": 0.0}, tuple(CARS.values()), optimizer=partial(SGD, lr=0.02), steps=20)

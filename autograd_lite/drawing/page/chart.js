@@ -98,6 +98,7 @@ function lossLine(element, losses, last, high = 110) {
   const Y = (v) => high - 20 - (((logs ? Math.log10(v) : tame(v)) - low) / (top - low)) * (high - 34);
   draw(element, "path", { class: "axis", d: "M8 8V" + (high - 20) + "H" + (wide - 8) });
   label(element, 12, 12, show(logs ? 10 ** top : top) + (logs ? " (log scale)" : ""));
+  if (logs) label(element, 12, high - 25, show(10 ** low));
   label(element, 8, high - 6, "0");
   label(element, wide - 8, high - 6, "step " + last, "end");
   return [X, Y];

@@ -20,11 +20,12 @@ from ...program import Program
 from ...tables import Parts
 from ...tree import flatten, unflatten
 from ..cluster import rows_of
+from ..losses import LOSSES
 from ..model import Model
 from ..rows import SHOWN, Objective, Sample
 from ..rows.data import as_rows, is_collection, narrowed
 
-LOSSES = 1000  # points of the loss line
+POINTS = 1000  # of the loss line
 LISTED = 60  # weights with a slider
 WAY = 20_000  # numbers of the weights at all steps
 PIECES = ("core", "chart", "player", "fit")
@@ -100,7 +101,7 @@ def _html(result: Any, model: Model | None, rows: Any) -> str:
     loss = _loss(result, model)
     way = _thinned([(step, flatten(params)[0]) for step, params in result.path], max(2, WAY // max(1, len(names))))
     found, functions, reason = _rows(model, loss, rows, names, result.params)
-    losses = _losses(result, loss, rows)
+    losses = _losses(result, loss, rows, model is not None and LOSSES[model.kind].corner is not None)
     errors = [getattr(result, "stderr", {}).get(name, math.nan) for name in names]
     note = f"The curve and the contours are left out: {reason}." if reason else ""
     if rows is not None and found and (whole := getattr(rows, "whole", rows.count)) > SHOWN:
@@ -114,7 +115,7 @@ def _html(result: Any, model: Model | None, rows: Any) -> str:
         "more": max(0, len(names) - LISTED),
         "errors": [_number(x) for x in errors[:LISTED]],
         "way": [[step, [_number(x) for x in weights]] for step, weights in way],
-        "losses": [[step, _number(x)] for step, x in _thinned(losses, LOSSES)],
+        "losses": [[step, _number(x)] for step, x in _thinned(losses, POINTS)],
         "target": "" if model is None else clean(model.target, TOOLTIP),
         "kind": "" if model is None else model.kind,
         **found,
@@ -143,8 +144,11 @@ def _loss(result: Any, model: Model | None) -> Callable[[Any, Any], Any] | None:
     return found
 
 
-def _losses(result: Any, loss: Any, rows: Any) -> list[tuple[int, float]]:
-    """The loss by step: descent saw it before each step, the other methods after it."""
+def _losses(result: Any, loss: Any, rows: Any, scaled: bool) -> list[tuple[int, float]]:
+    """The loss by step: descent saw it before each step, the other methods after it.
+
+    A run by a `scaled` loss comes down to its scale, and saw other losses on the way: it is worked out anew where it came along.
+    """
     history = [(int(step), float(x)) for step, x in result.history]
     if not hasattr(result, "stderr"):
         return history
@@ -152,8 +156,10 @@ def _losses(result: Any, loss: Any, rows: Any) -> list[tuple[int, float]]:
     first = result.path[0] if result.path else None
     if first is None or first[0] != 0 or rows is None or loss is None:
         return after
-    leaves, spec = flatten(first[1])
-    return [(0, Objective(loss, spec, rows).whole(leaves, no_pause)[0]), *after]
+    _, spec = flatten(first[1])
+    objective = Objective(loss, spec, rows)
+    seen = [(step, objective.whole(flatten(at)[0], no_pause)[0]) for step, at in (result.path if scaled else [first])]
+    return seen if scaled else [*seen, *after]
 
 
 def _rows(model: Model | None, loss: Any, rows: Any, names: Sequence[str], params: Any) -> tuple[dict[str, Any], str, str]:
