@@ -217,6 +217,7 @@ def _view(drawing: Drawing, live: bool, prefix: str) -> tuple[str, dict[str, lis
     for k in range(len(frames)):
         x, y = here[f"f{k}"][:2]
         text = re.sub(rf'(?<=<rect id="{prefix}-f{k}" class="{prefix}-frame") x="0" y="0"', f' x="{x}" y="{y}"', text)
+    text = text.replace("@media (prefers", "@media screen and (prefers")  # paper is light
     if live:  # they would not stay true: the script writes them
         text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
     text = re.sub(r'(?<=-line" d=")[^"]*', lambda d: re.sub(r"\d+\.\d", lambda x: f"{float(x[0]):.0f}", d[0]), text)

@@ -594,3 +594,34 @@ def test_of_a_large_picture_only_what_is_in_view_is_drawn(page, site):
     page.type("w1.3.4")
     assert page.js("document.querySelector('#stage .here').getBoundingClientRect().width") > 50
     calm(page)
+
+
+def test_on_paper_the_whole_picture_is_as_wide_as_the_sheet_and_light(page, site):
+    page.media(prefers_color_scheme="dark")
+    page.go(site["large"])
+    page.call("Emulation.setEmulatedMedia", media="print")
+    page.resize(700, 1000)
+    svg = "document.querySelector('#stage svg')"
+    shown = f"(b => [b.left, b.width / b.height])({svg}.getBoundingClientRect())"
+    left, ratio = page.js(shown)
+    wide, high = page.js(f"{svg}.getAttribute('viewBox').split(' ').map(Number).slice(2)")
+    assert left >= 0
+    assert ratio == pytest.approx(wide / high, rel=0.02)
+    assert page.js("document.documentElement.scrollWidth") <= 700
+    assert page.js("[...document.querySelectorAll('.away')].every(e => e.getBoundingClientRect().width > 0)")
+    assert page.js(f"getComputedStyle({svg}.querySelector('.g-bg')).fill") == "rgb(255, 255, 255)"
+    assert page.js("getComputedStyle(document.querySelector('.bar')).display") == "none"
+
+
+def test_a_step_stays_in_view_when_the_legend_opens_or_the_window_changes(page, site):
+    page.media(prefers_reduced_motion="reduce")
+    page.go(site["step"])
+    press(page, "Home", *["ArrowRight"] * (F + 2))
+    ends = """((s, ...boxes) => boxes.every(b => b.width && b.left >= s.left - 1 && b.right <= s.right + 1
+      && b.top >= s.top - 1 && b.bottom <= s.bottom + 1))(...['#stage', '#stage .now', '#stage .source']
+      .map(e => document.querySelector(e).getBoundingClientRect()))"""
+    assert page.js(ends)
+    page.click("#legend summary")
+    page.wait(ends)
+    page.resize(500, 420)
+    page.wait(ends)

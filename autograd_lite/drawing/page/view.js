@@ -85,6 +85,7 @@ function attributesOf(name) {
 // Everything to its place when the picture runs the other way, or back.
 function turn(places) {
   for (const [name, values] of Object.entries(places)) attributesOf(name).forEach(([element, key], k) => element.setAttribute(key, values[k]));
+  for (const [key, value] of Object.entries({ width, height })) svg.setAttribute(key, value);
 }
 
 // The picture above the panels or beside them, wide or tall: whichever shows it largest.
@@ -127,11 +128,15 @@ function open() {
   if (result) scrollToBox(boxOf(uncover(result)), true);
 }
 
-addEventListener("resize", () => {
+function resized() {
   sizes.clear();
   if (arrange() || fitted) open();
   redraw();
-});
+  if (now < end) mark(); // its ends are to be seen
+}
+
+addEventListener("resize", resized);
+byId("legend").ontoggle = resized;
 stage.addEventListener("scroll", cull, { passive: true });
 byId("out").onclick = () => zoomBy(1 / 1.25);
 byId("in").onclick = () => zoomBy(1.25);

@@ -147,7 +147,7 @@ def _loss(result: Any, model: Model | None) -> Callable[[Any, Any], Any] | None:
 def _losses(result: Any, loss: Any, rows: Any, scaled: bool) -> list[tuple[int, float]]:
     """The loss by step: descent saw it before each step, the other methods after it.
 
-    A run by a `scaled` loss comes down to its scale, and saw other losses on the way: it is worked out anew where it came along.
+    A run by a `scaled` loss comes down to its scale, and saw other losses on the way: they are worked out anew.
     """
     history = [(int(step), float(x)) for step, x in result.history]
     if not hasattr(result, "stderr"):
