@@ -117,3 +117,12 @@ def test_nothing_flows_in_any_route_or_order(op: Op, at: tuple[float, ...], i: i
     found = {name: route(f)(0.0) for name, route in SECOND.items()}
     assert found == dict.fromkeys(SECOND, 0.0)
     assert al.grad(al.hessian(f))(0.0) == al.jit(al.grad(al.hessian(f)))(0.0) == 0.0
+
+
+@pytest.mark.parametrize("name", ["elu", "leaky_relu"])
+@pytest.mark.parametrize("at", [(0.0, 0.5), (-0.0, 1.0), (0.0, 0.0)])
+def test_a_slope_that_happens_to_be_0_is_an_influence(name: str, at: tuple[float, float]) -> None:
+    """At 0 the slope by alpha is 0 on the way, not nothing: the mixed derivative is 1, as just below."""
+    row = al.ops.TABLE[name]
+    for second in (al.hessian(row, (0, 1))(*at), al.jit(al.hessian(row, (0, 1)))(*at)):
+        assert second[0][1] == second[1][0] == 1.0

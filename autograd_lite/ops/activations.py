@@ -6,7 +6,7 @@ import math
 from math import inf, nan
 
 from .arithmetic import _halves
-from .choice import AT_ZERO, _chosen, eq, ge, gt, le, lt, where
+from .choice import AT_ZERO, _chosen, _taken, eq, ge, gt, le, lt, where
 from .columns import Interval, Kink, Number
 from .piecewise import abs, heaviside
 from .powers import _expm1, exp, expm1, inverse, log, log1p, square
@@ -126,7 +126,7 @@ leaky_relu = row(
     "leaky_relu", _leaky_relu, core=lambda x, slope: where(gt(x, 0.0), x, slope * x), partials=
     (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
     products=(lambda g, x, slope, z: g * where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x),
-              lambda g, x, slope, z: _chosen(g, where(gt(x, 0.0), 0.0, x))),
+              lambda g, x, slope, z: _taken(g * x, gt(x, 0.0), False)),
     defaults=(0.01,), example=(-2.0, 0.5), kinks=AT_ZERO, edges=("where(x > 0, 1, y)", "where(x > 0, 0, x)"),
     pins=[((0.0, 0.1), 0.0, (0.1, 0.0)), ((nan, 0.1), nan, (nan, nan))],
     exact=lambda mp, at, x, slope: x if at[0] > 0 else slope * x,
@@ -142,7 +142,7 @@ elu = row(
     "elu", _elu, core=lambda x, alpha: where(gt(x, 0.0), x, alpha * expm1(x)), partials=
     (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
     products=(lambda g, x, alpha, z: g * where(gt(x, 0.0), 1.0, alpha * exp(x)),
-              lambda g, x, alpha, z: _chosen(g, where(gt(x, 0.0), 0.0, expm1(x)))),
+              lambda g, x, alpha, z: _taken(g * expm1(x), gt(x, 0.0), False)),
     defaults=(1.0,), example=(-2.0, 0.5), kinks=AT_ZERO,
     edges=("where(x > 0, 1, y*exp(x))", "where(x > 0, 0, exp(x) - 1)"),
     pins=[((0.0, 1.0), 0.0, (1.0, 0.0)), ((-inf, 1.0), -1.0, (0.0, -1.0)), ((nan, 1.0), nan, (nan, nan))],

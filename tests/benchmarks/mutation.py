@@ -474,6 +474,8 @@ ENGINE = [
     line("a power of 0 times an infinite logarithm is nan", "autograd_lite/ops/powers.py",
          "return total * powered if powered or -inf < total < inf else 0.0", "return total * powered",
          "tests/ops/test_limits.py"),
+    line("a slope of 0 is no influence", "autograd_lite/ops/activations.py", "_taken(g * expm1(x), gt(x, 0.0), False)",
+         "_chosen(g, where(gt(x, 0.0), 0.0, expm1(x)))", *CONTRACT_TESTS),
     line("slopes of a length are flat at the origin", "autograd_lite/ops/trigonometry.py",
          "inside, nothing, opposite = lt(h, inf),", "inside, nothing, opposite = gt(h, 0.0) * lt(h, inf),",
          "tests/ops/test_limits.py"),
