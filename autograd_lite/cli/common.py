@@ -18,13 +18,14 @@ from .. import context
 from ..errors import InputValueError
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
+from ..tables.choice import column_name
 from ..value import Value
 from .options import Argument, Option
 from .output import say
 
 PLUS_MINUS = re.compile(r"\+/-|\+-|±")  # between a number and its standard error
 # a name as formulas have it, one in backquotes, of a group or of a word, and what it is given
-PAIR = re.compile(r"(?:`(?P<quoted>[^`]+)`|(?P<plain>is *\(.*\)|[^\W\d]\w*(?:\[.*\])?))=(?P<text>.*)", re.DOTALL)
+PAIR = re.compile(r"(?:`(?P<quoted>(?:[^`]|``)+)`|(?P<plain>is *\(.*\)|[^\W\d]\w*(?:\[.*\])?))=(?P<text>.*)", re.DOTALL)
 RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
 
 
@@ -139,11 +140,14 @@ def parted(pair: str) -> tuple[str, str]:
 
     >>> parted("x=1.5"), parted("a[New York]=3"), parted("`Weight (kg)`=70"), parted("3=x")
     (('x', '1.5'), ('a[New York]', '3'), ('Weight (kg)', '70'), ('', ''))
-    >>> parted('is(site, "A")=1')
-    ('is(site, "A")', '1')
+    >>> parted('is(site, "A")=1'), parted("`a``b`=2")
+    (('is(site, "A")', '1'), ('a`b', '2'))
     """
     found = PAIR.fullmatch(pair)
-    return ("", "") if found is None else (found["quoted"] or found["plain"], found["text"])
+    if found is None:
+        return "", ""
+    name = found["plain"] if found["quoted"] is None else found["quoted"].replace("``", "`")
+    return name if name.isascii() else column_name(name), found["text"]
 
 
 def _parted(text: str) -> tuple[str, str, str]:

@@ -21,6 +21,8 @@ from ..fit.saved import kept_of
 from ..fit.saved import save as save_model
 from ..fit.statistics.scoring import check
 from ..formula.expression import Expression
+from ..formula.parsing import quoted
+from ..formula.vocabulary import VOCABULARY
 from ..plot import check_picture, plot_history
 from ..tables.choice import SHOWN, resembling
 from ..tables.table import numpy
@@ -251,9 +253,9 @@ def _doubts(model: Model, header: Sequence[str], known: Collection[str]) -> Iter
     for name in (n for n in model.formula.names if n in model.weights):
         near = resembling(name, columns) if name not in known else None
         if near is not None:
-            written = near if near.isidentifier() else f"`{near}`"
             raise InputValueError(
-                f"no column is called {name}; did you mean {written}?  A weight of that name is given a start, --init {name}=1"
+                f"no column is called {name}; did you mean {quoted(near, VOCABULARY)}?  A weight of that name is given a "
+                f"start, --init {quoted(name)}=1"
             )
     if not model.columns:
         named = listed([repr(n) for n in columns], SHOWN) or "none but the target"

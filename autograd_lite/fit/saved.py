@@ -22,7 +22,7 @@ from .statistics.band import Band
 FORMAT, VERSION = "autograd_lite.fit", 1
 WHAT = "a file that fit --save wrote"
 KINDS = {"formula": str, "target": str, "loss": str, "columns": list, "weights": dict}
-OPTIONAL = {"levels": dict, "group": str, "sigma": str, "weighting": str, "dialect": dict, "fit": dict}
+OPTIONAL = {"measured": list, "levels": dict, "group": str, "sigma": str, "weighting": str, "dialect": dict, "fit": dict}
 SIZES = ("deviation", "freedom")  # of an observation; of Student's t
 LARGEST = sys.float_info.max
 
@@ -38,8 +38,8 @@ def save(
     The file is complete or not there at all.
     """
     more = {
-        "levels": model.levels, "group": model.group, "sigma": model.sigma, "weighting": model.weighting, "scale": model.scale,
-        "dialect": dict(dialect or {}), "fit": dict(ending or {}),
+        "measured": model.measured, "levels": model.levels, "group": model.group, "sigma": model.sigma,
+        "weighting": model.weighting, "scale": model.scale, "dialect": dict(dialect or {}), "fit": dict(ending or {}),
     }  # fmt: skip
     content = {
         "format": FORMAT, "version": VERSION, "formula": model.formula.text, "target": model.target, "loss": model.kind,
@@ -68,7 +68,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Model, dict[str, Any], dict[str,
         if not isinstance(content.setdefault(name, kind()), kind):
             raise damaged(f"its {name} is no {_JSON[kind]}")
     target, columns, levels = content["target"], content["columns"], content["levels"]
-    if not all(isinstance(name, str) for name in columns):
+    measured = content["measured"] or _columns_of(target, columns)
+    if not all(isinstance(name, str) for name in (*columns, *measured)):
         raise damaged("its columns are no texts")
     if not all(isinstance(words, list) and words and all(isinstance(w, str) for w in words) for words in levels.values()):
         raise damaged("its levels are no lists of texts")
@@ -76,7 +77,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Model, dict[str, Any], dict[str,
     try:
         weights = {n: as_float(float(x) if x in ("nan", "inf", "-inf") else x, n) for n, x in content["weights"].items()}
         scale = None if content.get("scale") is None else as_float(content["scale"], "scale")
-        names = [*columns, *_columns_of(target, columns), *(n for n in (sigma, weighting, group) if n)]
+        names = [*columns, *measured, *(n for n in (sigma, weighting, group) if n)]
         more: dict[str, Any] = {"levels": levels, "group": group, "scale": scale}
         model = Model(content["formula"], target, names, content["loss"], weights, sigma, weighting, **more)
     except KeyError as error:
@@ -141,7 +142,7 @@ _JSON: dict[type, str] = {str: "text", list: "list", dict: "object"}
 
 
 def _columns_of(target: str, columns: list[str]) -> list[str]:
-    """The columns that a target names: one, or those of a formula."""
+    """The columns that a target names, where a file does not say so: one, or those of a formula."""
     if target.isidentifier() or target in columns:
         return [target]
     try:

@@ -199,15 +199,16 @@ class Parser(Text):
 
     def take_quoted(self, token: Token) -> None:
         """A variable in backquotes."""
-        self.take_variable(token.text[1:-1], token.at)
+        self.take_variable(_named(token.text), token.at)
 
     def take_indicator(self, token: Token) -> None:
         """``is(column, "text")``: a variable of that name."""
         found = TOKEN.fullmatch(token.text)
         assert found is not None
-        column, text = found["column"].strip("`"), found["string"][1:-1]
+        column, mark = _named(found["column"]), found["string"][0]
+        text = found["string"][1:-1].replace(2 * mark, mark)
         mark = "'" if '"' in text else '"'
-        spelled = f"is({self.spelled(column)}, {mark}{text}{mark})"
+        spelled = f"is({self.spelled(column)}, {mark}{text.replace(mark, 2 * mark)}{mark})"
         self.indicators[spelled] = column, text
         self.take_variable(spelled, token.at)
 
@@ -218,7 +219,7 @@ class Parser(Text):
         name, column = found["variable"], found["by"]
         if name[0] != "`" and (quoted(name, self.vocabulary) != name):
             self.fail(token.at, f"{name} is no variable, of which {name}[...] could be one of many: give it another name")
-        name, column = name.strip("`"), column.strip("`")
+        name, column = _named(name), _named(column)
         spelled = f"{self.spelled(name)}[{self.spelled(column)}]"
         self.grouped[spelled] = name, column
         self.take_variable(spelled, token.at)
@@ -336,12 +337,22 @@ class Parser(Text):
 def quoted(name: str, vocabulary: Vocabulary | None = None) -> str:
     """A variable's name as formulas spell it: in backquotes unless it is plain.
 
-    >>> quoted("w_1"), quoted("Weight (kg)")
-    ('w_1', '`Weight (kg)`')
+    >>> quoted("w_1"), quoted("Weight (kg)"), quoted("a`b")
+    ('w_1', '`Weight (kg)`', '`a``b`')
     """
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) is not None and not iskeyword(name)
     meant = vocabulary is not None and (name in vocabulary.functions or name in vocabulary.constants)
-    return name if plain and not meant else f"`{name}`"
+    return name if plain and not meant else f"`{name.replace('`', '``')}`"
+
+
+def _named(text: str) -> str:
+    """The name in a token, in backquotes or without; blanks and accents as tables have them."""
+    name = text[1:-1].replace("``", "`") if text[0] == "`" else text
+    if name.isascii():
+        return name
+    from ..tables.choice import column_name  # for names of columns, which few others are
+
+    return column_name(name)
 
 
 def _takes(function: Function) -> str:

@@ -31,11 +31,11 @@ SHOWN = 64  # characters of a text that a message shows around the place
 LONGEST = 40  # characters of a name that a message quotes
 
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
-_NAME, _QUOTED, _BLANK = r"[A-Za-z_][A-Za-z0-9_]*", r"`[^`\x00-\x1f\x7f]+`", r"[ \t\r\n]*"
+_NAME, _QUOTED, _BLANK = r"[A-Za-z_][A-Za-z0-9_]*", r"`(?:[^`\x00-\x1f\x7f]|``)+`", r"[ \t\r\n]*"
 _COLUMN = rf"(?:{_NAME}|{_QUOTED})"
 TOKEN = re.compile(
     rf"(?P<indicator>is{_BLANK}\({_BLANK}(?P<column>{_COLUMN}){_BLANK},{_BLANK}"
-    rf"(?P<string>\"[^\"\x00-\x1f\x7f]*\"|'[^'\x00-\x1f\x7f]*'){_BLANK}\))"
+    rf"(?P<string>\"(?:[^\"\x00-\x1f\x7f]|\"\")*\"|'(?:[^'\x00-\x1f\x7f]|'')*'){_BLANK}\))"
     rf"|(?P<grouped>(?P<variable>{_COLUMN}){_BLANK}\[{_BLANK}(?P<by>{_COLUMN}){_BLANK}\])|(?P<quoted>{_QUOTED})"
     rf"|(?P<number>(?:{_DIGITS}\.?(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>\*\*|//|[<>=!]=|[-+*/%<>])|(?P<mark>[(),])|(?P<space>[ \t\r\n]+)"
@@ -45,7 +45,8 @@ _REPAIRS = {
     "!": "use gamma(n + 1) for n!, and != to compare", ";": "give one formula at a time", "√": "use sqrt(x)", "π": "use pi",
     **dict.fromkeys("−‐‑–—", "use - for minus"), **dict.fromkeys("×·∙⋅∗✕", "use * for products"),
     **dict.fromkeys("÷∕⁄", "use / for quotients"), **dict.fromkeys("[]{}", "use ( and ) to group; there are no lists here"),
-    **dict.fromkeys("\"'", 'text stands in is(column, "text") only'), "`": "a name in backquotes ends with one: `any name`",
+    **dict.fromkeys("\"'", 'text stands in is(column, "text") only'),
+    "`": "a name in backquotes ends with one: `any name`, and one inside is written twice",
     "≤": "use <=", "≥": "use >=", "≠": "use !=",
     **dict.fromkeys("²³¹⁰⁴⁵⁶⁷⁸⁹⁻", "use ** for powers"), "&": "use (a < b) * (c < d) for 'and'",
     "|": "use abs(x) for |x|, and maximum(a < b, c < d) for 'or'",
@@ -131,7 +132,7 @@ class Text:
         elif c.isspace():
             repair = "use a plain space"
         elif c.isalpha():
-            repair = "names are made of the letters a-z and A-Z, digits and _"
+            repair = "names are made of the letters a-z and A-Z, digits and _; any other stands in backquotes"
         else:
             repair = "it has no meaning in a formula"
         self.fail(at, f"unexpected {c!r}: {repair}")

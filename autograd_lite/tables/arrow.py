@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Any, BinaryIO
 
 from ..errors import InputValueError
-from .choice import FILL, Wanted, places
+from .choice import FILL, Wanted, header_of, places
 from .source import OLD_FEATHER, package
 from .table import CELLS, Block
 
@@ -27,17 +27,18 @@ class Arrow:
                 raise InputValueError(f"{path} is Feather of version 1: write it again by today's pyarrow or pandas, or as CSV")
             binary.seek(0)
             schema, self._batches, self.rows = _parquet(binary, wanted.rows) if kind == "parquet" else _feather(binary)
-            self.header: list[str] = list(schema.names)
+            self.header: list[str] = header_of(schema.names)
         except InputValueError:
             raise
         except self._damage as error:
             raise self._damaged(error) from None
-        self.names, _ = places(path, self.header, wanted.pick)
+        self.names, found = places(path, self.header, wanted.pick)
+        self.own = [schema.names[place] for place in found]  # as the file has them
         self.words = [name in wanted.levels for name in self.names]
         if wanted.raw is not None:
-            wanted.raw.begin(self.header, None, ",", "\n")
-        for name, is_text in zip(self.names, self.words, strict=True):
-            kind = schema.field(name).type
+            wanted.raw.begin(schema.names, None, ",", "\n")
+        for name, own, is_text in zip(self.names, self.own, self.words, strict=True):
+            kind = schema.field(own).type
             if not (is_text or pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
                     or pa.types.is_boolean(kind) or (name in wanted.blank and pa.types.is_null(kind))):  # fmt: skip
                 raise InputValueError(f"{path}, column {name!r} holds {kind}, not numbers: convert it, or choose another")
@@ -49,9 +50,7 @@ class Arrow:
         """The columns wanted, some rows at a time."""
         row = 1 + (self.wanted.rows or (0, 0))[0]
         try:
-            for batch in self._batches(
-                CELLS // max(1, len(self.names)) + 1, None if self.wanted.raw is not None else self.names
-            ):
+            for batch in self._batches(CELLS // max(1, len(self.names)) + 1, None if self.wanted.raw is not None else self.own):
                 yield self._block(batch, row)
                 row += len(batch)
         except InputValueError:
@@ -64,7 +63,7 @@ class Arrow:
             cell = f"{self.path} row {row + place}, column {name!r}: {number}"
             return InputValueError(f"{cell} is not a finite number; {FILL}")
 
-        given = [batch.column(batch.schema.get_field_index(name)) for name in self.names]
+        given = [batch.column(batch.schema.get_field_index(name)) for name in self.own]
         keep, block = taken(given, self.names, self.wanted, wrong)
         kept = batch if keep is None else batch.filter(keep)
         self.dropped += len(batch) - len(kept)

@@ -62,12 +62,27 @@ def selector(columns: Iterable[str] | None) -> Pick:
 
 
 def column_name(cell: str) -> str:
-    r"""The name in a cell of a header: without blanks around, and in one line, as formulas have it.
+    r"""The name in a cell of a header: without blanks around, in one line of plain blanks, accents on their letters.
 
-    >>> column_name(" Weight\n(kg) ")
-    'Weight (kg)'
+    >>> column_name(" Weight\n(kg) "), column_name("gro\u0308\xdfe\xa0(cm)")
+    ('Weight (kg)', 'größe (cm)')
     """
-    return re.sub(r"\s*[\r\n]+\s*", " ", cell.strip())
+    text = re.sub(r"\s*[\x01-\x1f\x7f]+\s*", " ", cell.strip())
+    if text.isascii():
+        return text
+    from unicodedata import normalize  # slow to import, and wanted only here
+
+    return re.sub(r"\s", " ", normalize("NFC", text))
+
+
+def header_of(cells: Iterable[str]) -> list[str]:
+    """The names of columns out of a header; one without a name is c1, c2, ... by its place.
+
+    >>> header_of(["", " x "])
+    ['c1', 'x']
+    """
+    names = list(map(column_name, cells))
+    return [name or (f"c{i}" if f"c{i}" not in names else "") for i, name in enumerate(names, 1)]
 
 
 def resembling(name: str, columns: Iterable[str]) -> str | None:

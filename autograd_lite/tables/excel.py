@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from ..errors import InputValueError
 from .cells import Cells, is_missing
-from .choice import FILL, Wanted, column_name, places
+from .choice import FILL, Wanted, header_of, places
 from .dialect import Dialect
 from .source import package
 from .table import CELLS, Block
@@ -32,10 +32,9 @@ class Sheet:
         self.header: list[str] = []
         for _, row in self.rows:
             if any(cell is not None for cell in row):
-                self.header = ["" if cell is None else column_name(str(cell)) for cell in row]
+                width = max(i for i, cell in enumerate(row, 1) if cell is not None)
+                self.header = header_of("" if cell is None else str(cell) for cell in row[:width])
                 break
-        while self.header and not self.header[-1]:
-            self.header.pop()
         self.names, self.places = places(path, self.header, wanted.pick)
         self.cells = Cells(Dialect())
         if wanted.raw is not None:

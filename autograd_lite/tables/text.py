@@ -15,7 +15,7 @@ from typing import BinaryIO, TextIO
 
 from ..errors import InputValueError
 from .cells import Cells, is_missing
-from .choice import Wanted, column_name, places
+from .choice import Wanted, header_of, places
 from .dialect import SEPARATORS, Dialect, guessed, records
 from .plain import Plain
 from .table import CELLS, Block
@@ -90,21 +90,20 @@ class Text:
         else:
             return []
         self.width = len(header)
-        header = [column_name(name) for name in header]
         self._end = "\r\n" if self._texts[-1].endswith("\r\n") else "\n"
         self._texts = [text.rstrip("\r\n") for text in self._texts]
         numbers = all(map(self._is_number, header))
         named: list[str] = []
         with suppress(csv.Error):  # a comment that is none of names
-            named = [name.strip() for row in records([above], self.sep) for name in row] if above else []
+            named = [name for row in records([above], self.sep) for name in row] if above else []
         if self.dialect.header and not (numbers and len(named) == self.width):
-            return header
+            return header_of(header)
         self._texts.clear()
         self.file = chain([line], self.file)  # the first row is one of numbers
         self.line -= 1
         if self.dialect.header:
             self.notes.append(f"the names of the columns of {self.path} are from the comment above its first row")
-            return named
+            return header_of(named)
         self.notes.append(
             f"{self.path} is read without a header: its columns are c1{f', ..., c{self.width}' * (self.width > 1)}"
         )

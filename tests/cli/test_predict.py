@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from autograd_lite import fit as api
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit.model import Model
 from autograd_lite.fit.saved import load, save
@@ -398,7 +399,7 @@ def test_many_files_have_one_of_predictions_each(folder):
 HEADERS = [
     "Weight (kg)", "sepal.length", "2019", "x-y", "Größe", "学", "lambda", "pi", "sin", "x[0]", "a[b]", "$", "#id", "100%",
     "x'", 'say "x"', "x,y", "C:\\x", "is", "if", "group", "prediction", "x\ny", "_x", "1e5", "-1", 'is(a, "b")', "x=1", "π",
-    "nan", "NA",
+    "nan", "NA", "a`b", "`", "``x``", "", "x\ty", "x\xa0y", "gro\u0308\xdfe", "2.5",
 ]  # fmt: skip
 
 
@@ -407,11 +408,36 @@ def test_a_column_of_any_name_is_fitted_and_predicted(name, folder):
     quoted = '"' + name.replace('"', '""') + '"'
     rows = "".join(f"{i % 4},{2 * (i % 4) + 1 + (i % 3) * 0.1}\n" for i in range(12))
     (folder / "t.csv").write_text(f"{quoted},y\n{rows}")
-    spelled = name.replace("\n", " ")
-    assert fit("t.csv", f"w*`{spelled}` + b", "--target", "y", "--save", "w.json").exit_code == 0
+    spelled = re.sub(r"\s", " ", name) or "c1"
+    doubled = spelled.replace("`", "``")
+    assert fit("t.csv", f"w*`{doubled}` + b", "--target", "y", "--save", "w.json").exit_code == 0
     done = run("w.json", "t.csv")
     assert (done.exit_code, done.stdout.count("\n")) == (0, 13 + name.count("\n"))
-    assert fit("t.csv", "w*y + b", "--target", spelled).exit_code == 0
+    assert fit("t.csv", "w*y + b", "--target", spelled, "--save", "w.json").exit_code == 0
+    assert "R² on 12 rows = " in run("w.json", "t.csv").stderr
+    assert fit("t.csv", f"w*`{doubled}`", "--target", "y", "--where", f"`{doubled}` > 0", "--init", "w=1").exit_code == 0
+
+
+def test_accents_count_however_they_are_written(folder):
+    (folder / "t.csv").write_text("gro\u0308\xdfe,y\n" + "".join(f"{i % 4},{2 * (i % 4) + i % 3}\n" for i in range(12)))
+    for name in ("gr\xf6\xdfe", "gro\u0308\xdfe"):
+        assert fit("t.csv", f"w*`{name}` + b", "--target", "y").exit_code == 0
+        assert fit("t.csv", "w*y + b", "--target", name).exit_code == 0
+        table = {name: [1.0, 2.0, 3.0, 4.0], "y": [2.0, 4.1, 5.9, 8.0]}
+        assert api.fit("w*`gr\xf6\xdfe` + b", table, target="y").predict({"gro\u0308\xdfe": [10.0]}) == pytest.approx([19.85])
+
+
+def test_a_target_that_is_called_like_a_formula(folder):
+    (folder / "t.csv").write_text("x,log(y),y\n" + "".join(f"{i},{2 * i + 1 + i % 3},{9 * i}\n" for i in range(9)))
+    assert fit("t.csv", "w*x + b", "--target", "log(y)", "--save", "w.json").exit_code == 0
+    assert "R² on 9 rows = 0.9" in run("w.json", "t.csv").stderr
+
+
+def test_words_with_quotes_of_either_kind(folder):
+    (folder / "t.csv").write_text("".join(["site,y\n", *(f'"it\'s 12"" {"AB"[i % 2]}",{i % 2 + i / 10}\n' for i in range(8))]))
+    for spelled in ("'it''s 12\" B'", '"it\'s 12"" B"'):
+        done = fit("t.csv", f"a + d*is(site, {spelled})", "--target", "y", "--save", "w.json")
+        assert (done.exit_code, run("w.json", "t.csv").exit_code) == (0, 0)
 
 
 CELLS = [

@@ -212,6 +212,31 @@ def test_of_waves_that_are_one_the_phase_next_to_zero_is_given():
     assert abs(found.params["p"] - 0.4) < 0.05
 
 
+CURVES = {  # weights, and the power of the column's size that each has
+    "a*sin(w*x + p)": ({"a": 2.0, "w": 6.98, "p": 1.0}, {"w": -1}),
+    "a*exp(-k*x)*cos(w*x + p)": ({"a": 1.3, "k": 0.31, "w": 3.86, "p": -0.06}, {"k": -1, "w": -1}),
+    "v*x**h/(k**h + x**h)": ({"v": 4.4, "k": 2.7, "h": 2.0}, {"k": 1}),
+    "a*exp(-((x - m)/s)**2)": ({"a": 2.5, "m": 3.1, "s": 0.4}, {"m": 1, "s": 1}),
+    "a*tanh(k*x)": ({"a": 2.0, "k": 1.3}, {"k": -1}),
+}
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e12])
+@pytest.mark.parametrize("formula", CURVES)
+def test_curves_over_columns_of_any_size_need_no_start(formula, size):
+    weights, powers = CURVES[formula]
+    x, noise = np.linspace(0.1, 5, 40), np.random.default_rng(3).normal(size=40)
+    names = {name: getattr(np, name) for name in ("sin", "cos", "exp", "tanh")}
+    y = eval(formula, {**names, **weights, "x": x}) + 1e-3 * noise  # by NumPy
+    found = fit(formula, {"x": size * x, "y": 1e6 * y}, target="y")
+    assert found.converged, found.reason
+    assert found.summary.r2 > 0.9999
+    scaled = {n: found.params[n] / size ** powers.get(n, 0) / (1e6 if n in "av" or formula[0] == n else 1) for n in weights}
+    if "sin" in formula or "cos" in formula:  # the same wave with other signs, or a turn on
+        scaled = {n: abs(scaled[n]) for n in weights if n != "p"}
+    assert scaled == pytest.approx({n: weights[n] for n in scaled}, rel=2e-2)
+
+
 def test_steps_of_the_search_count():
     table = {"x": wave()["x"], "y": 3 * np.exp(-0.7 * wave()["x"]) + 1}
     found = fit("a*exp(-k*x) + c", table, target="y")

@@ -96,7 +96,12 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
                 what = "size" if args[0] in named else "over"
             met[own].append((what, data[0]))
         elif op.name == "pow" and args[-1] == named[-1]:
-            met[own].append(("pow", -1))
+            met[alias[named[-1]]].append(("pow", -1))
+    angles: set[int] = set()  # what is added up to the angle of a wave
+    for number, (op, args) in reversed([*enumerate(program.instructions, program.inputs)]):
+        if op.name in ("sin", "cos") or (number in angles and op.name in ("add", "sub", "neg")):
+            angles.update(a for a in args if isinstance(a, int))
+    phases = {own for ref, own in alias.items() if ref in angles}
     places = sorted({ref for found in met.values() for _, ref in found if ref >= 0})
     table = np.array([Program(program.inputs, program.instructions, tuple(places))([*([0.5] * count), *row]) for row in rows])
     columns = {ref: table[:, i][np.isfinite(table[:, i])] for i, ref in enumerate(places)} if places else {}
@@ -105,11 +110,11 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
         if start[i] is not None:
             values[i] = [float(start[i])]  # type: ignore[arg-type]
         elif i not in linear:
-            values[i] = _values(met[i], columns, i in waves)
+            values[i] = _values(met[i], columns, i in waves, i in phases)
     return Plan(linear, values)
 
 
-def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool) -> list[float]:
+def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool, phase: bool) -> list[float]:
     np = numpy()
     found: list[float] = []
     for what, ref in met:
@@ -141,7 +146,7 @@ def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool) -> 
     if not found:
         found = [sign * x for x in WIDE for sign in (1, -1)] + [2.5, -2.5, 5.0, -5.0]
     spans = [float(c.max() - c.min()) for c in columns.values() if len(c)]
-    if not met and spans:  # a width or a rate of something that is computed: sizes of columns, and one over them
+    if not met and spans and not phase:  # a width or a rate of something that is computed: sizes of columns, and one over them
         found += [x for span in spans if span > 0 for c in (0.02, 0.05, 0.1, 0.2, 0.5) for x in (c * span, c / span)]
     return list(dict.fromkeys(float(x) for x in found if np.isfinite(x)))
 
@@ -231,8 +236,11 @@ class Search:
             self.alone = len(ends)
         best = min(ends)
         alike = [x for bad, left, x in ends if bad == best[0] and left <= best[1] * (1 + SAME)]
-        # of those that differ in periods of a wave or in signs alone
-        found = min(alike, key=lambda x: (float(f"{sum(map(abs, x)):.6g}"), sum(w < 0 for w in x)))
+        # of those that differ in periods of a wave or in signs alone the smallest, each weight by its largest
+        largest = [max(map(abs, own)) or 1.0 for own in zip(*alike, strict=True)]
+        found = min(
+            alike, key=lambda x: (float(f"{sum(abs(w) / m for w, m in zip(x, largest, strict=True)):.6g}"), _minuses(x))
+        )
         self.steps = self._made[tuple(found)]
         return found
 
@@ -247,11 +255,13 @@ class Search:
 
     @staticmethod
     def _different(found: list[tuple[float, list[float]]]) -> list[tuple[float, list[float]]]:
-        """The best first, without those that are as good as another."""
+        """The best first, without those that are as good as another; of mirror images the one with fewer minus signs."""
         chosen: list[tuple[float, list[float]]] = []
         for one in sorted(found):
             if not chosen or one[0] > chosen[-1][0] * (1 + 1e-3):
                 chosen.append(one)
+            elif one[0] <= chosen[-1][0] * (1 + 1e-9) and _minuses(one[1]) < _minuses(chosen[-1][1]):
+                chosen[-1] = one
         return chosen
 
     def _along(self, left: float, leaves: list[float]) -> tuple[float, list[float]]:
@@ -280,3 +290,7 @@ class Search:
         """Whether two starts came to the best end."""
         best = sorted(ends)[:2]
         return len(best) == 2 and best[0][0] == best[1][0] and best[1][1] <= best[0][1] * (1 + SAME)
+
+
+def _minuses(weights: Sequence[float]) -> int:
+    return sum(w < 0 for w in weights)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...errors import InputTypeError, InputValueError, listed
+from ...tables.choice import column_name
 from ...tables.parts import Parts, names_files
 from ...tree import an
 from ..model import Model
@@ -23,6 +24,8 @@ def columns_of(data: Any) -> tuple[Any, list[str]]:
         data = {str(name): data[name] for name in data.columns}
     if not isinstance(data, Mapping):
         raise InputTypeError(f"data is {an(data)}: give a dict of columns, a DataFrame or a Table")
+    if not all(str(name).isascii() for name in data):
+        data = {column_name(str(name)): column for name, column in data.items()}
     return data, [str(name) for name in data]
 
 
