@@ -46,9 +46,9 @@ def place(
             for line in answer.get("edges", ())
         }
         routes = [
-            _joined(lines[f"n{e.source}", f"l{e.index}", str(e.index)], lines[f"l{e.index}", f"n{e.target}", str(e.index)])
+            [lines[f"n{e.source}", f"l{e.index}", str(e.index)], lines[f"l{e.index}", f"n{e.target}", str(e.index)]]
             if e.label
-            else lines[f"n{e.source}", f"n{e.target}", str(e.index)]
+            else [lines[f"n{e.source}", f"n{e.target}", str(e.index)]]
             for e in edges
         ]
         places = [boxes[f"n{card.index}"] for card in cards]
@@ -57,8 +57,14 @@ def place(
         raise LayoutError(f"what 'dot' answered was not understood ({error!r})") from None
     for card, (x, y) in zip(cards, places, strict=True):
         card.x, card.y = x - card.width / 2, y - card.height / 2
-    for edge, route, at in zip(edges, routes, labels, strict=True):
-        edge.route, edge.label_at = route, at
+    taken = [(c.x, c.y, c.x + c.width, c.y + c.height) for c in cards]
+    for e, at in zip(edges, labels, strict=True):
+        if at:
+            u, v = e.label_width / 2, measure.LABEL / 2
+            taken.append((at[0] - u, at[1] - v, at[0] + u, at[1] + v))
+    for edge, parts, at in zip(edges, routes, labels, strict=True):
+        eased = [_eased(part, taken, rankdir) for part in parts]
+        edge.route, edge.label_at = (_joined(*eased) if at else eased[0]), at
     _to_ports(cards, edges, rankdir)
     for frame in frames:
         layout.surround(frame, cards, edges)
@@ -114,6 +120,24 @@ def _spline(text: str, high: float) -> list[Point]:
     if len(points) % 3 != 1:
         raise ValueError("not a spline")
     return points
+
+
+def _eased(route: list[Point], taken: Sequence[tuple[float, float, float, float]], rankdir: str) -> list[Point]:
+    """A spline that turns back on its way, as one bend where that meets none of the boxes."""
+    along = 0 if rankdir in ("LR", "RL") else 1
+    (x, y), (u, v) = start, end = route[0], route[-1]
+    low, high = sorted((start[along], end[along]))
+    if all(low - 1.0 <= point[along] <= high + 1.0 for point in route):
+        return route
+    way = (u - x, 0.0) if along == 0 else (0.0, v - y)
+    bend = [start, (x + way[0] / 2, y + way[1] / 2), (u - way[0], v - way[1]), end]  # it arrives upright: the tip is seen
+    for k in range(1, 16):
+        t = k / 16
+        share = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+        p, q = (sum(w * point[i] for w, point in zip(share, bend, strict=True)) for i in (0, 1))
+        if any(a < p < c and b < q < d for a, b, c, d in taken):
+            return route
+    return bend
 
 
 def _joined(first: list[Point], second: list[Point]) -> list[Point]:

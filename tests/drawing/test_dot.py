@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from autograd_lite import Value, draw, draw_dot, sin
+from autograd_lite import Value, draw, draw_dot, logsumexp, sin
 from autograd_lite.drawing import drawing as module
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
@@ -126,3 +126,39 @@ def test_draw_dot_renders():
 def test_it_takes_no_dot_to_build_a_digraph(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert "v1 = w × x" in draw_dot(root()).source
+
+
+def likelihood():
+    w = [Value(0.1 * i, f"w{i}") for i in range(6)]
+    return logsumexp([v * 2.0 for v in w]) - w[2]
+
+
+def heron():
+    a, z = Value(2.0, "a"), Value(1.0, "z")
+    for _ in range(4):
+        z = z - (z * z - a) / (2.0 * z)
+    return z
+
+
+def points_of(route):
+    """Points along cubics."""
+    for i in range(0, len(route) - 1, 3):
+        for t in (k / 12 for k in range(12)):
+            share = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+            yield tuple(sum(w * p[k] for w, p in zip(share, route[i : i + 4], strict=True)) for k in (0, 1))
+
+
+@needs_dot
+@pytest.mark.parametrize("make", [likelihood, heron, root])
+@pytest.mark.parametrize("rankdir", ["LR", "TB", "BT"])
+def test_no_edge_to_the_next_card_turns_back_on_its_way(make, rankdir):
+    drawing = draw(make(), name="nll", engine="dot", rankdir=rankdir)
+    along = 1 if rankdir in ("TB", "BT") else 0
+    way = -1.0 if rankdir == "BT" else 1.0
+    for edge in drawing.edges:
+        at = [way * point[along] for point in points_of(edge.route)]
+        back = max(a - b for i, a in enumerate(at) for b in at[i + 1 :])
+        assert back < 12.0, (edge.label, back)
+        for x, y in points_of(edge.route):
+            for card in drawing.nodes:
+                assert not (2.0 < x - card.x < card.width - 2.0 and 2.0 < y - card.y < card.height - 2.0), edge.label
