@@ -58,8 +58,13 @@ def _compared(relation: Op) -> Callable[[Number, object], bool]:
     return described(method, relation)
 
 
+_EXACT = 2**53  # ints up to here are doubles
+
+
 def other_number(other: Number, op: Op) -> Number:
     """The operand of an operator as a float, or the node in an array of no axes; else NotImplemented."""
+    if other.__class__ is int and -_EXACT < other < _EXACT:  # nearly always
+        return float(other)
     if isinstance(other, (str, bytes, complex)) or other is None or type(other).__name__ == "Decimal":
         if op.name in ("eq", "ne"):
             return NotImplemented

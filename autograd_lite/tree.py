@@ -33,7 +33,7 @@ def as_float(number: Any, what: str = "data") -> float:
     """
     if number.__class__ is float:
         return number
-    if isinstance(number, numbers.Real):
+    if number.__class__ is int or isinstance(number, numbers.Real):
         try:
             result = float(number)
         except OverflowError:

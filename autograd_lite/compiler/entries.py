@@ -6,8 +6,10 @@ Numbers go into buffers that are kept from call to call, each buffer used by one
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 import weakref
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +17,6 @@ from typing import Any
 from ..tree import Spec
 from . import to_python
 from .arguments import batch_assembly, part
-from .llvm.kernel import CHUNK
 from .llvm.scalar import address
 from .paths import call_assembly
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
@@ -39,12 +40,19 @@ class Buffers:
     prepared_at: int
     n = -1  # how many rows `prepared` says there are
 
-    def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]]) -> None:
-        import numpy as np
-
-        self.inputs, self.out = np.zeros(max(inputs, 1)), np.zeros(max(out, 1))
+    def __init__(self, inputs: int, out: int, views: Sequence[tuple[int, int, tuple[int, ...]]], plain: bool = False) -> None:
+        self.inputs, self.out = _zeros(inputs, plain), _zeros(out, plain)
         self.at, self.out_at = address(self.inputs), address(self.out)
         self.views = [self.inputs[first:last].reshape(shape) for first, last, shape in views]
+
+
+def _zeros(count: int, plain: bool) -> Any:
+    """Memory for so many doubles: NumPy's, which takes longer to import than all else, unless it is `plain`."""
+    if plain:
+        return array("d", bytes(8 * max(count, 1)))
+    import numpy as np
+
+    return np.zeros(max(count, 1))
 
 
 # buffers that no other call uses; `give` is for the next call
@@ -78,8 +86,6 @@ class _Inputs:
 
 def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
-    import numpy as np
-
     path = known.root
     call = Parameters(known.layout.positional)
     inputs = _Inputs(dict(enumerate(known.layout.specs)), path.captured, call.leave)
@@ -95,8 +101,11 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     )
     taken: dict[str, str] = {}
     needed = [name for name in ("out", "numbers") if re.search(rf"\b{name}\b", expression)]
-    others = np.flatnonzero(np.array(kernel.initial).view(np.int64)).tolist()  # constants, among them -0.0
+    plain = not inputs.views and "out" not in needed
+    others = [i for i, c in enumerate(kernel.initial) if c or math.copysign(1.0, c) < 0.0]
     if count >= MANY and needed == ["out"] and len(others) <= FEW:  # which is quicker than a copy of so many numbers
+        import numpy as np
+
         names |= {f"c{i}": kernel.initial[i] for i in others}
         lines += [f"out = zeros({count})", *(f"out[{i}] = c{i}" for i in others)]
         lines += [f"guard = run(held.at, pointer(id(out) + {POINTER}).value, held.frame_at)"]
@@ -112,8 +121,8 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     lines.append("give(held)")
 
     def make() -> Buffers:
-        held = Buffers(program.inputs, count, inputs.views)
-        held.out[: len(kernel.initial)] = kernel.initial
+        held = Buffers(program.inputs, count, inputs.views, plain)
+        held.out[: len(kernel.initial)] = array("d", kernel.initial)
         held.frame = bytearray(8 * kernel.frame + 8)
         held.frame_at = address(held.frame)
         return held
@@ -127,6 +136,8 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
 def batch(owner: Any, known: Any) -> Callable[..., Any]:
     """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
     import numpy as np
+
+    from .llvm.kernel import CHUNK
 
     path = known.root
     kernel, reduce, threads = path.machine, owner.settings.reduce, owner.settings.threads

@@ -54,8 +54,10 @@ def _is_small(y: Number) -> Number:
 
 def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
     if k == 0.0:
-        c: float = _log_terms(y, int(n), 0)[0]
-        if _is_small(y) and n and 0.0 < math.fabs(x) < inf:
+        c = 1.0
+        for i in range(int(n)):  # as `_log_terms` has it
+            c = (y - i) * c + 0.0
+        if n and 0.0 < math.fabs(y) < 0.125 and 0.0 < math.fabs(x) < inf:  # `_is_small`
             return reduce(_div, (x,) * int(n), c * _pow(x, y))
         power = _pow(x, y - n)
         return c * power if c and (power or -inf < c < inf) else 0.0  # a power that is 0 outweighs an infinite c
@@ -192,6 +194,8 @@ _SHORT: dict[float, Callable[[Any], Any]] = {
 def _base_product(g: Number, x: Number, y: Number, z: Number) -> Number:
     if y.__class__ is float and y == 0.0:
         return None  # x**0 is 1, whatever x is
+    if x.__class__ is float is y.__class__:
+        return g * _pow_derivative(x, y, 1.0, 0.0)
     d = g * pow_derivative(x, y, 1.0, 0.0)
     trace = context.trace()
     return Masked(y, True, d, loose=trace.is_tame(g)) if trace is not None and trace.is_plain(y) else d
