@@ -78,6 +78,7 @@ def by_newton(solver: Solver) -> Fit:
         after = _next(solver, misses, (end.x * units).tolist(), scale)
         if abs(after - scale) <= SETTLED * scale:
             break
+        inner.losses[:] = [x * (scale / after) ** 2 for x in inner.losses]  # in the new unit, of which all are told
         scale, why = after, "scale"
         inner.stalls, inner.radius = 0, None
         inner.more.pop("pairs", None)

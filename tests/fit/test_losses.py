@@ -250,3 +250,12 @@ def test_what_runs_away_is_no_answer_by_lbfgs_either(loss):
     assert not fit(
         "a*x + b", {"x": x, "y": np.full(60, 1.0 * (loss == "logistic"))}, target="y", loss=loss, method="lbfgs"
     ).converged
+
+
+def test_the_history_of_a_robust_fit_is_in_the_units_of_its_loss():
+    xs = [i / 4 for i in range(40)]
+    ys = [1000.0 * (2.0 * x + 1.0 + 0.1 * (i % 3) + 20.0 * (i % 9 == 3)) for i, x in enumerate(xs)]
+    found = fit("a*x + b", {"x": xs, "y": ys}, target="y", loss="huber")
+    assert found.history[-1][1] == pytest.approx(found.loss, rel=1e-6)
+    half_square = sum((y - 2000.0 * x - 1000.0) ** 2 for x, y in zip(xs, ys, strict=True)) / len(xs) / 2
+    assert all(found.loss / 2 < loss <= half_square for _, loss in found.history)
