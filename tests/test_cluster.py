@@ -28,7 +28,9 @@ pq = pytest.importorskip("pyarrow.parquet")
 
 from autograd_lite.cli.cluster import connected as of_command  # noqa: E402
 from autograd_lite.fit.cluster import Spread  # noqa: E402
+from autograd_lite.fit.methods import bands  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
+from autograd_lite.fit.rows.residuals import OverRows  # noqa: E402
 from tests.cluster import ROOT, Cluster  # noqa: E402
 from tests.fit import nist  # noqa: E402
 
@@ -397,6 +399,17 @@ def test_whatever_a_fit_does_it_does_over_a_cluster(formula, more, tmp_path, cli
             fit(formula, data, client=client, **more)
     else:
         assert whole(fit(formula, data, client=client, **more)) == here
+
+
+@pytest.mark.parametrize("formula", ["a[site] + k*x", "a + k*x**3"])
+def test_least_absolute_deviations_bring_no_more_than_the_rows_near_zero(formula, tmp_path, client, monkeypatch):
+    monkeypatch.setattr(bands, "TOGETHER", 0)
+    monkeypatch.setattr(bands, "MOST", 120)
+    data = cut(measured(), tmp_path)
+    monkeypatch.setattr(OverRows, "matrices", None)
+    there = fit(formula, data, target="y", loss="mae", client=client)
+    assert there.converged
+    assert whole(there) == whole(fit(formula, data, target="y", loss="mae", threads=2))
 
 
 def test_the_command_line_over_a_cluster(tmp_path, cluster):

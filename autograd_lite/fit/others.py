@@ -13,6 +13,7 @@ from ..tables.table import numpy
 from .ending import Fit
 from .losses import LOSSES, MAD
 from .methods.absolute import least_absolute
+from .methods.bands import deviations
 from .methods.lbfgs import lbfgs
 from .methods.newton import Bottom, newton
 from .methods.trust import EPS, Shape, State, norm, norms, power_of_two
@@ -167,17 +168,12 @@ def _units(solver: Solver, misses: Any, x: list[float]) -> dict[str, Any]:
 
 def by_corners(solver: Solver) -> Fit:
     """The least absolute deviations."""
-    np = numpy()
     targets = TargetSpread(solver.model, solver.rows).run()
     misses = solver.residuals(_weighed(solver))
     state = solver.begun(solver.state or State(solver.rough()))
-
-    def matrix(x: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return misses.matrices(x.tolist())
-
     try:
-        end = least_absolute(matrix, state, solver.box, min(solver.limit, 200), solver.watch)
+        rows = deviations(misses, len(solver.names))
+        end = least_absolute(rows, state, solver.box, min(solver.limit, 200), solver.watch)
     except FloatingPointError:
         raise solver.no_start(misses, state.x) from None
     x, plain = end.x.tolist(), solver.residuals(_miss(solver))

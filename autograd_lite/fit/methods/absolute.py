@@ -3,7 +3,7 @@
 Of residuals that are linear in the weights the minimum is found exactly, as a linear program's: weights at which some residuals
 are zero, and multipliers between -1 and 1 for these that balance the signs of all others.  The search goes along the steepest
 way down of that corner, as far as the sum falls (a weighted median), so that ties cannot send it round in circles.  Others are
-made linear where they are, step by step.  All rows are in memory.
+made linear where they are, step by step.  Rows that are few are brought together; of many see `bands`.
 
 Source: Bloomfield and Steiger 1983, Least Absolute Deviations; Stark and Parker 1995 for the multipliers.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ...tables.table import numpy
 from .newton import Bottom
@@ -20,13 +20,16 @@ from .trust import EPS, State, norm, norms, within
 
 NOTHING, NEARLY = 1e-13, 1e-8  # of the size of what a residual is the difference of: what counts as zero
 BALANCED = 1e-9  # of the sum of a direction's slopes: what is left of it where it is balanced
+ROUNDED = 16 * EPS  # of the mean residual: what rounding of the weights makes of a zero
+COARSE = 100.0  # times as far from a wall, which is steep, is still at it
+AT = 1e-12  # of a weight and its step: what is as good as at a bound
 HALVINGS = 50
 
 
-def corner(q: Any, r: Any, start: Any, size: Any = 0.0) -> tuple[Any, bool]:
-    """The u at which ``sum |r + q u|`` is smallest, of q with orthonormal columns; and whether the multipliers balance.
+def corner(q: Any, r: Any, start: Any, size: Any = 0.0, pull: Any = None) -> tuple[Any, bool]:
+    """The u at which ``sum |r + q u| + pull u`` is smallest, q's columns orthonormal; and whether the multipliers balance.
 
-    `size` is that of what r is the difference of.
+    `size` is that of what r is the difference of.  Where the sum has no least value the last u has no multipliers either.
 
     >>> import numpy as np
     >>> u, sure = corner(np.full((5, 1), 5**-0.5), -np.array([1.0, 2.0, 3.0, 50.0, 100.0]), np.zeros(1))
@@ -35,18 +38,19 @@ def corner(q: Any, r: Any, start: Any, size: Any = 0.0) -> tuple[Any, bool]:
     """
     np = numpy()
     u = start
-    total = norm(abs(q).sum(axis=0))
+    pull = np.zeros(len(u)) if pull is None else pull
+    total = norm(abs(q).sum(axis=0)) + norm(pull)
     last = math.inf
     for _ in range(100 + 50 * q.shape[1]):
         res = r + q @ u
         zero = abs(res) <= NOTHING * (size + abs(r) + abs(q) @ abs(u))
-        left = _unbalanced(q, res, zero)
+        left = _unbalanced(q, res, zero, pull)
         if norm(left) <= BALANCED * total:
             return u, True
         along = q @ -left
         along = np.where(abs(along) <= 1e-13 * norm(left), 0.0, along)
-        t = _fall(np.where(zero, 0.0, res), along)
-        value = float(abs(res).sum())
+        t = _fall(np.where(zero, 0.0, res), along, -float(pull @ left))
+        value = float(abs(res).sum()) + float(pull @ u)
         if t <= 0 or not value < last:
             break
         u, last = u - t * left, value
@@ -56,24 +60,24 @@ def corner(q: Any, r: Any, start: Any, size: Any = 0.0) -> tuple[Any, bool]:
     if zero.any():
         snapped = u - np.linalg.lstsq(q[zero], res[zero], rcond=None)[0]
         after = r + q @ snapped
-        if float(abs(after).sum()) <= float(abs(res).sum()) * (1 + 1e-12):
-            return snapped, bool(norm(_unbalanced(q, after, zero)) <= BALANCED * total)
+        if float(abs(after).sum()) + float(pull @ (snapped - u)) <= float(abs(res).sum()) * (1 + 1e-12):
+            return snapped, bool(norm(_unbalanced(q, after, zero, pull)) <= BALANCED * total)
     return u, False
 
 
-def _unbalanced(q: Any, res: Any, zero: Any) -> Any:
+def _unbalanced(q: Any, res: Any, zero: Any, pull: Any) -> Any:
     """The slopes that are left when the zero residuals balance those of the others as well as they can."""
     np = numpy()
-    g = np.sign(np.where(zero, 0.0, res)) @ q
+    g = np.sign(np.where(zero, 0.0, res)) @ q + pull
     return g + q[zero].T @ _multipliers(q[zero].T, g)
 
 
-def _fall(res: Any, along: Any) -> float:
-    """How far to go: where the slope of ``sum |res + t along|`` turns from down to up."""
+def _fall(res: Any, along: Any, pulled: float) -> float:
+    """How far to go: where the slope of ``sum |res + t along| + pulled t`` turns from down to up."""
     np = numpy()
     moving = along != 0
     res, along = res[moving], along[moving]
-    slope = float(np.where(res == 0, abs(along), np.sign(res) * along).sum())
+    slope = float(np.where(res == 0, abs(along), np.sign(res) * along).sum()) + pulled
     with np.errstate(all="ignore"):
         t = -res / along
     ahead = t > 0
@@ -116,8 +120,55 @@ def _multipliers(a: Any, g: Any) -> Any:
     return np.clip(found, -1.0, 1.0)
 
 
+class Rows(Protocol):
+    """What the search asks of the rows; weights are arrays."""
+
+    def value(self, x: Any) -> float:
+        """The sum of absolute residuals; not finite where a residual or a derivative is not."""
+
+    def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
+        """The step to the minimum of the residuals made linear at x, whether that is known to be it, and the sum there.
+
+        Raises FloatingPointError where a residual or a derivative is not finite.
+        """
+
+    def triangle(self, x: Any) -> Any:
+        """R of [J r] = Q R, or [J r] itself."""
+
+
+class Together:
+    """Few rows: all of them at once.
+
+    Args:
+        matrix: [J r] of all rows at weights.
+    """
+
+    def __init__(self, matrix: Callable[[Any], Any]) -> None:
+        self.matrix, self._at, self._found = matrix, None, None
+
+    def triangle(self, x: Any) -> Any:
+        """[J r]."""
+        if self._at is None or not (self._at == x).all():
+            self._at, self._found = x.copy(), self.matrix(x)
+        return self._found
+
+    def value(self, x: Any) -> float:
+        """The sum of absolute residuals."""
+        found = self.triangle(x)
+        return float(abs(found[:, -1]).sum()) if numpy().isfinite(found).all() else math.inf
+
+    def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
+        """To the minimum of the linear residuals."""
+        found = self.triangle(x)
+        if not numpy().isfinite(found).all():
+            raise FloatingPointError
+        jacobian, r = found[:, :-1], found[:, -1]
+        p, sure = _linear(jacobian, r, x, lower, upper)
+        return p, sure, float(abs(r + jacobian @ p).sum())
+
+
 def least_absolute(
-    matrix: Callable[[Any], Any],
+    rows: Rows,
     state: State,
     bounds: tuple[Any, Any] | None = None,
     limit: int = 200,
@@ -126,22 +177,19 @@ def least_absolute(
     """The weights at which the sum of absolute residuals is smallest, downhill from those in `state`.
 
     Args:
-        matrix: [J r] at weights, all rows.
+        rows: the residuals.
         state, bounds, limit, watch: as of `newton`; the steps are of the linear residuals' minimum.
 
     Raises FloatingPointError where the start has no finite residual or derivative.
     """
     np = numpy()
     x, lower, upper = within(state.x, bounds)
-    here = matrix(x)
-    if not np.isfinite(here).all():
+    value, why = rows.value(x), ""
+    if not math.isfinite(value):
         raise FloatingPointError
-    why = ""
     while not why:
-        jacobian, r = here[:, :-1], here[:, -1]
-        value = float(abs(r).sum())
-        p, sure = _linear(jacobian, r, x, lower, upper)
-        expected = value - float(abs(r + jacobian @ p).sum())
+        p, sure, after = rows.step(x, lower, upper)
+        expected = value - after
         if expected <= 64 * EPS * value or not p.any():
             why = "orthogonal" if sure else "stuck"
         elif len(state.losses) >= limit:
@@ -151,8 +199,10 @@ def least_absolute(
         t = 1.0
         for _ in range(HALVINGS):
             new = np.clip(x + t * p, lower, upper)
-            there = matrix(new)
-            fell = value - float(abs(there[:, -1]).sum()) if np.isfinite(there).all() else -math.inf
+            for end in (lower, upper):
+                new = np.where(abs(new - end) <= AT * (abs(x) + abs(p)), end, new)
+            there = rows.value(new)
+            fell = value - there if math.isfinite(there) else -math.inf
             if fell >= 1e-4 * t * expected:
                 break
             t /= 2
@@ -160,50 +210,87 @@ def least_absolute(
             why = "settled" if sure and bool((abs(p) <= 1e-8 * abs(x)).all()) else "stuck"
             break
         small = bool((abs(new - x) <= 1e-10 * abs(new)).all())
-        x, here = new, there
+        x, value = new, there
         state.x = x.tolist()
-        state.losses.append(float(abs(here[:, -1]).sum()))
+        state.losses.append(value)
         if watch is not None and watch(state):
             why = "stopped"
         elif small and sure:
             why = "settled"
-    scale = norms(here[:, :-1])
-    _, s, v = np.linalg.svd(here[:, :-1] / np.where(scale > 0, scale, 1.0), full_matrices=False)
+    here = rows.triangle(x)[:, :-1]
+    scale = norms(here)
+    _, s, v = np.linalg.svd(here / np.where(scale > 0, scale, 1.0), full_matrices=False)
     empty = v[s <= 16 * EPS * len(x) * s[0]].T if len(here) >= len(x) else v[len(here) :].T
     lost = (abs(empty) > 0.05).any(axis=1) if empty.size else scale == 0
     free = (x > lower) & (x < upper)
-    return Bottom(
-        x, float(abs(here[:, -1]).sum()), None, len(state.losses), why in ("orthogonal", "settled"), why, lost, free
-    )  # fmt: skip
+    return Bottom(x, value, None, len(state.losses), why in ("orthogonal", "settled"), why, lost, free)
+
+
+class Straight:
+    """The directions in which the columns of J are orthonormal; those in which it is zero are left out.
+
+    Args:
+        jacobian: J, or R of J = Q R.
+    """
+
+    def __init__(self, jacobian: Any) -> None:
+        np = numpy()
+        scale = norms(jacobian)
+        self.scale = np.where(scale > 0, scale, 1.0)
+        q, s, v = np.linalg.svd(jacobian / self.scale, full_matrices=False)
+        kept = s > 16 * EPS * jacobian.shape[1] * s[0] if s[0] > 0 else s > 0
+        self.q, self.s, self.v = q[:, kept], s[kept], v[kept].T
+
+    def __call__(self, slopes: Any) -> Any:
+        """Slopes by the weights, or rows of them, as slopes in these directions."""
+        return (slopes / self.scale) @ self.v / self.s
+
+    def back(self, u: Any) -> Any:
+        """A step in these directions as one of the weights."""
+        return (self.v @ (u / self.s)) / self.scale
+
+
+def inverse(res: Any) -> Any:
+    """One over the sizes of residuals, as far as that goes."""
+    np = numpy()
+    size = abs(res)
+    return 1 / np.maximum(size, 1e-6 * (float(np.median(size)) or 1.0))
+
+
+def walls(x: Any, lower: Any, upper: Any, slopes: Any) -> tuple[Any, Any]:
+    """Rows [J r], and a pull, whose sum is zero between the bounds and steeper beyond them than all `slopes` together.
+
+    ``|p - l| - (p - l)`` is zero above l.
+    """
+    np = numpy()
+    m = len(x)
+    rows, pull = [], np.zeros(m)
+    for end, sign in ((lower, -1.0), (upper, 1.0)):
+        for j in np.flatnonzero(np.isfinite(end)).tolist():
+            steep = float(slopes[j]) or 1.0
+            row = np.zeros(m + 1)
+            row[j], row[-1] = steep, steep * (x[j] - end[j])
+            rows.append(row)
+            pull[j] += sign * steep
+    return np.array(rows).reshape(-1, m + 1), pull
 
 
 def _linear(jacobian: Any, r: Any, x: Any, lower: Any, upper: Any) -> tuple[Any, bool]:
-    """The step to the minimum of the linear residuals; weights that it takes beyond a bound are held there one by one."""
+    """The step to the minimum of the linear residuals between the bounds."""
     np = numpy()
-    p = np.zeros(len(x))
-    free = np.ones(len(x), dtype=bool)
-    sure = True
-    while free.any():
-        part = jacobian[:, free]
-        scale = norms(part)
-        scale = np.where(scale > 0, scale, 1.0)
-        q, s, v = np.linalg.svd(part / scale, full_matrices=False)
-        kept = s > 16 * EPS * len(x) * s[0] if s[0] > 0 else s > 0
-        q = q[:, kept]
-        given = r + jacobian[:, ~free] @ p[~free]
-        start = -(q.T @ given)
-        for _ in range(10):  # towards the corner, by least squares with weights one over the residuals
-            size = abs(given + q @ start)
-            w = 1 / np.maximum(size, 1e-6 * (float(np.median(size)) or 1.0))
-            start = np.linalg.lstsq(q * np.sqrt(w)[:, None], -given * np.sqrt(w), rcond=None)[0]
-        u, sure = corner(q, given, start, abs(jacobian) @ abs(x))
-        step = (v[kept].T @ (u / s[kept])) / scale
-        at = np.flatnonzero(free)
-        room = np.maximum(lower[at] - x[at] - step, step - (upper[at] - x[at]))
-        if not (room > 0).any():
-            p[at] = step
-            return p, sure
-        out = at[int(np.argmax(room))]
-        p[out] = lower[out] - x[out] if step[list(at).index(out)] < 0 else upper[out] - x[out]
-        free[out] = False
-    return p, sure
+    into = Straight(jacobian)
+    q, size = into.q, abs(jacobian) @ abs(x) + ROUNDED / NOTHING * abs(r).mean()
+    start = -(q.T @ r)
+    for _ in range(10):  # towards the corner, by least squares with weights one over the residuals
+        w = inverse(r + q @ start)
+        start = np.linalg.lstsq(q * np.sqrt(w)[:, None], -r * np.sqrt(w), rcond=None)[0]
+    u, sure = corner(q, r, start, size)
+    p = into.back(u)
+    if bool(((x + p >= lower) & (x + p <= upper)).all()):
+        return p, sure
+    beside, pull = walls(x, lower, upper, abs(jacobian).sum(axis=0))
+    u, sure = corner(
+        np.concatenate([q, into(beside[:, :-1])]), np.concatenate([r, beside[:, -1]]), u,
+        np.concatenate([size, COARSE * abs(beside[:, :-1]) @ abs(x)]), into(pull),
+    )  # fmt: skip
+    return into.back(u), sure

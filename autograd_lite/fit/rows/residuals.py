@@ -107,6 +107,11 @@ class OverRows:
 
     rows: Rows
     each: int
+    size: int  # residuals in all
+
+    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
+        """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
+        raise NotImplementedError
 
     def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
         """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
