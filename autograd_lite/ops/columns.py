@@ -32,7 +32,8 @@ class Interval(NamedTuple):
 REAL = Interval()
 ORDINARY = (0.4, 0.7, 0.3, 0.6)
 LETTERS = "xyzuvw"  # what arguments are called in messages and formulas of a row
-MANY = 8  # beyond so many items those of a row share nodes, lest n rows of n items each be n² operands
+MANY = 8  # beyond so many items slopes share nodes, lest n rows of n items each be n² operands
+PICTURED = 12  # and beyond so many what is drawn does too: up to then one node an item is easier to look at
 POSITIVE = Interval(0.0, inf, open=True)
 
 

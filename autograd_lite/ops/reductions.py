@@ -13,12 +13,13 @@ from itertools import accumulate
 from math import inf, nan
 from typing import Any
 
+from .. import context
 from ..errors import InputTypeError, InputValueError
 from ..tree import as_float, is_node
 from .activations import sigmoid
 from .arithmetic import _two_sum, div, sub
 from .choice import eq, gt, lt, where, zero
-from .columns import INDEX, MANY, Number
+from .columns import INDEX, MANY, PICTURED, Number
 from .piecewise import abs, difference
 from .powers import exp, inverse, log1p
 from .row import Op, helper, publish, row
@@ -243,7 +244,7 @@ def _rest(index: float, *items: float) -> Number:
 def _weight_slopes(args: Sequence[Number], own: Number, others: Callable[[Number], Number]) -> list[Number]:
     """A slope for each item: `own` at the index, `others` of the weight elsewhere; none for the index itself."""
     i = int(args[0])
-    return [nan, *[own if j == i else others(w) for j, w in enumerate(softmax(args[1:]))]]
+    return [nan, *[own if j == i else others(w) for j, w in enumerate(_softmax(args[1:]))]]
 
 
 def _rest_slopes(args: Sequence[Number], own: Number, rest: Number) -> list[Number]:
@@ -287,7 +288,7 @@ logaddexp = row(
     doc="log(exp(x) + exp(y)), without overflow.\n\n>>> logaddexp(1000.0, -1000.0)\n1000.0",
 )  # fmt: skip
 logsumexp = row(
-    "logsumexp", _logsumexp, core=_logsumexp_core, partials=lambda args, out: softmax(args), variadic=True,
+    "logsumexp", _logsumexp, core=_logsumexp_core, partials=lambda args, out: _softmax(args), variadic=True,
     gather=_items("logsumexp"),
     latex=r"\ln\sum\exp\left({all}\right)", edges="exp(item - out)",
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0))],
@@ -300,12 +301,14 @@ logsumexp = row(
 
 # values of a quotient and of a difference, with the slopes of a weight and of its logarithm by the item and by logsumexp
 _weight_by_norm = Op(
-    "div", lambda e, total, x, norm: div.forward(e, total),
-    (0.0, 0.0, lambda e, total, x, norm, z: z, lambda e, total, x, norm, z: -z), symbol="/", text=div.text, latex=div.latex,
+    "softmax_share", lambda e, total, x, norm: div.forward(e, total),
+    (0.0, 0.0, lambda e, total, x, norm, z: z, lambda e, total, x, norm, z: -z),
+    symbol="/", text=div.text, latex=div.latex, edges=("0", "0", "out", "-out"),
 )  # fmt: skip
 _log_weight_by_norm = Op(
-    "sub", lambda gap, others, x, norm: gap - others, (0.0, 0.0, 1.0, -1.0), symbol="-", text=sub.text, latex=sub.latex
-)
+    "log_softmax_share", lambda gap, others, x, norm: gap - others, (0.0, 0.0, 1.0, -1.0),
+    symbol="-", text=sub.text, latex=sub.latex, edges=("0", "0", "1", "-1"),
+)  # fmt: skip
 _weight_by_norm.plain, _log_weight_by_norm.plain = div, sub
 
 
@@ -343,17 +346,25 @@ class _Many:
 
 
 def softmax(items: Iterable[Number]) -> list[Number]:
-    """Positive weights that add up to 1: ``exp(x_i) / sum_j exp(x_j)``; one node an item, up to 8 of them.
+    """Positive weights that add up to 1: ``exp(x_i) / sum_j exp(x_j)``; one node an item, up to 12 of them.
 
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    items = tuple(items)
+    return _softmax(tuple(items), _most())
+
+
+def _softmax(items: Sequence[Number], most: int = MANY) -> list[Number]:
     if all(x.__class__ is float for x in items):
         return _weights(items)
-    if len(items) > MANY:
+    if len(items) > most:
         return _Many(items).weights()
     return [softmax_weight(float(i), *items) for i in range(len(items))]
+
+
+def _most() -> int:
+    """Of how many items each is a node of all, at most."""
+    return PICTURED if context.trace() is None else MANY
 
 
 def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
@@ -371,7 +382,7 @@ def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
                 f"index={index!r} of log_softmax() must be a whole number, not a Value: it selects, and has no slope"
             )
         return log_softmax_weight(INDEX.checked(as_float(index, "index of log_softmax()"), "log_softmax()", len(items)), *items)
-    if len(items) > MANY and any(x.__class__ is not float for x in items):
+    if len(items) > _most() and any(x.__class__ is not float for x in items):
         return _Many(items).logarithms()
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
 

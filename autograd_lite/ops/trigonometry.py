@@ -125,7 +125,8 @@ def _all_directions(items: Sequence[Number]) -> list[Number]:
     return [direction(float(i), *items) for i in range(len(items))]
 
 
-_with_slopes = Op("identity", lambda value, slopes: value, (0.0, 1.0), text="{0}")  # the value of one, the slopes of another
+# the value of one, the slopes of another
+_with_slopes = Op("with_slopes", lambda value, slopes: value, (0.0, 1.0), text="{0}", latex="{0}", edges=("0", "1"))
 _with_slopes.plain = identity
 
 
@@ -146,10 +147,8 @@ def _many_directions(items: Sequence[Number]) -> list[Number]:
     inside, alone = lt(largest, inf), eq(reduce(add, [eq(abs(x), inf) for x in items]), 1.0)
     nothing = reduce(add, map(zero, items))
     at_inf = [where(eq(abs(x), inf), where(alone, sign(x), nan), 0.0) + nothing for x in items]
-    found = [
-        where(gt(h, 0.0), where(is_top, of_top, div(x, h)), _with_slopes(nothing, div(x, h)))
-        for is_top, x in zip(is_lead, scaled, strict=True)
-    ]
+    found = [where(is_top, of_top, div(x, h)) for is_top, x in zip(is_lead, scaled, strict=True)]
+    found = [where(gt(h, 0.0), d, _with_slopes(nothing, div(x, h))) for d, x in zip(found, scaled, strict=True)]
     return [where(inside, d, far) for d, far in zip(found, at_inf, strict=True)]
 
 

@@ -485,7 +485,7 @@ ENGINE = [
          "if powered == inf and math.fabs(total) < 1.0:", "if False:", "tests/ops/test_limits.py"),
     line("a tangent past the doubles on the way is lost", SWEEPS, "        if lost and all(", "        if False and all(",
          "tests/ops/test_limits.py"),
-    line("n weights of n items are n nodes of n operands", "autograd_lite/ops/columns.py", "MANY = 8", "MANY = 800",
+    line("n weights of n items are n nodes of n operands", "autograd_lite/ops/columns.py", "MANY = 8 ", "MANY = 800 ",
          "tests/ops/test_many.py"),
     line("1 - w of the largest of many cancels", "autograd_lite/ops/reductions.py",
          "where(lead, of_lead, _weight_by_norm(e, total, x, self.norm))", "_weight_by_norm(e, total, x, self.norm)",

@@ -13,6 +13,7 @@ import pytest
 from autograd_lite import (
     Value,
     dot,
+    draw,
     fsum,
     grad,
     graph,
@@ -28,8 +29,8 @@ from autograd_lite import (
     prod,
     softmax,
 )  # fmt: skip
-from autograd_lite.ops import TABLE
-from autograd_lite.ops.columns import MANY
+from autograd_lite.ops import TABLE, reductions
+from autograd_lite.ops.columns import MANY, PICTURED
 from tests.same import same
 
 OF_ITEMS: dict[str, Callable[[list[Any]], Any]] = {
@@ -64,7 +65,7 @@ def second_order(f: Callable[[list[Any]], Any], n: int) -> int:
 @pytest.mark.parametrize("name", OF_ITEMS)
 def test_second_derivatives_grow_with_the_items(name: str) -> None:
     f = OF_ITEMS[name]
-    assert second_order(f, 48) < 2.3 * second_order(f, 24)
+    assert second_order(f, 2 * PICTURED + 2) < 2.3 * second_order(f, PICTURED + 1)
 
 
 @pytest.mark.parametrize("name", ["hypot", "softmax", "log_softmax of one", "cross_entropy"])
@@ -94,7 +95,8 @@ def alike(found: Any, right: Any, rel: float) -> bool:
 
 
 @pytest.mark.parametrize("place", POINTS)
-def test_second_derivatives_of_many_items_keep_their_digits(place: str) -> None:
+def test_second_derivatives_of_many_items_keep_their_digits(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reductions, "PICTURED", MANY)
     at = POINTS[place]
     n = range(len(at))
     with mp.workdps(60 + 2 * 230):
@@ -125,9 +127,18 @@ def test_second_derivatives_of_many_items_keep_their_digits(place: str) -> None:
         [-1e308] * 9 + [1e308],
     ],
 )  # fmt: skip
-def test_nodes_say_of_many_items_what_floats_say(at: list[float]) -> None:
+def test_nodes_say_of_many_items_what_floats_say(at: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reductions, "PICTURED", MANY)
     assert len(at) > MANY
     lifted = list(map(Value, at))
     assert alike([g.data for g in grad(lambda v: hypot(*v))(lifted)], grad(lambda v: hypot(*v))(at), 1e-15)
     for f in (softmax, log_softmax, grad(logsumexp)):
         assert alike([w.data for w in f(lifted)], f(at), 1e-15)
+
+
+def test_many_weights_are_drawn() -> None:
+    """One node an item, and where there are too many for that, still a picture."""
+    few, many = ([Value(0.1 * i, f"x{i}") for i in range(n)] for n in (10, PICTURED + 1))
+    assert len(graph.order([softmax(few)[2]])) == len(graph.order([log_softmax(few)[2]])) == 1
+    for root in (softmax(many)[2], log_softmax(many)[2], grad(lambda v: hypot(*v))(few)[3]):
+        assert draw(root).svg().startswith("<svg ")
