@@ -610,3 +610,17 @@ def test_all_pairs_of_formats_and_targets_work_on_networks() -> None:
         text = str(explain(loss, format=form, of=of))
         if form == "latex":
             check_latex(text)
+
+
+@pytest.mark.parametrize(("f", "x", "formula"), [(al.log, -1.0, "1/x"), (al.sqrt, -2.0, "2"), (al.atanh, 3.0, "x²")])
+def test_no_formula_is_claimed_where_an_operand_is_outside_the_domain(f: Any, x: float, formula: str) -> None:
+    result = f(Value(x, "x"))
+    (step,) = [line for line in str(explain(result)).splitlines() if "+=" in line]
+    assert step.endswith("= 1 × nan → nan   outside the domain")
+    assert formula not in step
+    latex = str(explain(result, format="latex"))
+    check_latex(latex)
+    assert r"= 1 \cdot \text{nan} = \text{nan}\text{ (outside the domain)}" in latex
+    inside = str(explain(f(Value(0.5, "x"))))
+    assert "outside" not in inside
+    assert formula in inside

@@ -89,7 +89,7 @@ def grad(
         _print_json(found, root if explain else None, latex, draw or [])
         return
     if latex:
-        say("\n".join(_latex(found)))
+        say("\n".join(_latex(found, explain)))
     else:
         _print_tables(found)
         if found.spread is not None:
@@ -235,8 +235,8 @@ def _print_spread(expression: Expression, spread: Propagated) -> None:
 # -- as LaTeX and JSON ------------------------------------------------------------------------------------------------
 
 
-def _latex(found: Found) -> list[str]:
-    """An ``align*`` of the formula, its value and its derivatives."""
+def _latex(found: Found, explained: bool) -> list[str]:
+    """An ``align*`` of the formula, its value and its derivatives; total ones have a d where steps with partial ones follow."""
 
     def number(x: float) -> str:
         return texmath.number(notation.number(x + 0.0, DIGITS))
@@ -255,7 +255,8 @@ def _latex(found: Found) -> list[str]:
             rf"\partial {texmath.name(name)}" + (f"^{{{by.count(name)}}}" if by.count(name) > 1 else "")
             for name in dict.fromkeys(by)
         )
-        rows.append(rf"\frac{{\partial{power} {top}}}{{{below}}} &= {number(x)}")
+        row = rf"\frac{{\partial{power} {top}}}{{{below}}} &= {number(x)}"
+        rows.append(row.replace(r"\partial ", "d ") if explained and len(by) == 1 else row)
     return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]
 
 

@@ -360,15 +360,9 @@ class Builder(Telling):
         symbol = clean(self.symbol(step), 4 * LABEL)
         symbol = symbol.removeprefix(self.layer.get(self.folding.head.get(owner, owner), ""))
         if math.isnan(step.partial):
-            return symbol, f"× nan{self.outside(owner)}"
+            return symbol, "× nan (outside the domain)" if nodes.outside(owner) else "× nan"
         plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
         return symbol, f"× {self.factor(step.partial)}" if plain else f"× {symbol} = {self.number(step.partial)}"
-
-    @staticmethod
-    def outside(node: Node) -> str:
-        """Why a factor is nan, where the op itself says it."""
-        pairs = zip(node.op.domain, graph.values(node), strict=False)
-        return " (outside the domain)" if node._data != node._data and any(x == x and x not in d for d, x in pairs) else ""
 
     def place(self, node: Node, argument: int) -> str:
         return notation.place(node, argument)

@@ -246,7 +246,8 @@ def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
         elif flag := found.flag(part.kind, part.node, part.argument):
             parts.append([place, part.style[:1], flag])
         else:
-            parts.append([place, part.style[0]] if part.style else [place])
+            style = part.style if part.style.startswith(" ") else part.style[:1]
+            parts.append([place, style] if style else [place])
     return parts
 
 

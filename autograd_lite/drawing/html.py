@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..errors import LoweringError
 from . import live, svg
 from .build import build
-from .document import STEPS, clean, document, legend, xml
+from .document import STEPS, clean, document, legend, source, xml
 from .facts import PREFIXES, ROOM, before, facts
 from .model import label_width, measure
 
@@ -211,13 +211,15 @@ def _view(drawing: Drawing, live: bool, prefix: str) -> tuple[str, dict[str, lis
     for frame in frames:
         frame.x = frame.y = 0.0
     body = svg.body(cards, edges, frames)
-    text = svg.document(body, prefix, drawing.title, drawing.heading, drawing.desc, size, drawing.theme)
+    text = svg.document(body, prefix, drawing.title, drawing.heading, drawing.desc, size, "light")
+    colours = {light: name for name, light in reversed(re.findall(r"--(\w+): light-dark\((#\w+)", source("base.css")))}
+    style = re.sub(r"#[0-9a-f]{6}", lambda c: f"var(--{colours[c[0]]})", svg.rules(prefix, "light", bool(frames)))
+    text = re.sub(r"(?<=<style>).*?(?=</style>)", lambda _: style, text, count=1, flags=re.DOTALL)  # those of the page
     text = re.sub(r'(?<=-bg") y=("[^"]*") width="[^"]*" height="[^"]*"', r' y=\1 width="100%" height="100%"', text)
     text = re.sub(rf'(?<=<g id="{prefix}-)([nlb]\d+)"', lambda m: f'{m[1]}" transform="{here[m[1]][0]}"', text)
     for k in range(len(frames)):
         x, y = here[f"f{k}"][:2]
         text = re.sub(rf'(?<=<rect id="{prefix}-f{k}" class="{prefix}-frame") x="0" y="0"', f' x="{x}" y="{y}"', text)
-    text = text.replace("@media (prefers", "@media screen and (prefers")  # paper is light
     if live:  # they would not stay true: the script writes them
         text = re.sub(r"(?<=>)<title>[^<]*</title>", "", text)
     text = re.sub(r'(?<=-line" d=")[^"]*', lambda d: re.sub(r"\d+\.\d", lambda x: f"{float(x[0]):.0f}", d[0]), text)

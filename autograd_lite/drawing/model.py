@@ -40,7 +40,7 @@ class Number(NamedTuple):
     kind: str  # value, total (derivative of the root), factor, part (what one use adds to a total), sum (of the first parts)
     node: Any
     argument: int = 0  # of a factor or part: which operand of the node; of a sum: how many parts
-    style: str = ""  # "factor": a negative one in parentheses; "added": with + or − before it
+    style: str = ""  # "factor": a negative one in parentheses; "added": with + or −; " × 1/x": that, unless it is nan
 
 
 Text = tuple["str | Number", ...]

@@ -87,9 +87,10 @@ class Telling:
             Number("total", step.node), " × ", Number("factor", step.node, step.argument, "factor"),
             " = ", Number("part", step.node, step.argument),
         )  # fmt: skip
-        letters = f"{self.derivative(node)}{'' if plain else f' × {symbol}'} = "
+        shown: Text = () if plain else (Number("factor", step.node, step.argument, f" × {symbol}"),)
+        product = (self.derivative(node), *shown, " = ", *product)
         if len(self.uses_of[step.operand]) < 2:
-            return (f"{over} = {letters}", *product), (self.card_text(node),)
+            return (f"{over} = ", *product), (self.card_text(node),)
         added: list[str | Number] = [f"{over}: "]
         for k, each in enumerate(so_far[-SUMMED:]):
             style = "added" if k or len(so_far) > SUMMED else ""
@@ -98,7 +99,7 @@ class Telling:
             added.insert(1, f"… {len(so_far) - SUMMED} more")
         if len(so_far) > 1:
             added += [" = ", Number("sum", step.operand, len(so_far))]
-        return tuple(added), (f"{self.where(step)}: {letters}", *product)
+        return tuple(added), (f"{self.where(step)}: ", *product)
 
     def computed(self, card: Card, turn: int | None = None) -> Text:
         """How the value of a card comes about, in numbers: ``v1 = w × x = 2 × 3 = 6``; of a loop, in a turn."""
@@ -139,6 +140,8 @@ class Telling:
     def written_number(self, n: Number) -> str:
         """A number in a text, written."""
         x = self.number_of(n)
+        if n.style.startswith(" "):
+            return n.style if x == x else ""
         if n.style == "factor":
             return self.factor(x)
         text = self.number(x)

@@ -73,9 +73,8 @@ def subject(root: Any, name: str | None, named: Mapping[str, Any]) -> Subject:
         names = {each: found for each in root if each.name is None and (found := frames.variable(each))}
         results = list(dict.fromkeys(root))
         unnamed = [each for each in results if each.op is not None and not (each.name or each in names)]
-        if name is not None or len(unnamed) > 1:
-            numbers = range(1, len(unnamed) + 1) if len(unnamed) > 1 else [""]
-            names |= {each: f"{name or notation.RESULT}{k}" for k, each in zip(numbers, unnamed, strict=False)}
+        numbers = range(1, len(unnamed) + 1) if len(unnamed) > 1 else [""]
+        names |= {each: f"{name or notation.RESULT}{k}" for k, each in zip(numbers, unnamed, strict=False)}
         return Subject(results[0], names, tuple(results[1:]))
     if root is None:
         raise InputTypeError("draw() needs a Value, or a function and its numbers: draw(loss), draw(f, w=2.0, b=1.0)")

@@ -256,6 +256,8 @@ def test_latex():
         "\\end{align*}\n"
     )
     both = run("w*x", "w=1", "x=2", "--latex", "--explain")
+    assert r"\frac{d f}{d w} &= 2" in both  # the total, as in the steps below it, where a ∂ is a factor
+    assert both.count(r"\frac{\partial f}{\partial w}") == 1
     assert both.count(r"\begin{align*}") == 2
     assert "latex" in json.loads(run("w*x", "w=1", "x=2", "--latex", "--json"))
 

@@ -482,3 +482,15 @@ def test_no_kink_is_told_where_a_smooth_curve_is_at_its_lowest(page, tmp_path):
     ):
         opened(page, tmp_path, draw(f, name="f", x=1.0))
         assert page.js(said).startswith("Kink: ")
+
+
+def test_a_step_writes_the_formula_of_a_slope_only_where_it_has_one(page, tmp_path):
+    line = "document.getElementById('line').textContent"
+    opened(page, tmp_path, draw(log, name="f", x=2.0))
+    for x, said in ((2.0, "df/dx = df/df × 1/x = 1 × 0.5 = 0.5"), (-1.0, "df/dx = df/df = 1 × nan = nan")):
+        pull(page, (0, x))
+        page.js("document.getElementById('stage').focus()")
+        page.key("End")
+        page.key("ArrowLeft")
+        assert page.js(line) == said
+    assert draw(log(Value(-1.0, "x")), name="f").steps[-1].line == "df/dx = df/df = 1 × nan = nan"

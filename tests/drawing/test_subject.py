@@ -68,6 +68,7 @@ def test_several_results():
         "first = w × b",
         "result2 = b × 2",
     ]
+    assert [card.name for card in draw([w, w * 2.0]).nodes] == ["w", "result"]
     assert [card.name for card in draw([w * 3.0, w * 3.0], name="f").nodes] == ["w", "f1", "f2"]
     assert [card.name for card in draw([first, w * 3.0], name="f").nodes] == ["w", "b", "first", "f"]
 

@@ -55,6 +55,7 @@ function show(x, digits = data.digits) {
 const bracketed = (x) => (show(x).startsWith("−") ? "(" + show(x) + ")" : show(x));
 
 function written(x, style) {
+  if (style?.[0] === " ") return x === x ? style : ""; // the formula of a number that there is
   if (style === "f") return bracketed(x);
   if (style === "a") return x < 0 ? " − " + show(-x) : " + " + show(x);
   return show(x);
