@@ -75,6 +75,8 @@ def test_seven_cars_take_the_path_of_the_note():
     assert found.history[:6] == [(i, loss) for i, loss, *_ in seen]
     assert found.history[6] == (6, found.loss)
     assert repr(found) == f"Result(params={found.params}, loss={found.loss}, steps=6, reason='steps')"  # history is long
+    many = minimize(lambda p: sum(x * x for x in p), [1.0] * 30, steps=0)
+    assert repr(many) == "Result(params=[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, ...] of 30 numbers, loss=30.0, steps=0, reason='steps')"
     assert (found.steps, found.reason) == (6, "steps")
     assert found.loss == pytest.approx(
         np.mean([(found.params["w"] * x + found.params["b"] - y) ** 2 for x, y in zip(*CARS, strict=True)])
@@ -761,6 +763,15 @@ def test_scipy_fits_by_residuals():
     assert two.residuals(two.x0).tolist() == [-4.0, -3.0, -4.0, -5.0]
     assert two.jacobian(two.x0).tolist() == [[1.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 1.0]]
     assert two.fun(two.x0)[0] == 33.0
+
+
+def test_scipy_objectives_say_what_they_offer():
+    def loss(p):
+        return p["a"] ** 2
+
+    assert repr(scipy_objective(loss, {"a": 3.0})) == "<ScipyObjective of loss: fun, hess, hessp from x0=[3.0]>"
+    over = scipy_objective(residual=lambda p, x: p * x - 1, x0=2.0, data=([1.0, 2.0],))
+    assert repr(over).endswith("over 2 rows: fun, hess, hessp, residuals, jacobian from x0=[2.0]>")
 
 
 def test_scipy_objective_takes_a_loss_or_residuals_with_data():

@@ -14,6 +14,7 @@ from ..fit.cluster.tasks import WAIT
 from ..fit.ending import Fit, finite
 from ..fit.losses import LOSSES
 from ..fit.model import GROUP, Model
+from ..fit.model import read as read_model
 from ..fit.pictures.live import page as write_page
 from ..fit.pictures.picture import plot_fit
 from ..fit.rows.where import Where, without_lost_words
@@ -118,7 +119,7 @@ def fit(
     if by_descent and (bounds or fixed or absolute or starts):
         raise InputValueError("descent takes no --bounds, --fix, --absolute or --starts: choose another --method")
     start, held_at, ranges = read_pairs([*(init or ()), *(pairs or ())]), read_pairs(fixed), read_ranges(bounds)
-    read_formula(formula)
+    read_model(formula)
     condition = read_formula(where) if where else None
     if cluster is not None:
         for name, given in (("--batch-size", batch_size), ("--holdout", holdout)):
@@ -224,7 +225,7 @@ class Spoken:
     """The columns that a command line speaks of: those of words, known before the table is, and those of numbers."""
 
     def __init__(self, formula: str, condition: Expression | None, group: str) -> None:
-        parsed = read_formula(formula)
+        parsed = read_model(formula)
         self.condition = condition
         indicators = {**parsed.indicators, **({} if condition is None else condition.indicators)}
         by = [group if column == GROUP and group else column for _, column in parsed.grouped.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,15 @@ class ScipyObjective:
             raise InputValueError(f"x0={x0!r} holds no number: give at least one to move")
         self.x0 = numpy.array([as_float(leaf, "x0") for leaf in leaves])
         self._f: Callable[..., Any] = f
+
+    def __repr__(self) -> str:
+        return f"<ScipyObjective of {self._about()}: {self._offers()} from x0={reprlib.repr(self.x0.tolist())}>"
+
+    def _about(self) -> str:
+        return called(self._f)
+
+    def _offers(self) -> str:
+        return "fun, hess, hessp"
 
     def params(self, x: Any) -> Any:
         """A flat vector in the structure of x0."""
@@ -88,6 +98,12 @@ class _OverRows(ScipyObjective):
         self._mean = Objective(loss, spec, rows)
         self._second, self._product = (ByRows(f, rows.arguments, rows.count) for f in (second, product))
         self._each = Residuals(given, spec, n, rows) if squares else None
+
+    def _about(self) -> str:
+        return f"{super()._about()} over {self._rows.count} rows"
+
+    def _offers(self) -> str:
+        return super()._offers() + ", residuals, jacobian" * (self._each is not None)
 
     def fun(self, x: Any) -> tuple[float, Any]:
         """The mean loss and its gradient at `x`."""

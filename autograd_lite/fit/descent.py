@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import reprlib
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ METHODS = ("auto", "descent", "lm", "newton", "lbfgs", *OPTIMIZERS)
 Callback = Callable[[int, float, Any], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """Where a fit ended.
 
@@ -56,13 +57,18 @@ class Result:
 
     params: Any
     loss: float
-    history: list[tuple[int, float]] = field(repr=False)
+    history: list[tuple[int, float]]
     steps: int
     reason: str
-    path: list[tuple[int, Any]] = field(default_factory=list, repr=False, compare=False)
-    objective: Any = field(default=None, repr=False, compare=False)
-    data: Any = field(default=None, repr=False, compare=False)
-    method: str = field(default="descent", repr=False, compare=False)
+    path: list[tuple[int, Any]] = field(default_factory=list, compare=False)
+    objective: Any = field(default=None, compare=False)
+    data: Any = field(default=None, compare=False)
+    method: str = field(default="descent", compare=False)
+
+    def __repr__(self) -> str:
+        count = len(flatten(self.params)[0])
+        params = repr(self.params) if count <= LISTED else f"{reprlib.repr(self.params)} of {count} numbers"
+        return f"Result(params={params}, loss={self.loss!r}, steps={self.steps}, reason={self.reason!r})"
 
     def _repr_html_(self) -> str:
         """The weights in a notebook."""

@@ -20,7 +20,19 @@ from ..tables.table import numpy
 from .losses import LOSSES
 from .rows import FEW, Rows
 
+LIMITS = {"max_length": 100_000, "max_tokens": 50_000, "max_names": 4096}  # of a formula
 GROUP = "group"  # in a[group] it stands for the column named by --group
+
+
+def read(text: str) -> Expression:
+    """A formula of a fit, which may have a weight for each of many columns.
+
+    >>> len(read("+".join(f"w{i}*x{i}" for i in range(1000))).names)
+    2000
+
+    Raises ExpressionError for what is none.
+    """
+    return parse(text, VOCABULARY, **LIMITS)
 
 
 class Model:
@@ -61,13 +73,13 @@ class Model:
         sigma: str = "", weighting: str = "", *, levels: Mapping[str, Sequence[str]] | None = None, group: str = "",
         scale: float | None = None,
     ) -> None:  # fmt: skip
-        self.formula: Expression = parse(formula, VOCABULARY)
+        self.formula = read(formula)
         target, sigma, weighting, group = map(column_name, (target, sigma, weighting, group))
         self.target, self.kind, given = target, kind, dict(weights or {})
         self.sigma, self.weighting, self.group, self.scale = sigma, weighting, group, scale
         self.wanted: Expression | None = None  # the target, where that is a formula of columns
         if target and target not in names and not target.isidentifier():
-            self.wanted = parse(target, VOCABULARY)
+            self.wanted = read(target)
             for name in self.wanted.names:
                 if name not in names:
                     raise InputValueError(f"the target {target} has {name!r} in it, which is no column: name columns only")
@@ -96,6 +108,9 @@ class Model:
         if not self.weights:
             raise InputValueError(f"the formula {formula} has columns only: write a weight into it, w*{self.columns[0]} + b"
                                   if self.columns else f"the formula {formula} names no weight: write w*x + b")  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<Model {self.target} = {self.formula.text} by {self.kind}: weights {listed(list(self.weights), 9)}>"
 
     def _check_settings(self, names: Sequence[str]) -> None:
         """Raise for what does not go with the loss, and for columns that are not there."""

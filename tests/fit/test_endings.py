@@ -1,6 +1,8 @@
 """How fits end: each planted fault by its name, never converged over a wrong answer, and as exact as linear algebra."""
 
+import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ from autograd_lite.fit.methods.absolute import corner
 from autograd_lite.fit.methods.lbfgs import lbfgs
 from autograd_lite.fit.methods.newton import newton
 from autograd_lite.fit.methods.trust import State, least_squares
+from autograd_lite.fit.model import Model
 from autograd_lite.fit.rows import Rows
 from autograd_lite.fit.rows.residuals import Residuals
+from autograd_lite.fit.rows.spread import TargetSpread
 from autograd_lite.formula import parse
 from autograd_lite.tree import flatten
 
@@ -117,6 +121,29 @@ def test_deviations_and_weights_are_above_zero(sigma, weights):
     name = {"sigma": "s"} if sigma is not None else {"weights": "w"}
     with pytest.raises(InputValueError, match=r"row 1: [sw]=.* must be (above 0|0 or more)"):
         fit("a*x + b", table, target="y", **name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("sigma", 1e-320, "s=1e-320 makes a row count more than a double can hold: scale the column"),
+        ("weights", 0.0, "s is 0 in every row: give the rows that count a weight above 0"),
+    ],
+)
+def test_deviations_and_weights_out_of_range_are_named(name, value, said):
+    with pytest.raises(InputValueError, match=re.escape(said)):
+        fit("a*x + b", {"x": X, "y": Y, "s": np.full(30, value)}, target="y", **{name: "s"})
+
+
+def test_a_block_of_rows_may_weigh_nothing():
+    model = Model("a*x + b", "y", ["x", "y", "w"], weighting="w")
+    spread = TargetSpread(model, Rows.of({"x": X, "y": Y, "w": np.ones(30)}))
+    none, all_ = (spread.leaf((), [X, Y, np.full(30, w)]) for w in (0.0, 1.0))
+    for a, b in itertools.permutations([none, all_]):
+        both = spread.both(a, b)
+        assert (both.weight, both.mean) == (30, pytest.approx(np.mean(Y)))
+        assert both.spread == pytest.approx(np.linalg.norm(Y - np.mean(Y)))
+    assert spread.both(none, none).weight == 0
 
 
 def conditioned(draw, rows, columns, condition):

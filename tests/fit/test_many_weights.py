@@ -59,3 +59,13 @@ def test_eighty_groups():
     assert found.converged
     assert [found.params["a"], found.params["b[s7]"]] == pytest.approx([exact[0], exact[8]], rel=1e-10)
     assert [found.stderr["a"], found.stderr["b[s7]"]] == pytest.approx([errors[0], errors[8]], rel=1e-9)
+
+
+def test_a_formula_of_more_than_a_hundred_columns():
+    draw = np.random.default_rng(4)
+    x = draw.normal(size=(300, 140))
+    y = x @ draw.normal(size=140) + 0.1 * draw.normal(size=300)
+    columns = {f"x{i}": x[:, i].copy() for i in range(140)}
+    found = fit(" + ".join(f"w{i}*x{i}" for i in range(140)), {**columns, "y": y}, target="y")
+    assert found.converged
+    assert np.allclose(list(found.params.values()), np.linalg.lstsq(x, y, rcond=None)[0], rtol=1e-9)

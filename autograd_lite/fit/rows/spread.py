@@ -46,9 +46,11 @@ class TargetSpread:
     def run(self, pause: Callable[[], None] = no_pause) -> Targets:
         """Over all rows.
 
-        Raises InputValueError for a sigma or a weight that is not above 0.
+        Raises InputValueError for standard deviations or weights beyond the range of doubles, and for weights that are all 0.
         """
         found: Targets = self.rows.total(self, (), pause)
+        if not found.weight:
+            raise InputValueError(f"{self.model.weighting} is 0 in every row: give the rows that count a weight above 0")
         return found
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Targets:
@@ -58,16 +60,15 @@ class TargetSpread:
         row = dict(zip(self.rows.names or (), map(np.asarray, columns), strict=True))
         y = _each(model.truth, row)
         f = _each(model.factor, row) if model.sigma or model.weighting else np.ones(len(y))
-        if not np.isfinite(f).all() or (f < 0).any() or not f.any():
-            raise InputValueError(
-                f"{model.sigma or model.weighting} must be above 0 in every row, as a standard deviation or a weight is: "
-                "mend the column"
-            )
+        if not np.isfinite(f).all():
+            name = model.sigma or model.weighting
+            worst = float(row[name][int(np.isfinite(f).argmin())])
+            raise InputValueError(f"{name}={worst!r} makes a row count more than a double can hold: scale the column")
         unit = float(f.max())
-        w = (f / unit) ** 2
+        w = (f / (unit or 1.0)) ** 2
         size = float(abs(y).max()) or 1.0
         with np.errstate(all="ignore"):
-            mean = size * float((w * (y / size)).sum() / w.sum())
+            mean = size * float((w * (y / size)).sum() / (w.sum() or 1.0))
             logs = float(np.log(f[f > 0]).sum())
         constant = 0.0
         if model.kind == "poisson":
@@ -79,12 +80,12 @@ class TargetSpread:
     @staticmethod
     def both(a: Targets, b: Targets) -> Targets:
         """Over two blocks together."""
-        unit = max(a.unit, b.unit)
+        unit = max(a.unit, b.unit) or 1.0
         left, right = a.weight * (a.unit / unit) ** 2, b.weight * (b.unit / unit) ** 2
         weight = left + right
         apart = b.mean - a.mean
-        mean = a.mean + apart * (right / weight)
-        between = unit * abs(apart) * math.sqrt(left * right / weight)
+        mean = a.mean + apart * (right / (weight or 1.0))
+        between = unit * abs(apart) * math.sqrt(left * right / (weight or 1.0))
         return Targets(
             unit, weight, mean, math.hypot(a.spread, b.spread, between), a.logs + b.logs, min(a.low, b.low),
             max(a.high, b.high), a.constant + b.constant,
