@@ -166,6 +166,21 @@ def test_a_killed_worker_changes_no_bit(folder):
         cluster.close()
 
 
+@pytest.mark.parametrize("dead", [1, 2])
+def test_a_worker_that_dies_while_it_is_asked_what_it_is(dead, folder, client, monkeypatch):
+    ask, asked = client.run, []
+
+    def run_(function, **options):
+        found = ask(function, **options)
+        asked.append(found)
+        lost = dict.fromkeys(sorted(found)[:dead], distributed.comm.CommClosedError("closed")) if len(asked) == 1 else {}
+        return {**found, **lost}
+
+    monkeypatch.setattr(client, "run", run_)
+    assert bits(run(Parts(folder), client, steps=1)) == bits(run(Parts(folder), steps=1))
+    assert len(asked) == dead
+
+
 def test_a_scheduler_that_is_gone_is_named_and_a_checkpoint_goes_on(folder, tmp_path):
     cluster = Cluster(1)
     path = tmp_path / "run.json"

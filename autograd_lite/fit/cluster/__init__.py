@@ -68,7 +68,7 @@ class Spread:
         self.tasks = Tasks(client_of(client), wait)
         self.notes: list[str] = []
         self.tasks.wait_for_workers(pause)
-        self.kind = self._same_kind(mixed)
+        self.kind = self._same_kind(mixed, pause)
         workers = self.tasks.client.scheduler_info(n_workers=-1)["workers"].values()
         threads = sum(worker["nthreads"] for worker in workers)
         room = min((worker["memory_limit"] or 2**33) / max(1, worker["nthreads"]) for worker in workers)
@@ -156,10 +156,9 @@ class Spread:
 
     # -- who holds what ---------------------------------------------------------------------------------------------------
 
-    def _same_kind(self, mixed: bool) -> Kind | None:
+    def _same_kind(self, mixed: bool, pause: Callable[[], None]) -> Kind | None:
         """The kind of all workers; None where they may differ."""
-        with self.tasks.translated():
-            found = self.tasks.client.run(probe_of())
+        found = self.tasks.told(probe_of(), pause)
         for address, got in found.items():
             if isinstance(got, str):
                 raise ClusterError(f"worker {address} cannot import autograd_lite ({got}): install it on every worker")

@@ -5,10 +5,12 @@ What travels is the recipe of a share, never its numbers.  Needs `distributed`.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import platform
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -105,6 +107,7 @@ class Share:
                 if self.wanted is not None and (found := kind()) != self.wanted:
                     raise ClusterError(f"worker {_address()} {unlike(found, self.wanted)}: install the same on all")
                 self._rows = [span.read(self.memory // len(self.spans)) for span in self.spans]
+                returned()
             return self._rows
 
     def total(self, work: Work[Any], leaves: Sequence[float]) -> Found:
@@ -122,6 +125,14 @@ class Share:
             else:
                 loose.append((span.number, blocks.nodes))
         return (files.nodes if files is not None else []), loose
+
+
+def returned() -> None:
+    """Give the system back what reading and compiling have used and left, which allocators keep for the next time."""
+    with suppress(ImportError):
+        import_module("pyarrow").default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError, TypeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def merged(found: Iterable[Found], both: Callable[[Any, Any], Any]) -> Any:
@@ -178,6 +189,7 @@ def total(share: Share, code: bytes, leaves: list[float]) -> Found:
         if first is not None and code not in _warm:
             work.leaf(leaves, first.read(0, min(first.count, BLOCK)))  # compiled while nobody else does
             _warm.add(code)
+            returned()
     return share.total(work, leaves)
 
 

@@ -42,6 +42,20 @@ class Tasks:
             pause()
             time.sleep(POLL)
 
+    def told(self, function: Callable[[], Any], pause: Callable[[], None]) -> dict[str, Any]:
+        """What a function gives on each worker; one that dies over it says nothing, and some other will."""
+        while True:
+            with self.translated():
+                found = self.client.run(function, on_error="return")
+                for error in found.values():
+                    if isinstance(error, BaseException) and not isinstance(error, OSError):
+                        raise error
+            answers = {address: got for address, got in found.items() if not isinstance(got, OSError)}
+            if answers:
+                return answers
+            pause()
+            self.wait_for_workers(pause)
+
     def alone(self, seconds: float) -> ClusterError:
         """The error for a scheduler without workers."""
         return ClusterError(
