@@ -494,3 +494,31 @@ def test_a_step_writes_the_formula_of_a_slope_only_where_it_has_one(page, tmp_pa
         page.key("ArrowLeft")
         assert page.js(line) == said
     assert draw(log(Value(-1.0, "x")), name="f").steps[-1].line == "df/dx = df/df = 1 × nan = nan"
+
+
+@pytest.mark.parametrize(
+    ("f", "rate", "said"),
+    [
+        (lambda x: -x * x, 0.5, "falls without end on this way: it has no lowest value there."),
+        (lambda x: x * 1e12, 1.0, "falls without end on this way: it has no lowest value there."),
+        (
+            lambda x: x**4.0 - 3.0 * x * x,
+            5.0,
+            "with the rate 5 the steps overshoot further each time. Lower the rate and press Reset.",
+        ),
+        (
+            lambda x: exp(x) + x * x,
+            3.0,
+            "with the rate 3 the steps overshoot further each time. Lower the rate and press Reset.",
+        ),
+    ],
+)
+def test_a_descent_that_leaves_the_numbers_says_which_way(page, tmp_path, f, rate, said):
+    opened(page, tmp_path, draw(f, name="f", x=1.5))
+    page.js(SLIDE.format(rate, "#ratefield", 0))
+    for _ in range(60):
+        page.js("document.getElementById('descend').click()")
+    verdict = page.js("document.getElementById('verdict').textContent")
+    assert verdict.startswith("Step ")
+    assert verdict.endswith(said)
+    assert not any("nan" in str(numbers) for numbers in shown(page).values())

@@ -24,7 +24,8 @@ function descend() {
   if (!moving().length) verdict = "Tick a leaf that a gradient reaches.";
   else if (lost !== undefined) verdict = (isNumber(o[view.result]) ? "A slope is " : view.name + " is ") + show(lost) + " here: there is no way down from it.";
   else if (!isNumber(value) || next.some((each) => !isNumber(each)) || abs(value) > 1e12 * max(first, 1)) {
-    verdict = "Step " + trail.length + " would take " + view.name + " to " + show(value) + ": with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
+    const how = value < o[view.result] ? view.name + " falls without end on this way: it has no lowest value there." : "with the rate " + show(rate) + " the steps overshoot further each time. Lower the rate and press Reset.";
+    verdict = "Step " + trail.length + " would take " + view.name + " to " + show(value) + ": " + how;
   } else {
     x = next;
     trail.push(x.slice());

@@ -83,7 +83,7 @@ function attributesOf(name) {
 }
 
 // Everything to its place when the picture runs the other way, or back.
-function turn(places) {
+function putInto(places) {
   for (const [name, values] of Object.entries(places)) attributesOf(name).forEach(([element, key], k) => element.setAttribute(key, values[k]));
   for (const [key, value] of Object.entries({ width, height })) svg.setAttribute(key, value);
 }
@@ -113,7 +113,7 @@ function arrange() {
   for (const picture of stage.children) picture.hidden = svg.parentElement !== picture;
   [width, height] = [best.wide, best.high];
   const changed = (view.places ?? view.own) !== best.places;
-  if (changed) turn(best.places);
+  if (changed) putInto(best.places);
   view.places = best.places;
   stage.style.flexBasis = best.way === "above" ? Math.ceil(height * clamp(least, best.fit, 1.2)) + 14 + "px" : "";
   return changed;
