@@ -588,6 +588,9 @@ def test_of_a_large_picture_only_what_is_in_view_is_drawn(page, site):
     page.wait(f"!{away}.includes('g-n0')")  # the first of the leaves
     assert set(page.js(away)) != before
     assert page.js(seen)
+    few = len(page.js(seen))
+    page.resize(1800, 1400)
+    page.wait(f"{seen}.length > {few}")
     page.key("0")
     assert page.js(away) == []
     page.js("document.getElementById('query').focus()")

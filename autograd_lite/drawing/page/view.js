@@ -131,6 +131,7 @@ function open() {
 function resized() {
   sizes.clear();
   if (arrange() || fitted) open();
+  cull();
   redraw();
   if (now < end) mark(); // its ends are to be seen
 }
