@@ -15,8 +15,9 @@ from functools import partial
 
 import pytest
 
+import autograd_lite
 from autograd_lite import exp
-from autograd_lite.errors import ClusterError, InputTypeError, InputValueError
+from autograd_lite.errors import ClusterError, InputTypeError, InputValueError, MissingPackageError
 from autograd_lite.fit import fit, minimize, page
 from autograd_lite.optim import SGD
 from autograd_lite.tables import Parts
@@ -27,7 +28,7 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 from autograd_lite.cli.cluster import connected as of_command  # noqa: E402
-from autograd_lite.fit.cluster import Spread  # noqa: E402
+from autograd_lite.fit.cluster import Spread, shares  # noqa: E402
 from autograd_lite.fit.methods import bands  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
 from autograd_lite.fit.rows.residuals import OverRows  # noqa: E402
@@ -223,6 +224,23 @@ def test_a_worker_without_this_package(folder):
         cluster.close()
 
 
+def test_a_worker_of_another_version(folder, client, monkeypatch):
+    monkeypatch.setattr(autograd_lite, "__version__", "9.0")
+    with pytest.raises(ClusterError, match=r"worker tcp://\S+ has autograd_lite 0\..*, and this process 9\.0: install"):
+        Spread(Parts(folder), client)
+
+
+def test_a_worker_without_packages_says_which(monkeypatch):
+    def missing(path, options):
+        raise MissingPackageError(f"reading {path} needs pyarrow, which is not installed: pip install 'autograd-lite[parquet]'")
+
+    monkeypatch.setattr(shares, "look", missing)
+    with pytest.raises(ClusterError, match=r"worker \?: reading a\.parquet needs pyarrow.*, on every worker"):
+        shares.heads(["a.parquet"], {})
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert "numpy" in shares.probe_of()()
+
+
 def test_a_worker_that_adds_up_in_other_bits(folder):
     cluster = Cluster(1)
     try:
@@ -382,6 +400,20 @@ def test_a_data_set_of_nist_in_five_files(name, tmp_path, client):
         assert whole(there) == whole(fit(problem.formula, data, target=problem.target, init=start))
         assert there.params == pytest.approx(problem.weights, rel=1e-8)
         assert there.stderr == pytest.approx(problem.errors, rel=1e-6)
+
+
+def test_columns_that_a_fit_does_not_need_may_hold_anything(tmp_path, client):
+    for i in range(2):
+        words, days = pa.array(["a", None]), pa.array([i, 1], pa.date32())
+        columns = {"day": days, "x": [1.0 + i, 2.0], "site": words, "y": [2.0 + i, 3.0], "many": [[1.0], []]}
+        pq.write_table(pa.table(columns), tmp_path / f"{i}.parquet")
+    there = fit("a*x + b", str(tmp_path), target="y", client=client)
+    assert whole(there) == whole(fit("a*x + b", str(tmp_path), target="y"))
+    assert there.params == pytest.approx({"a": 1.0, "b": 1.0})
+    with pytest.raises(InputValueError, match=r"0\.parquet, column 'day' holds date32\[day\], not numbers"):
+        fit("a*day + b", str(tmp_path), target="y", client=client)
+    with pytest.raises(InputValueError, match=r"0\.parquet has no column 'z'; its columns are 'day', .*: choose one of them"):
+        fit("a*x + b", str(tmp_path), target="z", client=client)
 
 
 def measured():

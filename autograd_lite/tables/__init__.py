@@ -97,7 +97,7 @@ def read_head(path: str, **options: Any) -> tuple[list[str], int | None]:
     """The columns of a file and, of a Parquet file, how many rows it has."""
     dialect = {name: options[name] for name in ("sep", "decimal", "thousands", "header", "comment") if name in options}
     with ExitStack() as stack:
-        source = _opened(path, Wanted(lambda names: names), _dialect(**dialect), stack)
+        source = _opened(path, Wanted(lambda names: []), _dialect(**dialect), stack)  # columns of any kind
         return list(source.header), getattr(source, "rows", None)
 
 

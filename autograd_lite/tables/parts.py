@@ -111,12 +111,12 @@ class Parts:
     def looked_at(self, found: list[Part]) -> list[Part]:
         """The parts out of what `look` says of each file; their columns are those of the first."""
         names = tuple(dict.fromkeys(self.pick(list(found[0].names))))
-        for part in found:
+        for i, part in enumerate(found):
             if missing := [name for name in names if name not in part.names]:
-                raise InputValueError(
-                    f"{part.path} has no column {missing[0]!r}, which {found[0].path} has; its columns are "
-                    f"{listed([*map(repr, part.names)], SHOWN)}: give files of one table"
-                )
+                what, its = f"{part.path} has no column {missing[0]!r}", listed([*map(repr, part.names)], SHOWN)
+                if not i:
+                    raise InputValueError(f"{what}; its columns are {its}: choose one of them")
+                raise InputValueError(f"{what}, which {found[0].path} has; its columns are {its}: give files of one table")
         levels: dict[str, list[str]] = {name: [] for name in self.text if name in names}
         return [replace(part, names=names, options=self.options, keep=self.keep, levels=levels) for part in found]
 

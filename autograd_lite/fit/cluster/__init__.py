@@ -29,6 +29,7 @@ from .shares import (
     heads,
     hold,
     hold_frames,
+    kind,
     merged,
     picked,
     probe_of,
@@ -67,9 +68,8 @@ class Spread:
     ) -> None:  # fmt: skip
         self.tasks = Tasks(client_of(client), wait)
         self.notes: list[str] = []
-        self.tasks.wait_for_workers(pause)
-        self.kind = self._same_kind(mixed, pause)
-        workers = self.tasks.client.scheduler_info(n_workers=-1)["workers"].values()
+        self.kind = self._same_kind(mixed, self.tasks.told(probe_of(), pause))
+        workers = self.tasks.workers(pause)
         threads = sum(worker["nthreads"] for worker in workers)
         room = min((worker["memory_limit"] or 2**33) / max(1, worker["nthreads"]) for worker in workers)
         self._memory, self._most = int(room * ROOM / SHARES), threads * SHARES
@@ -156,12 +156,16 @@ class Spread:
 
     # -- who holds what ---------------------------------------------------------------------------------------------------
 
-    def _same_kind(self, mixed: bool, pause: Callable[[], None]) -> Kind | None:
-        """The kind of all workers; None where they may differ."""
-        found = self.tasks.told(probe_of(), pause)
+    def _same_kind(self, mixed: bool, found: dict[str, Any]) -> Kind | None:
+        """The kind of all workers, out of what each says; None where they may differ."""
         for address, got in found.items():
             if isinstance(got, str):
-                raise ClusterError(f"worker {address} cannot import autograd_lite ({got}): install it on every worker")
+                raise ClusterError(
+                    f"worker {address} cannot import autograd_lite ({got}): install it on every worker, autograd-lite[cluster]"
+                )
+            if got[0] != (own := kind().autograd_lite):
+                what = f"worker {address} has autograd_lite {got[0]}"
+                raise ClusterError(f"{what}, and this process {own}: install the same on all")
         by_kind: dict[Kind, list[str]] = {}
         for address, got in sorted(found.items()):
             by_kind.setdefault(Kind(*got), []).append(address)
@@ -170,10 +174,10 @@ class Spread:
             if got == usual:
                 continue
             what = f"worker {addresses[0]} {unlike(got, usual)}"
-            if not mixed or got.autograd_lite != usual.autograd_lite:
+            if not mixed:
                 raise ClusterError(
-                    f"{what}: sums would differ in their last bits by who makes them; install the same on all"
-                    + ("" if got.autograd_lite != usual.autograd_lite else ", or accept that with mixed=True (--mixed)")
+                    f"{what}: sums would differ in their last bits by who makes them; install the same on all, or accept that "
+                    "with mixed=True (--mixed)"
                 )
             self.notes.append(f"{what}: the last bits depend on who adds up what")
         return None if mixed else usual

@@ -9,12 +9,12 @@ import ctypes
 import functools
 import platform
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from ...errors import AutogradError, ClusterError, InputValueError
+from ...errors import AutogradError, ClusterError, InputValueError, MissingPackageError
 from ...tables.parts import Part, look
 from ..rows import BLOCK, Columns, Rows, Work
 from ..rows.pairs import Node, Pairs
@@ -67,14 +67,21 @@ class Span(NamedTuple):
         """The rows, None where there are none, and how many were left out."""
         if self.part is None:
             return (Rows(self.columns) if self.columns and len(next(iter(self.columns.values()))) else None), 0, 0
-        try:
+        with _reading(self.part.path):
             table = self.part.table(memory)
-        except OSError as error:
-            raise ClusterError(
-                f"worker {_address()} cannot read {self.part.path} ({error.strerror or error}): "
-                "give paths that every worker sees"
-            ) from None
         return (Rows(table) if table.rows else None), table.dropped, table.left
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Say which worker cannot read a file."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        raise ClusterError(f"worker {_address()} cannot read {path} ({why}): give paths that every worker sees") from None
+    except MissingPackageError as error:
+        raise ClusterError(f"worker {_address()}: {error}, on every worker") from None
 
 
 class Elsewhere(Rows):
@@ -233,10 +240,12 @@ def _columns(frame: Any, names: list[Any], levels: dict[str, list[str]], number:
             )
         except (TypeError, ValueError):
             row, cell = next((i, x) for i, x in enumerate(cells) if not _is_number(x))
-            raise InputValueError(f"partition {number} row {row + 1}, column {name!r}: {cell!r} is not a number") from None
+            cell = f"partition {number} row {row + 1}, column {name!r}: {cell!r}"
+            raise InputValueError(f'{cell} is not a number; a formula has words as is(column, "text") or a[column]') from None
         if not np.isfinite(numbers).all():
             row = int(np.argmin(np.isfinite(numbers)))
-            raise InputValueError(f"partition {number} row {row + 1}, column {name!r}: {numbers[row]} is not a finite number")
+            cell = f"partition {number} row {row + 1}, column {name!r}: {numbers[row]}"
+            raise InputValueError(f"{cell} is not a finite number; leave such rows out, frame.dropna(), or fill them in")
         found[name] = np.ascontiguousarray(numbers)
     return found
 
@@ -251,12 +260,11 @@ def _is_number(cell: Any) -> bool:
 
 def heads(paths: list[str], options: dict[str, Any]) -> list[Part]:
     """What some files say before their rows are read."""
-    try:
-        return [look(path, options) for path in paths]
-    except OSError as error:
-        raise ClusterError(
-            f"worker {_address()} cannot read {error.filename} ({error.strerror}): give paths that every worker sees"
-        ) from None
+    found = []
+    for path in paths:
+        with _reading(path):
+            found.append(look(path, options))
+    return found
 
 
 def words(parts: Sequence[Part], memory: int) -> list[dict[str, list[str]]]:
@@ -274,6 +282,8 @@ def probe_of() -> Callable[[], Any]:
 
     def probe() -> Any:
         try:
+            import numpy  # noqa: F401
+
             from autograd_lite.fit.cluster.shares import kind
 
             return tuple(kind())

@@ -30,13 +30,13 @@ class Tasks:
         self.id, self.turn = uuid.uuid4().hex[:12], itertools.count()
         self.address = client.scheduler.address if client.scheduler else "?"
 
-    def wait_for_workers(self, pause: Callable[[], None]) -> None:
-        """Until there is one."""
+    def workers(self, pause: Callable[[], None]) -> list[dict[str, Any]]:
+        """What is known of each worker, as soon as there is one."""
         began = time.monotonic()
         while True:
             with self.translated():
-                if self.client.scheduler_info(n_workers=-1)["workers"]:
-                    return
+                if found := self.client.scheduler_info(n_workers=-1)["workers"]:
+                    return list(found.values())
             if time.monotonic() - began >= self.wait:
                 raise self.alone(self.wait)
             pause()
@@ -45,6 +45,7 @@ class Tasks:
     def told(self, function: Callable[[], Any], pause: Callable[[], None]) -> dict[str, Any]:
         """What a function gives on each worker; one that dies over it says nothing, and some other will."""
         while True:
+            self.workers(pause)
             with self.translated():
                 found = self.client.run(function, on_error="return")
                 for error in found.values():
@@ -54,7 +55,6 @@ class Tasks:
             if answers:
                 return answers
             pause()
-            self.wait_for_workers(pause)
 
     def alone(self, seconds: float) -> ClusterError:
         """The error for a scheduler without workers."""
@@ -163,4 +163,6 @@ def client_of(client: Any) -> Any:
             raise InputValueError("there is no Dask client: connect one, client=Client('tcp://scheduler:8786')") from None
     if not isinstance(client, Client):
         raise InputTypeError(f"client={client!r} is {an(client)}: give a distributed.Client")
+    if client.status in ("closing", "closed"):
+        raise InputValueError("client= is closed: connect one anew, Client('tcp://scheduler:8786')")
     return client
