@@ -306,6 +306,10 @@ def test_what_cannot_be(folder, client):
         run(Parts(folder), client, batch_size=10)
     with pytest.raises(InputTypeError, match=r"give a distributed\.Client"):
         run(Parts(folder), "tcp://127.0.0.1:1")
+    with distributed.Client(client.scheduler.address, set_as_default=False) as closed:
+        pass
+    with pytest.raises(InputValueError, match=r"client= is closed: connect one anew"):
+        run(Parts(folder), closed)
 
 
 def test_an_error_in_the_loss_names_its_line_here(folder, client):
