@@ -142,6 +142,12 @@ BAD = [
      "thousands: say which, decimal=',' (--decimal ,) or thousands=',' (--thousands ,)"),
     ("points between digits", "x;y\n1;7.661,5\n", "has points between its digits: decimal=',' and thousands='.'"),
     ("a name with a unit", "x,y (cm)\n1,2\n", "has no column 'y'; its columns are 'x', 'y (cm)': did you mean 'y (cm)'?"),
+    ("a date", "x,y\n1,2024-01-31\n", "column 'y': '2024-01-31' is a date: write days or seconds since a first one, which are"),
+    ("a date of another country", "x,y\n1,31.01.2024 12:00\n", "'31.01.2024 12:00' is a date"),
+    ("per cent", "x,y\n1,12.5 %\n", "'12.5 %' ends with a per cent sign: write the number alone, 12.5 or 0.125"),
+    ("money", "x,y\n1,$2.50\n", "'$2.50' has a sign of money: write the number alone"),
+    ("money after", "x,y\n1,2.50 €\n", "'2.50 €' has a sign of money"),
+    ("units", "x,y\n(s),[m]\n1,2\n", "line 2, column 'x': '(s)' is in brackets, as units below a header are: take such a line"),
     ("a title above", "of 2020\nx,y\n1,2\n", "its columns are 'of 2020': choose it, or take the line out"),
     ("no header", "1.5,2\n3,4\n", "its columns are '1.5', '2': if that is its first row, say that it has no header"),
     ("a picture", b"\x89PNG\r\n\x1a\n\0\0", "cars.csv is a picture: give the table as CSV"),
@@ -556,7 +562,7 @@ def test_what_was_guessed_is_said(reader, tmp_path, monkeypatch):
     ]
     assert content(table) == {"x": [1, 5], "y": [2, 6]}
     saved(tmp_path, "1,2\n")
-    assert read_table("cars.csv", header=False).notes == ["cars.csv is read without a header: its columns are c1, ..., c2"]
+    assert read_table("cars.csv", header=False).notes == ["cars.csv is read without a header: its columns are c1, c2"]
 
 
 def test_columns_of_words(reader, tmp_path):

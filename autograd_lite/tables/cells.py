@@ -116,5 +116,10 @@ _READINGS: tuple[tuple[Callable[[str], bool], str], ...] = (
     (_like(r"[+-]?\d{1,3}(?:\.\d{3})+,\d*|[+-]?\d{1,3}(?:\.\d{3}){2,}"),
      "has points between its digits: decimal=',' and thousands='.' (--decimal , --thousands .) read them"),
     (_like(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?"), "has a decimal comma: decimal=',' (--decimal ,) reads it"),
+    (_like(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[ T].*)?|\d{1,2}([./-])\d{1,2}\1\d{2,4}(?: .*)?"),
+     "is a date: write days or seconds since a first one, which are numbers"),
+    (_like(r"[+-]?[\d.,]+\s*%"), "ends with a per cent sign: write the number alone, 12.5 or 0.125"),
+    (_like(r"[+-]?[$€£¥]\s*[+-]?[\d.,]+|[+-]?[\d.,]+\s*[$€£¥]"), "has a sign of money: write the number alone"),
+    (_like(r"\(.*\)|\[.*\]"), "is in brackets, as units below a header are: take such a line out, or put units into the names"),
     (_like(_OTHER_SIGNS), "has separators between its digits: say which with thousands (--thousands \"'\", _ or a blank)"),
 )  # fmt: skip

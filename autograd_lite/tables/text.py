@@ -104,9 +104,9 @@ class Text:
         if self.dialect.header:
             self.notes.append(f"the names of the columns of {self.path} are from the comment above its first row")
             return header_of(named)
-        self.notes.append(
-            f"{self.path} is read without a header: its columns are c1{f', ..., c{self.width}' * (self.width > 1)}"
-        )
+        last = f", c{self.width}" if self.width > 1 else ""
+        shown = f"c1{', ...' * (self.width > 2)}{last}"
+        self.notes.append(f"{self.path} is read without a header: its columns are {shown}")
         return [f"c{i}" for i in range(1, self.width + 1)]
 
     def _records(self, lines: list[str], count: int = 0) -> list[list[str]]:
