@@ -148,7 +148,7 @@ def test_plot_and_save(folder):
     assert (ending["method"], ending["steps"], ending["converged"], ending["n"]) == ("sgd", 6, False, 7)
     assert saved == {
         "format": "autograd_lite.fit", "version": 1, "formula": "weight*pounds + bias", "target": "mpg", "loss": "mse",
-        "columns": ["pounds"],
+        "columns": ["pounds"], "measured": ["mpg"],
     }  # fmt: skip
 
 
