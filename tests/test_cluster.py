@@ -28,6 +28,7 @@ pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
 from autograd_lite.cli.cluster import connected as of_command  # noqa: E402
+from autograd_lite.cli.cluster import spread  # noqa: E402
 from autograd_lite.fit.cluster import Spread, shares  # noqa: E402
 from autograd_lite.fit.methods import bands  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
@@ -338,6 +339,16 @@ def test_ctrl_c_ends_the_run_and_frees_the_workers(folder, client):
     found = run(Parts(folder), client, steps=50, callback=stop)
     assert (found.reason, found.steps) == ("interrupted", 3)
     assert bits(run(Parts(folder), client, steps=found.steps)) == bits(found)
+
+
+def test_ctrl_c_ends_a_run_of_the_command(folder, cluster):
+    def stop(step, value, params):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with spread(cluster.file, Parts(folder), mixed=False, wait=60.0) as rows:
+        found = run(rows, steps=50, callback=stop)
+        assert (found.reason, found.steps) == ("interrupted", 3)
 
 
 def test_two_fits_on_one_cluster(folder, cluster):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,9 @@ def connected(address: str) -> Iterator[Any]:
 def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[Spread]:
     """The rows of some files on the workers of a scheduler."""
     reading = Bar(1, what="shares read")
-    with (
-        connected(address) as client,
-        deferred_interrupt() as pause,
-        Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count) as rows,
-    ):
+    with connected(address) as client, ExitStack() as stack:
+        with deferred_interrupt() as pause:  # for as long as rows are read; what is done with them has its own
+            rows = stack.enter_context(Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count))
         reading.clear()
         for note in rows.notes:
             say_note(note)
