@@ -492,6 +492,10 @@ ENGINE = [
          "tests/ops/test_many.py"),
     line("1 - u*u of the largest of many cancels", "autograd_lite/ops/trigonometry.py",
          "of_top = _with_slopes(div(top, h), slopes)", "of_top = div(top, h)", "tests/ops/test_many.py"),
+    line("rows that are alike are one", "autograd_lite/fit/rows/near.py",
+         "np.bincount(place.ravel(), found.counts, len(rows))", "np.ones(len(rows))", "tests/fit/test_bands.py"),
+    line("a bound is no wall", "autograd_lite/fit/methods/absolute.py", "            pull[j] += sign * steep\n", "",
+         "tests/fit/test_bands.py"),
     line("the group is not shared", "autograd_lite/compiler/simplify.py", "if sum(in_group) < 2:", "if True:",
          "tests/compiler/test_simplify.py"),
 ]  # fmt: skip
