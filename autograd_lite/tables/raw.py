@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from math import inf
+from typing import IO
 
 from .dialect import BLANKS
 
@@ -25,7 +28,8 @@ class Raw:
 
     def __init__(self, memory: int) -> None:
         self.header, self.sep, self.end = "", ",", "\n"
-        self._file = tempfile.SpooledTemporaryFile(memory, "w+", encoding="ascii")  # noqa: SIM115
+        self._memory: float = memory
+        self._file: IO[str] = StringIO()  # tempfile's own for this would lose a Ctrl-C while it is freed
 
     def begin(self, names: Sequence[str], header: str | None, sep: str, end: str) -> None:
         """Take in how the file is written, and its header where it has one."""
@@ -35,6 +39,10 @@ class Raw:
     def add(self, rows: Iterable[str]) -> None:
         """Take in some rows, without what ends their lines."""
         self._file.write(json.dumps(list(rows)) + "\n")  # in ASCII, bytes that are not UTF-8 too
+        if self._memory < inf and self._file.tell() > self._memory:
+            kept, self._file, self._memory = self._file, tempfile.TemporaryFile("w+", encoding="ascii"), inf  # noqa: SIM115
+            kept.seek(0)
+            self._file.write(kept.read())
 
     def add_cells(self, rows: Iterable[Sequence[str]]) -> None:
         """Take in rows of a file that is no text."""
