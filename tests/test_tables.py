@@ -12,6 +12,7 @@ import re
 import struct
 import sys
 import zipfile
+from array import array
 from collections import Counter
 from fractions import Fraction
 
@@ -824,3 +825,17 @@ def test_ctrl_c_while_a_table_goes_is_raised_a_moment_later(tmp_path, monkeypatc
     table._stack.callback(interrupted)
     del table
     assert again == [1]
+
+
+def test_a_parquet_page_that_is_not_what_was_written_is_refused(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "t.parquet"
+    numbers = [1.5 + i for i in range(300)]
+    options = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    pq.write_table(pa.table({"x": numbers}), path, **options)
+    raw = path.read_bytes()
+    at = raw.index(array("d", numbers[7:9]).tobytes())
+    path.write_bytes(raw[:at] + b"\x01" + raw[at + 1 :])
+    with pytest.raises(InputValueError, match=r"t\.parquet"), read_table(path) as table:
+        table.read(0, table.rows)

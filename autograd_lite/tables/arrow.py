@@ -139,7 +139,7 @@ def _parquet(binary: BinaryIO, rows: tuple[int, int] | None) -> tuple[Any, Any, 
     """The schema, a function that gives batches, and how many rows there are; only the groups that hold `rows` are read."""
     import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-    file = pa_parquet.ParquetFile(binary)
+    file = pa_parquet.ParquetFile(binary, page_checksum_verification=True)  # of a file that has checksums
     counts = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
     start, stop = rows or (0, file.metadata.num_rows)
     ends = list(accumulate(counts))

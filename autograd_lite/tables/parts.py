@@ -175,6 +175,8 @@ def expand(paths: str | list[str]) -> list[str]:
     """The files meant, in order."""
     if isinstance(paths, list):
         found, what = paths, "the list of files"
+        if "-" in paths:
+            raise InputTypeError("standard input cannot be read twice, as many files are: give the names of files")
     elif os.path.isdir(paths):
         found, what = sorted(os.path.join(paths, name) for name in os.listdir(paths) if _known(name)), f"the folder {paths}"
     else:
@@ -193,8 +195,6 @@ def look(path: str, options: Mapping[str, Any]) -> Part:
     """What a file says before its rows are read: its columns, and how many rows a Parquet file has."""
     from . import read_head
 
-    if path == "-":
-        raise InputTypeError("standard input cannot be read twice, as many files are: give the names of files")
     state = os.stat(path)
     names, rows = read_head(path, **options)
     return Part(path, state.st_size, state.st_mtime_ns, tuple(names), rows)
