@@ -74,7 +74,9 @@ class Model:
         scale: float | None = None,
     ) -> None:  # fmt: skip
         self.formula = read(formula)
-        target, sigma, weighting, group = map(column_name, (target, sigma, weighting, group))
+        target, sigma, weighting, group = (
+            n if n.isascii() else column_name(n) for n in (target, sigma, weighting, group)
+        )  # fmt: skip
         self.target, self.kind, given = target, kind, dict(weights or {})
         self.sigma, self.weighting, self.group, self.scale = sigma, weighting, group, scale
         self.wanted: Expression | None = None  # the target, where that is a formula of columns
