@@ -38,7 +38,7 @@ log_odds = row(
     doc="log(p / (1 - p)).\\n\\n>>> log_odds(0.5)\\n0.0",
 )  # fmt: skip
 """
-IMPORTED = "from .powers import log, xdivy, xlogy\n"
+IMPORTED = "from .powers import log\nfrom .special import xdivy, xlogy\n"
 POINTS = {"surprise": (0.7, 0.4), "log_odds": (0.2,)}
 
 

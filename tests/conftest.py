@@ -1,6 +1,7 @@
 """Hypothesis profiles: `ci` is fixed and short, `long` is for `HYPOTHESIS_PROFILE=long python -m pytest`."""
 
 import os
+import signal
 
 from tests import warm
 
@@ -12,6 +13,10 @@ _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Healt
 settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **_CALM)
 settings.register_profile("long", max_examples=1000, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish():
