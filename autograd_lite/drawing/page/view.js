@@ -4,7 +4,7 @@ let width = 1;
 let height = 1;
 let scale = 1;
 let opened = false; // past the first view
-let fitted = false; // the whole picture is in view, and stays so when the window changes
+let fitted = ""; // the whole picture is in view, and stays so when the window changes: as it "opened", or since that was "asked"
 let arranged = "";
 
 // Of a large picture what is out of view is not drawn: a frame of it would take longer than a frame may.
@@ -54,12 +54,12 @@ function zoomTo(wanted, u, v) {
 }
 
 function zoomBy(factor, u, v) {
-  fitted = false;
+  fitted = "";
   zoomTo(scale * factor, u, v);
 }
 
 function whole() {
-  fitted = true;
+  fitted = "asked";
   zoomTo(wholeScale());
 }
 
@@ -121,8 +121,12 @@ function arrange() {
 
 // A picture that fits only when too small to read opens at its full size, at the result.
 function open() {
-  if (wholeScale() >= least * 0.98) return whole();
-  fitted = false;
+  if (wholeScale() >= least * 0.98) {
+    whole();
+    fitted = "opened";
+    return;
+  }
+  fitted = "";
   zoomTo(least);
   const result = part("n" + view.root);
   if (result) scrollToBox(boxOf(uncover(result)), true);
@@ -130,7 +134,9 @@ function open() {
 
 function resized() {
   sizes.clear();
-  if (arrange() || fitted) open();
+  const turned = arrange();
+  if (fitted === "asked") whole();
+  else if (turned || fitted) open();
   cull();
   redraw();
   if (now < end) mark(); // its ends are to be seen
