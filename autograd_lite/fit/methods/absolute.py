@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ...tables.table import numpy
+from ..rows.near import NOTHING
 from .newton import Bottom
 from .trust import EPS, State, norm, norms, within
 
-NOTHING, NEARLY = 1e-13, 1e-8  # of the size of what a residual is the difference of: what counts as zero
+NEARLY = 1e-8  # of the size of what a residual is the difference of: what is made zero at the end, as NOTHING is
 BALANCED = 1e-9  # of the sum of a direction's slopes: what is left of it where it is balanced
 ROUNDED = 16 * EPS  # of the mean residual: what rounding of the weights makes of a zero
 COARSE = 100.0  # times as far from a wall, which is steep, is still at it
