@@ -30,6 +30,7 @@ SUITES = {
     "compiler": ["tests/compiler"],
     "pictures": ["tests/drawing"],
     "command": ["tests/cli"],
+    "fit": ["tests/fit"],
     "promises": [
         "tests/test_promises.py", "tests/test_interruptions.py", "tests/test_ends.py", "tests/test_cycles.py",
         "tests/test_context.py", "tests/test_files.py", "tests/compiler/test_interrupts.py", "tests/cli/test_app.py",
@@ -92,7 +93,7 @@ def environment(python: str, packages: str, folder: Path) -> tuple[str, str]:
 def tested(python: str, suite: str) -> str:
     """How many tests passed, failed and were skipped."""
     paths = [str(p) for pattern in SUITES[suite] for p in sorted(ROOT.glob(pattern))]
-    done = run(python, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider", *paths)
+    done = run(python, "-m", "pytest", "-q", "--tb=line", "-p", "no:cacheprovider", "-n", "auto", "--dist", "loadfile", *paths)
     last = re.findall(r"^.*(?:passed|failed|error).* in .*$", done.stdout, re.MULTILINE)
     for line in re.findall(r"^(?:FAILED|ERROR) .*$", done.stdout, re.MULTILINE)[:20]:
         print(f"    {line[:200]}", file=sys.stderr)
@@ -196,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The tests on every Python that can be had.")
     parser.add_argument("--python", nargs="*", default=PYTHONS)
     parser.add_argument("--packages", nargs="*", default=("oldest", "newest", "none"), choices=("oldest", "newest", "none"))
-    parser.add_argument("--suites", nargs="*", default=("engine", "compiler", "pictures", "command"), choices=SUITES)
+    parser.add_argument("--suites", nargs="*", default=("engine", "compiler", "pictures", "command", "fit"), choices=SUITES)
     parser.add_argument("--folder", type=Path, help="what is installed is kept there")
     given = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
