@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import autograd_lite
+from tests.process import loaded
 
 ROOT = Path(autograd_lite.__file__).parents[1]
 
@@ -23,10 +23,7 @@ def hook():
     if not file.exists():
         pytest.skip("the core is not compiled, and the hook that compiles it is not here")
     pytest.importorskip("hatchling", reason="the hook that compiles the core is one of hatchling")
-    spec = importlib.util.spec_from_file_location("build_core", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(file)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """The demos: each runs as a reader would run it, prints what it claims, and stops where a fault is planted in it."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograd_lite import Value, draw
+from tests.process import loaded
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMOS = sorted(path.stem for path in (ROOT / "demos").glob("*.py"))
@@ -95,10 +95,7 @@ FAULTS = [
 
 def load(demo):
     """The demo as a fresh module, with main() not yet run."""
-    spec = importlib.util.spec_from_file_location(f"demo_{demo}", ROOT / "demos" / f"{demo}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded(ROOT / "demos" / f"{demo}.py")
 
 
 def run(demo, *options):

@@ -12,7 +12,7 @@ from ..errors import InputValueError
 from ..formula import nodes
 from ..formula.expression import Function
 from ..formula.vocabulary import VOCABULARY
-from ..ops import REAL, Kink, Op
+from ..ops import REAL, Op
 from ..value import Value
 from .common import Json
 from .options import Argument
@@ -87,7 +87,7 @@ def _described(name: str) -> dict[str, Any]:
         pins = [pin for pin in op.pins if all(x - x == 0.0 for x in pin.at)]
         data["domain"] = {letter: str(d) for letter, d in zip(letters, op.domain, strict=False) if d != REAL}
         data["kinks"] = [
-            {"where": kink.text, "taken": next((list(p.partials) for p in pins if _holds(kink, p.at)), None)}
+            {"where": kink.text, "taken": next((list(p.partials) for p in pins if kink.holds(*p.at)), None)}
             for kink in op.kinks
         ]
         data["conventions"] = [{"at": list(p.at), "value": p.value, "derivatives": list(p.partials)} for p in op.pins]
@@ -113,13 +113,6 @@ def _letters(row: Any, function: Function) -> list[str]:
             if callable(rule) and not isinstance(rule, Op):
                 return list(inspect.signature(rule).parameters)[before : before + row.arity]
     return list(LETTERS[: row.arity])
-
-
-def _holds(kink: Kink, at: Sequence[float]) -> bool:
-    try:
-        return bool(kink.holds(*at))
-    except (ArithmeticError, ValueError):
-        return False
 
 
 # -- as text ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from .. import context, graph
 from ..formula.steps import Step
 from ..graph import Node
-from ..ops import Kink
 
 __all__ = ["KinkAt", "Path", "Slopes", "kinks", "paths"]
 
@@ -89,15 +88,8 @@ def kinks(root: Node, gradients: dict[Node, float]) -> list[KinkAt]:
         )
         for node in reversed(graph.order([root]))
         for kink in node.op.kinks
-        if _holds(kink, graph.values(node))
+        if kink.holds(*graph.values(node))
     ]
-
-
-def _holds(kink: Kink, values: Sequence[float]) -> bool:
-    try:
-        return bool(kink.holds(*values))
-    except (ArithmeticError, ValueError):  # floor(inf), fmod(inf, 1)
-        return False
 
 
 def _slopes(node: Node) -> Iterable[Slopes]:

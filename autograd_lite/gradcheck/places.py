@@ -43,7 +43,7 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
         if op.name not in TABLE or TABLE[op.name] is not op:
             continue
         call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
-        if any(_holds(kink.holds, floats) for kink in op.kinks):
+        if any(kink.holds(*floats) for kink in op.kinks):
             return f"{call} on the way has no derivative there, and its values do not show it"
         if (op.name in STEPPED and _steps_beside(op, floats, node._data)) or (
             op.name in REMAINDERS and math.ulp(floats[0]) * UNSEEN > abs(floats[1])
@@ -73,13 +73,6 @@ def overflows_below(subject: Subject, k: int, directions: Sequence[Vector]) -> s
             if 0.0 < abs(x) < sys.float_info.min:
                 return f"{x:g} on the way is so small that its reciprocal overflows"
     return ""
-
-
-def _holds(kink: Any, floats: Sequence[float]) -> bool:
-    try:
-        return bool(kink(*floats))
-    except (ArithmeticError, ValueError):
-        return False
 
 
 def _steps_beside(op: Any, floats: Sequence[float], out: float) -> bool:

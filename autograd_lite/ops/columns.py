@@ -49,7 +49,14 @@ class Kink(NamedTuple):
     """Where the derivative does not exist or jumps: a kink, a jump or a pole."""
 
     text: str
-    holds: Callable[..., bool]
+    condition: Callable[..., bool]
+
+    def holds(self, *at: float) -> bool:
+        """Whether the arguments of the row are at such a place; not where the condition has no answer, as floor(inf)."""
+        try:
+            return bool(self.condition(*at))
+        except (ArithmeticError, ValueError):
+            return False
 
 
 class Setting(NamedTuple):

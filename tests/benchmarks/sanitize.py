@@ -8,7 +8,6 @@ Exit status 0: clean.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -17,6 +16,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.process import loaded  # noqa: E402
+
 LEFT_OUT = "not long_chain and not million and not memory_of_nodes"  # too long, or about memory, of which these take more
 NAMES = ("core", "value", "graph", "functional", "nn", "contract", "promises", "context", "optim")
 TESTS = [*(f"tests/test_{name}.py" for name in NAMES), "tests/conformance", "tests/ops", "tests/compiler/test_llvm_batch.py"]
@@ -82,17 +85,8 @@ sys.exit(grown > 25)  # the interpreter's own caches
 """
 
 
-def hook() -> object:
-    spec = importlib.util.spec_from_file_location("build_core", ROOT / ".ci" / "build_core.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def main() -> int:
-    build = hook()
+    build = loaded(ROOT / ".ci" / "build_core.py")
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)

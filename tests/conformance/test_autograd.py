@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.process import loaded
+
 VERSION = "1.8.0"
 
 SCALAR_OPS = """
@@ -34,13 +36,6 @@ LEFT_OUT = {
     ("test_graphs", "complex_separate_real_and_imaginary"): "complex numbers",
     ("test_graphs", "assignment_raises_error"): "how their traced arrays refuse assignment; ours are NumPy's object arrays",
 }
-
-
-def loaded(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 shim = None if importlib.util.find_spec("numpy") is None else loaded(Path(__file__).with_name("autograd_shim.py"))
