@@ -746,10 +746,16 @@ def test_and_wrong_ones_beside_them_do(f: Callable[[float], float], x: float, wr
     assert judge(wrong, numerical_derivative(f, x), 1e-8).verdict == "fail"
 
 
-@pytest.mark.parametrize(("op", "at"), [(al.floor, 0.5), (al.tan, 30.0), (al.exp, 2.0**-30)])
-def test_wrong_rules_fail_where_values_show_the_derivative(op: Op, at: float) -> None:
+@pytest.mark.parametrize(
+    ("op", "at", "off"),
+    [
+        (al.floor, 0.5, 1.0), (al.tan, 30.0, 1.0), (al.exp, 2.0**-30, 1.0), (al.acos, 5e-324, 1.0), (al.erfc, -5e-324, 1.0),
+        (al.sigmoid, 2e-16, -0.5), (al.cosh, 1e-8, 1e-9), (TABLE["co_square"], -1e-8, 1e-9), (TABLE["sech2"], 1e-8, 4e-8),
+    ],
+)  # fmt: skip
+def test_wrong_rules_fail_where_values_show_the_derivative(op: Op, at: float, off: float) -> None:
     """Beside the places of `RIGHT`, where they do not."""
-    wrong = Op("wrong", op.forward, lambda x, out: op.partial(0, (x,), out) + 1.0)
+    wrong = Op("wrong", op.forward, lambda x, out: op.partial(0, (x,), out) + off)
     assert check_grads(wrong, (at,)).failed
 
 

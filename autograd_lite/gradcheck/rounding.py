@@ -18,7 +18,7 @@ from ..value import Value
 from .limits import agrees_in_the_limit
 from .places import hidden_place, overflows_below, whole_exponents_only
 from .subject import Subject, Vector
-from .verdict import AMONG_THE_SMALLEST, FAIL, FEW_STEPS, INCONCLUSIVE, PASS, Verdict, judge
+from .verdict import AMONG_THE_SMALLEST, DIGITS, FAIL, FEW_STEPS, INCONCLUSIVE, PASS, Verdict, judge
 
 STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
 
@@ -175,7 +175,8 @@ class Rounding:
             why = hidden_place(self.subject, self.k, self.directions) or self._jumps()
             if why:
                 return why
-        if 0.0 < abs(engine - found.value) * x <= 2.0 * EPS * abs(found.at):
+        seen = found.error <= DIGITS * abs(found.value)  # steps longer than the input show a slope, and all of them the same
+        if not seen and 0.0 < abs(engine - found.value) * x <= 2.0 * EPS * abs(found.at):
             return "f moves by less than its rounding in a step as long as the input"
         return AMONG_THE_SMALLEST if 0.0 < x < found.finest and max(abs(found.at), found.rise) < FEW_STEPS else ""
 

@@ -330,6 +330,8 @@ ENGINE = [
          *checks("test_a_fail_is_heard_again_at_other_steps")),
     line("everything is excused at the second hearing", f"{CHECK}/rounding.py", 'if second.verdict != FAIL:', "if True:",
          *checks("test_a_fail_is_heard_again_at_other_steps")),
+    line("a slope that all steps show is excused", f"{CHECK}/rounding.py", "if not seen and 0.0 <", "if 0.0 <",
+         *checks("test_wrong_rules_fail_where_values_show_the_derivative")),
     line("a broad flat part may be rounding", f"{NUMERICAL}/derivative.py", "if flat >= BROAD * max(abs(x), 1.0):", "if False:",
          *checks("test_error_bars_cover_what_finer_steps_say", "test_and_wrong_ones_beside_them_do")),
     *(line(name, f"{CHECK}/{file}", old, new, *checks("test_no_right_rule_fails")) for name, file, old, new in (
