@@ -248,8 +248,9 @@ def check(op: Op, names: Sequence[str | None], values: Sequence[float], result: 
         if watch.anomaly:
             raise AnomalyError(f"{call}: the first nan; none of its operands was one")
         if watch.invalid:
-            domain = ", ".join(str(d) for d in op.domain)
-            raise InvalidValueError(f'{call}: outside the domain {domain}; errstate(invalid="ignore") lets it pass')
+            inside = all(v in d for v, d in zip(values, op.domain * len(values), strict=False))
+            why = "it has no value there" if inside else "outside the domain " + ", ".join(map(str, op.domain))
+            raise InvalidValueError(f'{call}: {why}; errstate(invalid="ignore") lets it pass')
     elif all(map(math.isfinite, values)):
         if any(kink.holds(*values) for kink in op.kinks):
             if watch.divide:

@@ -285,8 +285,9 @@ def _weight(given: Number, what: str) -> Tree:
     """A tangent or cotangent; None of a plain 0, which has no influence, also where only a call of the program tells."""
     if not isinstance(given, Value):
         return as_float(given, what) or None
-    trace = context.trace()
-    return Masked(given, True, given, loose=True) if trace is not None and trace.is_plain(given) else given
+    if (trace := context.trace()) is not None:
+        return Masked(given, True, given, loose=True, varies=not trace.is_plain(given))
+    return given if given._data else Masked(given, True, given, varies=True)
 
 
 def jvp(f: Callable[..., R], primals: Sequence[Tree], tangents: Sequence[Tree]) -> tuple[R, R]:

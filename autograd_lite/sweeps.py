@@ -64,10 +64,17 @@ def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Identities) -> Adj
         _give(cells, ready, root, seed)
     nodes, grads = _pass_nodes(cells, ready) if graph else _pass_floats(cells, ready)
     inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0}
+    if graph and context.trace() is None:
+        inputs = {node: _resolved(g) for node, g in inputs.items()}
+        grads = list(map(_resolved, grads))
     unreached = [node for node, g in inputs.items() if g is UNREACHED]
     for node in unreached:
         del inputs[node]
     return Adjoints(inputs, nodes, grads, unreached)
+
+
+def _resolved(g: Number) -> Number:
+    return g.resolved() if g.__class__ is Masked else g
 
 
 def _give(cells: Cells, ready: list[tuple[Node, Number]], a: Node, d: Number) -> None:
@@ -241,7 +248,7 @@ def _edges(node: Node, graph: bool) -> list[Number]:
 def _flow(g: Number, edge: Number) -> Number:
     """`times`, also for an adjoint or tangent that is masked: the rules see the number, and what they give is masked."""
     if g.__class__ is Masked:
-        d = times(g.g, edge)
+        d = _flow(g.g, edge)
         return None if d is None else g.over(d)
     return times(g, edge)
 

@@ -315,6 +315,7 @@ KINKS: list[tuple[str, tuple[float, ...], str, list[tuple[float, float]]]] = [
     ("digamma", (-2.0,), "x = 0, -1, -2, ...", [(inf, inf)]),
     ("polygamma", (1.0, -2.0), "x = 0, -1, -2, ...", [(inf, -inf)]),
     ("remainder", (3.0, 2.0), "x/y is half way", [(1.0, 1.0), (-2.0, -1.0)]),
+    ("influence", (1.0, 0.0), "y = 0", [(0.0, 0.0), (0.0, 0.0)]),
     ("xdivy", (1.0, 0.0), "y = 0", [(nan, nan), (nan, -inf)]),
     ("xlogy", (1.0, 0.0), "y = 0", [(nan, nan), (nan, inf)]),
     ("xlog1py", (1.0, -1.0), "y = -1", [(nan, nan), (nan, inf)]),

@@ -119,6 +119,49 @@ def test_nothing_flows_in_any_route_or_order(op: Op, at: tuple[float, ...], i: i
     assert al.grad(al.hessian(f))(0.0) == al.jit(al.grad(al.hessian(f)))(0.0) == 0.0
 
 
+WITH_OTHERS: dict[str, Callable[[Function, int], Function]] = {
+    "grad": lambda f, n: lambda xs: al.grad(f)(xs)[n],
+    "jvp": lambda f, n: lambda xs: al.jvp(f, (xs,), ([float(j == n) for j in range(len(xs))],))[1],
+    "hvp's gradient": lambda f, n: lambda xs: al.jvp(al.grad(f), (xs,), (xs,))[0][n],
+    "backward": lambda f, n: backward_at(f, n, create_graph=False),
+    "create_graph": lambda f, n: backward_at(f, n, create_graph=True),
+    "jit": lambda f, n: lambda xs: al.jit(al.grad(f))(xs)[n],
+    "jit create_graph": lambda f, n: al.jit(lambda xs: al.jvp(al.grad(f), (xs,), (xs,))[0][n]),
+    "numpy": lambda f, n: lambda xs: float(al.jit(al.grad(f), batch=0, backend="numpy")(np.array([xs, xs]))[1][n]),
+}
+
+
+def backward_at(f: Function, n: int, create_graph: bool) -> Function:
+    def slope(xs: list[float]) -> float:
+        leaves = list(map(Value, xs))
+        f(leaves).backward(create_graph=create_graph)
+        return float(getattr(leaves[n].grad, "data", leaves[n].grad))
+
+    return slope
+
+
+@pytest.mark.parametrize(("op", "at", "i"), [*flat_operands(), (al.pow, (1.7, 0.0), 0), (al.pow, (0.0, 0.0), 0)])
+def test_nothing_flows_where_all_operands_vary(op: Op, at: tuple[float, ...], i: int) -> None:
+    """An exponent of 0 lets nothing flow to its base, though it varies and the mixed second derivative is 1/x."""
+
+    def f(xs: Any) -> Any:
+        args = [x if j in op.settings else xs[j] + al.sqrt(xs[-1]) if j == i else xs[j] for j, x in enumerate(at)]
+        return op(*grouped(op, args)) + xs[-1]
+
+    found = {name: route(f, len(at))([*at, 0.0]) for name, route in WITH_OTHERS.items()}
+    assert found == dict.fromkeys(WITH_OTHERS, 1.0)
+
+
+@pytest.mark.parametrize("x", [0.25, 4.0])
+def test_what_hangs_on_an_exponent_of_0_keeps_its_slopes(x: float) -> None:
+    """d/dy x**(y/2) and its slope by x, 1/2x, at y = 0; and a tangent of 0 that varies: f' of x**2 is 2x."""
+    f = lambda x, y: al.sqrt(x) ** y  # noqa: E731
+    for h in (al.hessian(f, (0, 1)), al.jit(al.hessian(f, (0, 1))), al.jit(al.hessian(f, (0, 1)), backend="llvm")):
+        assert h(x, 0.0)[0][1] == h(x, 0.0)[1][0] == 0.5 / x
+    g = lambda t: al.jvp(lambda x: al.sqrt(x) ** 4.0, (x,), (t,))[1]  # noqa: E731
+    assert al.grad(g)(0.0) == al.jit(al.grad(g))(0.0) == 2.0 * x
+
+
 @pytest.mark.parametrize("name", ["elu", "leaky_relu"])
 @pytest.mark.parametrize("at", [(0.0, 0.5), (-0.0, 1.0), (0.0, 0.0)])
 def test_a_slope_that_happens_to_be_0_is_an_influence(name: str, at: tuple[float, float]) -> None:

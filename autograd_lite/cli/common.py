@@ -93,7 +93,13 @@ def read_number(text: str, name: str) -> float:
             raise InputValueError(
                 f"{name}={text} is beyond the largest number there is, 1.8e308: write {name}=inf if it is meant"
             )
+        if number == 0.0 and any(c.isdigit() and c != "0" for c in text.lower().partition("e")[0]):
+            raise InputValueError(
+                f"{name}={text} is below the smallest number there is, 4.9e-324: write {name}=0 if it is meant"
+            )
         return number
+    if text.startswith("="):
+        raise InputValueError(f"{name}={text} has two signs =: write {name}{text}")
     if not text.strip():
         raise InputValueError(f"{name}= has no value: write {name}=1.5")
     formula = read_formula(text)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from keyword import iskeyword
@@ -14,7 +15,7 @@ from ..ops import Op
 from ..ops.operators import Operators
 from ..program import Builder, Program, Ref, placed
 from ..tree import Number
-from .tokens import LONGEST, TOKEN, Text, Token, short
+from .tokens import LONGEST, TOKEN, UNKNOWN, Text, Token, short
 
 __all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted"]
 
@@ -309,6 +310,19 @@ class Parser(Text):
 
     # -- what is wrong ------------------------------------------------------------------------------------------------
 
+    def fail_character(self, at: int) -> NoReturn:
+        """A character that has no place in a formula, where it is the way that others write calls."""
+        last, rest, functions = self.last, self.text[at:], self.vocabulary.functions
+        opened = next((w for w in reversed(self.waiting) if isinstance(w, _Open)), None)
+        if rest[0] == "=" and opened is not None and opened.call is not None and last.kind == "name":
+            self.fail(at, f"unexpected '=': arguments have no names here: {opened.name}(x, 2)")
+        if rest[0] == "." and (called := re.match(r"\.[ ]*([A-Za-z]\w*)[ ]*\(", rest)) and called[1] in functions:
+            self.fail(at, f"unexpected '.': functions stand without a module: {called[1]}(...)")
+        if last.text in functions and last.kind == "name" and re.match(r"\^[ ]*[-+0-9]|[⁻⁰¹²³⁴-⁹]", rest):
+            inverse = f"; for its inverse use a{last.text}(...)" if f"a{last.text}" in functions else ""
+            self.fail(at, f"unexpected {rest[0]!r}: a power comes after the call: {last.text}(...)**2{inverse}")
+        super().fail_character(at)
+
     def fail_ended(self) -> NoReturn:
         """The text ended where an operand should be."""
         if self.last.kind == "start":
@@ -330,6 +344,10 @@ class Parser(Text):
         product = f"for a product write {shown} * (...)"
         if name in self.used_twice or name in self.vocabulary.constants:  # used as a number before, or known as one
             self.fail(token.at, f"{shown!r} is no function: {product}")
+        if name.lower() in UNKNOWN:
+            self.fail(token.at, f"unknown function {shown!r}: write {UNKNOWN[name.lower()]}")
+        if name in vars(math):
+            self.fail(token.at, f"unknown function {shown!r}: Python's math has it, but no formula, as it has no derivative")
         near = get_close_matches(name.lower(), self.vocabulary.functions, 1) if len(name) <= LONGEST else []
         self.fail(token.at, f"unknown function {shown!r}: " + (f"did you mean {near[0]}(...)?" if near else product))
 

@@ -49,13 +49,27 @@ _REPAIRS = {
     "`": "a name in backquotes ends with one: `any name`, and one inside is written twice",
     "≤": "use <=", "≥": "use >=", "≠": "use !=",
     **dict.fromkeys("²³¹⁰⁴⁵⁶⁷⁸⁹⁻", "use ** for powers"), "&": "use (a < b) * (c < d) for 'and'",
-    "|": "use abs(x) for |x|, and maximum(a < b, c < d) for 'or'",
+    "|": "use abs(x) for |x|, and maximum(a < b, c < d) for 'or'", "∞": "use 1e999", "‖": "use hypot(x, y) for a length",
+    "\\": "LaTeX is not read: write sqrt(x) and x/y", "∑": "write the sum out, or sum(x, y, z)",
+    "∏": "write the product out, or prod(x, y, z)",
 }  # fmt: skip
 _KEYWORDS = {
     "and": "use (a < b) * (c < d)", "or": "use maximum(a < b, c < d)", "not": "use 1 - (a < b)", "if": "use where(c, a, b)",
     "else": "use where(c, a, b)", "True": "use 1", "False": "use 0", "None": "leave it out",
     "is": 'write is(column, "text"), which is 1 in the rows where the column has that text, else 0',
 }  # fmt: skip
+UNKNOWN = {  # functions that go by another name here, or that a formula of others gives
+    "cot": "1/tan(x)", "sec": "1/cos(x)", "csc": "1/sin(x)", "cosec": "1/sin(x)", "coth": "1/tanh(x)", "sech": "1/cosh(x)",
+    "csch": "1/sinh(x)", "acot": "atan(1/x)", "arccot": "atan(1/x)", "asec": "acos(1/x)", "acsc": "asin(1/x)",
+    "factorial": "gamma(x + 1)", "perm": "gamma(n + 1)/gamma(n - k + 1)", "int": "trunc(x)", "fix": "trunc(x)",
+    "comb": "gamma(n + 1)/gamma(k + 1)/gamma(n - k + 1)", "beta": "exp(lgamma(x) + lgamma(y) - lgamma(x + y))",
+    "isnan": "x != x", "isinf": "abs(x) == 1e999", "isfinite": "abs(x) < 1e999", "exp10": "10**x", "sqr": "x**2",
+    "dist": "hypot(x - u, y - v)", "sumprod": "x*u + y*v", "modf": "x - trunc(x)", "frac": "x - floor(x)", "inv": "1/x",
+    "norm": "hypot(x, y)", "erfcx": "exp(x**2)*erfc(x)", "normcdf": "erfc(-x/sqrt(2))/2", "logaddexp2": "log2(2**x + 2**y)",
+    "iff": "where(c, a, b)", "ifelse": "where(c, a, b)", "avg": "mean(x, y)", "average": "mean(x, y)",
+    "expit": "sigmoid(x)", "logistic": "sigmoid(x)", "step": "heaviside(x, 1)", "angle": "atan2(y, x)",
+}  # fmt: skip
+_HEX = re.compile(r"0[xX][0-9a-fA-F]*(?:\.[0-9a-fA-F]*)?(?:[pP][+-]?[0-9]+)?")
 
 
 class Token(NamedTuple):
@@ -102,15 +116,19 @@ class Text:
         if letters in ("j", "J", "i"):
             self.fail(token.at, f"{number}{letters} is no real number, and formulas have no others: for a product write "
                                 f"{number}*{letters}")  # fmt: skip
-        if letters in ("e", "E"):
+        if letters in ("e", "E") and "e" not in number.lower():
             self.fail(token.at, f"digits are missing after {number}{letters}: write {number}e3 for {number}000, or "
                                 f"{number}*{letters} for a product")  # fmt: skip
         if number == "0" and letters[0] in "xXbBoO" and len(letters) > 1:
+            written = number + letters
             try:
-                meant = str(int(number + letters, 0))
-            except ValueError:
+                if letters[0] in "xX" and (found := _HEX.match(self.text, self.last.at)) and not found[0][2:].isalnum():
+                    written = found[0]  # with a fraction, or a power of two that has a sign
+                power = letters[0] in "xX" and not set(written[2:].lower()) <= set("0123456789abcdef_")
+                meant = f"{float.fromhex(written):.17g}" if power else str(int(written, 0))
+            except (ValueError, OverflowError):
                 return
-            self.fail(token.at, f"numbers are decimal: write {short(meant)} for {short(number + letters)}")
+            self.fail(token.at, f"numbers are decimal: write {short(meant)} for {short(written)}")
 
     def fail_keyword(self, token: Token) -> NoReturn:
         """A word that Python keeps for itself."""
@@ -129,6 +147,8 @@ class Text:
             repair = _REPAIRS.get(c) or _REPAIRS[plain]
         elif c != plain and TOKEN.fullmatch(plain) is not None and not plain.isspace():
             repair = f"use {plain!r}"  # full-width digits, letters and signs
+        elif "⁄" in plain:
+            repair = f"use ({plain.replace('⁄', '/')})"  # one half
         elif c.isspace():
             repair = "use a plain space"
         elif c.isalpha():

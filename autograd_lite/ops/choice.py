@@ -35,6 +35,11 @@ zero: Op = helper(
     exact=lambda mp, at, x: mp.mpf(0),
     doc="0 for every number, nan for nan: the derivative of a flat function.\n\n>>> zero(7.0)\n0.0",
 )  # fmt: skip
+influence: Op = helper(
+    "influence", lambda x, y: x if y else 0.0, (1.0, 0.0), core=lambda x, y: where(y, x, 0.0), edges=("1", "0"),
+    kinks=(Kink("y = 0", lambda x, y: y == 0.0),), exact=lambda mp, at, x, y: x if at[1] else mp.mpf(0),
+    doc="x, which is 0 or not there where y is 0: 0 there, and with the slopes that x has.\n\n>>> influence(nan, 0.0)\n0.0",
+)  # fmt: skip
 
 
 def _chosen(g: Number, share: Number) -> Number:
@@ -108,52 +113,60 @@ def _taken(g: Number, c: Number, wanted: bool) -> Number:
 class Masked:
     """An adjoint or tangent that flows only where condition `c` is as `wanted`, and elsewhere is not there at all.
 
-    It stands for a number in sweeps while a program is traced, where the condition may come out either way: what an edge makes
-    of the number keeps the mask (`over`), sums choose.  A mask of 0 times inf would be nan; nothing is multiplied here, only
-    chosen.  Where the number is 0 anyway when nothing flows (`loose`), and was multiplied by finite numbers only, the mask
-    costs nothing: only a partial that may be infinite needs it.
+    It stands for a number in sweeps on nodes.  While a program is traced the condition may come out either way: what an edge
+    makes of the number keeps the mask (`over`), sums choose.  A mask of 0 times inf would be nan; nothing is multiplied here,
+    only chosen.  Where the number is 0 anyway when nothing flows (`loose`), and was multiplied by finite numbers only, the mask
+    costs nothing: only a partial that may be infinite needs it.  A condition that itself `varies`, as the exponent of x**y
+    does, leaves the number its slopes: beside the point where it is 0 it is not.
     """
 
-    __slots__ = ("c", "g", "loose", "wanted")
+    __slots__ = ("c", "g", "loose", "varies", "wanted")
 
     c: Any
     wanted: bool
     g: Any
     loose: bool
+    varies: bool
 
-    def __init__(self, c: Number, wanted: bool, g: Number, loose: bool = False) -> None:
+    def __init__(self, c: Number, wanted: bool, g: Number, loose: bool = False, varies: bool = False) -> None:
         if isinstance(g, Masked):  # both must hold
-            c, wanted, g, loose = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g, loose and g.loose
-        self.c, self.wanted, self.g, self.loose = c, wanted, g, loose
+            loose = loose and g.loose
+            if g.varies is varies:
+                c, wanted, g = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g
+        self.c, self.wanted, self.g, self.loose, self.varies = c, wanted, g, loose, varies
 
     def over(self, d: Number) -> Masked:
         """What an edge made of the number, under the same mask."""
         trace = context.trace()
         loose = self.loose and (isinstance(d, Masked) or (trace is not None and trace.is_tame(d)))
-        return Masked(self.c, self.wanted, d, loose)
+        return Masked(self.c, self.wanted, d, loose, self.varies)
 
-    def chosen(self, otherwise: Number) -> Number:
-        """The number where it flows, `otherwise` elsewhere."""
-        if self.loose and otherwise == 0.0:
-            return self.g
-        return where(self.c, self.g, otherwise) if self.wanted else where(self.c, otherwise, self.g)
+    @property
+    def number(self) -> Number:
+        """The number where it flows, without this mask."""
+        return self.g.resolved() if isinstance(self.g, Masked) else self.g
 
     def resolved(self) -> Number:
         """The gradient it stands for in the end: 0 where nothing flows."""
-        return self.chosen(0.0)
+        if self.loose:
+            return self.number
+        if self.varies:
+            return influence(self.number, self.c)
+        return where(self.c, self.number, 0.0) if self.wanted else where(self.c, 0.0, self.number)
 
     def __add__(self, other: Number) -> Number:
         if not isinstance(other, Masked):
-            return self.chosen(-0.0) + other  # -0.0 + x is x to the bit
-        if self.c is other.c:
+            return self.resolved() + other
+        if self.c is other.c and self.varies is other.varies:
             if self.wanted is other.wanted:
-                return Masked(self.c, self.wanted, self.g + other.g, self.loose and other.loose)
-            return where(self.c, self.g, other.g) if self.wanted else where(self.c, other.g, self.g)
+                return Masked(self.c, self.wanted, self.g + other.g, self.loose and other.loose, self.varies)
+            return where(self.c, self.number, other.number) if self.wanted else where(self.c, other.number, self.number)
         either = where(_truth(self.c, self.wanted), 1.0, _truth(other.c, other.wanted))
-        return Masked(either, True, self.chosen(-0.0) + other.chosen(-0.0), self.loose and other.loose)
+        parts = self.resolved() + other.resolved()
+        return Masked(either, True, parts, self.loose and other.loose, self.varies or other.varies)
 
     def __radd__(self, other: Number) -> Number:
-        return other + self.chosen(-0.0)
+        return other + self.resolved()
 
 
 def _truth(c: Number, wanted: bool) -> Number:

@@ -197,8 +197,9 @@ def _base_product(g: Number, x: Number, y: Number, z: Number) -> Number:
     if x.__class__ is float is y.__class__:
         return g * _pow_derivative(x, y, 1.0, 0.0)
     d = g * pow_derivative(x, y, 1.0, 0.0)
-    trace = context.trace()
-    return Masked(y, True, d, loose=trace.is_tame(g)) if trace is not None and trace.is_plain(y) else d
+    if (trace := context.trace()) is not None:
+        return Masked(y, True, d, loose=trace.is_tame(g), varies=not trace.is_plain(y)) if is_node(y) else d
+    return Masked(y, True, d, varies=True) if is_node(y) and y._data == 0.0 else d
 
 
 pow: Op = row(

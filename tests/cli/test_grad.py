@@ -153,6 +153,9 @@ def test_pictures_that_cannot_be(tmp_path):
             ["exp(x)", "x=1e4"],
             "error: exp(x) is inf at x=10000.0: beyond 1.8e308; scale the operands, or --ieee lets it pass\n",
         ),
+        (["gamma(x)", "x=-1"], "error: gamma(x) is nan at x=-1.0: it has no value there; --ieee lets it pass\n"),
+        (["x", "x=1e-400"], "error: x=1e-400 is below the smallest number there is, 4.9e-324: write x=0 if it is meant\n"),
+        (["x", "x==3"], "error: x==3 has two signs =: write x=3\n"),
         (["\x1b[31mx"], "error: unexpected '\\x1b': it has no meaning in a formula, at column 1:\n  \\x1b[31mx\n  ^\n"),
     ],
 )

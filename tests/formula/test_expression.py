@@ -14,6 +14,7 @@ from autograd_lite import Value, grad, hessian, ops
 from autograd_lite.errors import ExpressionError, InputTypeError, InputValueError
 from autograd_lite.formula import parsing
 from autograd_lite.formula.expression import Function, parse
+from autograd_lite.formula.tokens import UNKNOWN
 from autograd_lite.formula.vocabulary import VOCABULARY
 from tests.benchmarks import parser as benchmark
 
@@ -154,7 +155,36 @@ REFUSED = [
     ("x if y else z", 3, "'if' is a keyword of Python and no name: use where(c, a, b)"),
     ("not x", 1, "'not' is a keyword of Python and no name: use 1 - (a < b)"),
     ("True", 1, "'True' is a keyword of Python and no name: use 1"),
+    ("3e5e", 4, "missing '*' between number and name"),
+    ("0x1p3", 2, "numbers are decimal: write 8 for 0x1p3"),
+    ("0x1.8p-1*x", 2, "numbers are decimal: write 0.75 for 0x1.8p-1"),
+    ("sin^2(x)", 4, "unexpected '^': a power comes after the call: sin(...)**2; for its inverse use asin(...)"),
+    ("exp²(x)", 4, "unexpected '²': a power comes after the call: exp(...)**2"),
+    ("tan⁻¹(x)", 4, "unexpected '⁻': a power comes after the call: tan(...)**2; for its inverse use atan(...)"),
+    ("x^2(y)", 2, "unexpected '^': use ** for powers"),
+    ("math.sin(x)", 5, "unexpected '.': functions stand without a module: sin(...)"),
+    ("np.where", 3, "unexpected '.': there are no attributes here"),
+    ("log(x, base=10)", 12, "unexpected '=': arguments have no names here: log(x, 2)"),
+    ("∞", 1, "unexpected '∞': use 1e999"),
+    ("½*x", 1, "unexpected '½': use (1/2)"),
+    (r"\frac{x}{y}", 1, r"unexpected '\\': LaTeX is not read: write sqrt(x) and x/y"),
+    ("gcd(x, y)", 1, "unknown function 'gcd': Python's math has it, but no formula, as it has no derivative"),
+    ("Cot(x)", 1, "unknown function 'Cot': write 1/tan(x)"),
 ]  # fmt: skip
+
+
+def test_what_is_written_for_functions_of_other_names():
+    assert not set(UNKNOWN) & set(VOCABULARY.functions)
+    known = {"factorial": 120.0, "comb": 10.0, "perm": 20.0, "beta": 1 / 30, "cot": 1 / math.tan(5.0), "isnan": 0.0,
+             "modf": 0.0, "isinf": 0.0, "isfinite": 1.0, "acot": math.atan(0.2), "dist": 3.0,
+             "normcdf": 0.5 * math.erfc(-5.0 / math.sqrt(2.0)), "norm": math.hypot(5, 2),
+             "erfcx": 0.1107046377339686, "logaddexp2": math.log2(36.0), "sech": 1 / math.cosh(5.0)}  # fmt: skip
+    point = {"x": 5.0, "y": 2.0, "n": 5.0, "k": 2.0, "u": 2.0, "v": 2.0, "c": 1.0, "a": 1.0, "b": 2.0}
+    for name, formula in UNKNOWN.items():
+        made = parse(formula, VOCABULARY)
+        value = made(**{x: point[x] for x in made.names})
+        if name in known:
+            assert value == pytest.approx(known[name], rel=1e-13), name
 
 
 @pytest.mark.parametrize(("text", "column", "message"), REFUSED)
