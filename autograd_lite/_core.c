@@ -26,7 +26,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 4 }; /* as in accelerated.py */
+enum { VERSION = 5 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
@@ -55,7 +55,7 @@ enum { COLLECTORS = 2 * sizeof(void *), KNOWN = 0x030F0000 }; /* what the collec
 enum { FIRST = (sizeof(Chunk) + 63) / 64 * 64 + 64 - COLLECTORS, SLOTS = (CHUNK - FIRST) / SLOT }; /* a node begins a line of the cache */
 
 struct State {
-    PyTypeObject *value, *row, *method, *entry, *called, *machine;
+    PyTypeObject *value, *row, *method, *entry, *called, *machine, *batch;
     PyObject *zero; /* the gradient of what no gradient has reached, always the same object */
     PyObject *python[OPERATORS][2]; /* the Python methods of the operators, as they stand and reflected */
     PyObject *init, *negative, *contributions, *sum, *noted, *acquire, *release, *as_float, *bound;
@@ -1438,6 +1438,7 @@ static PyObject *core_values(PyObject *module, PyObject *o) {
 }
 
 #include "_entry.h"
+#include "_batch.h"
 
 /* -- the module ------------------------------------------------------------------------------------------------------- */
 
@@ -1552,6 +1553,7 @@ static PyMethodDef functions[] = {
     {"method", (PyCFunction)(void (*)(void))core_method, METH_FASTCALL, "The method that applies a row to one Value."},
     {"layer", (PyCFunction)(void (*)(void))core_layer, METH_FASTCALL, "What the neurons of a layer give for one input."},
     {"entry", core_entry, METH_VARARGS, "The entry of jitted calls for a short program."},
+    {"batch", core_batch, METH_VARARGS, "The entry of jitted calls for a batch in machine code."},
     {"machine", core_machine, METH_VARARGS, "Machine code as a function of whole numbers."},
     {"enter", (PyCFunction)(void (*)(void))core_enter, METH_FASTCALL, "Let what jit gives go to an entry at once."},
     {"watch", core_watch, METH_O, "How many watches there are."},
@@ -1571,7 +1573,8 @@ static int core_exec(PyObject *module) {
     s->called = (PyTypeObject *)PyType_FromModuleAndSpec(module, &called_spec, NULL);
     s->zero = PyFloat_FromDouble(0.0);
     s->machine = (PyTypeObject *)PyType_FromModuleAndSpec(module, &machine_spec, NULL);
-    if (!s->row || !s->method || !s->entry || !s->called || !s->machine || !s->zero) return -1;
+    s->batch = (PyTypeObject *)PyType_FromModuleAndSpec(module, &batch_spec, NULL);
+    if (!s->batch || !s->row || !s->method || !s->entry || !s->called || !s->machine || !s->zero) return -1;
     s->first = 1;
     s->due = CHUNK / SLOT;
 #ifndef __SANITIZE_ADDRESS__ /* which sees more where each node is a piece of memory of its own */
@@ -1583,7 +1586,7 @@ static int core_exec(PyObject *module) {
     return PyModule_AddIntConstant(module, "VERSION", VERSION) ? -1 : PyModule_AddObjectRef(module, "Row", (PyObject *)s->row);
 }
 
-#define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->entry); F(s->called); F(s->machine); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \
+#define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->entry); F(s->called); F(s->machine); F(s->batch); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \
     F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->neg); F(s->dot); F(s->ramp); F(s->above); \
     for (int i = 0; i < 3; i++) F(s->attributes[i]); \
     for (int i = 0; i < OPERATORS; i++) { F(s->rows[i]); F(s->python[i][0]); F(s->python[i][1]); } } while (0)

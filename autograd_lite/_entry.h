@@ -21,24 +21,36 @@ typedef struct {
     int *made;     /* pairs of what is made: containers after what is in them */
 } Entry;
 
+static int numbers_taken(PyObject *o, int how, int many, double **to) { /* of one argument; 0 where it is another */
+    if (how == TAKE_FLOAT) {
+        if (!PyFloat_CheckExact(o)) return 0;
+        *(*to)++ = PyFloat_AsDouble(o);
+        return 1;
+    }
+    if (how == TAKE_LIST ? !PyList_CheckExact(o) || PyList_Size(o) != many : !PyTuple_CheckExact(o) || PyTuple_Size(o) != many) return 0;
+    for (int k = 0; k < many; k++) {
+        PyObject *each = how == TAKE_LIST ? PyList_GetItem(o, k) : PyTuple_GetItem(o, k);
+        if (!PyFloat_CheckExact(each)) return 0;
+        *(*to)++ = PyFloat_AsDouble(each);
+    }
+    return 1;
+}
+
+static void leaves_taken(PyObject *captured, double *to) {
+    for (Py_ssize_t i = 0; i < PyTuple_Size(captured); i++) *to++ = NODE(PyTuple_GetItem(captured, i))->data;
+}
+
+static int leaves_only(State *s, PyObject *captured) {
+    for (Py_ssize_t i = 0; i < PyTuple_Size(captured); i++)
+        if (Py_TYPE(PyTuple_GetItem(captured, i)) != s->value) { PyErr_SetString(PyExc_TypeError, "what is captured is a Value"); return 0; }
+    return 1;
+}
+
 static int taken(Entry *e, PyObject *args, double *to) { /* 0 where the arguments are others */
     if (PyTuple_Size(args) != e->arguments) return 0;
-    for (Py_ssize_t i = 0; i < e->arguments; i++) {
-        PyObject *o = PyTuple_GetItem(args, i);
-        int how = e->takes[2 * i], many = e->takes[2 * i + 1];
-        if (how == TAKE_FLOAT) {
-            if (!PyFloat_CheckExact(o)) return 0;
-            *to++ = PyFloat_AsDouble(o);
-            continue;
-        }
-        if (how == TAKE_LIST ? !PyList_CheckExact(o) || PyList_Size(o) != many : !PyTuple_CheckExact(o) || PyTuple_Size(o) != many) return 0;
-        for (int k = 0; k < many; k++) {
-            PyObject *each = how == TAKE_LIST ? PyList_GetItem(o, k) : PyTuple_GetItem(o, k);
-            if (!PyFloat_CheckExact(each)) return 0;
-            *to++ = PyFloat_AsDouble(each);
-        }
-    }
-    for (Py_ssize_t i = 0; i < PyTuple_Size(e->captured); i++) *to++ = NODE(PyTuple_GetItem(e->captured, i))->data;
+    for (Py_ssize_t i = 0; i < e->arguments; i++)
+        if (!numbers_taken(PyTuple_GetItem(args, i), e->takes[2 * i], e->takes[2 * i + 1], &to)) return 0;
+    leaves_taken(e->captured, to);
     return 1;
 }
 
@@ -69,20 +81,22 @@ static void computed(const Entry *e, double *v) { /* v: inputs and constants, to
     }
 }
 
+static PyObject *container_made(int how, int many, PyObject **stack, Py_ssize_t *n) { /* of the last on the stack, which go */
+    PyObject *made = how == GIVE_LIST ? PyList_New(many) : PyTuple_New(many);
+    *n -= many;
+    for (int i = 0; i < many; i++) {
+        if (!made) Py_DECREF(stack[*n + i]);
+        else if (how == GIVE_LIST) PyList_SetItem(made, i, stack[*n + i]);
+        else PyTuple_SetItem(made, i, stack[*n + i]);
+    }
+    return made;
+}
+
 static PyObject *given(const Entry *e, const double *v) {
     PyObject *stack[MOST_VALUES], *made;
     Py_ssize_t n = 0;
     for (const int *g = e->made, *end = g + 2 * e->gives; g < end; g += 2) {
-        if (g[0] == GIVE_VALUE) made = PyFloat_FromDouble(v[g[1]]);
-        else {
-            made = g[0] == GIVE_LIST ? PyList_New(g[1]) : PyTuple_New(g[1]);
-            n -= g[1];
-            for (int i = 0; i < g[1]; i++) {
-                if (!made) Py_DECREF(stack[n + i]);
-                else if (g[0] == GIVE_LIST) PyList_SetItem(made, i, stack[n + i]);
-                else PyTuple_SetItem(made, i, stack[n + i]);
-            }
-        }
+        made = g[0] == GIVE_VALUE ? PyFloat_FromDouble(v[g[1]]) : container_made(g[0], g[1], stack, &n);
         if (!made) { while (n) Py_DECREF(stack[--n]); return NULL; }
         stack[n++] = made;
     }
@@ -165,9 +179,7 @@ static PyObject *core_entry(PyObject *module, PyObject *args) {
     for (Py_ssize_t i = 0; i < e->constants; i++) e->fixed[i] = PyFloat_AsDouble(PyTuple_GetItem(constants, i));
     e->inputs = PyTuple_Size(captured);
     for (Py_ssize_t i = 0; i < e->arguments; i++) e->inputs += e->takes[2 * i] == TAKE_FLOAT ? 1 : e->takes[2 * i + 1];
-    for (Py_ssize_t i = 0; i < PyTuple_Size(captured); i++)
-        if (Py_TYPE(PyTuple_GetItem(captured, i)) != s->value) { PyErr_SetString(PyExc_TypeError, "what is captured is a Value"); goto no; }
-    if (PyErr_Occurred()) goto no;
+    if (!leaves_only(s, captured) || PyErr_Occurred()) goto no;
     if (!sound(e)) { PyErr_SetString(PyExc_ValueError, "no program for an entry"); goto no; }
     PyMem_Free(code);
     PyObject_GC_Track((PyObject *)e);

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
-VERSION = 4  # of what the core offers; one that was compiled from another source is not used
+VERSION = 5  # of what the core offers; one that was compiled from another source is not used
 
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
 if not os.environ.get("AUTOGRAD_LITE_PURE"):

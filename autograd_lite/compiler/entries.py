@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..tree import Spec
-from . import to_python
+from . import short, to_python
 from .arguments import batch_assembly, part
 from .llvm.scalar import address
 from .paths import call_assembly
@@ -222,4 +222,5 @@ def batch(owner: Any, known: Any) -> Callable[..., Any]:
         "pointer": ctypes.c_ssize_t.from_address,
     }
     text = "\n    ".join([f"def entry({call.signature}):", *lines, f"return {expression}"]) + "\n"
-    return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
+    python = to_python.define(text, "entry", names)
+    return short.batch(python, known.layout, owner.batch, path, kind)

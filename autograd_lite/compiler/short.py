@@ -1,9 +1,12 @@
-"""Short programs of arithmetic for the core in C: it takes the arguments, computes and makes the results in one call."""
+"""Entries of calls in the core in C, which takes the arguments, computes and makes the results in one call: of short programs of
+arithmetic, and of batches in machine code.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from math import prod
 from typing import Any
 
 from .. import ops
@@ -11,7 +14,7 @@ from ..accelerated import loaded
 from ..program import Program
 from ..tree import Spec
 from ..value import Value
-from .shapes import MOST_LEAVES
+from .shapes import MOST_LEAVES, is_array
 
 # in the order of the codes in `_entry.h`
 CODES = {
@@ -23,9 +26,9 @@ CODES = {
         )
     )
 }  # fmt: skip
-MOST_VALUES = 512  # as in C
-FLOAT, LIST, TUPLE = -1, 0, 1
-MADE = {list: 1, tuple: 2}
+MOST_VALUES, MOST_AXES = 512, 8  # as in C
+FLOAT, LIST, TUPLE, ARRAY, COLUMNS = -1, 0, 1, 2, 3
+MADE, MADE_ARRAY = {list: 1, tuple: 2}, 3
 
 
 class _Unsuited(Exception):  # noqa: N818
@@ -53,6 +56,53 @@ def entry(python: Callable[..., Any], specs: Sequence[Spec], path: Any) -> Calla
     return made
 
 
+def batch(python: Callable[..., Any], layout: Any, positions: Sequence[int], path: Any, kind: Any) -> Callable[..., Any]:
+    """What is called in place of `python`, the entry of a batch in machine code: itself, or where the core can do it the core's.
+
+    Args: `layout` of the arguments, those at `positions` columns of NumPy's `kind`; `path`, whose results are numbers and arrays.
+    """
+    import numpy as np
+
+    from .llvm.kernel import CHUNK
+
+    cut, kernel, specs, rows = path.cut, path.machine, iter(layout.specs), iter(layout.rows)
+    reduced, outputs = kernel.reduce, len(cut.row.outputs)
+    suited = loaded is not None and kernel.callbacks == 0 and not (cut.added and not reduced)
+    if not suited or any(type(x) is not Value for x in path.captured):
+        return python
+    takes: list[int] = []
+    gives: list[int] = []
+    try:
+        for i in range(layout.positional):
+            if i in positions:
+                shape = next(rows)
+                takes += COLUMNS, prod(shape), 1 + len(shape), -1, *shape
+            else:
+                takes += _taken_or_array(next(specs))
+        _given(path.traced.spec, iter(range(outputs)), gives, arrays=reduced)
+        if len(gives) > 2 * MOST_VALUES:
+            return python
+    except _Unsuited:
+        return python
+    numpy = getattr(np, "_core", None) or np.core
+    names = numpy.multiarray._ARRAY_API, kind, np.dtype(np.float64)
+    sizes = layout.positional, kernel.shared, kernel.columns, outputs, CHUNK, kind.itemsize, kernel.scratch, reduced
+    found = loaded.batch(python, kernel.call, (*path.captured,), names, (*takes,), (*gives,), (*kernel.initial,), sizes)
+    return python if found is None else found  # type: ignore[no-any-return]
+
+
+def _taken_or_array(spec: Spec) -> tuple[int, ...]:
+    """`_taken` of a structure that may be an array: its numbers, and its shape."""
+    return (ARRAY, len(spec.children), *_axes(spec)) if is_array(spec) else _taken(spec)
+
+
+def _axes(spec: Spec) -> tuple[int, ...]:
+    """How many axes an array has, and how long they are."""
+    if not 0 < len(spec.detail) <= MOST_AXES:
+        raise _Unsuited
+    return len(spec.detail), *spec.detail
+
+
 def _taken(spec: Spec) -> tuple[int, int]:
     """How an argument comes, and of how many numbers."""
     if spec.kind is None:
@@ -62,16 +112,18 @@ def _taken(spec: Spec) -> tuple[int, int]:
     return (LIST if spec.kind is list else TUPLE), len(spec.children)
 
 
-def _given(spec: Spec, outputs: Any, gives: list[int]) -> None:
+def _given(spec: Spec, outputs: Any, gives: list[int], arrays: bool = False) -> None:
     """Enter how a result is made, what is in a container before it."""
     if spec.kind is None:
         gives += 0, next(outputs)
-        return
-    if spec.kind not in MADE:
+    elif arrays and is_array(spec) and spec.children:
+        gives += MADE_ARRAY, [next(outputs) for _ in spec.children][0], *_axes(spec)
+    elif spec.kind in MADE:
+        for child in spec.children:
+            _given(child, outputs, gives, arrays)
+        gives += MADE[spec.kind], len(spec.children)
+    else:
         raise _Unsuited
-    for child in spec.children:
-        _given(child, outputs, gives)
-    gives += MADE[spec.kind], len(spec.children)
 
 
 def _steps(program: Program) -> tuple[list[float], list[int], list[int]]:

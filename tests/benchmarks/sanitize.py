@@ -22,7 +22,13 @@ from tests.process import loaded  # noqa: E402
 
 LEFT_OUT = "not long_chain and not million and not memory_of_nodes"  # too long, or about memory, of which these take more
 NAMES = ("core", "value", "graph", "functional", "nn", "contract", "promises", "context", "optim")
-TESTS = [*(f"tests/test_{name}.py" for name in NAMES), "tests/conformance", "tests/ops", "tests/compiler/test_llvm_batch.py"]
+TESTS = [
+    *(f"tests/test_{name}.py" for name in NAMES),
+    "tests/conformance",
+    "tests/ops",
+    "tests/compiler/test_llvm_batch.py",
+    "tests/compiler/test_short.py",
+]
 
 REFERENCES = """
 import gc, sys

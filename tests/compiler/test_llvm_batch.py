@@ -223,14 +223,14 @@ def test_no_result_depends_on_what_memory_held_and_none_lies_outside(machine: st
             columns = [np.array([float(rng.randint(-3, 3)) for _ in range(n)]) for _ in range(inputs)]
             found = []
             for fill in (0.0, np.nan):
-                memory = np.full(kernel._size + 80, fill)
+                memory = np.full(kernel.scratch + 80, fill)
                 start = -memory.ctypes.data // 8 % 8
-                memory[:start] = memory[start + kernel._size :] = 7.0
+                memory[:start] = memory[start + kernel.scratch :] = 7.0
                 kernel._pool.clear()
                 kernel._pool.append((memory, memory.ctypes.data + 8 * start))
                 found.append(kernel(np.array([1.0, 2.0]), columns, n)[1])
                 assert (memory[:start] == 7.0).all()
-                assert (memory[start + kernel._size :] == 7.0).all()
+                assert (memory[start + kernel.scratch :] == 7.0).all()
             assert np.array_equal(*found, equal_nan=True)
 
 
@@ -241,7 +241,7 @@ def test_memory_to_work_in_is_aligned_and_long_enough() -> None:
         assert start % 64 == 0
         begin = address(memory)
         assert begin <= start
-        assert start + 8 * kernel._size <= begin + len(memory)
+        assert start + 8 * kernel.scratch <= begin + len(memory)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

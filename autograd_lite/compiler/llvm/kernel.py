@@ -85,7 +85,8 @@ class Kernel:
 
     ``kernel(shared, arrays, rows, threads)`` is the way in that needs no addresses; `run` takes them.  For up to CHUNK rows and
     one thread ``call(address of arguments)`` does the same for less, with `arguments` made once and ``arguments.rows`` set.
-    `source` is the IR; `extra` and `outputs` say how many numbers `uniform` and a row give.
+    `source` is the IR; `extra` and `outputs` say how many numbers `uniform` and a row give, `scratch` how many doubles a call
+    works in, `callbacks` how many rows are called back.
     """
 
     def __init__(
@@ -111,7 +112,8 @@ class Kernel:
         options = (columns, reduce, fastmath, tuple(finish), part, single)
         code, module = stored.made(store, "batch", [uniform, row], options, machine, write)
         self.source, self.initial = code.text, code.initial
-        (self._size,) = code.sizes
+        (self.scratch,) = code.sizes
+        self.callbacks = len(code.callbacks)
         reached = native.collecting if code.callbacks else lambda run: run
         self.call = reached(module.function("call", _pointer))
         self._run = reached(module.function("run", *[_pointer] * 3, _int, _int, *[_pointer] * 2))
@@ -204,7 +206,7 @@ class Kernel:
         try:
             return self._pool.pop()
         except IndexError:
-            memory = bytearray(8 * self._size + 64)
+            memory = bytearray(8 * self.scratch + 64)
             return memory, -(-address(memory) // 64) * 64
 
     def _shared_out(self, shared: int, table: int, rows: int, size: int, out: int, extra: int, threads: int, kept: Any) -> None:
