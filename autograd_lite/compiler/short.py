@@ -1,5 +1,5 @@
-"""Entries of calls in the core in C, which takes the arguments, computes and makes the results in one call: of short programs of
-arithmetic, and of batches in machine code.
+"""Entries of calls in the core in C, which takes the arguments, computes and makes the results in one call: of short programs
+of arithmetic, and of batches in machine code.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def entry(python: Callable[..., Any], specs: Sequence[Spec], path: Any) -> Calla
 
 
 def batch(python: Callable[..., Any], layout: Any, positions: Sequence[int], path: Any, kind: Any) -> Callable[..., Any]:
-    """What is called in place of `python`, the entry of a batch in machine code: itself, or where the core can do it the core's.
+    """What is called in place of `python`, the entry of a batch in machine code: itself, or the core's where it can do it.
 
-    Args: `layout` of the arguments, those at `positions` columns of NumPy's `kind`; `path`, whose results are numbers and arrays.
+    Args: `layout` of the arguments, of which those at `positions` hold columns of NumPy's `kind`; the `path` that is run.
     """
     import numpy as np
 
@@ -88,7 +88,7 @@ def batch(python: Callable[..., Any], layout: Any, positions: Sequence[int], pat
     names = numpy.multiarray._ARRAY_API, kind, np.dtype(np.float64)
     sizes = layout.positional, kernel.shared, kernel.columns, outputs, CHUNK, kind.itemsize, kernel.scratch, reduced
     found = loaded.batch(python, kernel.call, (*path.captured,), names, (*takes,), (*gives,), (*kernel.initial,), sizes)
-    return python if found is None else found  # type: ignore[no-any-return]
+    return python if found is None else found
 
 
 def _taken_or_array(spec: Spec) -> tuple[int, ...]:
@@ -117,7 +117,8 @@ def _given(spec: Spec, outputs: Any, gives: list[int], arrays: bool = False) -> 
     if spec.kind is None:
         gives += 0, next(outputs)
     elif arrays and is_array(spec) and spec.children:
-        gives += MADE_ARRAY, [next(outputs) for _ in spec.children][0], *_axes(spec)
+        first, *_ = [next(outputs) for _ in spec.children]
+        gives += MADE_ARRAY, first, *_axes(spec)
     elif spec.kind in MADE:
         for child in spec.children:
             _given(child, outputs, gives, arrays)

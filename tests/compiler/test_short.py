@@ -1,4 +1,4 @@
-"""Entries of batches in the core in C: what they take by themselves, what they leave to Python, and results as Python makes them."""
+"""Entries of batches in the core in C: what they take by themselves, what they leave to Python, and what they give."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def test_columns_of_any_stride_are_taken(how, which):
     entry, left = entered(loss, W, X, Y, batch=(1, 2), reduce="sum")
     args = [W, X, Y]
     args[which] = TAKEN[how](args[which])
-    assert entry(*args) == pytest.approx(summed(X, Y), rel=1e-14) and not left
+    assert entry(*args) == pytest.approx(summed(X, Y), rel=1e-14)
+    assert not left
 
 
 @pytest.mark.parametrize("which", [1, 2])
@@ -91,7 +92,8 @@ def test_other_columns_are_left_to_python(how, which):
     entry, left = entered(loss, W, X, Y, batch=(1, 2), reduce="sum")
     args = [W, X, Y]
     args[which] = LEFT[how](args[which])
-    assert entry(*args) == "left" and [len(args) for args in left] == [3]
+    assert entry(*args) == "left"
+    assert [len(args) for args in left] == [3]
 
 
 @pytest.mark.parametrize("how", [*LEFT, "every other", "backwards"])
@@ -127,7 +129,10 @@ def test_results_of_every_structure(rows, shared, reduce):
     captured.data = 3.0
     found = entry(x, shared, 4.0)
     one, (two, (three,)), *arrays = found
-    assert not left and type(found) is tuple and type(found[1]) is list and type(found[1][1]) is tuple
+    assert not left
+    assert type(found) is tuple
+    assert type(found[1]) is list
+    assert type(found[1][1]) is tuple
     of = {None: lambda a: a, "sum": np.sum, "mean": np.mean}[reduce]
     for got, want in ((one, x), (two, 2.0 * x), (three, 3.0 * x)):
         assert type(got) is (np.ndarray if reduce is None else float)
@@ -135,19 +140,23 @@ def test_results_of_every_structure(rows, shared, reduce):
     if reduce:
         want = [of(2.0 * x), of(3.0 * x + 4.0), of(3.0 * x), of(x * x)]
         np.testing.assert_allclose(arrays[0], want, rtol=1e-12, atol=1e-9)
-        assert arrays[1].shape == (2, 2) and np.array_equal(arrays[1].ravel(), arrays[0])
+        assert arrays[1].shape == (2, 2)
+        assert np.array_equal(arrays[1].ravel(), arrays[0])
         arrays[0][:] = 0.0
         assert arrays[1].any(), "two results share memory"
     before = [np.copy(part) for part in (one, two, three)]
     entry(x + 1.0, shared, 4.0)
     assert all(map(np.array_equal, before, (one, two, three))), "a later call wrote into the results"
-    assert entry(x, shared, 4) == "left" and entry(x, shared, captured) == "left"
+    assert entry(x, shared, 4) == "left"
+    assert entry(x, shared, captured) == "left"
 
 
 def test_single_precision():
     x = np.arange(9, dtype=np.float32)
     entry, left = entered(lambda x: x * x, x, batch=0, float32=True)
-    assert entry(x).dtype == np.float32 and entry(x).tolist() == (x * x).tolist() and not left
+    assert entry(x).dtype == np.float32
+    assert entry(x).tolist() == (x * x).tolist()
+    assert not left
     assert entry(x.astype(float)) == "left"
 
 
@@ -169,7 +178,7 @@ def test_an_array_that_has_moved_or_changed_its_shape(reduce):
 
 def test_a_call_within_a_call_goes_through_python():
     """A finalizer that runs while results are made."""
-    entry, left = entered(lambda x: [x * k for k in range(300)], np.arange(4.0), batch=0)
+    entry, _left = entered(lambda x: [x * k for k in range(300)], np.arange(4.0), batch=0)
     x, met = np.arange(4.0), []
 
     class Ring:
@@ -190,7 +199,8 @@ def test_a_call_within_a_call_goes_through_python():
     finally:
         gc.set_threshold(*old)
     gc.collect()
-    assert len(met) == 20 and all(m == "left" or np.array_equal(m[1], x + 100.0) for m in met)
+    assert len(met) == 20
+    assert all(m == "left" or np.array_equal(m[1], x + 100.0) for m in met)
 
 
 def test_threads_at_once():
