@@ -132,7 +132,7 @@ def _numbers(card: Card | None, node: Any, found: live.Live) -> dict[str, Any]:
     numbers: dict[str, Any] = {"v": found.at("value", node), "g": found.at("total", node)}
     if flag := found.flag("total", node):
         numbers["n"] = flag
-    if card is not None and card.may_kink:
+    if card is not None and card.may_kink and live.may_kink(node):  # what a loop begins with may be a leaf
         sides = [[found.at(kind, node, i) for kind in ("left", "right", "factor")] for i in range(node.op.arity)]
         numbers["kinks"] = [side for side in sides if None not in side]
     return numbers

@@ -162,7 +162,11 @@ def test_secants_and_tangents_are_the_engines(page, tmp_path, name):
         ahead = engine(name, [x + h * (k == i) for k, x in enumerate(numbers)])[0].data
         secant, slope = (ahead - root.data) / h, leaves[i].grad
         said = page.js("document.getElementById('secant').textContent").rpartition("/ h = ")[2]
-        assert [number(part) for part in said.split(" → ")] == pytest.approx([secant, slope], rel=6e-4, abs=1e-9)
+        rise, _, taken = said.partition(" → ")
+        card = page.js(f"document.querySelectorAll('.leaf output')[{i}].textContent")
+        assert taken == card  # "none" included
+        shown = [number(rise), 0.0 if taken == "none" else number(taken)]
+        assert shown == pytest.approx([secant, slope], rel=6e-4, abs=1e-9)
         lines = page.js("['tangent', 'secant'].map(c => document.querySelector('#curve .' + c).getAttribute('d'))")
         (flat, rise), (_, other) = ([float(b) - float(a) for a, b in zip(*ends, strict=True)] for ends in map(ends_of, lines))
         if max(abs(rise), abs(other)) < 9e4:  # what leaves the picture is cut off there

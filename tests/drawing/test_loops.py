@@ -72,6 +72,20 @@ def fibonacci(x):
     return b
 
 
+def taylor(x):
+    term = total_of_terms = x
+    for k in range(1, 7):
+        term = term * x * -1.0 / (2.0 * k)
+        total_of_terms = total_of_terms + term
+    return total_of_terms
+
+
+def tent(x):
+    for _ in range(6):
+        x = 1.0 - 2.0 * abs(x - 0.5)
+    return x
+
+
 LOOPS = {
     "heron": (heron, {"a": 2.0, "z": 1.0}, [(30, 3)]),
     "series": (series, {"x": 1.5}, [(12, 3)]),
@@ -79,6 +93,8 @@ LOOPS = {
     "two_loops": (two_loops, {"x": 0.3}, [(6, 2), (7, 3)]),
     "rows": (rows, {"w": 0.5, "b": 1.0}, [(5, 5)]),
     "layered": (layered, {"x": 0.5} | {f"{c}{k}": 0.3 + 0.1 * k for k in range(6) for c in "wb"}, [(6, 4)]),
+    "taylor": (taylor, {"x": 0.5}, [(6, 4)]),  # begins with a leaf where later turns have a quotient
+    "tent": (tent, {"x": 0.5}, [(6, 4)]),  # begins at a kink
     "momentum": (momentum, {"x": 1.5}, [(7, 7)]),
     "fibonacci": (fibonacci, {"x": 1.5}, [(8, 3)]),
 }
@@ -245,7 +261,7 @@ def agree(tab, drawing, turns):
     assert sorted(tab.js(SHOWN)) == sorted(wanted)
 
 
-@pytest.mark.parametrize("name", ["heron", "series", "two_loops", "layered", "momentum"])
+@pytest.mark.parametrize("name", ["heron", "series", "two_loops", "layered", "momentum", "taylor", "tent"])
 def test_every_turn_shows_the_engines_numbers_wherever_the_leaves_are_pulled(tab, tmp_path, name):
     f, start, _ = LOOPS[name]
     drawing = draw(f, engine="builtin", **start)

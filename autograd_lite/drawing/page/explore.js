@@ -166,15 +166,16 @@ function drawCurve() {
   if (isNumber(ahead)) draw(inner, "circle", { class: "ahead", cx: clipped(X(x[hand] + h)), cy: clipped(Y(ahead)), r: 4.5 });
   drawTrail(inner, X, Y);
   if (isNumber(y0)) draw(inner, "circle", { class: "point", cx: clipped(X(x[hand])), cy: clipped(Y(y0)), r: 6 });
+  const taken = reached(hand) ? show(m) : "none"; // as on the card
   const lost = (2.3e-16 * max(abs(y0), abs(ahead))) / h;
   byId("hv").textContent = show(h, 2);
   const f = view.name;
-  byId("secant").textContent = "(" + f + "(" + name + " + h) − " + f + "(" + name + ")) / h = " + show(q) + " → " + show(m);
+  byId("secant").textContent = "(" + f + "(" + name + " + h) − " + f + "(" + name + ")) / h = " + show(q) + " → " + taken;
   const rounding = x[hand] + h === x[hand] ? "h is lost: " + name + " + h rounds to " + name + ". " : lost > 1e-9 * max(1, abs(m)) && abs(q - m) <= 4 * lost ? "What is left of the difference is rounding. " : "";
   const nudge = isNumber(x[hand]) ? nice(max(0.1, abs(x[hand]) / 100)) : 0.1;
   const really = result(hand, x[hand] + nudge) - y0;
   byId("really").textContent = kink
-    ? "Kink: the slope is " + show(before) + " from the left and " + show(after) + " from the right; " + show(m) + " is taken."
+    ? "Kink: the slope is " + show(before) + " from the left and " + show(after) + " from the right; " + taken + " is taken."
     : !reached(hand) ? "No gradient of " + f + " reaches " + name + "."
     : !isNumber(y0) ? f + " has no value here."
     : !isNumber(m) ? "The slope is " + show(m) + " here."
