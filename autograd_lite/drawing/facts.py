@@ -104,7 +104,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
             **_numbers(card, card.node, found),
         } | ({"leaf": True} if card.node.op is None else {})  # fmt: skip
         if card.turns:
-            slot["loop"] = card.loop
+            slot = {key: slot[key] for key in slot if key not in ("n", "kinks")} | {"loop": card.loop}  # these a turn has or not
             slot["turns"] = [
                 {"name": header, "label": drawing.builder.derivative(node) if node.__class__ is not float else card.label,
                  **_numbers(card, node, found)}
@@ -139,10 +139,12 @@ def _numbers(card: Card | None, node: Any, found: live.Live) -> dict[str, Any]:
 
 
 def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
-    data: dict[str, Any] = {"s": edge.source, "t": edge.target, **_factor(found, edge.owner, edge.argument, edge.label)}
+    data: dict[str, Any] = {"s": edge.source, "t": edge.target}
     if edge.silent:
         data["silent"] = True
-    if edge.owners:
+    if not edge.owners:
+        data |= _factor(found, edge.owner, edge.argument, edge.label)
+    else:
         data["loop"] = drawing.nodes[edge.target].loop
         data["turns"] = [
             _factor(found, owner, edge.argument, label if edge.label else "")
@@ -193,6 +195,8 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
         if "turns" in step:
             keys = [((step["loop"], turn), step["turns"]) for turn in range(len(builder.loops[step["loop"]].turns))]
             step["turns"] = [at.get(key) or _told(builder, found, None) for key in keys]
+            for key in {"n", "rule", "line", "after"} & step.keys():  # of each turn its own, or none
+                del step[key]
     return steps + told
 
 
@@ -203,6 +207,7 @@ def _told(builder: Builder, found: live.Live, move: Move | None) -> dict[str, An
             "after": found.constant(0.0),
             "line": ["This turn has no such step: what it begins with is a number, or gets nothing more."],
             "rule": [],
+            "back": False,
         }
     line, rule = move.texts
     total = flag = None
