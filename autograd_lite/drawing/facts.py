@@ -104,7 +104,9 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
             **_numbers(card, card.node, found),
         } | ({"leaf": True} if card.node.op is None else {})  # fmt: skip
         if card.turns:
-            slot = {key: slot[key] for key in slot if key not in ("n", "kinks")} | {"loop": card.loop}  # these a turn has or not
+            slot = {key: slot[key] for key in slot if key not in ("n", "kinks")} | {
+                "loop": card.loop
+            }  # these a turn has or not
             slot["turns"] = [
                 {"name": header, "label": drawing.builder.derivative(node) if node.__class__ is not float else card.label,
                  **_numbers(card, node, found)}

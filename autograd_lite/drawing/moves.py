@@ -176,11 +176,6 @@ class Told:
         self.gathered: dict[Node, list[Step]] = {}
         self.handed: set[Node] = set()  # nodes of a told turn that have got what comes from later ones
         self.owned: set[Node] = set()  # and those that have got what comes from their own
-        self.used_at_home = [
-            {c.place for c in loop.carried if any(first[c.place] is a for each in first for a in graph.operands(each))}
-            for loop in telling.loops
-            for first in [loop.turns[0]]
-        ]
         self.outside: dict[Node, tuple[int, Edge | None]] = {}  # what loops give to what they are computed from: loop and edge
         self.found: list[Move] = []
 
@@ -290,19 +285,29 @@ class Told:
         self.add(leaving, card, None, source, node, total, (said, ()), "", after, (k, turn), True)
 
     def own_turn(self, k: int, loop: Loop, node: Node) -> None:
-        """What comes back to something carried from the turn that it was computed in, if it is used there, too."""
+        """What comes back to something from the turn that it was computed in, where it is used there, too.
+
+        It belongs to the card of what the next turn takes, and of what the last one hands on.
+        """
         turn, place = loop.place[node]
-        if node in self.owned or place not in self.used_at_home[k]:
+        if node in self.owned or not any(
+            step.node in loop.place and loop.place[step.node][0] == turn for step in self.gathered.get(node, ())
+        ):
             return
         self.owned.add(node)
-        line = next(c for c in loop.carried if c.place == place)
-        card, there = self.index.get(loop.carried[line][loop.shown]), turn + line.ago
-        if card is None or there >= len(loop.turns) or not (self.every or there == loop.shown):
-            return
         so_far = self.gathered[node]
         total = Number("sum", node, len(so_far))
         said: Text = (f"{self.telling.derivative(node)} = ", total, ", with what comes back in its own turn")
-        self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, (k, there))
+        line = next((c for c in loop.carried if c.place == place), None)
+        there = turn + (line.ago if line is not None else 1)
+        told: list[tuple[int | None, tuple[int, int] | None]] = []
+        if line is not None and there < len(loop.turns) and (self.every or there == loop.shown):
+            told.append((self.index.get(loop.carried[line][loop.shown]), (k, there)))
+        if turn == len(loop.turns) - 1 and place in loop.left:
+            told.append((self.index.get(node), None))
+        for card, at in told:
+            if card is not None:
+                self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, at)
 
     def flush(self, node: Node) -> None:
         """What all turns of a loop give to something outside of it."""

@@ -579,7 +579,9 @@ def test_of_a_large_picture_only_what_is_in_view_is_drawn(page, site):
     seen = """[...document.querySelectorAll('#stage svg > g[id*="-n"]')].filter(e => (
       (b, s) => b.width && b.right > s.left && b.left < s.right && b.bottom > s.top && b.top < s.bottom
     )(...[e, document.getElementById('stage')].map(e => e.getBoundingClientRect()))).map(e => e.id)"""
-    assert page.js("[...document.querySelectorAll('.away text')].every(e => getComputedStyle(e).display === 'none')")  # nor laid out
+    assert page.js(
+        "[...document.querySelectorAll('.away text')].every(e => getComputedStyle(e).display === 'none')"
+    )  # nor laid out
     before = set(page.js(away))
     assert len(before) > 50
     assert page.js(seen)

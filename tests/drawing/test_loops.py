@@ -80,6 +80,14 @@ def taylor(x):
     return total_of_terms
 
 
+def shared(x):
+    u = 1.0
+    for _ in range(6):
+        x = x * 0.9 + u * 0.1
+        u = sin(x)
+    return x + u
+
+
 def tent(x):
     for _ in range(6):
         x = 1.0 - 2.0 * abs(x - 0.5)
@@ -95,6 +103,7 @@ LOOPS = {
     "layered": (layered, {"x": 0.5} | {f"{c}{k}": 0.3 + 0.1 * k for k in range(6) for c in "wb"}, [(6, 4)]),
     "taylor": (taylor, {"x": 0.5}, [(6, 4)]),  # begins with a leaf where later turns have a quotient
     "tent": (tent, {"x": 0.5}, [(6, 4)]),  # begins at a kink
+    "shared": (shared, {"x": 0.5}, [(5, 4)]),  # hands on what is used in its own turn, too
     "momentum": (momentum, {"x": 1.5}, [(7, 7)]),
     "fibonacci": (fibonacci, {"x": 1.5}, [(8, 3)]),
 }
