@@ -6,6 +6,8 @@ from autograd_lite import draw
 from tests.drawing.test_live import agree, browser, built, loop, opened, page, shown  # noqa: F401
 
 SIZES = [(390, 800), (1400, 900)]
+SEEN = """(e => { const b = e.getBoundingClientRect();
+  return e.contains(document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2)); })(document.activeElement)"""
 HERE = "(e => [e.id || e.getAttribute('aria-label'), getComputedStyle(e).outlineStyle])(document.activeElement)"
 
 
@@ -25,6 +27,7 @@ def tab_to(page, name):  # noqa: F811
         here, outline = page.js(HERE)
         if here == name:
             assert outline == "solid", name
+            assert page.js(f"!document.activeElement.closest('#side') || {SEEN}"), f"{name} is behind the picture"
             return
     raise AssertionError(f"the tabulator does not lead to {name}")
 

@@ -185,22 +185,23 @@ for (const name of ["pointerup", "pointercancel"]) {
     held = null;
   });
 }
-let spread = 0; // between two fingers
+let spread = [1, 0, 0]; // how far two fingers are apart, and the middle between them
 const fingers = (event) => {
   const [a, b] = event.touches;
   return [Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY), (a.clientX + b.clientX) / 2, (a.clientY + b.clientY) / 2];
 };
 stage.addEventListener("touchstart", (event) => {
-  if (event.touches.length === 2) [spread] = fingers(event);
+  if (event.touches.length === 2) spread = fingers(event);
 });
 stage.addEventListener(
   "touchmove",
   (event) => {
     if (event.touches.length !== 2) return;
     event.preventDefault();
-    const [now, u, v] = fingers(event);
-    zoomBy(now / spread, u, v);
-    spread = now;
+    const [before, u, v] = spread;
+    spread = fingers(event);
+    zoomBy(spread[0] / before, u, v);
+    stage.scrollBy({ left: u - spread[1], top: v - spread[2], behavior: "instant" });
   },
   { passive: false },
 );
