@@ -3,6 +3,7 @@
 The scheduler and the workers are processes of their own on this machine.
 """
 
+import asyncio
 import gc
 import os
 import re
@@ -11,7 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,6 +29,7 @@ np = pytest.importorskip("numpy")
 distributed = pytest.importorskip("distributed", reason="Dask is only in the extra 'cluster'")
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
+cloudpickle = pytest.importorskip("cloudpickle")
 
 from autograd_lite.cli.cluster import connected as of_command  # noqa: E402
 from autograd_lite.cli.cluster import spread  # noqa: E402
@@ -169,18 +173,19 @@ def test_a_killed_worker_changes_no_bit(folder):
 
 
 @pytest.mark.parametrize("dead", [1, 2])
-def test_a_worker_that_dies_while_it_is_asked_what_it_is(dead, folder, client, monkeypatch):
+@pytest.mark.parametrize("turn", range(4))  # when they are asked what they are, what they hold, for some rows, for a pass
+def test_a_worker_that_dies_while_it_is_asked(turn, dead, folder, client, monkeypatch):
     ask, asked = client.run, []
 
-    def run_(function, **options):
-        found = ask(function, **options)
-        asked.append(found)
-        lost = dict.fromkeys(sorted(found)[:dead], distributed.comm.CommClosedError("closed")) if len(asked) == 1 else {}
-        return {**found, **lost}
+    def run_(function, *args, **options):
+        found = ask(function, *args, **options)
+        asked.append(function.__name__)
+        lost = dict.fromkeys(sorted(found)[:dead], distributed.comm.CommClosedError("closed"))
+        return {**found, **lost} if len(asked) == turn + 1 else found
 
     monkeypatch.setattr(client, "run", run_)
     assert bits(run(Parts(folder), client, steps=1)) == bits(run(Parts(folder), steps=1))
-    assert len(asked) == dead
+    assert asked.count(asked[turn]) == {"probe": dead, "asked": 5}[asked[turn]]
 
 
 def test_a_scheduler_that_is_gone_is_named_and_a_checkpoint_goes_on(folder, tmp_path):
@@ -376,6 +381,85 @@ def test_a_share_travels_as_its_recipe(folder):
     assert share.rows()[0][0].count == SIZES[0]
     assert len(pickle.dumps(share)) < 1000
     assert share.__sizeof__() > 16 * SIZES[0]
+
+
+class Counted(Sums):
+    """Work that counts its blocks, and does something at each."""
+
+    def __init__(self, then=lambda: None):
+        self.blocks, self.then = 0, then
+
+    def leaf(self, leaves, columns):
+        self.blocks += 1
+        self.then()
+        return super().leaf(leaves, columns)
+
+
+@pytest.fixture
+def worker(folder):
+    """What `asked` sees of a worker that holds a share of four blocks."""
+    share = shares.Share(None, [shares.Span(0, 0, True, next(iter(Parts(folder))))], 10**9)
+    share.rows()
+    with ThreadPoolExecutor(1) as threads:
+        yield SimpleNamespace(address="tcp://w:1", data={"mine": share}, executors={"default": threads})
+
+
+def passed(worker, work, monkeypatch, function=shares.total):
+    """What a worker finds in a pass: of its share, number 7, and not of another."""
+    monkeypatch.setattr(shares, "_works", {"name": (work, [True])})
+    question = shares.asked("turn", {"mine": 7, "other": 8}, function, ("name", None, [1.5]), dask_worker=worker)
+    return asyncio.run(question)
+
+
+def test_a_worker_is_asked_for_what_it_holds(folder, worker, monkeypatch):
+    found = passed(worker, Counted(), monkeypatch)
+    assert list(found) == [7]
+    own = Rows(Parts([folder / "0.parquet"])).total(Sums(), [1.5])
+    assert shares.merged(found.values(), Sums().both).tolist() == own.tolist()
+    assert passed(worker, Counted(), monkeypatch, lambda share, *_: None) == {}
+
+
+def test_a_pass_that_is_not_waited_for_is_left(worker, monkeypatch):
+    work = Counted(lambda: shares.stop("turn"))
+    assert (passed(worker, work, monkeypatch), work.blocks) == ({}, 1)
+    work = Counted()
+    passed(worker, work, monkeypatch)
+    assert work.blocks == 4
+    freed = Counted(worker.data.clear)
+    assert (passed(worker, freed, monkeypatch), freed.blocks) == ({}, 1)
+
+
+def test_a_worker_that_leaves_says_nothing_and_one_that_fails_is_no_lost_one(worker, monkeypatch):
+    def full():
+        raise OSError("no space left")
+
+    with pytest.raises(ClusterError, match="worker tcp://w:1: OSError: no space left"):
+        passed(worker, Counted(full), monkeypatch)
+    worker.executors["default"].shutdown()
+    assert passed(worker, Counted(), monkeypatch) == {}
+
+
+def test_a_worker_remembers_some_works(worker, monkeypatch):
+    monkeypatch.setattr(shares, "_works", {})
+
+    monkeypatch.setattr(shares.Share, "total", lambda *_: None)
+    monkeypatch.setattr(shares, "returned", lambda: None)
+    for number in range(shares.KEPT + 2):
+        shares.total(worker.data["mine"], str(number), cloudpickle.dumps(Sums()), [1.0])
+    assert list(shares._works) == [str(number) for number in range(2, shares.KEPT + 2)]
+
+
+def test_work_that_a_worker_has_forgotten_is_sent_again(folder, client):
+    def forget():
+        from autograd_lite.fit.cluster import shares
+
+        shares._works.clear()
+
+    work = Sums()
+    with Spread(Parts(folder), client) as there:
+        found = there.total(work, [1.5]).tolist()
+        client.run(forget)
+        assert there.total(work, [1.5]).tolist() == found
 
 
 def test_a_loss_that_branches_is_run_row_by_row(tmp_path, client):

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import blake2b
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +25,7 @@ from .shares import (
     Elsewhere,
     Kind,
     Span,
+    asked,
     counts,
     frame_words,
     heads,
@@ -33,7 +35,7 @@ from .shares import (
     merged,
     picked,
     probe_of,
-    same,
+    stop,
     total,
     unlike,
     words,
@@ -41,8 +43,8 @@ from .shares import (
 from .tasks import WAIT, Tasks, client_of, release
 
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
-SMALL = 50_000  # bytes of work up to which it goes with each task; beyond, workers hand it on to each other
-TRIES = 3  # of a pass, before workers that die over the same rows are an error
+TRIES, ROUNDS = 3, 20  # of reading the rows, and of a pass, before workers that die over them are an error
+HUNGRY = "most likely they want memory; give them more, or start more of them"
 ROOM = 0.5  # of a worker's memory, for numbers; beyond it they are in its temporary files
 HEADS = 64  # files that are looked at in one task
 HEAD = 64  # rows that work is tried with where the fit runs
@@ -74,14 +76,15 @@ class Spread:
         room = min((worker["memory_limit"] or 2**33) / max(1, worker["nthreads"]) for worker in workers)
         self._memory, self._most = int(room * ROOM / SHARES), threads * SHARES
         self._generation, self._shares = 0, list[Any]()
-        self._sent: tuple[Any, Any] = (None, b"")
+        self._sent: tuple[Any, str, bytes] = (None, "", b"")
         self.names: list[Any] = []
         self._head: Columns = []
         self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
         self._read: Callable[[], list[Any]]
         self._read = self._files(data, pause) if isinstance(data, Parts) else self._collection(data, text, pause)
         with self._interrupted():
-            places = sorted(span for some in self._asked(counts, pause, (), said) for span in some)
+            self._held(pause, said)
+            places = sorted(span for some in self._asked(counts, ()) for span in some)
         self._places = places
         self.count, self.dropped, self.left = (sum(span[i] for span in places) for i in (2, 3, 4))
         if not self.count:
@@ -100,7 +103,7 @@ class Spread:
     def close(self) -> None:
         """Free the workers' memory, at once."""
         release(self._shares)
-        self._shares, self._sent = [], (None, b"")
+        self._shares, self._generation = [], self._generation + 1
 
     # -- what a fit asks of rows ------------------------------------------------------------------------------------------
 
@@ -110,15 +113,15 @@ class Spread:
 
     def total(self, work: Work[Any], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
         """What the work finds in all blocks, added up in the order of the rows."""
-        if self._sent[0] is not work:
+        new = self._sent[0] is not work
+        if new:
             if len(leaves):
                 work.leaf(leaves, self._first())  # here, where an error names the line of the loss
             code = packed(work)
-            key = f"autograd_lite-{self.tasks.id}-work-{next(self.tasks.turn)}"
-            # what is submitted, and not scattered, is made again if the worker that has it is lost
-            self._sent = work, code if len(code) < SMALL else self.tasks.client.submit(same, code, key=key)
-        found = self._asked(total, pause, (self._sent[1], list(map(float, leaves))))
-        return merged(found, work.both)
+            self._sent = work, blake2b(code, digest_size=16).hexdigest(), code
+        _, name, code = self._sent
+        at = list(map(float, leaves))
+        return merged(self._asked(total, (name, code if new else None, at), pause, (name, code, at)), work.both)
 
     def read(self, start: int, stop: int) -> Columns:
         """The rows from `start` up to `stop`."""
@@ -135,7 +138,7 @@ class Spread:
             if pieces:
                 wanted[number, first] = pieces
             at += count
-        found = [item for items in self._asked(picked, no_pause, (wanted,)) for item in items]
+        found = [item for items in self._asked(picked, (wanted,)) for item in items]
         blocks = [columns for _, _, columns in sorted(found, key=lambda item: item[:2])]
         return [np.concatenate([np.asarray(block[i]) for block in blocks]) for i in range(len(self.names))]
 
@@ -237,26 +240,43 @@ class Spread:
 
     # -- what is asked of the workers -------------------------------------------------------------------------------------
 
-    def _asked(
-        self, function: Any, pause: Callable[[], None], args: tuple[Any, ...], said: Callable[[int, int], None] | None = None
-    ) -> list[Any]:
-        """What all shares find.  Dask gives a share up once some workers died with it: then all are made anew."""
+    def _held(self, pause: Callable[[], None], said: Callable[[int, int], None] | None = None) -> list[Any]:
+        """The shares, each in the memory of a worker.  Dask gives one up once some workers died with it: all are made anew."""
         from distributed import KilledWorker
 
         for _ in range(TRIES):
             try:
-                if not self._shares:
-                    self._shares = self._read()
-                    self.tasks.waited(self._shares, pause, said)
-                return self.tasks.gathered(self.tasks.mapped(function, str(next(self.tasks.turn)), self._shares, *args), pause)
-            except KilledWorker as error:
-                last = error
-                self._generation += 1
+                self._shares = self._shares or self._read()
+                self.tasks.waited(self._shares, pause, said)
+                return self._shares
+            except BaseException as error:
                 self.close()
+                if not isinstance(error, KilledWorker):
+                    raise
+                last = error
         raise ClusterError(
-            f"workers died {TRIES} times over the same rows, the last was {last.last_worker.address}: most likely they want "
-            "memory; give them more, or start more of them"
+            f"workers died {TRIES} times over the same rows, the last was {last.last_worker.address}: {HUNGRY}"
         ) from last
+
+    def _asked(
+        self, function: Any, args: tuple[Any, ...], pause: Callable[[], None] = no_pause, later: tuple[Any, ...] | None = None
+    ) -> list[Any]:
+        """What a function of a share, and more, finds in all of them.
+
+        Each worker is asked once, for those it holds.  What went with a worker is read by others, who are asked then, with what
+        is for those that come `later`.
+        """
+        turn, found = f"{self.tasks.id}-{next(self.tasks.turn)}", dict[int, Any]()
+        for _ in range(ROUNDS):
+            shares = self._held(pause)
+            wanted = {share.key: i for i, share in enumerate(shares) if i not in found}
+            for got in self.tasks.told(asked, pause, turn, wanted, function, args, stop=stop).values():
+                found |= got
+            if len(found) == len(shares):
+                return list(found.values())
+            args = args if later is None else later
+            self.tasks.rest(pause)
+        raise ClusterError(f"workers were lost {ROUNDS} times in one pass: {HUNGRY}")
 
     @contextmanager
     def _interrupted(self) -> Iterator[None]:

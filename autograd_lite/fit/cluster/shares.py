@@ -5,8 +5,8 @@ What travels is the recipe of a share, never its numbers.  Needs `distributed`.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
-import functools
 import platform
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -117,14 +117,15 @@ class Share:
                 returned()
             return self._rows
 
-    def total(self, work: Work[Any], leaves: Sequence[float]) -> Found:
-        """What the work finds in each block, added up as far as the blocks here allow."""
+    def total(self, work: Work[Any], leaves: Sequence[float]) -> Found | None:
+        """What the work finds in each block, added up as far as the blocks here allow; None where it was stopped."""
         files: Pairs[Any] | None = None
         loose: list[tuple[int, list[Node[Any]]]] = []
         for span, (rows, _, _) in zip(self.spans, self.rows(), strict=True):
             blocks: Pairs[Any] = Pairs(work.both, span.first)
             for block in rows.blocks() if rows is not None else ():
-                _stop_if_cancelled()
+                if _at.stopped():
+                    return None
                 blocks.leaf(work.leaf(leaves, block))
             if span.whole:
                 files = Pairs(work.both, span.number) if files is None else files
@@ -154,23 +155,61 @@ def merged(found: Iterable[Found], both: Callable[[Any, Any], Any]) -> Any:
     return Pairs(both).take(wholes).root()
 
 
+KEPT = 16  # works that a process remembers
+
+
+class _At(threading.local):
+    """The worker that a thread works for, and whether what it does is not waited for any more."""
+
+    address = "?"
+
+    @staticmethod
+    def stopped() -> bool:
+        return False
+
+
+_at = _At()
 _one_at_a_time = threading.Lock()
-_warm: set[bytes] = set()
+_works: dict[str, tuple[Work[Any], list[bool]]] = {}  # by the digest of what travelled; and whether each is compiled
+_stopped: set[str] = set()  # passes that nobody waits for
 
 
-@functools.lru_cache(maxsize=16)
-def _work(code: bytes) -> Work[Any]:
-    """The work, unpacked and compiled once in a process."""
-    import pickle
+async def asked(
+    turn: str, wanted: dict[str, int], function: Callable[..., Any], args: tuple[Any, ...], dask_worker: Any = None
+) -> dict[int, Any]:  # fmt: skip
+    """What a function finds in those of the shares wanted that are here, by their numbers.
 
+    It runs in the worker's threads, beside its tasks: the scheduler has nothing to keep account of.
+
+    Args:
+        turn: what `stop` knows it by.
+        wanted: the numbers of shares by their keys.
+        function, args: it is called with a share and these; None is what it could not find.
+        dask_worker: filled in by Dask.
+    """
+    data, threads = dask_worker.data, dask_worker.executors["default"]
+
+    def one(key: str, share: Share) -> Any:
+        _at.address, _at.stopped = dask_worker.address, lambda: turn in _stopped or key not in data  # type: ignore[method-assign]
+        try:
+            return function(share, *args)
+        except OSError as error:  # which would say that the worker is gone
+            raise ClusterError(f"worker {_at.address}: {type(error).__name__}: {error}") from None
+
+    begun: dict[int, Any] = {}
+    with suppress(RuntimeError):  # of a worker that is leaving, whose threads take nothing any more
+        for key in filter(data.__contains__, wanted):
+            begun[wanted[key]] = asyncio.get_running_loop().run_in_executor(threads, one, key, data[key])
     try:
-        found: Work[Any] = pickle.loads(code)  # by the same pickle that brought the task itself
-    except ImportError as error:
-        raise ClusterError(
-            f"worker {_address()} cannot unpack the loss ({error}): send the file that it is defined in, "
-            "client.upload_file('loss.py'), or define it where you call minimize"
-        ) from None
-    return found
+        found = await asyncio.gather(*begun.values())
+    finally:
+        _stopped.discard(turn)
+    return {number: got for number, got in zip(begun, found, strict=True) if got is not None}
+
+
+def stop(turn: str) -> None:
+    """Leave a pass that nobody waits for any more."""
+    _stopped.add(turn)
 
 
 def hold(recipe: tuple[Kind | None, Sequence[Span], int]) -> Share:
@@ -188,14 +227,34 @@ def hold_frames(
     return hold((wanted, spans, memory))
 
 
-def total(share: Share, code: bytes, leaves: list[float]) -> Found:
-    """What some packed work finds in a share."""
-    with _one_at_a_time:
-        work = _work(code)
-        first = next((rows for rows, _, _ in share.rows() if rows is not None), None)
-        if first is not None and code not in _warm:
-            work.leaf(leaves, first.read(0, min(first.count, BLOCK)))  # compiled while nobody else does
-            _warm.add(code)
+def total(share: Share, name: str, code: bytes | None, leaves: list[float]) -> Found | None:
+    """What some work finds in a share.
+
+    Args:
+        name, code: of the work, the digest of what travels and that itself; None where it has come here before.
+    """
+    import pickle
+
+    first = next((rows for rows, _, _ in share.rows() if rows is not None), None)
+    with _one_at_a_time:  # unpacked and compiled once in a process
+        known = _works.pop(name, None)
+        if known is None:
+            if code is None:
+                return None
+            try:
+                known = pickle.loads(code), []  # by the same pickle that brought the question itself
+            except ImportError as error:
+                raise ClusterError(
+                    f"worker {_address()} cannot unpack the loss ({error}): send the file that it is defined in, "
+                    "client.upload_file('loss.py'), or define it where you call minimize"
+                ) from None
+        _works[name] = known
+        while len(_works) > KEPT:
+            del _works[next(iter(_works))]
+        work, compiled = known
+        if first is not None and not compiled:
+            work.leaf(leaves, first.read(0, min(first.count, BLOCK)))
+            compiled.append(True)
             returned()
     return share.total(work, leaves)
 
@@ -272,11 +331,6 @@ def words(parts: Sequence[Part], memory: int) -> list[dict[str, list[str]]]:
     return [dict(part.table(memory).levels) for part in parts]
 
 
-def same(code: bytes) -> bytes:
-    """What it is given."""
-    return code
-
-
 def probe_of() -> Callable[[], Any]:
     """A function that tells the kind of a worker; it travels as a whole, for workers on which this package is missing."""
 
@@ -293,24 +347,11 @@ def probe_of() -> Callable[[], Any]:
     return probe
 
 
-def _worker() -> Any:
+def _address() -> str:
+    """Of the worker that this thread works for."""
     from distributed import get_worker
 
     try:
-        return get_worker()
+        return str(get_worker().address)
     except ValueError:
-        return None
-
-
-def _address() -> str:
-    worker = _worker()
-    return "?" if worker is None else str(worker.address)
-
-
-def _stop_if_cancelled() -> None:
-    """Leave a task whose result nobody waits for any more."""
-    thread_state = import_module("distributed.worker").thread_state
-    key, worker = getattr(thread_state, "key", None), _worker()
-    state = worker.state.tasks.get(key) if worker is not None and key is not None else None
-    if state is not None and state.state == "cancelled":
-        raise ClusterError("cancelled")
+        return _at.address

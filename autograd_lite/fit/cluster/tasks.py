@@ -1,4 +1,4 @@
-"""Tasks on a Dask cluster: handed out in one message, waited for so that Ctrl-C is heard, Dask's errors as ours."""
+"""Tasks on a Dask cluster, and questions to its workers: waited for so that Ctrl-C is heard, Dask's errors as ours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...errors import AutogradError, ClusterError, InputTypeError, InputValueError, MissingPackageError
+from ...interrupt import no_pause
 from ...tree import an
 
 POLL, LOOK = 0.2, 2.0  # seconds between two looks at the keyboard, and at the workers
@@ -39,22 +40,51 @@ class Tasks:
                     return list(found.values())
             if time.monotonic() - began >= self.wait:
                 raise self.alone(self.wait)
-            pause()
-            time.sleep(POLL)
+            self.rest(pause)
 
-    def told(self, function: Callable[[], Any], pause: Callable[[], None]) -> dict[str, Any]:
-        """What a function gives on each worker; one that dies over it says nothing, and some other will."""
+    def told(
+        self, function: Callable[..., Any], pause: Callable[[], None], *args: Any, stop: Callable[..., Any] | None = None
+    ) -> dict[str, Any]:  # fmt: skip
+        """What a function gives on each worker, beside the scheduler's tasks; one that dies over it says nothing.
+
+        Args:
+            stop: what to run on the workers when it is not waited for any more, with the first argument.
+        """
         while True:
-            self.workers(pause)
+            found: list[Any] = []
+            ended = threading.Event()
+
+            def ask(found: list[Any] = found, ended: threading.Event = ended) -> None:
+                try:
+                    found.append(self.client.run(function, *args, on_error="return"))
+                except BaseException as raised:
+                    found.append(raised)
+                ended.set()
+
+            threading.Thread(target=ask, daemon=True).start()
+            try:
+                self._until(ended, pause)
+            except BaseException:
+                if stop is not None:
+                    with suppress(Exception):
+                        self.client.run(stop, args[0], on_error="ignore")
+                raise
             with self.translated():
-                found = self.client.run(function, on_error="return")
-                for error in found.values():
+                if isinstance(found[0], BaseException):
+                    raise found[0]
+                for error in found[0].values():
                     if isinstance(error, BaseException) and not isinstance(error, OSError):
                         raise error
-            answers = {address: got for address, got in found.items() if not isinstance(got, OSError)}
+            answers = {address: got for address, got in found[0].items() if not isinstance(got, OSError)}
             if answers:
                 return answers
-            pause()
+            self.rest(pause)
+            self.workers(pause)
+
+    def rest(self, pause: Callable[[], None]) -> None:
+        """A moment, in which the scheduler may notice who has gone."""
+        pause()
+        time.sleep(POLL)
 
     def alone(self, seconds: float) -> ClusterError:
         """The error for a scheduler without workers."""
@@ -81,27 +111,17 @@ class Tasks:
     def waited(self, futures: Sequence[Any], pause: Callable[[], None], said: Callable[[int, int], None] | None = None) -> None:
         """Until all have ended; distributed.wait would ask the default client, and keep the futures alive in its errors."""
         ended, finished = threading.Event(), itertools.count(1)
+        pending = [future for future in futures if not future.done()]
 
         def one(_: Any) -> None:
-            if next(finished) == len(futures):
+            if next(finished) == len(pending):
                 ended.set()
 
-        for future in futures:
+        for future in pending:
             future.add_done_callback(one)
-        without, looked = 0.0, time.monotonic()
         try:
-            while not ended.wait(POLL):
-                if said is not None:
-                    said(sum(future.done() for future in futures), len(futures))
-                if self.client.status not in ("running", "connecting"):
-                    raise self.gone(self.client.status)
-                if (now := time.monotonic()) - looked >= LOOK:
-                    with self.translated():
-                        without = 0.0 if self.client.nthreads() else without + now - looked
-                    looked = now
-                if without >= self.wait:
-                    raise self.alone(without)
-                pause()
+            if pending:
+                self._until(ended, pause, lambda: said and said(sum(f.done() for f in futures), len(futures)))
         except BaseException:
             with suppress(Exception):
                 self.client.cancel(futures)
@@ -113,6 +133,21 @@ class Tasks:
                     raise error.with_traceback(trace)
             if future.status == "cancelled":  # "lost" with the worker that had it, it is computed again
                 raise self.gone(future.status)
+
+    def _until(self, ended: threading.Event, pause: Callable[[], None], look: Callable[[], Any] = no_pause) -> None:
+        """Wait for it, with an eye on the keyboard, the scheduler, and whether there are workers."""
+        without, looked = 0.0, time.monotonic()
+        while not ended.wait(POLL):
+            look()
+            if self.client.status not in ("running", "connecting"):
+                raise self.gone(self.client.status)
+            if (now := time.monotonic()) - looked >= LOOK:
+                with self.translated():
+                    without = 0.0 if self.client.nthreads() else without + now - looked
+                looked = now
+            if without >= self.wait:
+                raise self.alone(without)
+            pause()
 
     def gone(self, why: object) -> ClusterError:
         """The error for a scheduler that does not answer."""
