@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from typing import Any
 
 
+class Interrupted(KeyboardInterrupt):
+    """A first Ctrl-C, which has waited for a place where work may be left."""
+
+
 def no_pause() -> None:
     """What to call where nothing interrupts."""
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """While inside, Ctrl-C waits for the function given out, which raises KeyboardInterrupt; a second one does not wait.
+    """While inside, Ctrl-C waits for the function given out, which raises `Interrupted`; a second one does not wait.
 
     One that has come after the last call of that function is raised at the end.
     """
@@ -37,7 +41,7 @@ def deferred_interrupt() -> Iterator[Callable[[], None]]:
         nonlocal told
         if asked:
             told = True
-            raise KeyboardInterrupt
+            raise Interrupted
 
     try:
         signal.signal(signal.SIGINT, remember)

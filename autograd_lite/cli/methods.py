@@ -66,28 +66,21 @@ def by_method(model: Model, table: Table, options: Options) -> Fit:
         "data": Rows.of(table).fingerprint() if options.checkpoint else "",
     }  # fmt: skip
     state = load_steps(options.checkpoint, settings) if options.checkpoint else None
-    interrupted = False
 
-    def watch(now: State) -> bool:
+    def step(now: State) -> bool:
         if options.every and len(now.losses) % options.every == 0:
             say(f"step {len(now.losses)}: {', '.join(f'{x:.6g}' for x in now.x)}", aside=True)
         if options.checkpoint:
             save_steps(options.checkpoint, settings, now)
-        return False
+        return is_interrupted(pause)
 
-    def step(now: State) -> bool:
-        nonlocal interrupted
-        interrupted = interrupted or is_interrupted(pause)
-        return watch(now) or interrupted
-
-    solver = Solver(
-        model, table, given=options.start, bounds=options.bounds, fixed=options.fixed, seed=options.seed, starts=options.starts,
-        limit=1000 if options.steps is None else options.steps, known=options.absolute, watch=step, state=state,
-        method=options.method,
-    )  # fmt: skip
     with deferred_interrupt() as pause:
-        found = solver.run()
-        interrupted = interrupted or is_interrupted(pause)
+        found = Solver(
+            model, table, given=options.start, bounds=options.bounds, fixed=options.fixed, seed=options.seed,
+            starts=options.starts, limit=1000 if options.steps is None else options.steps, known=options.absolute, watch=step,
+            state=state, method=options.method, pause=pause,
+        ).run()  # fmt: skip
+        interrupted = is_interrupted(pause)
     if interrupted:
         found.converged, found.reason = False, "interrupted"
     return found

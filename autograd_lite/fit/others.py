@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -66,15 +66,15 @@ def by_newton(solver: Solver) -> Fit:
     for turn in range(inner.more.get("turn", 0), SCALES):
         inner.more |= {"scale": scale, "turn": turn}
 
-        def at(u: Any, scale: float = scale) -> Any:
-            return sums.at(u.tolist(), units.tolist(), [scale])
+        def at(u: Any, pause: Callable[[], None], scale: float = scale) -> Any:
+            return sums.at(u.tolist(), units.tolist(), [scale], pause)
 
         try:
-            end = (lbfgs if many else newton)(at, inner, box, limit, watch)
+            end = (lbfgs if many else newton)(solver.heard(at), inner, box, limit, watch)
         except FloatingPointError:
             raise _no_start(solver) from None
         why = end.why
-        if not scaled or scale == given or not (end.converged or given is not None):
+        if why == "stopped" or not scaled or scale == given or not (end.converged or given is not None):
             break
         after = _next(solver, misses, (end.x * units).tolist(), scale)
         if abs(after - scale) <= SETTLED * scale:

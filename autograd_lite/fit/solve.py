@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import copy
 from functools import cached_property, partial
+from itertools import count
 from typing import Any
 
 from ..compiler import jit
 from ..errors import InputValueError, TraceError, listed
 from ..functional import value_and_grad
+from ..interrupt import is_interrupted, no_pause
 from ..program import Program
 from ..tables import Parts
 from ..tables.table import numpy
@@ -55,6 +57,7 @@ class Solver:
         method: "lm" for squares, "newton", "lbfgs"; "auto" chooses.
         threads, block: how many cores share the rows, and how many rows are worked on together; the bits are the same for any.
         state: of a run to go on with.
+        pause: called in passes over the rows; they may be left where it raises `Interrupted`, and the run ends.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Solver:
         bounds: Mapping[str, tuple[float, float]] | None = None, fixed: Mapping[str, float] | None = None, seed: int = 0,
         starts: int | None = None, limit: int = 1000, known: bool = False, watch: Watch | None = None, method: str = "auto",
         threads: int | None = None, block: int | None = None, state: State | None = None,
+        pause: Callable[[], None] = no_pause,
     ) -> None:  # fmt: skip
         np = numpy()
         self.model, self.table, self.rows = model, table, Rows.of(table)
@@ -70,7 +74,8 @@ class Solver:
         self.fixed, self.limits = self._settings("--fix", fixed), self._settings("--bounds", bounds)
         self.seed, self.starts, self.limit, self.known, self.watched = seed, starts, limit, known, watch
         self.trail = Trail()
-        self.threads, self.block, self.state = threads, block, state
+        self.block, self.state, self.pause = block, state, pause
+        self.threads = self.rows.threads if threads is None else threads
         self.names = [name for name in model.weights if name not in self.fixed]
         if not self.names:
             raise InputValueError("every weight is held by --fix: leave one free")
@@ -156,6 +161,11 @@ class Solver:
         self.trail.add(len(now.losses), now.x)
         return self.watched is not None and self.watched(now)
 
+    def heard(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """`f`, a pass, which Ctrl-C leaves; but not the first, without which there would be nothing to tell of."""
+        turn = count()
+        return lambda *args: f(*args, pause=self.pause if next(turn) else no_pause)
+
     # -- where to start -----------------------------------------------------------------------------------------------
 
     def start(self) -> list[float]:
@@ -176,7 +186,9 @@ class Solver:
             return x
         residuals = self.residuals(self.near)
         try:
-            x = list(least_squares(residuals.triangle, State(x), residuals.size, self.box).x.tolist())
+            triangle = self.heard(residuals.triangle)
+            near = least_squares(triangle, State(x), residuals.size, self.box, watch=lambda _: is_interrupted(self.pause))
+            x = list(near.x.tolist())
         except FloatingPointError:
             raise self.no_start(residuals, x) from None
         return self._by_huber(x) if self.model.kind == "cauchy" else x
@@ -187,7 +199,7 @@ class Solver:
         model.kind = "huber"
         found = Solver(
             model, self.table, given=dict(zip(self.names, x, strict=True)), bounds=self.limits, fixed=self.fixed,
-            threads=self.threads, block=self.block,
+            threads=self.threads, block=self.block, pause=self.pause, watch=lambda _: is_interrupted(self.pause),
         ).run()  # fmt: skip
         return [found.params[name] for name in self.names]
 

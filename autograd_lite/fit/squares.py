@@ -26,7 +26,7 @@ def by_squares(solver: Solver) -> Fit:
     residuals = solver.residuals(solver.model.residual)
     state = solver.begun(solver.state or State(solver.start()))
     try:
-        end = least_squares(residuals.triangle, state, residuals.size, solver.box, solver.limit, solver.watch)
+        end = least_squares(solver.heard(residuals.triangle), state, residuals.size, solver.box, solver.limit, solver.watch)
         end, saddle = _left(solver, residuals, state, end)
         end = _refined(solver, residuals, end)
     except FloatingPointError:

@@ -470,7 +470,7 @@ def test_ctrl_c_in_least_squares_prints_what_there_is(monkeypatch):
     monkeypatch.setattr(trust.Shape, "step", interrupted)
     done = run("cars.csv", "a*exp(k*pounds)", "--target", "mpg", "--init", "a=30", "--init", "k=-0.1")
     assert done.exit_code == 130
-    assert done.stdout.rstrip().endswith("not converged after 1 step (lm): interrupted")
+    assert done.stdout.rstrip().endswith("not converged after 0 steps (lm): interrupted")
 
 
 def test_weights_of_any_size_have_errors():

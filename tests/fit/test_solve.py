@@ -8,7 +8,10 @@ from click.testing import CliRunner
 
 from autograd_lite.cli import application
 from autograd_lite.fit import fit
+from autograd_lite.fit.model import Model
+from autograd_lite.fit.solve import Solver
 from autograd_lite.fit.statistics import students_t
+from autograd_lite.interrupt import Interrupted, is_interrupted
 from tests.fit.nist import digits, problem
 
 # what leaves terms that may change places aside: from these no start is given
@@ -99,3 +102,41 @@ def test_json_and_the_status_of_what_did_not_converge(tmp_path):
     assert {"reason", "method", "loss", "rss", "n", "dof", "r2", "correlation", "steps"} <= found.keys()
     done = CliRunner().invoke(application(), ["fit", str(path), "w*x + b + c", "--target", "y"])
     assert done.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "loss", "scale"),
+    [
+        ("lm", "mse", None),
+        ("newton", "huber", None),
+        ("newton", "huber", 0.5),
+        ("lbfgs", "huber", None),
+        ("newton", "logistic", None),
+    ],
+)
+def test_ctrl_c_in_a_pass_leaves_it_with_the_weights_of_the_last_step(method, loss, scale):
+    draw = np.random.default_rng(0)
+    x = draw.uniform(-2.0, 2.0, 300)
+    y = np.exp(0.7 * x) + draw.normal(size=300)
+    y = (y > 1.0) * 1.0 if loss == "logistic" else y
+    start = {"a": 0.3, "k": 0.1}
+
+    def run(left):
+        def pause():
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Interrupted
+
+        model = Model("exp(k*x)*a", "y", ["x", "y"], loss, start, scale=scale)
+        watch = lambda _: is_interrupted(pause)  # noqa: E731
+        return Solver(model, {"x": x, "y": y}, given=start, pause=pause, watch=watch, method=method).run()
+
+    path = [tuple(params.values()) for _, params in run(10**9).path]
+    assert len(path) > 4
+    for left in (0, 1, 5):
+        found = run(left)
+        assert not found.converged
+        assert "it was stopped" in found.reason
+        assert tuple(found.params.values()) == path[found.steps]
+        assert found.steps <= 1 + left // 2  # it is asked in the pass of a step, and after it

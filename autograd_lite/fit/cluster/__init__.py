@@ -64,6 +64,8 @@ class Spread:
     Several fits may go over the same rows; `close` frees the workers' memory.
     """
 
+    threads = 1  # a share: a worker has as many at work as it has threads
+
     def __init__(
         self, data: Any, client: Any = None, *, mixed: bool = False, wait: float = WAIT,
         text: Sequence[str] = (), pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,

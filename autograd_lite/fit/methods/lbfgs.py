@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ...interrupt import Interrupted
 from ...tables.table import numpy
 from ..rows.curvature import Sums
 from .newton import ROUNDING, Bottom
@@ -31,7 +32,7 @@ def lbfgs(
     """The weights at which a function is smallest, downhill from those in `state`.
 
     Args:
-        first: value and gradient at weights.
+        first: value and gradient at weights.  Where that is interrupted the run ends at the weights before.
         state, bounds, limit, watch: as of `newton`; at a bound, weights that the gradient presses against it stay there.
 
     Raises FloatingPointError where the start has no finite value or derivative.
@@ -59,7 +60,11 @@ def lbfgs(
             break
         if not pairs:
             p = p * (min(1.0, 1.0 / norm(g)) if not state.losses else abs(here.size) / gain if gain else 1.0)
-        found = _searched(first, x, p, here, lower, upper)
+        try:
+            found = _searched(first, x, p, here, lower, upper)
+        except Interrupted:
+            why = "stopped"
+            break
         if found is None:
             if pairs:  # once more, straight down
                 pairs = []

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ...interrupt import Interrupted
 from ...tables.table import numpy
 from ..rows.curvature import Sums
 from .trust import EPS, UNLIMITED, State, norm, within
@@ -44,7 +45,7 @@ def newton(
     """The weights at which a function is smallest, downhill from those in `state`.
 
     Args:
-        second: value, gradient and Hessian at weights.
+        second: value, gradient and Hessian at weights.  Where that is interrupted the run ends at the weights before.
         state: where to start, or to go on.
         bounds: arrays of the least and greatest weights.
         limit: at most so many steps.
@@ -76,7 +77,11 @@ def newton(
         p = new - x
         length = norm(look.scale * p)
         expected = -float(here.gradient @ p + 0.5 * p @ here.hessian @ p)
-        there = second(new)
+        try:
+            there = second(new)
+        except Interrupted:
+            why = "stopped"
+            break
         fell = here.value - there.value if there.finite() else -math.inf
         noise = abs(expected) <= 8 * ROUNDING * here.size and abs(fell) <= 64 * ROUNDING * here.size
         calmer = noise and norm(there.gradient / look.scale) < norm(here.gradient / look.scale)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ...interrupt import Interrupted
 from ...tables.table import numpy
 
 EPS = 2.0**-52
@@ -281,7 +282,8 @@ def least_squares(
     """The weights at which the sum of squares is smallest, downhill from those in `state`.
 
     Args:
-        triangle: R of [J r] at weights; None where a number in it is not finite.
+        triangle: R of [J r] at weights; None where a number in it is not finite.  Where that is interrupted the run ends
+            at the weights before.
         state: where to start, or to go on.
         size: how many residuals there are.
         bounds: arrays of the least and greatest weights.
@@ -331,7 +333,11 @@ def least_squares(
         if not p.any():
             why = "stuck"
             break
-        there = look(new, here.scale, triangle(new))
+        try:
+            there = look(new, here.scale, triangle(new))
+        except Interrupted:
+            why = "stopped"
+            break
         length = norm(here.scaled * p)
         expected = _fall(here.norm, norm(here.residual + here.jacobian @ p))
         gain = -math.inf if there is None else _fall(here.norm, there.norm)

@@ -53,6 +53,8 @@ class Rows:
     are many of them, one after the other.
     """
 
+    threads: int | None = None  # how many cores share the rows, unless it is said: as many as it is worth
+
     def __init__(self, data: Any) -> None:
         self.names: list[Any] | None = None
         self.source, self._columns = None, []
@@ -320,7 +322,7 @@ class Objective:
         self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None, threads: int | None = None
     ) -> None:  # fmt: skip
         flat = flattened(loss, spec)
-        self.rows, self._threads = rows, threads
+        self.rows, self._threads = rows, rows.threads if threads is None and rows is not None else threads
         self._plain = value_and_grad(flat)
         self._row: Any = self._plain
         self._block: Callable[..., Any] | None = None

@@ -71,7 +71,8 @@ class Curvature:
     """
 
     def __init__(self, loss: Callable[..., Any], rows: Any, weights: int, order: int = 2, threads: int | None = None) -> None:
-        self.loss, self.rows, self.weights, self.order, self.threads = loss, rows, weights, order, threads
+        self.loss, self.rows, self.weights, self.order = loss, rows, weights, order
+        self.threads = rows.threads if threads is None and rows is not None else threads
         self._fast: Callable[..., Any] | None = None
         self._together = rows is not None and rows.count >= FEW
 

@@ -147,7 +147,7 @@ class Downhill:
 
     def _squares(self, limit: int, watch: Any, pause: Callable[[], None]) -> tuple[str, bool]:
         assert self._residual is not None
-        residuals = Residuals(self._residual, self.spec, len(self.start), self.rows)
+        residuals = Residuals(self._residual, self.spec, len(self.start), self.rows, self.rows.threads)
 
         def triangle(x: Any) -> Any:
             root = residuals.triangle(x.tolist() if hasattr(x, "tolist") else x, pause)
