@@ -3,7 +3,8 @@
 
 Prints a table of Pythons, packages and suites, and what could not be had.  Interpreters are looked for by their names
 (python3.13, python3.14t), among those of pyenv, in npm's package `pyodide` (a browser's Python, under node), and on Debian as a
-Python for Arm under qemu.  What is installed is kept in the folder, so that a second run is quicker.
+Python for Arm under qemu.  What is installed is kept in the folder, so that a second run is quicker.  The core
+is the one that was compiled in the checkout, or Python.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = ROOT / "tests" / "elsewhere" / "steps.py"
-PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.14t")
+PYTHONS = ("3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t")
 PYODIDE = {"3.13": "0.29.5", "3.14": "314.0.7"}  # versions on npm, by the Python in them
 SUITES = {
     "engine": ["tests/test_*.py", "tests/ops", "tests/formula", "tests/conformance"],
@@ -78,16 +79,23 @@ def requirements(packages: str) -> list[str]:
 
 
 def environment(python: str, packages: str, folder: Path) -> tuple[str, str]:
-    """A Python with those packages, and why there is none."""
+    """A Python with those packages, and those that there are none of for it, or why there is no such Python."""
     place = folder / f"{Path(python).parents[1].name}-{Path(python).name}-{packages}"
     own = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not own.exists():
         made = run(python, "-m", "venv", str(place))
         if made.returncode:
             return "", made.stderr.strip().splitlines()[-1]
-    # no sources: what has no wheel for this Python would take a compiler, and an hour
-    got = run(str(own), "-m", "pip", "install", "--quiet", "--only-binary=:all:", *requirements(packages))
-    return (str(own), "") if not got.returncode else ("", next(iter(re.findall("ERROR: (.*)", got.stderr)), "pip failed")[:120])
+    wanted, without = requirements(packages), []
+    while True:  # no sources: what has no wheel for this Python would take a compiler, and an hour
+        got = run(str(own), "-m", "pip", "install", "--quiet", "--only-binary=:all:", *wanted)
+        if not got.returncode:
+            return str(own), ", ".join(without)
+        lacking = re.findall("No matching distribution found for ([\\w-]+)", got.stderr)
+        rest = [one for one in wanted if re.split("[<>=]", one)[0] not in lacking]
+        if rest == wanted:
+            return "", next(iter(re.findall("ERROR: (.*)", got.stderr)), "pip failed")[:120]
+        wanted, without = rest, without + lacking
 
 
 def tested(python: str, suite: str) -> str:
@@ -170,15 +178,16 @@ def rows(given: argparse.Namespace, folder: Path, missing: list[str]) -> Iterato
         if not python:
             missing.append(f"CPython {version} (no interpreter here)")
         for packages in given.packages if python else ():
-            own, why = environment(python, packages, folder)
+            own, without = environment(python, packages, folder)
             if not own:
-                missing.append(f"the {packages} packages on CPython {version} ({why})")
+                missing.append(f"the {packages} packages on CPython {version} ({without})")
                 continue
-            number = run(own, "-c", "import platform; print(platform.python_version())").stdout.strip()
-            yield f"CPython {number}", packages, "steps", stepped(run(own, str(STEPS), PYTHONPATH=str(ROOT)))[1]
+            named = f"{packages}, no {without}" if without else packages
+            number = run(own, "-c", "import platform, sys; print(platform.python_version() + sys.abiflags)").stdout.strip()
+            yield f"CPython {number}", named, "steps", stepped(run(own, str(STEPS), PYTHONPATH=str(ROOT)))[1]
             if packages != "none":
                 for suite in given.suites:
-                    yield f"CPython {number}", packages, suite, tested(own, suite)
+                    yield f"CPython {number}", named, suite, tested(own, suite)
         if version in PYODIDE:
             found, said = pyodide(version, folder)
             if found:

@@ -114,7 +114,9 @@ class Parser(Text):
         """Read the whole text; afterwards `names`, `constants`, `indicators` and `grouped` are set."""
         most = self.limits["max_length"]
         if len(self.text) > most:
-            self.fail(most, f"the text has {len(self.text)} characters, more than max_length={most}: shorten it or raise that")
+            self.fail(
+                most, f"the text has {len(self.text)} characters, more than max_length={most}: shorten it, or give parse() more"
+            )
         operand = True  # whether an operand must come next, or a sign
         for token in self.tokens():
             if self.called is not None and token.text != "(":
@@ -195,7 +197,7 @@ class Parser(Text):
             self.used_twice.add(name)
         number = self.names.setdefault(name, len(self.names))
         if len(self.names) > (most := self.limits["max_names"]):
-            self.fail(at, f"more than max_names={most} different names: use fewer or raise that")
+            self.fail(at, f"more than max_names={most} different names: use fewer, or give parse() more")
         self.operands.append(-1 - number)
 
     def take_quoted(self, token: Token) -> None:
@@ -233,7 +235,7 @@ class Parser(Text):
         """An opening parenthesis, of a call or of a group."""
         self.depth += 1
         if self.depth > (most := self.limits["max_depth"]):
-            self.fail(at, f"more than max_depth={most} parentheses in each other: simplify the text or raise that")
+            self.fail(at, f"more than max_depth={most} parentheses in each other: simplify the text, or give parse() more")
         self.waiting.append(_Open(at, call))
 
     # -- where a sign must come ---------------------------------------------------------------------------------------
@@ -306,7 +308,7 @@ class Parser(Text):
             self.fail(at, "a ',' only stands between the arguments of a function: write 1.5 for one and a half")
         opened.arguments += 1
         if opened.arguments >= (most := self.limits["max_arguments"]):
-            self.fail(at, f"{opened.name}() with more than max_arguments={most} arguments: give fewer or raise that")
+            self.fail(at, f"{opened.name}() with more than max_arguments={most} arguments: give fewer, or give parse() more")
 
     # -- what is wrong ------------------------------------------------------------------------------------------------
 

@@ -100,7 +100,9 @@ class Text:
             if (kind := found.lastgroup) != "space":
                 count += 1
                 if count > most:
-                    self.fail(at, f"more than max_tokens={most} numbers, names and signs: shorten the text or raise that")
+                    self.fail(
+                        at, f"more than max_tokens={most} numbers, names and signs: shorten the text, or give parse() more"
+                    )
                 yield Token(str(kind), found[0], at)
             at = found.end()
 

@@ -218,16 +218,19 @@ def test_a_long_text_is_shown_in_part_with_the_caret_under_the_place():
 @pytest.mark.parametrize(
     ("limit", "text", "more", "message"),
     [
-        ("max_length", "x + 1", "x + 12", "the text has 6 characters, more than max_length=5: shorten it or raise that"),
-        ("max_tokens", "x+1-2", "x+1-2+", "more than max_tokens=5 numbers, names and signs: shorten the text or raise that"),
+        ("max_length", "x + 1", "x + 12", "the text has 6 characters, more than max_length=5: shorten it, or give parse() more"),  # noqa: E501
+        (
+            "max_tokens", "x+1-2", "x+1-2+",
+            "more than max_tokens=5 numbers, names and signs: shorten the text, or give parse() more",
+        ),
         (
             "max_depth", "(((((x))))) + ((x))", "(((((sin(x))))))",
-            "more than max_depth=5 parentheses in each other: simplify the text or raise that",
+            "more than max_depth=5 parentheses in each other: simplify the text, or give parse() more",
         ),
-        ("max_names", "a+b+c+d+e+a", "a+b+c+d+e+f", "more than max_names=5 different names: use fewer or raise that"),
+        ("max_names", "a+b+c+d+e+a", "a+b+c+d+e+f", "more than max_names=5 different names: use fewer, or give parse() more"),
         (
             "max_arguments", "max(1,2,3,4,5)", "max(1,2,3,4,5,6)",
-            "max() with more than max_arguments=5 arguments: give fewer or raise that",
+            "max() with more than max_arguments=5 arguments: give fewer, or give parse() more",
         ),
     ],
 )  # fmt: skip
