@@ -91,7 +91,7 @@ def environment(python: str, packages: str, folder: Path) -> tuple[str, str]:
         got = run(str(own), "-m", "pip", "install", "--quiet", "--only-binary=:all:", *wanted)
         if not got.returncode:
             return str(own), ", ".join(without)
-        lacking = re.findall("No matching distribution found for ([\\w-]+)", got.stderr)
+        lacking = re.findall(r"(?:No matching distribution found for|Cannot install) ([\w-]+)", got.stderr)
         rest = [one for one in wanted if re.split("[<>=]", one)[0] not in lacking]
         if rest == wanted:
             return "", next(iter(re.findall("ERROR: (.*)", got.stderr)), "pip failed")[:120]
