@@ -94,10 +94,10 @@ def _reflected(op: Op) -> Callable[[Value, Number], Value]:
     """The method for a number on the left of the operator: ``2.0 - v``."""
     forward = op.forward
 
-    def method(self: Value, other: Number) -> Number:
-        if type(other) is not float:
-            if (other := other_number(other, op)) is NotImplemented:
-                return other
+    def method(self: Value, other: Number, modulus: None = None) -> Number:
+        if type(other) is not float or modulus is not None:  # pow(2, v, 5), as of CPython 3.14
+            if modulus is not None or (other := other_number(other, op)) is NotImplemented:
+                return NotImplemented
             if other.__class__ is not float:
                 return op(other, self)
         out = _new(Value)

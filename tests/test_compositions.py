@@ -207,6 +207,7 @@ def test_all_sweeps_and_compiled_code_agree_on_random_programs(block: int) -> No
                 assert all(agree(found[0], other) for other in found), (seed, x, f.__doc__, found)
 
 
+@pytest.mark.filterwarnings("ignore:Bitwise inversion")  # of a condition on plain numbers
 @pytest.mark.parametrize("block", range(4))
 def test_few_rows_and_many_agree_on_random_programs(block: int) -> None:
     """A batch of 3 rows and one of 300 by every backend, and the rows one by one."""

@@ -183,6 +183,7 @@ def test_it_is_a_bool_to_python_and_numpy():
         operator.and_(x > 2, 2)
 
 
+@pytest.mark.filterwarnings("ignore:Bitwise inversion")
 def test_what_python_makes_of_not_a_bool_is_no_condition():
     x = 3.0  # a plain number, whose comparison is Python's
     with pytest.raises(InputTypeError, match=r"condition=-2 of where\(\) is what ~ makes of Python's True"):
