@@ -7,6 +7,7 @@ the same to the bit, only slower.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,8 @@ T = TypeVar("T")
 VERSION = 5  # of what the core offers; one that was compiled from another source is not used
 
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
-if not os.environ.get("AUTOGRAD_LITE_PURE"):
+FREE_THREADED = "t" in getattr(sys, "abiflags", "")  # objects of such a Python are laid out in another way
+if not os.environ.get("AUTOGRAD_LITE_PURE") and not FREE_THREADED:
     with suppress(ImportError):  # the wheel without it, or another processor's
         from . import _core as loaded  # type: ignore[attr-defined, no-redef]
     if getattr(loaded, "VERSION", None) != VERSION:
@@ -26,7 +28,8 @@ if not os.environ.get("AUTOGRAD_LITE_PURE"):
 def core() -> str:
     """Which core computes op by op: "C" or "Python".
 
-    The C one is there where the package was built with a compiler; AUTOGRAD_LITE_PURE=1 in the environment turns it off.
+    The C one is there where the package was built with a compiler; AUTOGRAD_LITE_PURE=1 in the environment turns it off,
+    and a free-threaded build of Python has the Python one.
     """
     return "Python" if loaded is None else "C"
 

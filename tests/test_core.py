@@ -330,6 +330,12 @@ print(grads([*nodes, z]))
 """
 
 
+def test_a_free_threaded_python_does_not_load_it(place):
+    program = "import sys; sys.abiflags = 't'; import autograd_lite; print(autograd_lite.core())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=place, timeout=60, check=False)
+    assert done.stdout == "Python\n", done.stderr
+
+
 def test_every_op_gives_the_same_bits(place):
     agree(place, EACH_OP, 3000)
 

@@ -12,6 +12,7 @@ import pytest
 
 import autograd_lite as al
 from autograd_lite import Value, check_derivative, check_grads, draw, explain, grad, jit, nn, optim, propagate, value_and_grad
+from autograd_lite.accelerated import FREE_THREADED
 from autograd_lite.fit import fit, minimize
 from autograd_lite.formula.expression import parse
 
@@ -137,6 +138,8 @@ def all_left_behind():
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_with_the_collector_off_nothing_is_left_behind(name, left):
+    if FREE_THREADED and "builtins.code" in left[name]:
+        pytest.skip("a free-threaded Python leaves functions that were compiled to its collector")
     assert not left[name]
 
 
