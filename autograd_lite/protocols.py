@@ -95,6 +95,21 @@ def _leaf(kind: type[Protocols]) -> Protocols:
     return leaf
 
 
+_ROW = (
+    'an operation of your own is a row, tanh = Op("tanh", lambda x: ..., lambda x, out: 1 - out**2), and tanh(v) a Value; '
+    "or compute it from Values, as in (v.exp() - 1) / (v.exp() + 1)"
+)
+
+
+def _kept(get: Callable[[Any], Any]) -> property:
+    """An attribute of micrograd's that follows from the graph, and cannot be set."""
+
+    def refuse(self: Any, _: Any) -> None:
+        raise AttributeError(f"{get.__name__} of {self._title()} cannot be set: {_ROW}")
+
+    return property(get, refuse, doc=get.__doc__)
+
+
 class Protocols:
     """The part of `Value` that makes no node itself, or asks a row to."""
 
@@ -270,12 +285,12 @@ class Protocols:
 
     # -- micrograd's names ------------------------------------------------------------------------------------------------
 
-    @property
+    @_kept
     def _prev(self) -> set[Node]:
         """The operands that are Values, as micrograd has them."""
         return {a for a in graph.operands(self) if isinstance(a, Protocols)}
 
-    @property
+    @_kept
     def _op(self) -> str:
         """The sign of the op, as micrograd has it; empty for a leaf."""
         if self.op is None:
@@ -291,14 +306,10 @@ class Protocols:
     def label(self, name: str) -> None:
         self.name = given_name(self._data, name, None, None) or None  # type: ignore[misc]
 
-    @property
+    @_kept
     def _backward(self) -> Callable[[], None]:
         """The step of the chain rule at this Value, as micrograd has it: the operands gain ``.grad`` times a partial."""
         return self._pass_on
-
-    @_backward.setter
-    def _backward(self, step: Any) -> None:
-        raise AttributeError(f"_backward of {self._title()} cannot be set: {_ROW}")
 
     def _pass_on(self) -> None:
         if context.active:
@@ -317,16 +328,13 @@ def looked_at(value: Protocols, how: str) -> None:
         trace.looked_at(value, how)
 
 
-_ROW = (
-    'an operation of your own is a row, tanh = Op("tanh", lambda x: ..., lambda x, out: 1 - out**2), and tanh(v) a Value; '
-    "or compute it from Values, as in (v.exp() - 1) / (v.exp() + 1)"
-)
-
-
 def given_name(data: Any, name: Any, op: Any, label: Any) -> Any:
-    """The name that a Value was given, as `name` or as `label`."""
-    if op is not None or isinstance(name, (tuple, list, set)):
+    """The name that a Value was given, as `name` or as `label`; where micrograd has the operands of a leaf, none may stand."""
+    children = isinstance(name, (tuple, list, set, frozenset))
+    if op or (children and name):
         raise InputTypeError(f"Value({data!r}, {name!r}, {op!r}): a Value finds its operands by itself; {_ROW}")
+    if children:
+        name = None
     if name is not None and label is not None:
         raise InputTypeError(f"name={name!r} and label={label!r} are one thing: give one of them")
     given = label if name is None else name

@@ -176,8 +176,19 @@ def test_an_operation_of_ones_own_is_a_row():
     own.grad = 1.0
     own._backward()
     assert x.grad == 1 - t**2
-    with pytest.raises(AttributeError, match=r"can't set|cannot be set|no setter"):
-        own._prev = {x}
+    for name in ("_prev", "_op"):
+        with pytest.raises(AttributeError, match=rf"{name} of a Value of .* cannot be set: an operation of your own is a row"):
+            setattr(own, name, {x})
+    with pytest.raises(InputTypeError, match="a Value finds its operands by itself"):
+        Value(t, _children=(x,), _op="tanh")
+
+
+@pytest.mark.parametrize("given", [((), ""), ((), "", "a"), (set(),)])
+def test_a_leaf_may_say_that_it_has_no_operands(given):
+    """As micrograd's constructor and the lecture's, whose last argument is the label."""
+    v = Value(2.0, *given)
+    assert (v.data, v.label, v._prev) == (2.0, "a" if len(given) == 3 else "", set())
+    assert Value(2.0, _children=(), _op="", label="b").label == "b"
 
 
 def test_labels_that_are_none():
