@@ -147,7 +147,7 @@ class Value(Protocols):
     name: str | None
     op: Op | None
 
-    def __init__(self, data: Any, name: Any = None, _op: Any = None, label: str | None = None, *, _children: Any = None) -> None:
+    def __init__(self, data: Any, name: Any = None, _op: Any = None, label: str | None = None, _children: Any = None) -> None:
         if name is not None or label is not None or _op is not None or _children is not None:
             name = given_name(data, name if _children is None else _children, _op, label)
         self._data = data if data.__class__ is float else as_float(data)

@@ -7,7 +7,7 @@ import random
 import re
 from collections import UserDict, UserList, defaultdict, deque, namedtuple
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -492,6 +492,10 @@ HOLDERS = {
     "frozen": (lambda: holding(Frozen(Value(2.0), Value(3.0))), lambda m: (m.held.w, m.held.b), ["held.w", "held.b"]),
     "module": (lambda: Data(Value(2.0), Value(3.0)), lambda m: (m.w, m.b), ["w", "b"]),
     "deque": (lambda: holding(deque([Value(2.0), Value(3.0)], 5)), lambda m: tuple(m.held), ["held.0", "held.1"]),
+    "namespace": (
+        lambda: holding(SimpleNamespace(w=Value(2.0), b=[Value(3.0)])),
+        lambda m: (m.held.w, m.held.b[0]), ["held.w", "held.b.0"],
+    ),
     "dict": (
         lambda: holding({"w": Value(2.0), "b": [Value(3.0)]}),
         lambda m: (m.held["w"], m.held["b"][0]), ["held.w", "held.b.0"],

@@ -1002,6 +1002,10 @@ def test_a_schedule_that_grows_beyond_all_numbers_says_so_and_changes_nothing():
             schedule.step()
     assert math.isfinite(optimizer.lr)
     assert optimizer.lr == pytest.approx(1e-3 * 1.1**7447, rel=1e-9)
+    frozen = StepLR(SGD([Value(1.0)], lr=0.0), 1, 1e200)
+    for _ in range(3):
+        frozen.step()
+    assert frozen.optimizer.lr == 0.0  # of a rate of 0 nothing grows
     growing = StepLR(SGD([Value(1.0)], lr=1e300), 1, 10.0)
     with pytest.raises(InputValueError, match="StepLR makes lr=inf"):  # noqa: PT012
         for _ in range(10):

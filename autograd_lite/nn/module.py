@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import repeat
 from numbers import Real
+from types import SimpleNamespace
 from typing import Any
 
 from .. import context
@@ -21,7 +22,8 @@ from ..value import Value
 
 
 class Module:
-    """Anything that holds parameters: the Values in its attributes, and lists, deques, dicts, dataclasses and modules in them.
+    """Anything that holds parameters: the Values in its attributes, and what lists, deques, dicts, dataclasses, namespaces and
+    modules in them hold.
 
     >>> class Line(Module):
     ...     def __init__(self):
@@ -137,8 +139,9 @@ def _saved_number(text: Any, name: str, path: Any) -> float:
 
 
 def _has_attributes(thing: Any) -> bool:
-    """Whether parameters are looked for in its attributes: a module, and what a dataclass makes."""
-    return isinstance(thing, Module) or (hasattr(type(thing), "__dataclass_fields__") and not isinstance(thing, type))
+    """Whether parameters are looked for in its attributes: a module, a plain namespace, and what a dataclass makes."""
+    is_dataclass = hasattr(type(thing), "__dataclass_fields__") and not isinstance(thing, type)
+    return is_dataclass or isinstance(thing, (Module, SimpleNamespace))
 
 
 def _items(thing: Any) -> dict[Any, Any] | None:
@@ -263,7 +266,8 @@ def _rebuilt(thing: Any, replaced: dict[Value, Any], copies: dict[int, Any]) -> 
         if id(thing) not in copies:
             if not isinstance(thing, Module) and next(_walk(thing, ""), None) is None:
                 return thing  # settings, which are shared
-            copies[id(thing)] = copy = object.__new__(type(thing))
+            made: Any = SimpleNamespace if isinstance(thing, SimpleNamespace) else object
+            copies[id(thing)] = copy = made.__new__(type(thing))
             for name, inner in (_items(thing) or {}).items():
                 object.__setattr__(copy, name, _rebuilt(inner, replaced, copies))
         return copies[id(thing)]

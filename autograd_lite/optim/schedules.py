@@ -58,9 +58,9 @@ class Schedule(Configured):
         others = math.prod(f.value for f in optimizer._factors if f is not self._factor)
         try:
             factor = new.factor(step)
-            lr = optimizer.base_lr * others * factor
         except OverflowError:
-            factor = lr = math.inf
+            factor = math.inf
+        lr = optimizer.base_lr * others * factor if optimizer.base_lr else 0.0
         if not math.isfinite(lr):
             raise InputValueError(
                 f"{type(self).__name__} makes lr={lr} of {optimizer.base_lr:g} at step {step}: it grows beyond all numbers; "
