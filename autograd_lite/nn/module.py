@@ -6,10 +6,10 @@ import json
 import os
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import repeat
 from numbers import Real
-from types import SimpleNamespace
+from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
 from .. import context
@@ -214,6 +214,21 @@ def _gather(thing: Any, found: dict[Value, None], inside: tuple[Any, ...] = ()) 
 _NO_CONTAINERS = frozenset((type(None), bool, int, float, str, Op))  # the most frequent things in which no parameter can be
 
 
+_UNCHANGED = (type, FunctionType, Op)  # that have no attributes of their own to look at
+
+
+@lru_cache(1024)
+def _written(kind: type) -> list[type]:
+    """The classes among a class and its bases that the user wrote."""
+    return [c for c in reversed(kind.__mro__) if not c.__module__.startswith(("autograd_lite", "builtins", "_abc"))]
+
+
+def _of_class(kind: type) -> dict[str, Any]:
+    """What a class of the user's holds that is no method, and may change, as settings in its body do."""
+    own = _written(kind)
+    return {name: x for c in own for name, x in vars(c).items() if name[:2] != "__" and not hasattr(type(x), "__get__")}
+
+
 def _holds_objects(thing: Any) -> bool:
     """Whether it is a NumPy array of objects, in which Values can be."""
     return bool(getattr(getattr(thing, "dtype", None), "hasobject", False))
@@ -248,11 +263,17 @@ def _fixed(thing: Any, inside: tuple[Any, ...], seen: dict[int, int] | None) -> 
             return [type(thing), thing.dtype, thing.shape, thing.tobytes()]
         if isinstance(thing, (set, frozenset)):
             return [type(thing), frozenset(thing)]
-        held = getattr(thing, "__dict__", None)
-        if held and not callable(thing) and not any(thing is outer for outer in inside):  # what may change in place
-            return [type(thing), _Itself(thing), *_fixed(dict(held), (*inside, thing), None)]
+        if isinstance(thing, (partial, MethodType)):
+            bound: Any = thing.__self__ if isinstance(thing, MethodType) else (thing.func, thing.args, thing.keywords)
+            return [type(thing), getattr(thing, "__func__", None), *_fixed(bound, inside, None)]
+        held = {} if isinstance(thing, _UNCHANGED) else getattr(thing, "__dict__", {})
+        held = {**_of_class(thing if isinstance(thing, type) else type(thing)), **held}
+        if held and not any(thing is outer for outer in inside):  # what may change in place
+            return [type(thing), _Itself(thing), *_fixed(held, (*inside, thing), None)]
         return [type(thing), thing.hex() if thing.__class__ is float else thing]  # nan is not itself
     found: list[Any] = [type(thing), *items]
+    if _has_attributes(thing) and (settings := _of_class(type(thing))):
+        found += _fixed(settings, inside, None)
     for inner in items.values():
         found += _fixed(inner, inside, seen)
     return found

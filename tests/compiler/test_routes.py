@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from functools import partial
 from typing import Any
 
 import pytest
@@ -206,6 +207,45 @@ def test_a_module_that_changes_at_each_call_is_given_up_with_a_warning(batch: in
     before = len(traces)
     fast(model, x)
     assert len(traces) == before  # what was compiled is kept
+
+
+class Doubling:
+    """An attribute that is called, and has a state of its own and of its class."""
+
+    factor, offset = 2.0, [0.0]
+
+    def __call__(self, x: Any = 1.0) -> Any:
+        return self.factor * x + self.offset[0]
+
+    def method(self) -> Any:
+        return self()
+
+
+SHARED = [2.0]
+
+
+@pytest.mark.parametrize(
+    ("held", "read", "change"),
+    [
+        (Doubling(), lambda held: held(), lambda held: setattr(held, "factor", 5.0)),
+        (Doubling().method, lambda held: held(), lambda held: setattr(held.__self__, "factor", 5.0)),
+        (partial(max, SHARED), lambda held: held(), lambda held: SHARED.append(5.0)),
+        (partial(sum, [1.0, 1.0]), lambda held: held(), lambda held: held.args[0].append(3.0)),
+        (partial(dict, k=[2.0]), lambda held: held()["k"][0], lambda held: held.keywords["k"].__setitem__(0, 5.0)),
+        (type("Settings", (), {"k": 2.0}), lambda held: held.k, lambda held: setattr(held, "k", 5.0)),
+        (type("Settings", (), {"k": 2.0})(), lambda held: held.k, lambda held: setattr(type(held), "k", 5.0)),
+        (type("Settings", (nn.Module,), {"k": 2.0})(), lambda held: held.k, lambda held: setattr(type(held), "k", 5.0)),
+    ],
+)
+def test_what_an_attribute_holds_is_what_it_holds_now(held: Any, read: Any, change: Any) -> None:
+    """Objects that are called, methods, partial calls and classes too."""
+    model = Scaled(held)
+    fast = jit(lambda m: m.w * read(m.settings))
+    assert fast(model) == 4.0
+    change(held)
+    assert fast(model) == 10.0
+    model.w.data = 3.0
+    assert fast(model) == 15.0
 
 
 def test_deep_containers() -> None:
