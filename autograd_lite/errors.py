@@ -28,6 +28,9 @@ def listed(words: Sequence[str], most: int) -> str:
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
+TOO_DEEP = "holds itself, or containers nested too deep for Python's stack: give it flatter"
+
+
 class _Printable:
     """Messages quote names that users gave, and reach terminals."""
 

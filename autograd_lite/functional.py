@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from . import context, frames, graph, ops, sweeps
 from . import sparse as sparsity
-from .errors import GradientWarning, InputTypeError, InputValueError
+from .errors import TOO_DEEP, GradientWarning, InputTypeError, InputValueError, StructureError
 from .ops.choice import Masked
 from .protocols import clock
 from .tree import Number, Spec, Tree, array_of, as_float, called, flatten, flatten_like, is_scalar, rebuild, size, unflatten
@@ -122,7 +122,7 @@ class _Inputs:
         try:
             count = len(flatten(out)[0])
         except InputTypeError:
-            raise InputTypeError(f"{given}, and it returned {type(out).__name__} {out!r}: return a Value") from None
+            raise InputTypeError(f"{given}, and it returned {type(out).__name__} {out!r:.60}: return a Value") from None
         raise InputTypeError(
             f"{given}, and it returned a {type(out).__name__} of {count}: use jacobian({self.f_name}) for the derivative "
             f"of each, vjp for a weighted sum of them, or return their sum"
@@ -352,7 +352,10 @@ def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, sparse: b
         if in_graph:
             flat = iter(_nodes(chain.from_iterable(rows)))
             rows = [[next(flat) for _ in row] for row in rows]
-        return _jacobian_tree(spec, iter(rows), inputs)
+        try:
+            return _jacobian_tree(spec, iter(rows), inputs)
+        except RecursionError:
+            raise StructureError(f"the Jacobian of {inputs.f_name} {TOO_DEEP}") from None
 
     transformed.__name__ = f"jacobian_{getattr(f, '__name__', 'f')}"
     made: Any = transformed

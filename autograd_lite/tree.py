@@ -14,7 +14,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .errors import InputOverflowError, InputTypeError, StructureError
+from .errors import TOO_DEEP, InputOverflowError, InputTypeError, StructureError
 
 __all__ = ["as_float", "flatten", "map_leaves", "unflatten"]
 
@@ -73,8 +73,7 @@ def _has_no_axis(x: object) -> bool:
 
 
 def _short(x: object) -> str:
-    text = repr(x)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text := repr(x)) <= 60 else text[:57] + "..."
 
 
 def an(x: object) -> str:
@@ -194,7 +193,10 @@ def flatten(tree: Tree, what: str = "argument") -> tuple[list[Number], Spec]:
     Raises InputTypeError naming the place of anything that is neither a scalar nor a container.
     """
     leaves: list[Any] = []
-    return leaves, _flatten(tree, leaves, what)
+    try:
+        return leaves, _flatten(tree, leaves, what)
+    except RecursionError:
+        raise StructureError(f"{what} {TOO_DEEP}") from None
 
 
 def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from ..errors import InputTypeError, InputValueError, StructureError
+from ..errors import TOO_DEEP, InputTypeError, InputValueError, StructureError
 from ..tree import LEAF, Spec, an, array_of, as_float, flatten, is_node, kind_of, rebuild, size, take
 from ..value import Value
 from . import shapes
@@ -77,7 +77,10 @@ def columns_of(name: str, args: tuple[Any, ...], batch: tuple[int, ...]) -> Colu
             f"batch={batch} of jit, but {name} was called with {len(args)} positional argument"
             f"{'s' * (len(args) != 1)}: pass the arguments that hold rows by position"
         )
-    return Columns([(f"argument {i} of {name}", args[i]) for i in batch])
+    try:
+        return Columns([(f"argument {i} of {name}", args[i]) for i in batch])
+    except RecursionError:
+        raise StructureError(f"an argument of {name} {TOO_DEEP}") from None
 
 
 class Columns:
