@@ -1,6 +1,7 @@
 """What the package does on any Python, in a browser's too: steps, each with its outcome, printed as JSON."""
 
 import json
+import math
 import sys
 import tempfile
 import threading
@@ -51,6 +52,34 @@ def small_stacks() -> None:
     thread.start()
     thread.join()
     threading.stack_size(before)
+
+
+def side_by_side() -> None:
+    """Eight threads share leaves and a compiled function, and every other one watches for what is invalid."""
+    shared, wrong, begin = [Value(0.1 * i) for i in range(5)], [], threading.Barrier(8)
+    both = jit(grad(lambda x: al.sin(x) if x > 0 else x * x))
+
+    def work(i: int) -> None:
+        begin.wait()
+        for k in range(-20, 20):
+            sum((w * float(i) for w in shared), Value(0.0)).backward()
+            if both(0.1 * k) != (math.cos(0.1 * k) if k > 0 else 0.2 * k):
+                wrong.append(f"the slope at {0.1 * k}")
+            with errstate(invalid="raise" if i % 2 else "ignore"):
+                try:
+                    raised = math.isfinite(al.log(Value(-1.0)).data)
+                except al.InvalidValueError:
+                    raised = True
+            if raised != bool(i % 2):
+                wrong.append("a watch of another thread")
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong[0]
+    assert [w.grad for w in shared] == [40.0 * sum(range(8))] * 5
 
 
 def optimizers() -> None:
@@ -148,8 +177,8 @@ def command() -> None:
 
 
 STEPS = [
-    gradients, transforms, every_row, long_chains, wide_graphs, small_stacks, optimizers, networks, files, pictures, pages,
-    explanations, formulas, compiled, checks, watches, uncertainties, descents, batches, machine_code, command,
+    gradients, transforms, every_row, long_chains, wide_graphs, small_stacks, side_by_side, optimizers, networks, files,
+    pictures, pages, explanations, formulas, compiled, checks, watches, uncertainties, descents, batches, machine_code, command,
 ]  # fmt: skip
 
 
