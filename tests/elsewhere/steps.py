@@ -11,6 +11,7 @@ from typing import Any
 
 import autograd_lite as al
 from autograd_lite import Value, check_grads, draw, errstate, explain, grad, hessian, jit, nn, optim, propagate, value_and_grad
+from autograd_lite.errors import InvalidValueError
 
 
 def gradients() -> None:
@@ -68,7 +69,7 @@ def side_by_side() -> None:
             with errstate(invalid="raise" if i % 2 else "ignore"):
                 try:
                     raised = math.isfinite(al.log(Value(-1.0)).data)
-                except al.InvalidValueError:
+                except InvalidValueError:
                     raised = True
             if raised != bool(i % 2):
                 wrong.append("a watch of another thread")
