@@ -36,6 +36,8 @@ class _Inputs:
     """The differentiated arguments as fresh input nodes, and the way back to their structure."""
 
     def __init__(self, transform: str, f: Function, args: tuple[Tree, ...], argnums: int | Sequence[int]) -> None:
+        if not callable(f):
+            raise InputTypeError(f"f={f!r:.60} is not callable: {transform} takes the function, f, not what it gives, f(x)")
         self.single = hasattr(argnums, "__index__")
         self.f_name = called(f)
         self.transform = transform

@@ -363,6 +363,21 @@ def test_functions_that_return_no_scalar(transform, f, message):
         SCALAR_ONLY[transform](f)
 
 
+OF_A_FUNCTION = SCALAR_ONLY | {
+    "jacobian": lambda f: jacobian(f)(1.0),
+    "vjp": lambda f: vjp(f, 1.0),
+    "jvp": lambda f: jvp(f, (1.0,), (1.0,)),
+}
+
+
+@pytest.mark.parametrize("transform", OF_A_FUNCTION)
+@pytest.mark.parametrize("given", [4.0, Value(2.0), None])
+def test_what_is_no_function_is_named(transform, given):
+    """As where f(x) is given in place of f."""
+    with pytest.raises(InputTypeError, match=re.escape(f"f={given!r} is not callable: {transform} takes the function, f, not")):
+        OF_A_FUNCTION[transform](given)
+
+
 @pytest.mark.parametrize("number", [3.0, 3, True, np.float64(3.0), np.array(3.0)])
 @pytest.mark.parametrize("transform", [grad, lambda f: lambda x: value_and_grad(f)(x)[1]])
 def test_a_plain_number_has_gradient_zero_and_a_warning(number, transform):

@@ -306,6 +306,18 @@ def test_losses_take_scalars_arrays_and_values(f):
         (lambda: nn.cross_entropy([1.0, 2.0], 0.5), InputValueError, r"target=0\.5 must be the index"),
         (lambda: nn.cross_entropy([[1.0, 2.0]], [0, 1]), StructureError, "cross_entropy of 1 predictions and 2 targets"),
         (lambda: nn.cross_entropy([1.0, 2.0], [1.0]), StructureError, r"cross_entropy of 2 scores and 1 probabilities"),
+        (
+            lambda: nn.mse([1.0, "a"], [1.0, 2.0]),
+            InputTypeError,
+            r"predictions\[1\] of mse\(\)='a' is a str, not a real number",
+        ),
+        (lambda: nn.mae([1.0], [None]), InputTypeError, r"targets\[0\] of mae\(\)=None is None, not a real number"),
+        (lambda: nn.huber([[1.0]], [[1.0]]), InputTypeError, r"predictions\[0\] of huber\(\)=\[1\.0\] is a list"),
+        (lambda: nn.hinge(["a"], [1.0]), InputTypeError, r"scores\[0\] of hinge\(\)='a' is a str"),
+        (lambda: nn.hinge(np.ones((2, 2)), np.ones(2)), InputTypeError, r"scores\[0\] of hinge\(\)=array\(\[1\., 1\.\]\) is"),
+        (lambda: nn.binary_cross_entropy_with_logits([1.0], ["a"]), InputTypeError, r"targets\[0\] of binary_cross_entropy"),
+        (lambda: nn.cross_entropy([1.0, None], 0), InputTypeError, r"logits\[1\] of cross_entropy\(\)=None is None"),
+        (lambda: nn.cross_entropy([1.0, 2.0], "ab"), InputTypeError, r"targets\[0\] of cross_entropy\(\)='a' is a str"),
     ],
 )
 def test_messages_of_losses(call, error, message):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from .. import ops
 from ..errors import InputTypeError, InputValueError, StructureError
 from ..ops.arithmetic import share
 from ..ops.piecewise import difference
+from ..ops.row import numbers
 from ..tree import Number, Tree, is_node, is_scalar
 from ..value import Value
 
 
-def _paired(name: str, predictions: Tree, targets: Tree) -> list[tuple[Number, Number]]:
-    """Predictions and targets in pairs; one scalar each is a list of one."""
-    a, b = ([x] if is_scalar(x) or not hasattr(x, "__iter__") else list(x) for x in (predictions, targets))
+def _paired(name: str, predictions: Tree, targets: Tree, words: str = "predictions targets") -> list[tuple[Number, Number]]:
+    """Predictions and targets in pairs, as floats and Values; one scalar each is a list of one."""
+    both = ([x] if is_scalar(x) or not hasattr(x, "__iter__") else list(x) for x in (predictions, targets))
+    a, b = (numbers(x, f"{word} of {name}()") if word else x for x, word in zip(both, words.split(" "), strict=True))
     if len(a) != len(b):
         raise StructureError(f"{name} of {len(a)} predictions and {len(b)} targets: give one target for each prediction")
     if not a:
@@ -65,10 +68,10 @@ def hinge(scores: Tree, labels: Tree) -> Number:
     >>> hinge([2.0, 0.5], [1, 1])
     0.25
     """
-    pairs = _paired("hinge", scores, labels)
+    pairs = _paired("hinge", scores, labels, "scores labels")
     for i, (_, y) in enumerate(pairs):
         if not isinstance(y, Value) and y not in (-1, 1):
-            raise InputValueError(f"labels[{i}]={y!r} must be -1 or 1: turn 0 and 1 into them with 2 * y - 1")
+            raise InputValueError(f"labels[{i}]={y:g} must be -1 or 1: turn 0 and 1 into them with 2 * y - 1")
     return ops.mean([ops.relu(1.0 - y * s) for s, y in pairs])
 
 
@@ -78,7 +81,7 @@ def binary_cross_entropy_with_logits(logits: Tree, targets: Tree) -> Number:
     >>> binary_cross_entropy_with_logits([0.0], [1])
     0.6931471805599453
     """
-    pairs = _paired("binary_cross_entropy_with_logits", logits, targets)
+    pairs = _paired("binary_cross_entropy_with_logits", logits, targets, "logits targets")
     return -ops.mean([_share(y, ops.log_sigmoid(z)) + _share(1.0 - y, ops.log_sigmoid(-z)) for z, y in pairs])
 
 
@@ -106,12 +109,13 @@ def cross_entropy(logits: Tree, targets: Tree) -> Number:
     rows = list(logits)
     if rows and not hasattr(rows[0], "__iter__"):
         rows, targets = [rows], [targets]
-    return ops.mean([_row_entropy(list(row), t) for row, t in _paired("cross_entropy", rows, targets)])
+    return ops.mean([_row_entropy(row, t) for row, t in _paired("cross_entropy", rows, targets, " ")])
 
 
-def _row_entropy(row: list[Number], target: Number) -> Number:
+def _row_entropy(scores: Iterable[Number], target: Number) -> Number:
+    row = numbers(scores, "logits of cross_entropy()")
     if hasattr(target, "__iter__") and not is_scalar(target):
-        shares = list(target)
+        shares = numbers(target, "targets of cross_entropy()")
         if len(shares) != len(row):
             raise StructureError(f"cross_entropy of {len(row)} scores and {len(shares)} probabilities: give one for each class")
         return -ops.sum([_share(y, score) for y, score in zip(shares, ops.log_softmax(row), strict=True)])

@@ -71,6 +71,8 @@ def _pow_derivative(x: float, y: float, n: float, k: float) -> Number:
         log, total = math.log(x), 0.0
         for c in reversed(terms):
             total = total * log + c
+        if n and 0.0 < math.fabs(y) < 0.125:
+            return reduce(_div, (x,) * int(n), total * _pow(x, y))
         powered = _pow(x, power)
         if powered == inf and math.fabs(total) < 1.0:  # the product need not overflow
             powered = _pow(x, 0.5 * power)
@@ -100,9 +102,11 @@ def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
     logarithm, total = log(x), terms[-1]
     for c in terms[-2::-1]:
         total = total * logarithm + c
-    powered = pow(x, power)
+    powered, small = pow(x, power), _is_small(y)
     root, late = pow(x, 0.5 * power), both(eq(powered, inf), lt(abs(total), 1.0))
     inside = where(late, total * root * root, where(either(powered, lt(abs(total), inf)), total * powered, 0.0))
+    if n and not (constant(small) and not small):
+        inside = where(small, reduce(div, (x,) * int(n), total * pow(x, y)), inside)
     if constant(y):
         at_zero, at_inf = _pow_derivative(0.0, y, n, k), _pow_derivative(inf, y, n, k)
     elif n == 0.0:

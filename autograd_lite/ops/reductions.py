@@ -22,7 +22,7 @@ from .choice import eq, gt, lt, where, zero
 from .columns import INDEX, MANY, PICTURED, Number
 from .piecewise import abs, difference
 from .powers import exp, inverse, log1p
-from .row import Op, helper, publish, row
+from .row import Op, helper, numbers, publish, row
 from .words import both, either, negate
 
 # -- sums and products ------------------------------------------------------------------------------------------------
@@ -351,7 +351,7 @@ def softmax(items: Iterable[Number]) -> list[Number]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    return _softmax(tuple(items), _most())
+    return _softmax(numbers(items, "items of softmax()"), _most())
 
 
 def _softmax(items: Sequence[Number], most: int = MANY) -> list[Number]:
@@ -375,7 +375,7 @@ def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
     >>> log_softmax([0.0, -1000.0], 1)
     -1000.0
     """
-    items = tuple(items)
+    items = numbers(items, "items of log_softmax()")
     if index is not None:
         if is_node(index):
             raise InputTypeError(

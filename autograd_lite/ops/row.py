@@ -20,7 +20,7 @@ tests included, reads the table (``tests/add_an_op.py`` shows it).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
 from math import inf
 from typing import TYPE_CHECKING, Any, overload
@@ -301,6 +301,19 @@ class Op(accelerated.Row):
 
 
 accelerated.call_in_c(Op)
+
+
+def numbers(items: Iterable[Number], what: str) -> tuple[Number, ...]:
+    """Items as floats and nodes; of anything else the error names its place in what they are called.
+
+    >>> numbers([1, True], "items of softmax()")
+    (1.0, 1.0)
+    """
+    if not hasattr(items, "__iter__"):
+        raise InputTypeError(f"{what}={items!r:.60} must be a list of numbers or Values")
+    name, _, of = what.partition(" ")
+    each = enumerate(map(held, items))
+    return tuple(x if x.__class__ is float or is_node(x) else as_float(x, f"{name}[{i}] {of}") for i, x in each)
 
 
 def _row(name: str) -> Op:

@@ -162,6 +162,20 @@ def test_a_power_that_vanishes_outweighs_its_logarithms(at: tuple[float, float])
         assert second(*at) == ((0.0, 0.0), (0.0, 0.0))
 
 
+@pytest.mark.parametrize(
+    ("at", "mixed", "second"),
+    [
+        ((1.7539858455863452e-15, -0.0015809508344500902), 633907472318773.42, 5.431011479627759625e26),
+        ((1.0477478736518279e21, -0.0010221588860382935), 8.634186513250473954e-22, 8.870793737478278945e-46),
+    ],
+)  # by mpmath with 60 digits
+def test_small_exponents_keep_their_digits(at: tuple[float, float], mixed: float, second: float) -> None:
+    """The exponent less 1 would be rounded, and log x many times that."""
+    for h in (hessian(autograd_lite.pow, (0, 1)), jit(hessian(autograd_lite.pow, (0, 1)))):
+        assert h(*at)[0][1] == pytest.approx(mixed, rel=5e-16)
+        assert h(*at)[0][0] == pytest.approx(second, rel=5e-16)
+
+
 @pytest.mark.parametrize("x", [-27.0, -37.0, -12.1, -5.3, -0.7, 3.0])
 def test_gelu_in_its_tail(x: float) -> None:
     mpmath = pytest.importorskip("mpmath")
