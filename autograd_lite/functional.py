@@ -153,8 +153,7 @@ class _Inputs:
 
 def _node(x: Number) -> Value:
     """A result as a node; a plain number becomes a constant one, which depends on nothing."""
-    if isinstance(x, Masked):
-        x = x.resolved()
+    x = Masked.settled(x)
     if isinstance(x, Value) and x.op is not None:
         return x
     return Value._record(ops.identity, (x if isinstance(x, Value) else as_float(x),))  # never a leaf of the user's itself

@@ -122,7 +122,7 @@ class Live:
         if isinstance(x, Masked) and not own:
             self.here.flags[tuple(name)] = (len(self.outputs), x.wanted)
             self.outputs.append(x.c if isinstance(x.c, Value) else float(x.c))
-        x = x.resolved() if isinstance(x, Masked) else x if isinstance(x, Value) else float(x)
+        x = x if isinstance(x := Masked.settled(x), Value) else float(x)
         place = self.known.setdefault(id(x), len(self.outputs)) if isinstance(x, Value) else len(self.outputs)
         (self.places if own else self.here.places)[tuple(name)] = place
         if place == len(self.outputs):

@@ -144,7 +144,12 @@ class Masked:
     @property
     def number(self) -> Number:
         """The number where it flows, without this mask."""
-        return self.g.resolved() if isinstance(self.g, Masked) else self.g
+        return self.settled(self.g)
+
+    @staticmethod
+    def settled(g: Number) -> Number:
+        """An adjoint or tangent, masked or not, as the gradient it stands for in the end."""
+        return g.resolved() if isinstance(g, Masked) else g
 
     def resolved(self) -> Number:
         """The gradient it stands for in the end: 0 where nothing flows."""

@@ -51,7 +51,8 @@ abs = row(
     "abs", math.fabs, lambda x, z: sign(x), kinks=AT_ZERO, text="|{0}|", latex=r"\left|{0}\right|", edges="sign(x)",
     pins=[((0.0,), 0.0, (0.0,)), ((-0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,)), ((-inf,), inf, (-1.0,))],
     exact=lambda mp, at, x: x * mp.sign(at[0]),
-    doc="Absolute value; slope 0 at the kink.\n\n>>> abs(-2.0)\n2.0",
+    doc="Absolute value; slope 0 at the kink, and so is every slope of that slope: at 0 the second derivative of abs(x)**2 is "
+    "0, and that of x**2 is 2.\n\n>>> abs(-2.0)\n2.0",
 )  # fmt: skip
 copysign: Op = row(
     "copysign", _copysign, (lambda x, y, z: sign(x) * copysign(1.0, y), 0.0),

@@ -126,6 +126,26 @@ def test_slopes_whose_quotients_leave_the_range(name: str) -> None:
         assert jit(grad(f, 1))(x, y) == right
 
 
+ON_THE_WAY = {  # tangents that leave the range and come back
+    "log 1/x": (lambda x: autograd_lite.log(1.0 / x), 1e200, -1e-200),
+    "some digits lost": (lambda x: autograd_lite.log(1.0 / x), 1e160, -1e-160),
+    "1/(1/x)": (lambda x: 1.0 / (1.0 / x), 1e-300, 1.0),
+    "and above": (lambda x: 1.0 / (1.0 / x), 1e300, 1.0),
+    "1/Cx": (lambda x: 1.0 / (1e200 * x), 2.5, -1.6e-201),
+    "root of 1/x": (lambda x: autograd_lite.sqrt(1.0 / x), 1e200, -0.5e-300),
+    "three factors": (lambda x: x * 1e-200 * 1e-200 * 1e300, 1e200, 1e-100),
+    "a sum of small and large": (lambda x: autograd_lite.log(1.0 / x) + 1e300 * x, 1e200, 1e300),
+}
+
+
+@pytest.mark.parametrize("name", ON_THE_WAY)
+def test_tangents_beyond_the_range_on_the_way(name: str) -> None:
+    f, x, slope = ON_THE_WAY[name]
+    right = pytest.approx(slope, rel=1e-14)
+    assert jvp(f, (x,), (1.0,))[1] == right
+    assert jacobian(lambda x: [f(x), f(x)])(x) == [right, right]  # by a forward sweep
+
+
 # slopes that are doubles where the value is none; right values by mpmath with 60 digits
 LATER: dict[str, tuple[Any, float, float, float]] = {
     "exp2": (autograd_lite.exp2, 1024.0, 1.2460659279417838e308, 8.6370708474465935e307),
