@@ -29,6 +29,7 @@ class Cluster:
             "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3",
             "DASK_DISTRIBUTED__COMM__RETRY__COUNT": "0",
+            "OMP_NUM_THREADS": "1",  # as the nanny has it, which is left out
             **environment,
         }
         command = [sys.executable, "-m", "dask", what, *map(str, arguments)]

@@ -33,6 +33,7 @@ cloudpickle = pytest.importorskip("cloudpickle")
 
 from autograd_lite.cli.cluster import connected as of_command  # noqa: E402
 from autograd_lite.cli.cluster import spread  # noqa: E402
+from autograd_lite.fit import cluster as of_cluster  # noqa: E402
 from autograd_lite.fit.cluster import Spread, shares  # noqa: E402
 from autograd_lite.fit.methods import bands  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
@@ -371,7 +372,7 @@ def test_two_fits_on_one_cluster(folder, cluster):
     assert found == {"loss": bits(run(Parts(folder))), "slow": bits(run(Parts(folder), f=slow))}
 
 
-def test_a_share_travels_as_its_recipe(folder):
+def test_a_share_travels_as_its_recipe_and_gives_its_memory_back(folder, monkeypatch):
     import pickle
 
     from autograd_lite.fit.cluster.shares import Share, Span
@@ -381,6 +382,33 @@ def test_a_share_travels_as_its_recipe(folder):
     assert share.rows()[0][0].count == SIZES[0]
     assert len(pickle.dumps(share)) < 1000
     assert share.__sizeof__() > 16 * SIZES[0]
+    given_back = []
+    monkeypatch.setattr(shares, "returned", lambda: given_back.append(True))
+    del share
+    assert given_back == [True]
+
+
+def test_rows_beyond_a_workers_memory_are_in_its_files(folder, client, monkeypatch):
+    monkeypatch.setattr(of_cluster, "ROOM", 0.0)
+    monkeypatch.setattr(of_cluster, "LEAST", 1e-6)
+
+    def held(dask_worker):
+        return [value.__sizeof__() for key, value in dask_worker.data.items() if "-share" in key]
+
+    with Spread(Parts(folder), client) as there:
+        assert there.total(Sums(), [1.5]).tolist() == Rows(Parts(folder)).total(Sums(), [1.5]).tolist()
+        sizes = [size for some in client.run(held).values() for size in some]
+        assert 1000 <= min(sizes) <= max(sizes) < 2000
+
+
+@pytest.mark.parametrize(
+    ("limit", "threads", "room"), [(0, 1, 0.6 * 2**33 - 2**28), (2**32, 4, 0.15 * 2**32 - 2**26), (2**28, 2, 2**23)]
+)
+def test_room_for_numbers(limit, threads, room, folder, client, monkeypatch):
+    worker = {"nthreads": threads, "memory_limit": limit}
+    monkeypatch.setattr(of_cluster.Tasks, "workers", lambda *_: [worker, {**worker, "memory_limit": 2**40}])
+    with Spread(Parts([folder / "5.parquet"]), client) as there:
+        assert there._memory == int(room / of_cluster.SHARES)
 
 
 class Counted(Sums):
@@ -638,6 +666,19 @@ def test_targets_that_a_loss_cannot_take_are_found_where_they_are(client):
     frame = frames.from_pandas(pandas.DataFrame({"x": np.arange(300.0), "y": y}), npartitions=3)
     with pytest.raises(InputValueError, match=r"row 201: y=3.0 must be 0 or 1 for the loss logistic"):
         fit("a*x + b", frame, target="y", loss="logistic", client=client)
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(0.0, 1.0), (5.0, 5.0), (300.0, 30)])
+def test_a_scheduler_that_does_not_answer_is_waited_for_no_longer_than_said(wait, seconds, folder, monkeypatch):
+    def client(address, timeout, set_as_default):
+        raise TimeoutError(f"{timeout} seconds")
+
+    monkeypatch.setattr(distributed, "Client", client)
+    with (
+        pytest.raises(ClusterError, match=rf"--cluster tcp://h:1: no scheduler answers there \({seconds} seconds\): start one"),
+        spread("tcp://h:1", Parts(folder), mixed=False, wait=wait),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

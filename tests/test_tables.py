@@ -3,6 +3,7 @@
 import bz2
 import decimal
 import gzip
+import importlib
 import io
 import itertools
 import lzma
@@ -24,6 +25,7 @@ from autograd_lite import tables
 from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError
 from autograd_lite.tables import Table, read_table
 from autograd_lite.tables import table as module
+from autograd_lite.tables.choice import Wanted
 
 READERS = {"pyarrow": (), "numpy": ("pyarrow.csv",), "neither": ("pyarrow.csv", "numpy")}  # each by the packages missing then
 
@@ -825,6 +827,28 @@ def test_ctrl_c_while_a_table_goes_is_raised_a_moment_later(tmp_path, monkeypatc
     table._stack.callback(interrupted)
     del table
     assert again == [1]
+
+
+def test_of_a_parquet_file_no_more_is_in_memory_than_is_looked_at(tmp_path, monkeypatch):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    arrow = importlib.import_module("autograd_lite.tables.arrow")
+    path, taken = tmp_path / "t.parquet", []
+    table = pa.table({"x": random.Random(0).choices(range(10**9), k=40_000)})
+    pq.write_table(table, path, row_group_size=10_000, use_dictionary=False, data_page_size=5_000)
+    monkeypatch.setattr(arrow, "PIECE", 10_000)
+    monkeypatch.setattr(arrow, "CELLS", 1_000)
+
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            taken.append(size)
+            return super().read(size)
+
+    with Counted(path) as file:
+        rows = arrow.Arrow(str(path), file, "parquet", Wanted(lambda header: header))
+        next(rows.blocks())
+    assert sum(taken) < path.stat().st_size / 2
+    assert -1 not in taken
 
 
 def test_a_parquet_page_that_is_not_what_was_written_is_refused(tmp_path):

@@ -21,8 +21,8 @@ PATIENCE = 30  # seconds for a scheduler to answer
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
-    """A client of a scheduler, by its address or the file that it wrote.
+def connected(address: str, wait: float = PATIENCE) -> Iterator[Any]:
+    """A client of a scheduler, by its address or the file that it wrote; after so many seconds it is an error.
 
     TLS and whatever else a connection takes is in Dask's own settings.
     """
@@ -42,7 +42,7 @@ def connected(address: str) -> Iterator[Any]:
             f"({str(error) or type(error).__name__}): give what dask scheduler printed or wrote"
         ) from None
     try:
-        client: Any = distributed.Client(found, timeout=PATIENCE, set_as_default=False)
+        client: Any = distributed.Client(found, timeout=max(1.0, wait), set_as_default=False)
     except TypeError as error:  # Dask's word for a tls:// address without certificates
         raise ClusterError(
             f"--cluster {address}: {error}: name the certificates in Dask's settings, distributed.comm.tls"
@@ -59,7 +59,7 @@ def connected(address: str) -> Iterator[Any]:
 def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[Spread]:
     """The rows of some files on the workers of a scheduler."""
     reading = Bar(1, what="shares read")
-    with connected(address) as client, ExitStack() as stack:
+    with connected(address, min(wait, PATIENCE)) as client, ExitStack() as stack:
         with deferred_interrupt() as pause:  # for as long as rows are read; what is done with them has its own
             rows = stack.enter_context(Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count))
         reading.clear()

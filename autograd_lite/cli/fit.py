@@ -89,7 +89,7 @@ def fit(
         str | None, Option(metavar="ADDRESS", help="Of a Dask scheduler, tcp://host:8786, or its scheduler file.")
     ] = None,
     mixed: Annotated[bool, Option("--mixed", help="Accept workers whose sums differ in their last bits.")] = False,
-    wait: Annotated[float, Option(metavar="SECONDS", help="For a first worker, before giving up.", min=0)] = WAIT,
+    wait: Annotated[float, Option(metavar="SECONDS", help="For scheduler and worker, before giving up.", min=0)] = WAIT,
 ) -> None:
     """The weights of a formula that come closest to a column of a table, with their errors.
 

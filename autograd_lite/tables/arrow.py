@@ -13,6 +13,8 @@ from .choice import FILL, Wanted, header_of, places
 from .source import OLD_FEATHER, package
 from .table import CELLS, Block
 
+PIECE = 2**20  # bytes of a column that are read at once
+
 
 class Arrow:
     """The rows of a Parquet or Feather file, counted from 1."""
@@ -139,7 +141,8 @@ def _parquet(binary: BinaryIO, rows: tuple[int, int] | None) -> tuple[Any, Any, 
     """The schema, a function that gives batches, and how many rows there are; only the groups that hold `rows` are read."""
     import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-    file = pa_parquet.ParquetFile(binary, page_checksum_verification=True)  # of a file that has checksums
+    # page by page, where else the whole of a file is taken into memory first; checksums are those of a file that has them
+    file = pa_parquet.ParquetFile(binary, pre_buffer=False, buffer_size=PIECE, page_checksum_verification=True)
     counts = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
     start, stop = rows or (0, file.metadata.num_rows)
     ends = list(accumulate(counts))

@@ -91,6 +91,11 @@ class Table(AbstractContextManager["Table"]):
             found[name] = memoryview(numbers).cast("d")
         return found
 
+    @property
+    def held(self) -> int:
+        """Bytes of numbers in memory."""
+        return 0 if self._files else 8 * self.rows * len(self.names)
+
     def split(self, fraction: float, *, seed: int = 0, memory: int = MEMORY) -> tuple[Table, Table]:
         """Two tables: the rows to keep, and ``round(fraction * rows)`` others picked by `seed`; both in their old order.
 

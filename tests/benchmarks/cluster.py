@@ -17,7 +17,9 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ from distributed import Client
 
 from autograd_lite.fit import minimize
 from autograd_lite.fit.cluster import Spread
-from autograd_lite.fit.rows import Objective, Rows
+from autograd_lite.fit.rows import BLOCK, Objective, Rows
 from autograd_lite.optim import SGD
 from autograd_lite.tables import Parts
 from autograd_lite.tree import flatten
@@ -38,7 +40,7 @@ from tests.cluster import Cluster
 
 for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
     logging.getLogger(name).setLevel(logging.CRITICAL)  # it tells at length of every connection that is lost
-WEIGHTS, FILES = 10, 40
+WEIGHTS, FILES, PASSES = 10, 40, 21
 NAMES = [f"x{i}" for i in range(WEIGHTS)]
 START = dict.fromkeys((f"w{i}" for i in range(WEIGHTS)), 0.0)
 
@@ -86,11 +88,20 @@ def connected(cluster, workers):
 
 
 def memory(process):
-    """Megabytes that a process has in memory."""
-    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+    """Megabytes that a process has in memory: a page of several, as those of libraries are, in equal shares."""
+    for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def busy(cluster):
+    """Seconds of the processor that this process, the scheduler and the workers have taken."""
+    found = [time.process_time()]
+    for process in (cluster.scheduler, *cluster.workers):
+        user, system = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        found.append((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"))
+    return found
 
 
 def passes(rows):
@@ -107,12 +118,12 @@ def passes(rows):
     with tempfile.TemporaryDirectory() as folder:
         write(folder, rows, FILES)
 
-        def steps(client=None, data=None):
+        def steps(rows):
             began = time.perf_counter()
-            minimize(loss, START, data or Parts(folder), optimizer=partial(SGD, lr=0.1), steps=20, client=client)
+            minimize(loss, START, rows, optimizer=partial(SGD, lr=0.1), steps=20)
             return time.perf_counter() - began
 
-        kernel, x, y = one_process(folder, leaves, spec, steps, row)
+        kernel = one_process(folder, leaves, spec, steps, row)
         seconds = {}
         for workers in (1, 2):
             cluster = Cluster(workers, memory="8GB")
@@ -123,33 +134,55 @@ def passes(rows):
                     spread = Spread(Parts(folder), client)
                     read = time.perf_counter() - began
                     work = Objective(loss, spec, spread)
-                    seconds[workers] = timed(lambda spread=spread, work=work: spread.total(work, leaves))
-                    room = max(map(memory, cluster.workers)) - before
+                    spread.total(work, leaves)  # compiled
+                    spent = busy(cluster)
+                    seconds[workers] = timed(lambda spread=spread, work=work: spread.total(work, leaves), PASSES)
+                    spent = [1e3 * (b - a) / (PASSES + 1) for a, b in zip(spent, busy(cluster), strict=True)]
+                    room, part = max(map(memory, cluster.workers)) - before, columns_of / workers
+                    row(f"{workers} worker{'s' * (workers > 1)}", read, seconds[workers], steps(spread), f"{room / part:.2f} x")
                     spread.close()
-                    part = columns_of / workers
-                    row(f"{workers} worker{'s' * (workers > 1)}", read, seconds[workers], steps(client), f"{room / part:.2f} x")
+                    print(f"{'':<4}over the kernel: {1e3 * (seconds[workers] - kernel / workers):.1f} ms a pass (goal 12)")
+                    print(
+                        "    of the processor, ms a pass: client {:.1f}, scheduler {:.1f}, workers".format(*spent),
+                        *map("{:.1f}".format, spent[2:]),
+                    )
                     if workers == 2:
                         by_hand(folder, client, row)
                         dask_ml(folder, client, row)
-                    print(f"{'':<4}over the kernel: {1e3 * (seconds[workers] - kernel / workers):.1f} ms a pass (goal 12)")
             finally:
                 cluster.close()
         print(f"two workers are {seconds[1] / seconds[2]:.2f} times one (goal 1.8); memory is in times the columns (goal 1.2)")
-        w = np.zeros(WEIGHTS)
-        numpy_pass = timed(lambda: (x @ (2 * (w @ x - y)), ((w @ x - y) ** 2).sum())) * rows / len(y)
-        row("NumPy by hand, in memory, no cluster", 0, numpy_pass)
 
 
 def one_process(folder, leaves, spec, steps, row):
-    """The same in this process; the seconds of a pass, and a block of the numbers."""
+    """The same in this process, by one thread and by two, and with NumPy; the seconds of a pass by one."""
     began = time.perf_counter()
     here = Rows(Parts(folder, memory=2**34))
     read = time.perf_counter() - began
     work = Objective(loss, spec, here, threads=1)
-    kernel = timed(lambda: here.total(work, leaves))
-    row("one process, one thread", read, kernel, steps(data=here))
-    block = [np.array(c) for c in here.read(0, min(here.count, 65_536))]
-    return kernel, np.array(block[:-1]), block[-1]
+    kernel = timed(lambda: here.total(work, leaves), PASSES)
+    row("one process, one thread", read, kernel, steps(here))
+    blocks = [(i, min(i + BLOCK, end)) for start, end in pairwise([0, *here._ends]) for i in range(start, end, BLOCK)]
+
+    def half(which):
+        for start, stop in blocks[which::2]:
+            work.leaf(leaves, here.read(start, stop))
+
+    with ThreadPoolExecutor(2) as threads:
+        two = timed(lambda: list(threads.map(half, range(2))), PASSES)
+    row("one process, two threads", 0, two)
+    print(f"    two threads are {kernel / two:.2f} times one: what this machine lets two of them do")
+    *x, y = map(np.asarray, here.read(0, here.count))
+    x, w = np.array(x), np.zeros(WEIGHTS)
+
+    def by_numpy():
+        for start, stop in blocks:
+            some = x[:, start:stop]
+            miss = w @ some - y[start:stop]
+            miss @ miss, 2 * (some @ miss)
+
+    row("NumPy by hand, block by block", 0, timed(by_numpy))
+    return kernel
 
 
 def by_hand(folder, client, row):

@@ -45,7 +45,8 @@ from .tasks import WAIT, Tasks, client_of, release
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
 TRIES, ROUNDS = 3, 20  # of reading the rows, and of a pass, before workers that die over them are an error
 HUNGRY = "most likely they want memory; give them more, or start more of them"
-ROOM = 0.5  # of a worker's memory, for numbers; beyond it they are in its temporary files
+ROOM, FIXED, LEAST = 0.6, 2**28, 1 / 16  # of a worker's memory, from which on Dask gives things up; what all but numbers
+#   takes; and the part for numbers at least.  Beyond it they are in temporary files
 HEADS = 64  # files that are looked at in one task
 HEAD = 64  # rows that work is tried with where the fit runs
 
@@ -75,8 +76,9 @@ class Spread:
         self.kind = self._same_kind(mixed, self.tasks.told(probe_of(), pause))
         workers = self.tasks.workers(pause)
         threads = sum(worker["nthreads"] for worker in workers)
-        room = min((worker["memory_limit"] or 2**33) / max(1, worker["nthreads"]) for worker in workers)
-        self._memory, self._most = int(room * ROOM / SHARES), threads * SHARES
+        limits = [(worker["memory_limit"] or 2**33, max(1, worker["nthreads"])) for worker in workers]
+        room = min(max(ROOM * limit - FIXED, LEAST * limit) / count for limit, count in limits)
+        self._memory, self._most = int(room / SHARES), threads * SHARES
         self._generation, self._shares = 0, list[Any]()
         self._sent: tuple[Any, str, bytes] = (None, "", b"")
         self.names: list[Any] = []

@@ -95,17 +95,22 @@ class Share:
     """Some neighbouring blocks of rows, read when they are first needed, on whichever worker that is."""
 
     def __init__(self, wanted: Kind | None, spans: Sequence[Span], memory: int) -> None:
-        self.wanted, self.spans, self.memory = wanted, list(spans), memory
         self._rows: list[Read] | None = None
+        self.wanted, self.spans, self.memory = wanted, list(spans), memory
         self._lock = threading.Lock()
 
     def __reduce__(self) -> Any:
         return Share, (self.wanted, self.spans, self.memory)
 
+    def __del__(self) -> None:
+        if self._rows is not None:
+            self._rows = None
+            returned()
+
     def __sizeof__(self) -> int:
-        """Bytes of numbers, by which Dask decides what to move."""
-        found: int = 1000 + sum([8 * rows.count * len(rows.names or ()) for rows, _, _ in self._rows or () if rows is not None])
-        return found
+        """Bytes of numbers in memory, by which Dask decides what to move and what to give up."""
+        read = [rows for rows, _, _ in self._rows or () if rows is not None]
+        return 1000 + sum([int(getattr(rows.source, "held", 8 * rows.count * len(rows.names or ()))) for rows in read])
 
     def rows(self) -> list[Read]:
         """The rows of each span, and how many were left out."""
