@@ -46,6 +46,10 @@ class InputTypeError(AutogradError, TypeError):
     """A value of a kind that has no place here: text where a number is needed, None, complex."""
 
 
+class InputComplexError(InputTypeError, ValueError):
+    """A complex number, which also is how Python's ``**`` says that it is asked outside the domain of real numbers."""
+
+
 class InputValueError(AutogradError, ValueError):
     """A value of the right kind outside the rule: lengths that differ, a negative learning rate."""
 

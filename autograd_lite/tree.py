@@ -14,7 +14,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .errors import TOO_DEEP, InputOverflowError, InputTypeError, StructureError
+from .errors import TOO_DEEP, InputComplexError, InputOverflowError, InputTypeError, StructureError
 
 __all__ = ["as_float", "flatten", "map_leaves", "unflatten"]
 
@@ -47,7 +47,7 @@ def as_float(number: Any, what: str = "data") -> float:
         item = number.item()
         if item is not number:
             return as_float(item, what)
-    raise InputTypeError(_not_a_number(number, what))
+    raise (InputComplexError if isinstance(number, complex) else InputTypeError)(_not_a_number(number, what))
 
 
 def is_node(x: object) -> bool:

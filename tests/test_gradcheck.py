@@ -722,6 +722,7 @@ RIGHT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "a product among the smallest floats": (al.prod.apply, (1.0, -5e-324, 1e308)),
     "constants among them": (lambda x: x * 5e-324 * 1e308, (1.0,)),
     "underflow before an infinite slope": (lambda x: al.log(x * 5e-324), (1.0,)),
+    "a forward that is complex beside it": (Op("powered", lambda x: x**x, lambda x, out: out * (al.log(x) + 1.0)), (0.1,)),
     "a rise that rounding swallows": (al.pow, (2.0**-52, 2.0**-52)),
 }
 
