@@ -1,9 +1,9 @@
 """What flows along a graph of Values: the reverse sweep, the forward sweep, and the graph as a linear form.
 
 All sweeps multiply by the same edges (`ops.row.times`), in both directions: where nothing flows nothing is added, which is
-not the same as adding 0.  Nothing here writes to a node, and nothing recurses.  Adjoints and tangents are doubles: a forward
-sweep on floats is done again, scaled, where one leaves their range on the way; a reverse sweep and compiled code are not, and
-there the slope of 1/(1e200*x) at 1, for which 1e-400 would be needed on the way, is 0.
+not the same as adding 0.  Nothing here writes to a node, and nothing recurses.  A forward sweep on floats is done
+again, scaled, where a tangent leaves the range of doubles on the way.  A reverse sweep is not, nor is compiled code: there the
+slope of 1/(1e200*x) at 1, which needs 1e-400 on the way, is 0.
 
 ``graph=True`` runs the same rules on nodes instead of floats, so that the result can be differentiated again.
 """
@@ -24,7 +24,7 @@ from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, first, second, times
 from .tree import Number
 
 Cells = dict[Node, list[Number]]
-_SMALLER, _LARGER = (2.0**-600, 2.0**-1000), (2.0**600, 2.0**1000)  # factors of tangents, which are linear in those of inputs
+_SMALLER, _LARGER = (2.0**-64, 2.0**-300, 2.0**-1000), (2.0**600, 2.0**1000)  # factors of tangents: a sweep is linear
 _LEAST = sys.float_info.min
 UNREACHED = -float("0")  # told from any sum by identity; -0.0 + d is d to the bit
 
@@ -69,8 +69,7 @@ def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Identities) -> Adj
     nodes, grads = _pass_nodes(cells, ready) if graph else _pass_floats(cells, ready)
     inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0}
     if graph and context.trace() is None:
-        inputs = {node: Masked.settled(g) for node, g in inputs.items()}
-        grads = list(map(Masked.settled, grads))
+        inputs, grads = {node: Masked.settled(g) for node, g in inputs.items()}, list(map(Masked.settled, grads))
     unreached = [node for node, g in inputs.items() if g is UNREACHED]
     for node in unreached:
         del inputs[node]
@@ -338,10 +337,12 @@ def push(form: LinearForm, tangent: Mapping[Node, Number]) -> dict[Node, Number]
     with context.unchecked():
         tangents = _push(form, tangent)
         if all(t.__class__ is float and t - t == 0.0 for t in tangent.values()):
-            lost = [a for a, t in tangents.items() if t.__class__ is float and t - t != 0.0]
-            for scale in _SMALLER if lost else ():  # too large, maybe on the way only
+            for scale in _SMALLER:  # too large, maybe on the way only
+                if not (lost := [a for a, t in tangents.items() if t.__class__ is float and t - t != 0.0]):
+                    break
                 found = _push(form, {a: t * scale for a, t in tangent.items()})
-                tangents.update((a, found[a] / scale) for a in lost if tangents[a] - tangents[a] != 0.0 == found[a] - found[a])
+                if not _underflows(form, found):
+                    tangents.update((a, found[a] / scale) for a in lost)
             for scale in _LARGER if _underflows(form, tangents) else ():  # without the loss, wherever all is in range so
                 found = _push(form, {a: t * scale for a, t in tangent.items()})
                 tangents.update((a, t / scale) for a, t in found.items() if t - t == 0.0)
@@ -355,9 +356,8 @@ def _underflows(form: LinearForm, tangents: Mapping[Node, Number]) -> bool:
     tiny = (edges for node, edges in form if (t := tangents.get(node)).__class__ is float and -_LEAST < t < _LEAST)
     return any(
         (d := tangents.get(a)) and (edge.__class__ is not float or (edge and -_LEAST < d * edge < _LEAST))
-        for edges in tiny
-        for a, edge in edges
-    )
+        for edges in tiny for a, edge in edges
+    )  # fmt: skip
 
 
 def _push(form: LinearForm, tangent: Mapping[Node, Number]) -> dict[Node, Number]:

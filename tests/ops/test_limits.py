@@ -146,6 +146,13 @@ def test_tangents_beyond_the_range_on_the_way(name: str) -> None:
     assert jacobian(lambda x: [f(x), f(x)])(x) == [right, right]  # by a forward sweep
 
 
+def test_a_tangent_past_the_range_hides_none_below_it() -> None:
+    """2 log x + 3, though 1/x² is past the doubles and the tangents of x*x are small."""
+    f = lambda x: x * x * autograd_lite.log(x)  # noqa: E731
+    second = jvp(lambda x: jvp(f, (x,), (1.0,))[1], (1e-155,), (1.0,))[1]
+    assert second == pytest.approx(2.0 * math.log(1e-155) + 3.0, rel=1e-13)
+
+
 # slopes that are doubles where the value is none; right values by mpmath with 60 digits
 LATER: dict[str, tuple[Any, float, float, float]] = {
     "exp2": (autograd_lite.exp2, 1024.0, 1.2460659279417838e308, 8.6370708474465935e307),
