@@ -13,6 +13,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from . import ops
@@ -33,6 +34,9 @@ class Instruction(NamedTuple):
     op: Op
     args: tuple[Ref, ...]
 
+
+# Instruction(op, args) of the pair, for less: programs have hundreds of thousands
+instruction: Callable[[tuple[Op, tuple[Ref, ...]]], Instruction] = partial(tuple.__new__, Instruction)
 
 Apply = Callable[..., Any]  # (op, *operands) -> what an instruction is in some reading
 
@@ -247,7 +251,7 @@ class Builder:
 
     def add(self, op: Op, *args: Ref) -> int:
         """The number of the value that a new instruction makes."""
-        self.instructions.append(Instruction(op, args))
+        self.instructions.append(instruction((op, args)))
         return self.inputs + len(self.instructions) - 1
 
     def made(self, ref: Ref) -> Instruction | None:

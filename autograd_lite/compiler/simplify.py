@@ -52,6 +52,8 @@ def dead_code(program: Program) -> Program:
             for a in program.instructions[number - first].args:
                 if a.__class__ is int:
                     needed[a] = 1
+    if 0 not in needed[first:]:
+        return program
     wanted = iter(needed[first:])
     new = Builder(first)
     return new.program(program, program.values(range(first), lambda op, *args: new.add(op, *args) if next(wanted) else -1))
@@ -142,9 +144,10 @@ class _Rewritten(Builder):
         self._seen: dict[tuple[Any, ...], int] = {}
 
     def emit(self, op: Op, *args: Any) -> Ref:
+        made = self.made
         while True:
             for rule in self._rules:
-                found = rule(op, args, self.made)
+                found = rule(op, args, made)
                 if found is not None:
                     break
             else:
@@ -161,10 +164,14 @@ class _Rewritten(Builder):
 
 def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
     """What tells instructions from each other: as keys, value 0 and the constant 0.0 would be the same."""
-    operands = [a if a.__class__ is int else a.hex() for a in args]  # type: ignore[union-attr]
-    if op in COMMUTATIVE and str(operands[0]) > str(operands[1]):
-        operands.reverse()
-    return (op, *operands)
+    if op in COMMUTATIVE:
+        a, b = args
+        if a > b if a.__class__ is b.__class__ else a.__class__ is float:
+            args = b, a
+    for a in args:
+        if a.__class__ is float:
+            return (op, *[a if a.__class__ is int else a.hex() for a in args])  # type: ignore[union-attr]
+    return (op, *args)
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------

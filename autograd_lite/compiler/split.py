@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .. import ops
 from ..ops import Op
-from ..program import Instruction, Program, Ref, placed
+from ..program import Instruction, Program, Ref, instruction, placed
 from .simplify import dead_code
 
 NOTHING = -0.0  # x + -0.0 is x
@@ -70,31 +70,40 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fas
     columns = tuple(i for i in range(first) if is_column[i])
     parts = [cut(ref) for ref in program.outputs]
 
-    needed = {row for row, _ in parts if row.__class__ is int}
-    for number in range(first + len(made) - 1, first - 1, -1):
-        if number in needed and varies[number]:
-            needed.update(a for a in made[number - first].args if a.__class__ is int)
-    given = [n for n in sorted(needed) if n >= first and not varies[n]]
+    needed = bytearray(len(varies))
+    for row, _ in parts:
+        if row.__class__ is int:
+            needed[row] = 1
+    uniform: list[int] = []
+    rows: list[int] = []
+    for number in range(len(varies) - 1, first - 1, -1):
+        if not varies[number]:
+            uniform.append(number)
+        elif needed[number]:
+            rows.append(number)
+            for a in made[number - first].args:
+                if a.__class__ is int:
+                    needed[a] = 1
+    uniform.reverse()
+    rows.reverse()
+    given = [n for n in uniform if needed[n]]
 
-    place: dict[int, int] = {old: new for new, old in enumerate(shared)}
-    uniform = [(n, *made[n - first]) for n in range(first, first + len(made)) if not varies[n]]
-    place |= {n: len(shared) + k for k, (n, *_) in enumerate(uniform)}
+    place = dict(zip((*shared, *uniform), range(len(shared) + len(uniform)), strict=True))
     uniform_program = Program(
-        len(shared),
-        tuple(Instruction(op, placed(args, place)) for _, op, args in uniform),
-        placed([*given, *[same for _, same in parts]], place),
+        len(shared), _moved(made, first, uniform, place), placed([*given, *[same for _, same in parts]], place)
     )
-
     start = len(shared) + len(given) + len(parts)
-    place = {old: new for new, old in enumerate(shared)}
-    place |= {n: len(shared) + k for k, n in enumerate(given)}
-    place |= {old: start + new for new, old in enumerate(columns)}
-    rows = [(n, *made[n - first]) for n in range(first, first + len(made)) if varies[n] and n in needed]
-    place |= {n: start + len(columns) + k for k, (n, *_) in enumerate(rows)}
-    row_program = Program(
-        start + len(columns),
-        tuple(Instruction(op, placed(args, place)) for _, op, args in rows),
-        placed([row for row, _ in parts], place),
-    )
+    place = {old: new for new, old in enumerate((*shared, *given))}
+    place |= {old: new for new, old in enumerate((*columns, *rows), start)}
+    row_program = Program(start + len(columns), _moved(made, first, rows, place), placed([row for row, _ in parts], place))
     added = any(same is not NOTHING for _, same in parts)
     return Split(shared, columns, dead_code(uniform_program), row_program, len(given), added)
+
+
+def _moved(made: Sequence[Instruction], first: int, some: Sequence[int], place: Mapping[int, int]) -> tuple[Instruction, ...]:
+    """Some instructions, by the numbers of their values, which have other places now."""
+    found = []
+    for number in some:
+        op, args = made[number - first]
+        found.append(instruction((op, tuple([place[a] if a.__class__ is int else a for a in args]))))
+    return tuple(found)

@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from itertools import chain
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from .. import context, frames, graph, ops
 from ..errors import BranchError, InputTypeError, TraceError
 from ..graph import Node
 from ..ops import Op
-from ..program import Guard, Instruction, Program, Ref
+from ..program import Guard, Instruction, Program, Ref, instruction, placed
 from ..tree import Number, Spec, as_float, called, flatten, is_scalar, size, unflatten
 from ..truth import FALSE, TRUE, Truth, side
 from ..value import Value
@@ -96,17 +95,22 @@ class Trace(context.Recorder):
 
     def __init__(self, batch: bool) -> None:
         self.batch = batch
-        self.nodes: list[Value] = []
         self.inputs: list[Value] = []
         self.guards: list[tuple[Value, bool, str]] = []
         self.constant: set[int] = set()  # ids of what depends on no input: leaves made inside, and nodes of such
         self.wild: set[int] = set()  # ids of what may be infinite or nan for finite inputs
         self.plain: set[int] = set()  # ids of what would be a plain number without jit: it depends on arguments alone
         self.kept: list[Value] = []  # so that no id is used twice
+        self._made: list[Instruction] = []
+        self._place: dict[int, int] = {}  # by id: of an input or a node its value, of a captured leaf -1, -2, ...
+        self._captured: list[Value] = []
+        self._joined = False
 
     def input(self, number: float) -> Value:
-        """An input: a node over a leaf of its own, as the transforms make them."""
+        """An input: a node over a leaf of its own, as the transforms make them.  No other node is made before the last one."""
         node: Value = ops.identity(Value(number))
+        self._made.pop()
+        self._place[id(node)] = len(self.inputs)
         self.inputs.append(node)
         self.constant.discard(id(node))
         self.plain.add(id(node))
@@ -123,24 +127,48 @@ class Trace(context.Recorder):
 
     def recorded(self, node: Value) -> None:
         """A node was made."""
-        self.nodes.append(node)
+        self.kept.append(node)
+        op = node.op
+        assert op is not None
+        place = self._place
         constant = plain = True
-        tame = node.op in TAME
+        tame = op in TAME
+        args: list[Ref] = []
         for a in graph.operands(node):  # every node of every trace passes here
             if a.__class__ is float:
+                args.append(a)
                 tame = tame and isfinite(a)
             else:
                 key = id(a)
+                number = place.get(key)
+                args.append(number if number is not None else self._outside(node, a, key, len(args)))
                 constant = constant and key in self.constant
                 plain = plain and key in self.plain
                 tame = tame and key not in self.wild
         key = id(node)
+        place[key] = len(self.inputs) + len(self._made)
+        without = op.plain  # the slopes have been taken, and are in the program
+        if without is not None:
+            op, args = without, args[: without.arity]
+        self._made.append(instruction((op, tuple(args))))
         if constant:
             self.constant.add(key)
         if plain:
             self.plain.add(key)
         if not tame:
             self.wild.add(key)
+
+    def _outside(self, node: Value, a: Value, key: int, i: int) -> Ref:
+        """What operand i of a node is that is no node of this trace."""
+        if key not in self.constant and a.op is None:
+            return self._read(a)
+        self._joined = self._joined or key not in self.constant
+        return graph.values(node)[i]  # a leaf made inside is what it was when it was used
+
+    def _read(self, leaf: Value) -> int:
+        """The place of a leaf from the surroundings."""
+        self._captured.append(leaf)
+        return self._place.setdefault(id(leaf), -len(self._captured))
 
     def lifted(self, node: Value) -> None:
         """A transform made a node its input."""
@@ -197,37 +225,29 @@ class Trace(context.Recorder):
         """The instructions in the order they were made, the captured Values that are inputs after those of the arguments, and
         whether a graph outside is joined.
         """
-        place: dict[int, Ref] = {id(node): i for i, node in enumerate(self.inputs)}
-        computed = [node for node in self.nodes if id(node) not in place]
-        own = {id(node) for node in self.nodes}
-        captured: dict[int, Value] = {}
-        joined = False
 
-        read = chain(*map(graph.operands, computed), (out for out in outputs if isinstance(out, Value)))
-        for a in read:
-            if a.__class__ is not float and id(a) not in own and id(a) not in self.constant:
-                if a.op is None:
-                    captured.setdefault(id(a), a)
-                else:
-                    joined = True
-        for i, key in enumerate(captured, len(self.inputs)):
-            place[key] = i
-        first = len(self.inputs) + len(captured)
+        def result(out: Any) -> Ref:
+            if not isinstance(out, Value):
+                return as_float(out)
+            place = self._place.get(id(out))
+            if place is None and id(out) not in self.constant:
+                if out.op is None:
+                    return self._read(out)
+                self._joined = True
+            return place if place is not None else out._data
 
-        def ref(a: Number, worth: float) -> Ref:
-            # a leaf made inside is what it was when it was used
-            return worth if a.__class__ is float else place.get(id(a), worth)
-
-        instructions = []
-        for number, node in enumerate(computed, first):
-            assert node.op is not None
-            args = tuple(map(ref, graph.operands(node), graph.values(node)))
-            plain = node.op.plain  # the slopes have been taken, and are in the program
-            instructions.append(Instruction(node.op, args) if plain is None else Instruction(plain, args[: plain.arity]))
-            place[id(node)] = number
-        results = tuple(ref(out, out._data) if isinstance(out, Value) else as_float(out) for out in outputs)
-        guards = tuple(Guard(place[id(n)], yes, line, place[id(n)] - first) for n, yes, line in self.guards)  # type: ignore
-        return Program(first, tuple(instructions), results, guards), tuple(captured.values()), joined
+        results = tuple(map(result, outputs))
+        made, captured, inputs = self._made, tuple(self._captured), len(self.inputs)
+        first = inputs + len(captured)
+        if captured:  # their values come before those of the nodes
+            places = {i: i for i in range(inputs)} | {-1 - j: inputs + j for j in range(len(captured))}
+            places |= {inputs + k: first + k for k in range(len(made))}
+            made = [instruction((op, placed(args, places))) for op, args in made]
+            results = placed(results, places)
+        marks = [self._place[id(node)] - inputs for node, _, _ in self.guards]
+        ways = zip(marks, self.guards, strict=True)
+        guards = tuple([Guard(first + mark, yes, line, mark) for mark, (_, yes, line) in ways])
+        return Program(first, tuple(made), results, guards), captured, self._joined
 
 
 class Condition(Value):

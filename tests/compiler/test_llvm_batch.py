@@ -173,6 +173,32 @@ def test_batch_source_holds_the_program_and_no_number_in_decimal() -> None:
     assert f"<{host().width} x double>" in source
 
 
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("part", [9, 2_000])
+@pytest.mark.parametrize(
+    "names", [("add", "sub", "mul", "where", "maximum"), ("exp", "tanh", "log1p", "erf", "atan2", "gamma")]
+)
+def test_a_program_with_its_constants_in_a_table_has_the_same_bits(
+    names: Sequence[str], part: int, single: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(3)
+    instructions: list[tuple[Any, tuple[Any, ...]]] = []
+    for k in range(36):
+        op = ops.TABLE[names[k % len(names)]]
+        operands = [draw.randrange(2 + k) if draw.random() < 0.5 else draw.choice([0.0, -0.0, 0.5, 3.0, inf]) for _ in range(3)]
+        instructions.append((op, (*operands[: (op.arity or 2) - 1], 1 + k)))
+    program = made(2, *instructions, outputs=range(20, 38))
+    x, y = np.linspace(-1.0, 2.0, 19), np.linspace(3.0, 0.1, 19)
+    columns = [x.astype(np.float32), y.astype(np.float32)] if single else [x, y]
+    found = []
+    for most in (10**9, 0):
+        monkeypatch.setattr(kernels, "LONG", most)
+        kernel = batch(NOTHING, program, 2, reduce=False, part=part, single=single)
+        found.append(kernel(np.empty(0), columns, 19)[1])
+    assert "@constants" in kernel.source
+    assert found[0].tobytes() == found[1].tobytes()
+
+
 def test_no_columns_and_no_outputs() -> None:
     _, out = batch(NOTHING, made(0, outputs=[2.0]), 0, reduce=True)(np.empty(0), [], 11)
     assert out.tolist() == [22.0]

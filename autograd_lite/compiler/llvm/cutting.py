@@ -16,6 +16,7 @@ from .schedule import arranged
 
 __all__ = ["Cutting", "Parts"]
 
+MOST_COMMENTS = 10_000  # instructions, each of which is named beside its last line; in longer programs none is
 CALL = 20  # instructions around a call of the vector library, which keeps no register
 
 
@@ -94,11 +95,11 @@ class Cutting:
         k.restart()
         for number in sorted(n for n in self.checks if n < program.inputs):
             self._check(number)
-        final = program.inputs + len(program) - 1
+        final, commented = program.inputs + len(program) - 1, len(program) < MOST_COMMENTS
         for number, (op, args) in enumerate(program.instructions, program.inputs):
             before = len(k.lines)
             result = k.row(op, [*map(self._get, args)])
-            if len(k.lines) > before:
+            if len(k.lines) > before and commented:
                 name = op.name if TABLE.get(op.name) is op else "own"
                 k.lines[-1] += f"  ; v{number} = {name}({', '.join(map(written, args))})"
             if isinstance(result, float):
@@ -158,9 +159,10 @@ class Cutting:
         lines, self.k.lines = self.k.lines, []
         for line in lines:
             self.k.lines.append(line)
-            name = line.partition(" = ")[0].strip()
-            for slot in made.pop(name, ()):
-                self.k.store(name, self._slot(slot), 8)
+            name = line[2 : line.find(" ", 2)]
+            if name in made:
+                for slot in made.pop(name):
+                    self.k.store(name, self._slot(slot), 8)
         assert not made
         self._close()
         self.handles, self.made = {}, []
@@ -182,4 +184,5 @@ class Cutting:
         name = f"{self.name}{len(self.functions)}"
         head = f"define internal {self.result} @{name}({self.parameters}, ptr noalias %frame) #0 {{"
         leave = "  ret i64 -1" if self.program.guards else "  ret void"
-        self.functions.append("\n".join([head, "entry:", *self.k.lines, leave, "}"]))
+        lines = self.k.lines if self.k.table is None else self.k.from_table(self.k.lines)
+        self.functions.append("\n".join([head, "entry:", *lines, leave, "}"]))

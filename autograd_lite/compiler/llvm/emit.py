@@ -6,7 +6,7 @@ One value is one double, or one vector of `width` rows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,9 +19,11 @@ __all__ = ["INTRINSICS", "LIBRARY", "Callback", "Emitter", "Handle"]
 
 Handle = str | float  # the name of an IR value, or a constant
 
-INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+_packed = struct.Struct(">d").pack
+
+INSTRUCTIONS = ("neg", "add", "sub", "mul", "div")
 INTRINSICS = ("abs", "sqrt", "floor", "ceil", "trunc", "rint", "copysign")
-LIBRARY = tuple(name for name in FUNCTIONS + PAIRS if name not in (*INTRINSICS, *INSTRUCTIONS, "neg"))
+LIBRARY = tuple(name for name in FUNCTIONS + PAIRS if name not in (*INTRINSICS, *INSTRUCTIONS))
 PREDICATES = dict(zip(COMPARISONS, ("olt", "ole", "ogt", "oge", "oeq", "une"), strict=True))
 # without "reassoc": LLVM 22 merges sums that share a product wrongly where it may reassociate and contract at once
 FASTMATH = "contract arcp nsz afn "
@@ -76,11 +78,32 @@ class Emitter:
         self.library: set[str] = set()  # scalar functions of the C library that are called
         self.vectors: set[str] = set()  # and those of the vector library
         self.callbacks: dict[str, Callback] = {}
+        self.table: dict[str, int] | None = None  # constants of vectors, where they stand in memory: LLVM is quicker then
         self._own: dict[Op, str] = {}  # how users' ops are called: several may have one name
 
     def restart(self) -> None:
         """Begin another function: nothing is known there."""
         self.lines, self.made, self.conditions, self.steps, self.calls = [], {}, {}, 0, 0
+
+    def from_table(self, lines: Iterable[str]) -> Iterator[str]:
+        """The lines of a function with constants loaded from the table, where there is one."""
+        yield "  %table = getelementptr i8, ptr @constants, i64 0"
+        table, word, count = self.table, f"splat ({self.element}", 0
+        assert table is not None
+        for line in lines:
+            while (start := line.find(word)) >= 0:
+                end = line.index(")", start) + 1
+                place = self.size * table.setdefault(line[start:end], len(table))
+                count += 1
+                yield f"  %place{count} = getelementptr i8, ptr %table, i64 {place}"
+                yield f"  %constant{count} = load {self.type}, ptr %place{count}, align {self.size}"
+                line = f"{line[:start]}%constant{count}{line[end:]}"
+            yield line
+
+    def constants(self) -> str:
+        """The table, as text of the module."""
+        texts = [f"{self.type} {text}" for text in self.table or ()]
+        return f"@constants = internal constant [{len(texts)} x {self.type}] [{', '.join(texts)}], align {self.size}"
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
@@ -108,8 +131,10 @@ class Emitter:
         """An operand: a name, or a constant in hexadecimal, one for each row."""
         if a.__class__ is str:
             return a
-        bits = f"0x{struct.unpack('<Q', struct.pack('<d', a))[0]:016X}"
-        return bits if self.width == 1 else f"splat ({self.element} {bits})"
+        bits = f"0x{_packed(a).hex().upper()}"
+        if self.width == 1:
+            return bits
+        return f"splat ({self.element} {bits})"
 
     def typed(self, a: Handle) -> str:
         """An operand after its type."""
@@ -117,7 +142,8 @@ class Emitter:
 
     def row(self, op: Op, args: Sequence[Handle]) -> Handle:
         """A row of the op table at some arguments."""
-        found: Handle = lower(op)(self, *args)
+        direct = DIRECT.get(op)
+        found: Handle = direct(self, *args) if direct is not None else lower(op)(self, *args)
         return found
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
@@ -261,10 +287,20 @@ class Emitter:
         operands = f"{number}, {a}" if swapped else f"{a}, {number}"
         return self.value(f"{word} <{self.width} x {kind}> {operands}")
 
+    def sub(self, a: Handle, b: Handle) -> Handle:
+        """a - b."""
+        return self.value(f"fsub {self.flags}{self.typed(a)}, {self.written(b)}")
+
+    def mul(self, a: Handle, b: Handle) -> Handle:
+        """a * b."""
+        return self.value(f"fmul {self.flags}{self.typed(a)}, {self.written(b)}")
+
+    def div(self, a: Handle, b: Handle) -> Handle:
+        """a / b."""
+        return self.value(f"fdiv {self.flags}{self.typed(a)}, {self.written(b)}")
+
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """The words that are alike: each a line of IR, or a call."""
-        if (word := INSTRUCTIONS.get(name)) is not None:
-            return lambda a, b: self.value(f"{word} {self.flags}{self.typed(a)}, {self.written(b)}")
         if (word := PREDICATES.get(name)) is not None:
             return lambda a, b: self.value(f"fcmp {word} {self.typed(a)}, {self.written(b)}")
         if name in INTRINSICS:
@@ -272,3 +308,7 @@ class Emitter:
         if name in LIBRARY:
             return partial(self.function, name)
         raise AttributeError(name)
+
+
+# of rows that are one word of the vocabulary in every case, as `lower` would find
+DIRECT: dict[Op, Callable[..., Handle]] = {TABLE[name]: getattr(Emitter, name) for name in INSTRUCTIONS}

@@ -31,6 +31,7 @@ from .workers import share
 __all__ = ["CHUNK", "Arguments", "Finish", "Kernel", "batch"]
 
 PART = 2_000  # steps in a function, about: the net of 337 weights takes 1,500 and would lose a tenth in two functions
+LONG = 90_000  # instructions: beyond them it counts how long LLVM takes, and constants stand in memory
 FINISH = Finish()
 CHUNK, CHUNKS = 1_024, 256  # rows in a chunk at least; chunks at most
 
@@ -138,6 +139,7 @@ class Kernel:
         row = shortened(row)
         row, terms = plan(row) if self.reduce else Plan(row, ())
         factors = len(row.outputs) if self.reduce else 0
+        k.table = {} if len(row) > LONG else None
         ordered = alike_together(on_demand(prepared(row)), {name: ALIKE[name] for name in ALIKE if name in k.rows})
         ordered = calls_together(ordered, PLAIN | k.rows.keys())
         body = Cutting(ordered, k, "row", driver.ROW, self._load(k), self._store(k, factors), part).parts()
@@ -145,11 +147,9 @@ class Kernel:
         given = self.shared + self.extra
         sizes = machine.width, self.columns, self.outputs, factors, body.steps, body.frame, first.frame
         layout = Layout(*sizes, given, self.extra, self.single)
-        text = driver.module(
-            once.declared | k.declared,
-            [first.text, body.text, *[added] * self.reduce, driver.batch(layout, first, body, names, finish)],
-            machine.width,
-        )
+        around = driver.batch(layout, first, body, names, finish)
+        texts = [first.text, body.text, *[added] * self.reduce, around, *[k.constants()] * (k.table is not None)]
+        text = driver.module(once.declared | k.declared, texts, machine.width)
         library, callbacks = sorted(once.library | k.library), once.callbacks | k.callbacks
         return Code(text, tuple(library), tuple(sorted(k.vectors)), callbacks, (layout.size,), initial)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from ... import ops
-from ...program import Builder, Instruction, Program, Ref, is_constant, placed
+from ...program import Builder, Instruction, Program, Ref, instruction, is_constant, placed
 from ..simplify import dead_code
 
 __all__ = ["PLAIN", "Plan", "Term", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
@@ -24,7 +24,7 @@ PLAIN = {
     "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
     "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "muldiv", "div",
     "square", "sqrt", "inverse", "co_square", "atan_derivative", "unit", "hypot", "relu", "leaky_relu", "sum", "prod", "mean",
-    "direction", "dot", "share", "fma", "fsum", "over_square", "square_difference", "xdivy",
+    "direction", "dot", "share", "fma", "fsum", "over_square", "square_difference", "xdivy", "influence",
 }  # fmt: skip
 
 
@@ -106,22 +106,25 @@ def on_demand(program: Program) -> Program:
     first = program.inputs
     place: dict[Ref, Ref] = {i: i for i in range(first)}
     instructions: list[Instruction] = []
-
+    made = program.instructions
     for output in program.outputs:
+        if output.__class__ is float or output in place:
+            continue
         stack = [output]
         while stack:
             ref = stack[-1]
-            if ref.__class__ is float or ref in place:
+            if ref in place:
                 stack.pop()
                 continue
-            op, args = program.instructions[int(ref) - first]
+            op, args = made[int(ref) - first]
             missing = [a for a in args if a.__class__ is int and a not in place]
             if missing:
-                stack += missing[::-1]
+                missing.reverse()
+                stack += missing
                 continue
             stack.pop()
             place[ref] = first + len(instructions)
-            instructions.append(Instruction(op, placed(args, place)))
+            instructions.append(instruction((op, tuple([place[a] if a.__class__ is int else a for a in args]))))
     return Program(first, tuple(instructions), placed(program.outputs, place))
 
 

@@ -39,19 +39,26 @@ def arranged(lines: Iterable[str]) -> list[str]:
     missing: list[int] = []
     maker: dict[str, int] = {}
     pending: list[str] = []
+    made: list[str] = []  # what the lines of this step make
+    needed: set[int] = set()
     for line in lines:
         pending.append(line)
-        if line.partition(" = ")[2].startswith(OPERANDS):
+        names = _NAME.findall(line)
+        equals = line.find(" = ")
+        if equals >= 0:
+            made.append(names.pop(0))
+        needed.update([maker[name] for name in names if name in maker])
+        if equals >= 0 and line.startswith(OPERANDS, equals + 3):
             continue
         step = len(steps)
-        needed = {maker[name] for part in pending for name in _NAME.findall(part) if name in maker}
-        maker.update((part.partition(" = ")[0].strip(), step) for part in pending)
+        for name in made:
+            maker[name] = step
         for other in needed:
             users[other].append(step)
         steps.append(pending)
         users.append([])
         missing.append(len(needed))
-        pending = []
+        pending, made, needed = [], [], set()
 
     result: list[str] = []
     begun = bytearray(len(steps) + 1)
@@ -60,7 +67,7 @@ def arranged(lines: Iterable[str]) -> list[str]:
     soon: list[tuple[int, int]] = []
     first = entered = cycle = 0
     while first < len(steps):
-        while entered < min(first + WINDOW, len(steps)):
+        while entered < first + WINDOW and entered < len(steps):
             if not missing[entered]:
                 heappush(soon, (free[entered], entered))
             entered += 1
