@@ -256,7 +256,7 @@ class Builder:
 
     def made(self, ref: Ref) -> Instruction | None:
         """The instruction that makes a value; None for an input or a constant."""
-        return self.instructions[ref - self.inputs] if isinstance(ref, int) and ref >= self.inputs else None
+        return self.instructions[ref - self.inputs] if ref.__class__ is int and ref >= self.inputs else None
 
     def program(self, old: Program, place: Sequence[Ref]) -> Program:
         """The whole, in the stead of `old`, whose values are found at their new places."""

@@ -17,7 +17,7 @@ from ..ops import Op
 from ..ops.operators import Operators
 from ..ops.powers import _is_small
 from ..ops.trigonometry import _direction_of, _length_parts
-from ..program import Builder, Instruction, Program, Ref, is_constant, same
+from ..program import Builder, Instruction, Program, Ref, instruction, is_constant, same
 
 # What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
 # or None where it has nothing to say.  `made` gives the instruction that made a value, None for an input or a constant.
@@ -154,7 +154,8 @@ class _Rewritten(Builder):
                 key = _key(op, args)
                 number = self._seen.get(key)
                 if number is None:
-                    number = self._seen[key] = self.add(op, *args)
+                    number = self._seen[key] = self.inputs + len(self.instructions)
+                    self.instructions.append(instruction((op, args)))
                 return number
             if not isinstance(found, Instruction):
                 return found  # type: ignore[no-any-return]
@@ -186,7 +187,7 @@ def fold(op: Op, args: tuple[Ref, ...], made: Made) -> New:
 
 
 def _new(op: Op, *args: Any) -> Instruction:
-    return Instruction(op, args)
+    return instruction((op, args))
 
 
 def _one_value(a: Ref, b: Ref) -> bool:
@@ -195,10 +196,8 @@ def _one_value(a: Ref, b: Ref) -> bool:
 
 def _of(op: Op, ref: Ref, made: Made) -> tuple[Ref, ...] | None:
     """The operands of the instruction that made `ref`, if it applied `op`."""
-    if ref.__class__ is float:
-        return None
     found = made(ref)
-    return found.args if found is not None and found.op is op else None
+    return found[1] if found is not None and found[0] is op else None
 
 
 def _add(args: tuple[Ref, ...], made: Made) -> New:
@@ -219,7 +218,7 @@ def _sub(args: tuple[Ref, ...], made: Made) -> New:
 
 
 def _mul(args: tuple[Ref, ...], made: Made) -> New:
-    for x, y in (args, args[::-1]):
+    for x, y in (args, args[::-1]) if float in (args[0].__class__, args[1].__class__) else ():
         if is_constant(y):
             if y == 1.0:
                 return x
@@ -227,7 +226,8 @@ def _mul(args: tuple[Ref, ...], made: Made) -> New:
                 return _new(ops.neg, x)
             if (inner := _of(ops.neg, x, made)) is not None:
                 return _new(ops.mul, *inner, -y)
-    first, second = _of(ops.neg, args[0], made), _of(ops.neg, args[1], made)
+    first = _of(ops.neg, args[0], made)
+    second = _of(ops.neg, args[1], made) if first is not None else None
     return _new(ops.mul, *first, *second) if first is not None and second is not None else None
 
 

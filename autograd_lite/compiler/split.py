@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .. import ops
@@ -88,19 +88,21 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fas
     rows.reverse()
     given = [n for n in uniform if needed[n]]
 
-    place = dict(zip((*shared, *uniform), range(len(shared) + len(uniform)), strict=True))
+    place = [-1] * len(varies)
+    for new, old in enumerate((*shared, *uniform)):
+        place[old] = new
     uniform_program = Program(
         len(shared), _moved(made, first, uniform, place), placed([*given, *[same for _, same in parts]], place)
     )
     start = len(shared) + len(given) + len(parts)
-    place = {old: new for new, old in enumerate((*shared, *given))}
-    place |= {old: new for new, old in enumerate((*columns, *rows), start)}
+    for new, old in (*enumerate((*shared, *given)), *enumerate((*columns, *rows), start)):
+        place[old] = new
     row_program = Program(start + len(columns), _moved(made, first, rows, place), placed([row for row, _ in parts], place))
     added = any(same is not NOTHING for _, same in parts)
     return Split(shared, columns, dead_code(uniform_program), row_program, len(given), added)
 
 
-def _moved(made: Sequence[Instruction], first: int, some: Sequence[int], place: Mapping[int, int]) -> tuple[Instruction, ...]:
+def _moved(made: Sequence[Instruction], first: int, some: Sequence[int], place: Sequence[int]) -> tuple[Instruction, ...]:
     """Some instructions, by the numbers of their values, which have other places now."""
     found = []
     for number in some:

@@ -95,9 +95,9 @@ class Emitter:
                 end = line.index(")", start) + 1
                 place = self.size * table.setdefault(line[start:end], len(table))
                 count += 1
-                yield f"  %place{count} = getelementptr i8, ptr %table, i64 {place}"
-                yield f"  %constant{count} = load {self.type}, ptr %place{count}, align {self.size}"
-                line = f"{line[:start]}%constant{count}{line[end:]}"
+                yield f"  %p{count} = getelementptr i8, ptr %table, i64 {place}"
+                yield f"  %c{count} = load {self.type}, ptr %p{count}, align {self.size}"
+                line = f"{line[:start]}%c{count}{line[end:]}"
             yield line
 
     def constants(self) -> str:
@@ -143,7 +143,7 @@ class Emitter:
     def row(self, op: Op, args: Sequence[Handle]) -> Handle:
         """A row of the op table at some arguments."""
         direct = DIRECT.get(op)
-        found: Handle = direct(self, *args) if direct is not None else lower(op)(self, *args)
+        found: Handle = direct(self, *args) if direct is not None and op.core is None else lower(op)(self, *args)
         return found
 
     # -- the vocabulary -----------------------------------------------------------------------------------------------
@@ -310,5 +310,5 @@ class Emitter:
         raise AttributeError(name)
 
 
-# of rows that are one word of the vocabulary in every case, as `lower` would find
+# of rows that are one word of the vocabulary, as `lower` would find
 DIRECT: dict[Op, Callable[..., Handle]] = {TABLE[name]: getattr(Emitter, name) for name in INSTRUCTIONS}

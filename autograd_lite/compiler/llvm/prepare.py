@@ -104,20 +104,18 @@ def on_demand(program: Program) -> Program:
     return v3, v4
     """
     first = program.inputs
-    place: dict[Ref, Ref] = {i: i for i in range(first)}
-    instructions: list[Instruction] = []
     made = program.instructions
+    place = [*range(first), *[-1] * len(made)]
+    instructions: list[Instruction] = []
     for output in program.outputs:
-        if output.__class__ is float or output in place:
-            continue
-        stack = [output]
+        stack = [output] if isinstance(output, int) else []
         while stack:
             ref = stack[-1]
-            if ref in place:
+            if place[ref] >= 0:
                 stack.pop()
                 continue
-            op, args = made[int(ref) - first]
-            missing = [a for a in args if a.__class__ is int and a not in place]
+            op, args = made[ref - first]
+            missing = [a for a in args if a.__class__ is int and place[a] < 0]
             if missing:
                 missing.reverse()
                 stack += missing
