@@ -32,8 +32,7 @@ class Interval(NamedTuple):
 REAL = Interval()
 ORDINARY = (0.4, 0.7, 0.3, 0.6)
 LETTERS = "xyzuvw"  # what arguments are called in messages and formulas of a row
-MANY = 8  # beyond so many items slopes share nodes, lest n rows of n items each be n² operands
-PICTURED = 12  # and beyond so many what is drawn does too: up to then one node an item is easier to look at
+MANY = 12  # beyond so many items they share nodes, lest n rows of n items each be n² operands; up to then one node is one item
 POSITIVE = Interval(0.0, inf, open=True)
 
 

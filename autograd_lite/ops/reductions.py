@@ -13,13 +13,12 @@ from itertools import accumulate
 from math import inf, nan
 from typing import Any
 
-from .. import context
 from ..errors import InputTypeError, InputValueError
 from ..tree import as_float, is_node
 from .activations import sigmoid
 from .arithmetic import _two_sum, div, sub
 from .choice import eq, gt, lt, where, zero
-from .columns import INDEX, MANY, PICTURED, Number
+from .columns import INDEX, MANY, Number
 from .piecewise import abs, difference
 from .powers import exp, inverse, log1p
 from .row import Op, helper, numbers, publish, row
@@ -351,20 +350,15 @@ def softmax(items: Iterable[Number]) -> list[Number]:
     >>> softmax([0.0, 0.0])
     [0.5, 0.5]
     """
-    return _softmax(numbers(items, "items of softmax()"), _most())
+    return _softmax(numbers(items, "items of softmax()"))
 
 
-def _softmax(items: Sequence[Number], most: int = MANY) -> list[Number]:
+def _softmax(items: Sequence[Number]) -> list[Number]:
     if all(x.__class__ is float for x in items):
         return _weights(items)
-    if len(items) > most:
+    if len(items) > MANY:
         return _Many(items).weights()
     return [softmax_weight(float(i), *items) for i in range(len(items))]
-
-
-def _most() -> int:
-    """Of how many items each is a node of all, at most."""
-    return PICTURED if context.trace() is None else MANY
 
 
 def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
@@ -382,7 +376,7 @@ def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
                 f"index={index!r} of log_softmax() must be a whole number, not a Value: it selects, and has no slope"
             )
         return log_softmax_weight(INDEX.checked(as_float(index, "index of log_softmax()"), "log_softmax()", len(items)), *items)
-    if len(items) > _most() and any(x.__class__ is not float for x in items):
+    if len(items) > MANY and any(x.__class__ is not float for x in items):
         return _Many(items).logarithms()
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
 

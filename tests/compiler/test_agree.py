@@ -7,6 +7,7 @@ be off by 4 ulp, eight such halves, so a batch is given `LIMIT` and eight allowa
 from __future__ import annotations
 
 import math
+import random
 import warnings
 
 import pytest
@@ -17,6 +18,7 @@ pytest.importorskip("mpmath", reason="the truth is worked out with mpmath: insta
 
 import autograd_lite as al
 from autograd_lite import Op, grad, hessian, jacobian, jit, ops, value_and_grad
+from autograd_lite.ops.columns import MANY
 from autograd_lite.strategies import Expression, expressions
 from autograd_lite.strategies.conditioning import ILL, judge
 from autograd_lite.tree import flatten
@@ -71,6 +73,25 @@ def test_scalar_calls_have_the_bits_of_the_eager_engine(drawn, backend, order):
                 assert flatten(fast(*at))[0] == pytest.approx(flatten(slow(*at))[0], rel=1e-12, nan_ok=True), (e, at)
             else:
                 assert p.same(fast(*at), slow(*at)), (e, at)
+
+
+OF_ITEMS = {
+    "hypot": lambda v: ops.hypot(*v),
+    "logsumexp": ops.logsumexp,
+    "softmax": lambda v: ops.dot(ops.softmax(v), v),
+    "log_softmax": lambda v: ops.dot(ops.log_softmax(v), v),
+}
+
+
+@pytest.mark.parametrize("items", [1, 2, 3, 7, 9, MANY, MANY + 1])
+@pytest.mark.parametrize("name", OF_ITEMS)
+@pytest.mark.parametrize("backend", SCALAR)
+def test_slopes_of_items_have_the_bits_of_the_eager_engine(backend, name, items):
+    eager, draw = grad(OF_ITEMS[name]), random.Random(items)
+    fast = jit(eager, backend=backend)
+    for _ in range(20):
+        at = [draw.gauss(0.0, 3.0) for _ in range(items)]
+        assert fast(at) == eager(at)
 
 
 @pytest.mark.parametrize("backend", SCALAR)
@@ -263,6 +284,6 @@ def test_what_a_users_op_raises_reaches_the_caller(batch):
     fast = jit(picky, backend="llvm", batch=batch)
     good, bad = (2.0, -2.0) if batch is None else (np.full(9, 2.0), np.linspace(2.0, -2.0, 9))
     assert np.all(fast(good) == math.log(2.0))
-    with pytest.raises(ValueError, match="math domain error"):
+    with pytest.raises(ValueError, match=r"math domain error|expected a positive input"):  # the latter as of CPython 3.14
         fast(bad)
     assert np.all(fast(good) == math.log(2.0))

@@ -29,8 +29,8 @@ from autograd_lite import (
     prod,
     softmax,
 )  # fmt: skip
-from autograd_lite.ops import TABLE, reductions
-from autograd_lite.ops.columns import MANY, PICTURED
+from autograd_lite.ops import TABLE, reductions, trigonometry
+from autograd_lite.ops.columns import MANY
 from tests.same import same
 
 OF_ITEMS: dict[str, Callable[[list[Any]], Any]] = {
@@ -65,7 +65,7 @@ def second_order(f: Callable[[list[Any]], Any], n: int) -> int:
 @pytest.mark.parametrize("name", OF_ITEMS)
 def test_second_derivatives_grow_with_the_items(name: str) -> None:
     f = OF_ITEMS[name]
-    assert second_order(f, 2 * PICTURED + 2) < 2.3 * second_order(f, PICTURED + 1)
+    assert second_order(f, 2 * MANY + 2) < 2.3 * second_order(f, MANY + 1)
 
 
 @pytest.mark.parametrize("name", ["hypot", "softmax", "log_softmax of one", "cross_entropy"])
@@ -74,7 +74,7 @@ def test_and_so_do_their_programs(name: str) -> None:
         compiled = jit(lambda v: hvp(OF_ITEMS[name], (v,), (v,)))
         return len(compiled.program([0.1 + 0.01 * i for i in range(n)]))
 
-    assert length(20) < 2.3 * length(10)
+    assert length(2 * MANY + 2) < 2.3 * length(MANY + 1)
 
 
 POINTS = {  # differences of the first three are exact: exp of a rounded one is off by as much as it is large
@@ -94,9 +94,15 @@ def alike(found: Any, right: Any, rel: float) -> bool:
     return same(found, right, rel)
 
 
+def of_ten_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As more than MANY items do."""
+    for module in (reductions, trigonometry):
+        monkeypatch.setattr(module, "MANY", 8)
+
+
 @pytest.mark.parametrize("place", POINTS)
 def test_second_derivatives_of_many_items_keep_their_digits(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reductions, "PICTURED", MANY)
+    of_ten_share(monkeypatch)
     at = POINTS[place]
     n = range(len(at))
     with mp.workdps(60 + 2 * 230):
@@ -128,8 +134,7 @@ def test_second_derivatives_of_many_items_keep_their_digits(place: str, monkeypa
     ],
 )  # fmt: skip
 def test_nodes_say_of_many_items_what_floats_say(at: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reductions, "PICTURED", MANY)
-    assert len(at) > MANY
+    of_ten_share(monkeypatch)
     lifted = list(map(Value, at))
     assert alike([g.data for g in grad(lambda v: hypot(*v))(lifted)], grad(lambda v: hypot(*v))(at), 1e-15)
     for f in (softmax, log_softmax, grad(logsumexp)):
@@ -138,7 +143,7 @@ def test_nodes_say_of_many_items_what_floats_say(at: list[float], monkeypatch: p
 
 def test_many_weights_are_drawn() -> None:
     """One node an item, and where there are too many for that, still a picture."""
-    few, many = ([Value(0.1 * i, f"x{i}") for i in range(n)] for n in (10, PICTURED + 1))
+    few, many = ([Value(0.1 * i, f"x{i}") for i in range(n)] for n in (10, MANY + 1))
     assert len(graph.order([softmax(few)[2]])) == len(graph.order([log_softmax(few)[2]])) == 1
     for root in (softmax(many)[2], log_softmax(many)[2], grad(lambda v: hypot(*v))(few)[3]):
         assert draw(root).svg().startswith("<svg ")
