@@ -105,9 +105,8 @@ def _directions(items: Sequence[float]) -> list[float]:
         return [0.0] * len(items)
     scale = -math.frexp(largest)[1]  # a power of two: exact, and the length neither overflows nor turns denormal
     scaled = [math.ldexp(x, scale) for x in items]
-    # what is compiled has the same bits; the sum of floats that is built in has others as of CPython 3.12
-    squares = 2 < len(scaled) <= MANY
-    length = math.sqrt(reduce(operator.add, (x * x for x in scaled))) if squares else math.hypot(*scaled)
+    squares = (x * x for x in scaled)  # to the bits of what is compiled, which the built-in sum has not as of CPython 3.12
+    length = math.sqrt(reduce(operator.add, squares)) if 2 < len(scaled) <= MANY else math.hypot(*scaled)
     return [x / length for x in scaled]
 
 
