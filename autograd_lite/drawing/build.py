@@ -113,7 +113,9 @@ class Builder(Telling):
         self.loops = loops_of(computed, set(self.roots), keep) if options.loops and fold is not False and not module else []
         self.turning = {node: k for k, loop in enumerate(self.loops) for node in loop.place}
         self.taken = {leaf for loop in self.loops for line in loop.taken.values() for leaf in line}
-        self.folding: Folding = folding(root, self.order, wanted, keep.union(self.turning, self.taken), self.given or {})
+        begun = {a for loop in self.loops for line in loop.carried.values() for a in line if a.__class__ is not float}
+        apart = keep.union(self.turning, self.taken, begun)
+        self.folding: Folding = folding(root, self.order, wanted, apart, self.given or {})
         own = {node: name for node, name in self.names.items() if node in (self.given or {})} if module else {}
         self.layers = layers_of(self.folding, self.order, own)
         self.layer = {node: f"{path}." for path, nodes in self.layers.items() for node in nodes}

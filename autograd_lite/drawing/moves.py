@@ -175,7 +175,8 @@ class Told:
         self.rows = {row.leaf: (c.index, k) for c in cards for k, row in enumerate(c.rows) if row.leaf is not None}
         self.gathered: dict[Node, list[Step]] = {}
         self.handed: set[Node] = set()  # nodes of a told turn that have got what comes from later ones
-        self.owned: set[Node] = set()  # and those that have got what comes from their own
+        self.complete: set[Node] = set()  # and those of which every card has got all
+        self.counted: dict[tuple[int, tuple[int, int] | None], int] = {}  # how much each card has got, by loop and turn
         self.outside: dict[Node, tuple[int, Edge | None]] = {}  # what loops give to what they are computed from: loop and edge
         self.found: list[Move] = []
 
@@ -222,6 +223,7 @@ class Told:
     ) -> None:
         """A use of the chain rule as a move."""
         so_far = self.gathered[step.operand]
+        self.counted[card, loop] = len(so_far)
         before = "" if step.before is None else self.telling.number(step.before)
         texts = self.telling.line(step, node, so_far)
         total = Number("sum", step.operand, len(so_far))
@@ -249,7 +251,7 @@ class Told:
         turn, place = loop.place[node]
         told = self.every or turn == loop.shown
         operand = step.operand
-        self.own_turn(k, loop, node)
+        self.elsewhere(k, node)
         if told:
             self.hand(k, loop, turn, place, node)
             if operand in loop.place and loop.place[operand][0] == turn:
@@ -284,34 +286,30 @@ class Told:
             said = (f"{over} = ", total, f", back through {where}")
         self.add(leaving, card, None, source, node, total, (said, ()), "", after, (k, turn), True)
 
-    def own_turn(self, k: int, loop: Loop, node: Node) -> None:
-        """What comes back to something from the turn that it was computed in, where it is used there, too.
-
-        It belongs to the card of what the next turn takes, and of what the last one hands on.
-        """
-        turn, place = loop.place[node]
-        if node in self.owned or not any(
-            step.node in loop.place and loop.place[step.node][0] == turn for step in self.gathered.get(node, ())
-        ):
+    def elsewhere(self, k: int, node: Node) -> None:
+        """What came back to something carried from other turns than the one whose card it is on."""
+        loop, so_far = self.telling.loops[k], self.gathered.get(node, [])
+        if node in self.complete or not so_far:
             return
-        self.owned.add(node)
-        so_far = self.gathered[node]
+        self.complete.add(node)
+        turn, place = loop.place.get(node, (0, None))
+        takers = [
+            (self.index.get(line[loop.shown]), (k, at))
+            for c, line in loop.carried.items()
+            for at in ([turn + c.ago] if c.place == place else range(c.ago) if place is None else ())
+            if at < len(line) and line[at] is node and (self.every or at == loop.shown)
+        ]
+        behind = [(self.index.get(node), None)] if place in loop.left and turn == len(loop.turns) - 1 else []
         total = Number("sum", node, len(so_far))
-        said: Text = (f"{self.telling.derivative(node)} = ", total, ", with what comes back in its own turn")
-        line = next((c for c in loop.carried if c.place == place), None)
-        there = turn + (line.ago if line is not None else 1)
-        told: list[tuple[int | None, tuple[int, int] | None]] = []
-        if line is not None and there < len(loop.turns) and (self.every or there == loop.shown):
-            told.append((self.index.get(loop.carried[line][loop.shown]), (k, there)))
-        if turn == len(loop.turns) - 1 and place in loop.left:
-            told.append((self.index.get(node), None))
-        for card, at in told:
-            if card is not None:
-                self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, at)
+        said: Text = (f"{self.telling.derivative(node)} = ", total, ", with what comes back elsewhere in the loop")
+        for card, where in [*takers, *behind]:
+            if card is not None and self.counted.get((card, where), 0) < len(so_far):
+                self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, where)
 
     def flush(self, node: Node) -> None:
         """What all turns of a loop give to something outside of it."""
         k, edge = self.outside.pop(node)
+        self.elsewhere(k, node)
         if node not in self.index or edge is None:
             return
         so_far = self.gathered[node]

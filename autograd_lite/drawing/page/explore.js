@@ -261,7 +261,7 @@ function listPaths() {
   const told = many > LISTED ? many + " paths, the first " + LISTED + " are listed; together " : many > 1 ? products.map((p, k) => (k ? written(p, "a") : show(p))).join("") + " = " : "";
   const g = o[slot.g];
   const whole = many > LISTED || !isNumber(g) || abs(products.reduce((a, b) => a + b, 0) - g) <= 1e-6 * abs(g);
-  const more = whole ? "" : ", with what comes back in its own turn";
+  const more = whole ? "" : ", with what comes back elsewhere in the loop";
   byId("sum").textContent = slot.g === null || !flows(slot) ? "No gradient reaches it." : many ? told + show(g) + more : "No path leads from here to " + view.name + ".";
 }
 
