@@ -96,8 +96,6 @@ def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
         raise InputTypeError(
             f"{name or 'the function'} returned {root!r}, which is no Value: it must compute with its arguments"
         )
-    if root.op is None and root in leaves.values():
-        return Subject(root, {})
     return Subject(root, {} if root.name else {root: name or notation.RESULT}, (), tuple(branches.guards))
 
 

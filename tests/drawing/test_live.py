@@ -208,6 +208,25 @@ def test_secant_and_tangent(page, tmp_path):
     assert "h is lost" in page.js("document.getElementById('really').textContent")
 
 
+def test_every_row_of_a_long_list_is_written_in_view_or_not(page, tmp_path):
+    numbers = [0.25 * i for i in range(60)]
+    opened(page, tmp_path, draw(dot([Value(x, f"p{i}") for i, x in enumerate(numbers)], numbers) ** 2.0, engine="builtin"))
+    page.js(SLIDE.format(-4.0, ".leaf input[type=number]", 0))
+    total = sum(x * x for x in numbers[1:]) - 0.0 * 4.0
+    slopes = page.js("[...document.querySelectorAll('.leaf output')].map(e => e.textContent)")
+    assert [number(slope) for slope in slopes] == pytest.approx([2.0 * total * x for x in numbers], rel=1e-3)
+    fields = page.js("[...document.querySelectorAll('.leaf input[type=number]')].map(e => Number(e.value))")
+    assert fields == [-4.0, *numbers[1:]]
+
+
+def test_a_guard_is_named_though_the_result_is_the_leaf_itself(page, tmp_path):
+    opened(page, tmp_path, draw(lambda x, y: x if x > y else y, x=2.0, y=1.0))
+    note = "(e => e.hidden ? '' : e.textContent)(document.getElementById('note'))"
+    assert page.js(note) == ""
+    page.js(SLIDE.format(3.0, ".leaf input[type=number]", 1))
+    assert "the code would now go another way (x > y was true)" in page.js(note)
+
+
 def test_what_raising_a_leaf_does(page, tmp_path):
     opened(page, tmp_path, built("squared_error", None)[0])
     said = page.js("document.getElementById('really').textContent")

@@ -29,16 +29,15 @@ function makeLeaves() {
       pull(i, Number((Math.round(Number(slider.value) / unit) * unit).toPrecision(12)));
     };
     field.oninput = () => field.value !== "" && isNumber(Number(field.value)) && pull(i, Number(field.value), true);
-    field.onchange = () => showLeaf(i);
+    field.onchange = () => {
+      field.known = null; // what was typed may be no number
+      showLeaf(i);
+    };
     row.onpointerdown = () => take(i);
     row.addEventListener("focusin", () => take(i));
     fields.push({ row, slider, field, of, gradient });
     list.append(row);
   });
-  list.onscroll = () => {
-    scrolled = list.scrollTop;
-    showLeaves();
-  };
   list.classList.toggle("many", leaves.length > 40);
   list.classList.toggle("long", leaves.some((leaf, i) => leaf.name.length + slope(i).length > 10));
   list.classList.toggle("longer", leaves.some((leaf) => leaf.name.length > 10));
@@ -71,15 +70,7 @@ function follow(typing) {
   redraw(typing);
 }
 
-let scrolled = 0; // how far the list of leaves is
-// Of many leaves only those in view are written.
-function showLeaves(typing) {
-  const many = leaves.length > 40 && fields.every(({ row }) => !row.hidden);
-  const [each, room] = measured(byId("leaves"), (list) => [list.scrollHeight / leaves.length, list.clientHeight]);
-  const from = many ? max(0, Math.floor(scrolled / each) - 1) : 0;
-  const to = many ? min(leaves.length, Math.ceil((scrolled + room) / each) + 1) : leaves.length;
-  for (let i = from; i < to; i++) showLeaf(i, typing);
-}
+const showLeaves = (typing) => leaves.forEach((_, i) => showLeaf(i, typing));
 
 function showLeaf(i, typing) {
   const { slider, field, gradient, row } = fields[i];
@@ -88,7 +79,7 @@ function showLeaf(i, typing) {
   if (changed(slider, "range", low + " " + high)) [slider.min, slider.max] = [low, high];
   if (slider.valueAsNumber !== x[i]) slider.value = x[i];
   if (changed(slider, "number", x[i])) slider.setAttribute("aria-valuetext", leaves[i].name + " = " + show(x[i]));
-  if (!(typing && document.activeElement === field)) field.value = isNumber(x[i]) ? Number(x[i].toPrecision(6)) : "";
+  if (!(typing && document.activeElement === field) && changed(field, "number", x[i])) field.value = isNumber(x[i]) ? Number(x[i].toPrecision(6)) : "";
   write(gradient, reached(i) ? show(o[view.g[i]]) : "none");
   if (changed(row, "on", i === hand)) row.classList.toggle("on", i === hand);
 }
