@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import warnings
 from collections import Counter
@@ -13,18 +12,19 @@ from typing import Any, NamedTuple
 from .. import frames, graph
 from ..errors import GraphTooLargeWarning, InputValueError
 from ..formula import nodes, notation
+from ..formula.notation import clean
 from ..formula.steps import Step, adjoints_of, steps_of
 from ..graph import Node
 from . import subject
-from .document import TOOLTIP, clean
-from .fold import Factor, Folding, Term, folding, framed, layers_of, loops_of, turned
+from .fold import Factor, Folding, Term, folding, framed, layers_of, paths, shown_of, values_of
 from .live import may_kink, slopes
-from .model import Card, Edge, Frame, Line, Move, label_width, measure, sign, strength
-from .moves import LABEL, Telling
+from .loops import loops_of, told_in_each
+from .model import TOOLTIP, Card, Edge, Frame, Line, Move, label_width, measure, sign, strength
 
 FULL, SHORT, FOLD = 40, 150, 60  # cards up to which labels are full, up to which short; nodes above which auto folds
 CROWD = 150  # edges above which lines are drawn half as thick
 HEADER = 44  # characters
+LABEL = 40  # of a symbol on an edge
 
 ROWS = 24  # terms that a card lists
 
@@ -68,12 +68,7 @@ class Use(NamedTuple):
     term: int | None
 
 
-def build(root: Node, options: Options) -> Picture:
-    """The picture of everything `root` was computed from; it changes nothing."""
-    return Builder(root, options).picture()
-
-
-class Builder(Telling):
+class Builder:
     """Everything that a picture of a graph is made of."""
 
     def __init__(self, root: Node, options: Options) -> None:
@@ -100,8 +95,8 @@ class Builder(Telling):
         self.step_at: dict[tuple[Node, int], Step] = {(s.node, s.argument): s for s in self.steps}
         self.order = graph.order(self.roots)
         self.chosen = [
-            subject.values_of("only_paths_to", options.only_paths_to, self.names),
-            subject.values_of("highlight", options.highlight, self.names),
+            values_of("only_paths_to", options.only_paths_to, self.names),
+            values_of("highlight", options.highlight, self.names),
         ]
         fold = options.fold
         if fold not in (True, False, "auto"):
@@ -185,8 +180,8 @@ class Builder(Telling):
         options = self.options
         inputs = self.inputs()
         operands = {node: [use.factor.operand for use in uses] for node, uses in inputs.items()}
-        only, bright = (None if values is None else subject.paths(operands, values) for values in self.chosen)
-        shown = subject.shown(self.roots, operands, only, options.max_depth, options.max_nodes)
+        only, bright = (None if values is None else paths(operands, values) for values in self.chosen)
+        shown = shown_of(self.roots, operands, only, options.max_depth, options.max_nodes)
         if shown.stubs:
             warnings.warn(
                 f"the graph has {len(operands)} nodes to draw and {len(shown.nodes)} are drawn: give max_nodes or max_depth "
@@ -202,20 +197,17 @@ class Builder(Telling):
                 card.dim = bright is not None and node not in bright
                 index[node] = card.index
                 picture.cards.append(card)
-        edge_at: dict[tuple[Node, int], Edge] = {}
         for node in index:
             for use in inputs[node]:
                 if use.factor.operand in index:
                     edge = self.edge(len(picture.edges), node, use, index, picture.cards)
                     lit = bright is not None and node in bright and use.factor.operand in bright
                     edge.emphasis, edge.dim = lit, bright is not None and not lit
-                    edge_at[edge.key] = edge
                     picture.edges.append(edge)
         for node, count in shown.stubs.items():
             self.stub(picture, index[node], count)
-        picture.frames = [*turned(self, picture.cards, picture.edges, index), *framed(self.layers, index)]
+        picture.frames = [*told_in_each(self, picture.cards, picture.edges, index), *framed(self.layers, index)]
         self.label(picture)
-        picture.moves = functools.partial(self.moves, picture.cards, index, edge_at)
         for card in picture.cards:
             measure(card)
         for edge in picture.edges:

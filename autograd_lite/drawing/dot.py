@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import document, layout
+from . import layout, svg
 from . import model as measure
 from .model import Card, Edge, Frame, Point
 
@@ -197,6 +197,18 @@ def _edge_attributes(edge: Edge) -> dict[str, str]:
     return {"label": edge.label, **found} if edge.label else found
 
 
+_DOT = svg.XML | {ord("\\"): "\\\\"}
+
+
+def quoted(text: str) -> str:
+    r"""Text as a quoted string of DOT, the quotes included; line feeds become Graphviz's own.
+
+    >>> quoted('say "\\N"')
+    '"say &quot;\\\\N&quot;"'
+    """
+    return '"' + r"\n".join(svg.BAD.sub("\ufffd", line).translate(_DOT) for line in text.split("\n")) + '"'
+
+
 FONT = {"fontname": "DejaVu Sans Mono, Menlo, Consolas, monospace", "fontsize": "11"}
 NODE = {**FONT, "shape": "box", "fontcolor": "#1b1f24"}
 EDGE = {**FONT, "fontsize": "10", "fontcolor": "#1b1f24"}
@@ -204,7 +216,7 @@ EDGE = {**FONT, "fontsize": "10", "fontcolor": "#1b1f24"}
 
 def source(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: str) -> str:
     """The picture as DOT text: quoted strings only, synthetic ids, no HTML labels, records, URLs or images."""
-    lines = ["digraph {", f"  graph [rankdir={rankdir} tooltip={document.dot(title)}]"]
+    lines = ["digraph {", f"  graph [rankdir={rankdir} tooltip={quoted(title)}]"]
     lines += [f"  node [{_written(NODE)}]", f"  edge [{_written(EDGE)}]"]
     lines += [f"  n{card.index} [{_written(_node_attributes(card))}]" for card in cards]
     lines += [f"  n{e.source} -> n{e.target} [{_written(_edge_attributes(e))}]" for e in edges]
@@ -212,7 +224,7 @@ def source(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: st
 
 
 def _written(attributes: dict[str, str]) -> str:
-    return " ".join(f"{key}={document.dot(value)}" for key, value in attributes.items())
+    return " ".join(f"{key}={quoted(value)}" for key, value in attributes.items())
 
 
 def digraph(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: str, format: str) -> graphviz.Digraph:
@@ -220,7 +232,7 @@ def digraph(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: s
     import graphviz
 
     def inner(attributes: dict[str, str]) -> dict[str, str]:
-        return {key: document.dot(value)[1:-1] for key, value in attributes.items()}  # the package writes the quotes
+        return {key: quoted(value)[1:-1] for key, value in attributes.items()}  # the package writes the quotes
 
     graph = graphviz.Digraph(format=format, graph_attr={"rankdir": rankdir, **inner({"tooltip": title})})
     graph.attr("node", **inner(NODE))

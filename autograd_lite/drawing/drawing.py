@@ -17,9 +17,11 @@ from typing import Any
 from .. import frames
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..files import write_atomically
-from . import document, dot, layout, svg
-from .build import Options, Picture, build
+from ..formula.notation import clean
+from . import dot, layout, svg
+from .build import Options, Picture
 from .model import Card, Edge, Frame, Move
+from .moves import build
 
 RANKDIRS = ("LR", "RL", "TB", "BT")
 ENGINES = ("auto", "dot", "builtin")
@@ -145,7 +147,7 @@ class Drawing:
     def _image(self) -> str:
         """The picture as an image that holds its own data, which a notebook shows whether or not it trusts what it opens."""
         data = base64.b64encode(self.svg().encode()).decode()
-        return f'<img alt="{document.xml(self.title)}" src="data:image/svg+xml;base64,{data}">'
+        return f'<img alt="{svg.xml(self.title)}" src="data:image/svg+xml;base64,{data}">'
 
     def __repr__(self) -> str:
         def many(count: int, word: str) -> str:
@@ -212,7 +214,7 @@ def _check(root: Any, rankdir: str, digits: Any) -> None:
 
 
 def _heading(title: str | None) -> str:
-    return document.clean(title, 200) if title else ""
+    return clean(title, 200) if title else ""
 
 
 def placed(

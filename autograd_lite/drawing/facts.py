@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from .. import graph
 from ..formula import nodes
+from ..formula.notation import clean
 from ..formula.steps import Step
 from ..ops.columns import REAL
 from . import live
-from .document import TOOLTIP, clean
 from .live import is_whole_power
-from .model import Card, Edge, Move, Number, Text
+from .model import TOOLTIP, Card, Edge, Move, Number, Text
 
 if TYPE_CHECKING:
-    from .build import Builder
     from .drawing import Drawing
+    from .moves import Telling
 
 SHOWN, SAID = 6, 100  # gradients in the closing sentence, and its characters
 ROOM = 5  # characters that a number may take beside its digits
@@ -36,7 +36,7 @@ def facts(
     drawing: Drawing, pictures: list[Drawing], found: live.Live, stepping: bool, searching: bool
 ) -> dict[str, Any]:  # fmt: skip
     """Everything the script knows: the leaves, and of each of the pictures cards, edges and steps."""
-    builder: Builder = drawing.builder
+    builder: Telling = drawing.builder
     given = builder.given
     leaves = [
         {
@@ -66,7 +66,7 @@ def facts(
 
 def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[str, Any]:
     """One of the pictures: whose gradients, and its cards, edges and steps."""
-    builder: Builder = drawing.builder
+    builder: Telling = drawing.builder
     root = next(card for card in drawing.nodes if card.node is builder.root)
     if builder.root in found.sweeps:
         found.root = builder.root
@@ -175,7 +175,7 @@ def _factor(found: live.Live, owner: Any, argument: int, label: str) -> dict[str
 
 def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
     """The values in the order they are computed, then the moves; in loops, of each turn."""
-    builder: Builder = drawing.builder
+    builder: Telling = drawing.builder
     steps: list[dict[str, Any]] = []
     for card in drawing.nodes:
         if card.node is None or card.node.op is None:
@@ -202,7 +202,7 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
     return steps + told
 
 
-def _told(builder: Builder, found: live.Live, move: Move | None) -> dict[str, Any]:
+def _told(builder: Telling, found: live.Live, move: Move | None) -> dict[str, Any]:
     """A step; where a turn has none, as at the start, that is what is said."""
     if move is None:
         return {
@@ -228,7 +228,7 @@ def _told(builder: Builder, found: live.Live, move: Move | None) -> dict[str, An
 
 def _telling(drawing: Drawing, found: live.Live) -> list[Move]:
     """The moves along everything that may flow for some leaves, not only for those that were drawn; of every turn of loops."""
-    builder: Builder = copy.copy(drawing.builder)
+    builder: Telling = copy.copy(drawing.builder)
     known = builder.step_at
     builder.steps = [
         known.get((node, i)) or Step(node, a, i, 0.0, "", 0.0, 0.0, 0.0, 0.0) for node, i, a in found.here.uses
@@ -238,12 +238,10 @@ def _telling(drawing: Drawing, found: live.Live) -> list[Move]:
     for step in builder.steps:
         builder.uses_of.setdefault(step.operand, []).append(step)
     builder.adjoints = {node: builder.adjoints.get(node, 0.0) for node in builder.names}
-    index = {card.node: card.index for card in drawing.nodes if card.node is not None}
-    edges = {edge.key: edge for edge in drawing.edges}
-    return builder.moves(drawing.nodes, index, edges, every=True)
+    return builder.moves(drawing.nodes, drawing.edges, every=True)
 
 
-def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
+def _text(builder: Telling, found: live.Live, text: Text) -> list[Any]:
     """A text as the script has it: numbers as places among the outputs."""
     parts: list[Any] = []
     for part in text:
@@ -258,7 +256,7 @@ def _text(builder: Builder, found: live.Live, text: Text) -> list[Any]:
     return parts
 
 
-def _end(found: live.Live, builder: Builder) -> list[Any]:
+def _end(found: live.Live, builder: Telling) -> list[Any]:
     """The closing sentence."""
     parts: list[str | Number] = ["Done: "]
     room = SAID

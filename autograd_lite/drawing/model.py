@@ -44,6 +44,7 @@ class Number(NamedTuple):
 
 
 Text = tuple["str | Number", ...]
+TOOLTIP = 1000  # characters of a name in a tooltip
 ROW, HEAD = 15.0, 17.0  # heights of a row of a card and of the line above the rows, pixels
 
 

@@ -2,72 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 from .. import graph
 from ..formula import nodes
+from ..formula.notation import clean
 from ..formula.steps import Step
 from ..graph import Node
-from .document import clean
-from .fold import Folding, Loop
+from .build import LABEL, Builder, Options, Picture
+from .loops import Loop
 from .model import Card, Edge, Move, Number, Text, sign, strength
 
-LABEL = 40  # characters of a symbol
 SUMMED = 4  # contributions that a step lists
 
 
-class Telling:
-    """What a picture knows when its steps are told: see `build`."""
+def build(root: Node, options: Options) -> Picture:
+    """The picture of everything `root` was computed from; it changes nothing."""
+    return Telling(root, options).picture()
 
-    root: Node
-    digits: int
-    names: dict[Node, str]
-    folding: Folding
-    steps: list[Step]
-    step_at: dict[tuple[Node, int], Step]
-    uses_of: dict[Node, list[Step]]
-    places: dict[Node, Counter[str]]
-    adjoints: dict[Node, float]
-    strongest: float
-    loops: list[Loop]
-    turning: dict[Node, int]
-    taken: set[Node]
 
-    def number(self, x: float) -> str:
-        """A number as it is written."""
-        raise NotImplementedError
+class Telling(Builder):
+    """A builder that also tells the steps of what it built."""
 
-    def factor(self, x: float) -> str:
-        """A number after a multiplication sign."""
-        raise NotImplementedError
+    def picture(self) -> Picture:
+        picture = super().picture()
+        picture.moves = functools.partial(self.moves, picture.cards, picture.edges)
+        return picture
 
-    def derivative(self, node: Node) -> str:
-        """The total derivative by a node, as it is written."""
-        raise NotImplementedError
-
-    def header(self, node: Node, terms: Any) -> str:
-        """How a node is computed."""
-        raise NotImplementedError
-
-    def symbol(self, step: Step) -> str:
-        """A factor's letters."""
-        raise NotImplementedError
-
-    def place(self, node: Node, argument: int) -> str:
-        """Where an operand stands."""
-        raise NotImplementedError
-
-    # -- moves --------------------------------------------------------------------------------------------------------
-
-    def moves(
-        self, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge],
-        every: bool = False,
-    ) -> list[Move]:  # fmt: skip
+    def moves(self, cards: list[Card], edges: list[Edge], every: bool = False) -> list[Move]:
         """The uses of the chain rule that the picture shows, in order; of loops those in the shown turn or in `every` one."""
-        return Told(self, cards, index, edge_at, every).run()
+        return Told(self, cards, edges, every).run()
 
     def beside(self, step: Step, edge_at: Mapping[tuple[Node, int], Edge]) -> Edge | None:
         """The edge into the same term as a leaf folded into it: along x for w in w × x."""
@@ -164,20 +131,19 @@ class Telling:
 class Told:
     """The backward pass of a picture told step by step, with one turn of each loop."""
 
-    def __init__(
-        self, telling: Telling, cards: list[Card], index: Mapping[Node, int], edge_at: Mapping[tuple[Node, int], Edge],
-        every: bool,
-    ) -> None:  # fmt: skip
-        self.telling, self.cards, self.index, self.edge_at = telling, cards, index, edge_at
+    def __init__(self, telling: Telling, cards: list[Card], edges: list[Edge], every: bool) -> None:
+        self.telling, self.cards = telling, cards
+        self.index: dict[Node, int] = {card.node: card.index for card in cards if card.node is not None}
+        self.edge_at = {edge.key: edge for edge in edges}
         self.every = every
-        self.silent = [edge for edge in edge_at.values() if edge.silent]
+        self.silent = [edge for edge in edges if edge.silent]
         self.leaving = {edge.source: edge for edge in reversed(self.silent)}
         self.rows = {row.leaf: (c.index, k) for c in cards for k, row in enumerate(c.rows) if row.leaf is not None}
         self.gathered: dict[Node, list[Step]] = {}
         self.handed: set[Node] = set()  # nodes of a told turn that have got what comes from later ones
         self.complete: set[Node] = set()  # and those of which every card has got all
         self.counted: dict[tuple[int, tuple[int, int] | None], int] = {}  # how much each card has got, by loop and turn
-        self.outside: dict[Node, tuple[int, Edge | None]] = {}  # what loops give to what they are computed from: loop and edge
+        self.given_by_loops: dict[Node, tuple[int, Edge | None]] = {}  # to what they are computed from
         self.found: list[Move] = []
 
     def run(self) -> list[Move]:
@@ -187,7 +153,7 @@ class Told:
         inside = telling.folding.head
         for step in telling.steps:
             node = inside.get(step.node, step.node)
-            if step.node in self.outside:
+            if step.node in self.given_by_loops:
                 self.flush(step.node)
             if node in telling.turning:
                 self.in_loop(step, node)
@@ -195,12 +161,12 @@ class Told:
             self.gathered.setdefault(step.operand, []).append(step)
             if node in self.index and not (step.operand in inside and step.operand not in self.rows):
                 self.plain(step, node)
-        for node in list(self.outside):
+        for node in list(self.given_by_loops):
             self.flush(node)
         return self.found
 
     def plain(self, step: Step, node: Node) -> None:
-        """A step outside of loops."""
+        """A step that is in no loop."""
         edge, row = self.edge_at.get((step.node, step.argument)), None
         if step.operand in self.rows:
             card, row = self.rows[step.operand]
@@ -261,7 +227,7 @@ class Told:
         into = edge is not None and self.cards[edge.source].loop == k
         if operand not in loop.place and operand not in self.telling.taken:
             begins = [e for e in self.silent if e.source == self.index.get(operand) and self.cards[e.target].loop == k]
-            self.outside[operand] = (k, edge if edge is not None and not into else begins[0] if begins else None)
+            self.given_by_loops[operand] = (k, edge if edge is not None and not into else begins[0] if begins else None)
         if told and edge is not None and into:
             self.step(step, node, edge, edge.source, None, edge.target, (k, turn))
 
@@ -307,8 +273,8 @@ class Told:
                 self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, where)
 
     def flush(self, node: Node) -> None:
-        """What all turns of a loop give to something outside of it."""
-        k, edge = self.outside.pop(node)
+        """What all turns of a loop give to something that it is computed from."""
+        k, edge = self.given_by_loops.pop(node)
         self.elsewhere(k, node)
         if node not in self.index or edge is None:
             return

@@ -7,10 +7,10 @@ hold; the prefix that takes its place is a hash of the rest, so pictures on one 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 
 from . import model as measure
-from .document import xml
 from .model import HEAD, ROW, Card, Edge, Frame, Line, Move, Point
 
 MARK = "\x00"
@@ -231,6 +231,27 @@ def _row(c: Card, k: int, row: Line, left: float, ends: list[float], y: float) -
     if row.grad:
         parts.append(_text(f"{MARK}-cell {MARK}-grad {MARK}-{row.sign}", ends[-1], y + 11.5, row.grad, "end"))
     return "".join([*parts, "</g>"])
+
+
+# -- names are hostile until escaped ----------------------------------------------------------------------------------
+
+BAD = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+_BAD_BUT_BREAKS = re.compile(BAD.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
+_TOUCHED = re.compile(_BAD_BUT_BREAKS.pattern.replace("[", "[&<>\"'", 1))  # what text may not hold as it is
+XML = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
+
+
+def xml(text: str) -> str:
+    """Text as content or as a quoted attribute of SVG and HTML; line feeds are kept.
+
+    >>> xml("<a href='x'>&")
+    '&lt;a href=&#39;x&#39;&gt;&amp;'
+    """
+    if _TOUCHED.search(text) is None:
+        return text
+    return _BAD_BUT_BREAKS.sub("\ufffd", text).translate(XML)
 
 
 # -- colours: literal ones, since some viewers do not know CSS variables ----------------------------------------------

@@ -10,7 +10,10 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from autograd_lite import Value, draw, draw_dot
-from autograd_lite.drawing import document as escape
+from autograd_lite.drawing.dot import quoted
+from autograd_lite.drawing.html import script
+from autograd_lite.drawing.svg import xml
+from autograd_lite.formula.notation import clean
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -67,7 +70,7 @@ def test_svg_is_xml_and_the_name_is_text(name):
         text.encode("utf-8")
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]", text)
     heads = [e.text for e in ET.fromstring(picture(name).svg()).iter() if e.get("class", "").endswith("-head")]
-    assert heads[0] == escape.clean(name)
+    assert heads[0] == clean(name)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -83,12 +86,12 @@ def test_dot_text_has_quoted_strings_only(name):
             nodes = json.loads(done.stdout)["objects"]
             assert [node["name"] for node in nodes] == [f"n{i}" for i in range(len(nodes))]
             assert not [key for node in nodes for key in node if key.lower() in ("url", "href", "image")]
-            assert html.unescape(nodes[0]["label"].replace("\\\\", "\\")).partition("\\n")[0] == escape.clean(name)
+            assert html.unescape(nodes[0]["label"].replace("\\\\", "\\")).partition("\\n")[0] == clean(name)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_names_in_a_script_element_stay_data(name):
-    text = escape.script([name])
+    text = script([name])
     assert json.loads(text) == [name]
     assert not set("<>&\u2028\u2029") & set(text)
     assert text.isascii()
@@ -97,7 +100,7 @@ def test_names_in_a_script_element_stay_data(name):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_title_is_text_too(name):
     root = ET.fromstring(picture("x", title=name).svg())
-    assert root[0].text == escape.clean(name, 200)
+    assert root[0].text == clean(name, 200)
 
 
 def test_names_are_cut_to_40_characters_and_1000_in_tooltips():
@@ -121,7 +124,7 @@ def test_names_are_cut_to_40_characters_and_1000_in_tooltips():
     ],
 )
 def test_dot_strings(given, wanted):
-    assert escape.dot(given) == wanted
+    assert quoted(given) == wanted
 
 
 @pytest.mark.parametrize(
@@ -135,4 +138,4 @@ def test_dot_strings(given, wanted):
     ],
 )
 def test_xml_text(given, wanted):
-    assert escape.xml(given) == wanted
+    assert xml(given) == wanted

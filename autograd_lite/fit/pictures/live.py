@@ -1,6 +1,6 @@
 """The live page of a fit: data and fitted curve, the loss by step, the way over the contours, and a slider over the steps.
 
-The page of a graph and this one share their look, their charts and their safety (`autograd_lite.drawing.document`); how a row
+The page of a graph and this one share their look, their charts and their safety (`autograd_lite.drawing.html`); how a row
 is predicted is emitted as JavaScript, so that weights can be pulled by hand.
 """
 
@@ -12,9 +12,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...compiler import jit, to_js
-from ...drawing.document import STEPS, TOOLTIP, clean, document, legend, xml
+from ...drawing.html import STEPS, document, legend
+from ...drawing.model import TOOLTIP
+from ...drawing.svg import xml
 from ...errors import InputTypeError, InputValueError, LoweringError, TraceError
 from ...files import write_atomically
+from ...formula.notation import clean
 from ...interrupt import no_pause
 from ...program import Program
 from ...tables import Parts
