@@ -1,7 +1,8 @@
 """Pictures of the chain rule: `draw` and `draw_dot`.  What they need is imported when they are called.
 
-document, model <- fold, moves, subject, live <- build;  order <- layout <- dot;  svg;  drawing puts them together.
-html makes the page, whose script is in page/, with what facts tells it.
+What is drawn, under which names: subject.  From that to cards and edges: model <- fold <- loops, live <- build <- moves.  To
+places: order <- layout <- dot, and svg writes them.  drawing puts it together; html makes the page, whose script is in page/,
+with what facts tells it.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def draw(
         grad: "adjoint" shows the derivative of the root, worked out afresh; "attr" shows ``.grad``; None neither.
         labels: "full" (``× x = 2``), "short" (``× 2``) or "none"; "auto" goes by the size of the picture.
         fold: whether chains of + and w·x + b share a card, "auto" above 60 nodes and for modules, whose layers stand in boxes;
-            and whether of a loop one turn is drawn, "turn 17 of 30": the page shows any turn, and all of them on demand.
+            and whether of a loop one iteration is drawn, "iteration 17 of 30": the page shows any of them, and all on demand.
         only_paths_to: Values; what is not on a path from one of them to the root is left out.
         highlight: Values; what is not on such a path is faint.
         max_depth: how many edges away from the root is drawn; None for all.

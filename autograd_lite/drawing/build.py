@@ -106,10 +106,10 @@ class Builder:
         keep = {*self.roots, *(node for values in self.chosen for node in values or ())}
         computed = [node for node in self.names if node.op is not None]
         self.loops = loops_of(computed, set(self.roots), keep) if options.loops and fold is not False and not module else []
-        self.turning = {node: k for k, loop in enumerate(self.loops) for node in loop.place}
+        self.loop_of = {node: k for k, loop in enumerate(self.loops) for node in loop.place}
         self.taken = {leaf for loop in self.loops for line in loop.taken.values() for leaf in line}
         begun = {a for loop in self.loops for line in loop.carried.values() for a in line if a.__class__ is not float}
-        apart = keep.union(self.turning, self.taken, begun)
+        apart = keep.union(self.loop_of, self.taken, begun)
         self.folding: Folding = folding(root, self.order, wanted, apart, self.given or {})
         own = {node: name for node, name in self.names.items() if node in (self.given or {})} if module else {}
         self.layers = layers_of(self.folding, self.order, own)
@@ -160,13 +160,13 @@ class Builder:
         ]
 
     def inputs(self) -> dict[Node, list[Use]]:
-        """What has a card, operands before results, with the edges into it; of a loop the turn that is shown."""
-        inside = {*self.folding.head, *self.turning, *self.taken}
+        """What has a card, operands before results, with the edges into it; of a loop the iteration that is shown."""
+        inside = {*self.folding.head, *self.loop_of, *self.taken}
         found = {node: self.uses(node) for node in self.names if node not in inside}
         if not self.loops:
             return found
         for loop in self.loops:
-            shown, last = loop.turns[loop.shown], loop.turns[-1]
+            shown, last = loop.iterations[loop.shown], loop.iterations[-1]
             for line in loop.carried.values():
                 starts = [a for a in line if a.__class__ is not float and a not in loop.place]
                 found[line[loop.shown]] = [Use(Factor(a, None, k), None) for k, a in enumerate(dict.fromkeys(starts))]
@@ -330,7 +330,7 @@ class Builder:
         edge.owner = owner
         if owner is None:
             edge.silent = True
-            edge.tooltip = "what the turns lead to" if operand in self.turning else "what the loop begins with"
+            edge.tooltip = "what the iterations lead to" if operand in self.loop_of else "what the loop begins with"
             return edge
         over, where = self.derivative(operand), f"{self.place(owner, argument)} in {self.names[node]}"
         edge.symbol, edge.label = self.labelled(owner, argument)
@@ -354,7 +354,7 @@ class Builder:
         symbol = clean(self.symbol(step), 4 * LABEL)
         symbol = symbol.removeprefix(self.layer.get(self.folding.head.get(owner, owner), ""))
         if math.isnan(step.partial):
-            return symbol, "× nan (outside the domain)" if nodes.outside(owner) else "× nan"
+            return symbol, "× nan (outside the domain)" if nodes.out_of_domain(owner) else "× nan"
         plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
         return symbol, f"× {self.factor(step.partial)}" if plain else f"× {symbol} = {self.number(step.partial)}"
 

@@ -64,7 +64,7 @@ class Drawing:
     rankdir: str = "LR"
     name: str = ""  # of the root
     desc: str = ""
-    frames: list[Frame] = field(default_factory=list, repr=False)  # the boxes around layers and turns of loops
+    frames: list[Frame] = field(default_factory=list, repr=False)  # the boxes around layers and iterations of loops
     builder: Any = field(default=None, repr=False)  # of `build`, for pages that work it out anew
     _moves: Callable[[], list[Move]] = field(default=list, repr=False)
     _body: str = field(default="", repr=False)
@@ -234,7 +234,7 @@ def placed(
 
 
 def _suits_dot(cards: list[Card], edges: list[Edge]) -> bool:
-    """Whether `dot` is there and quick: it takes minutes for 50 edges from one leaf to every turn of an unrolled loop."""
+    """Whether `dot` is there and quick: it takes minutes for 50 edges from one leaf to every iteration of an unrolled loop."""
     if len(cards) > MOST or shutil.which("dot") is None:
         return False
     rank = layout.ranks(cards, edges)

@@ -87,7 +87,7 @@ def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[st
         "steps": _steps(drawing, found) if stepping else [],
         "end": _end(found, builder),
         "loops": [
-            {"at": loop.shown, "frame": i, "titles": [loop.title(turn) for turn in range(len(loop.turns))]}
+            {"at": loop.shown, "frame": i, "titles": [loop.title(iteration) for iteration in range(len(loop.iterations))]}
             for i, f in enumerate(drawing.frames) if f.loop is not None for loop in [builder.loops[f.loop]]
         ],
     }  # fmt: skip
@@ -103,14 +103,14 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
             "card": card.index, "name": card.header, "label": card.label,
             **_numbers(card, card.node, found),
         } | ({"leaf": True} if card.node.op is None else {})  # fmt: skip
-        if card.turns:
+        if card.iterations:
             slot = {key: slot[key] for key in slot if key not in ("n", "kinks")} | {
                 "loop": card.loop
-            }  # these a turn has or not
-            slot["turns"] = [
+            }  # these an iteration has or not
+            slot["iterations"] = [
                 {"name": header, "label": drawing.builder.derivative(node) if node.__class__ is not float else card.label,
                  **_numbers(card, node, found)}
-                for node, header in zip(card.turns, card.headers, strict=True)
+                for node, header in zip(card.iterations, card.headers, strict=True)
             ]  # fmt: skip
         slots.append(slot)
         for k, row in enumerate(card.rows):
@@ -148,7 +148,7 @@ def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
         data |= _factor(found, edge.owner, edge.argument, edge.label)
     else:
         data["loop"] = drawing.nodes[edge.target].loop
-        data["turns"] = [
+        data["iterations"] = [
             _factor(found, owner, edge.argument, label if edge.label else "")
             for owner, label in zip(edge.owners, edge.labels, strict=True)
         ]
@@ -174,40 +174,43 @@ def _factor(found: live.Live, owner: Any, argument: int, label: str) -> dict[str
 
 
 def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
-    """The values in the order they are computed, then the moves; in loops, of each turn."""
+    """The values in the order they are computed, then the moves; in loops, of each iteration."""
     builder: Telling = drawing.builder
     steps: list[dict[str, Any]] = []
     for card in drawing.nodes:
         if card.node is None or card.node.op is None:
             continue
         step: dict[str, Any] = {"forward": True, "card": card.index, "line": _text(builder, found, builder.computed(card))}
-        if card.turns:
-            texts = [_text(builder, found, builder.computed(card, turn)) for turn in range(len(card.turns))]
-            step |= {"loop": card.loop, "turns": [{"line": text} for text in texts]}
+        if card.iterations:
+            texts = [_text(builder, found, builder.computed(card, iteration)) for iteration in range(len(card.iterations))]
+            step |= {"loop": card.loop, "iterations": [{"line": text} for text in texts]}
         steps.append(step)
     told: list[dict[str, Any]] = []
-    at: dict[tuple[Any, ...], dict[str, Any]] = {}  # a move of a turn by its place
+    at: dict[tuple[Any, ...], dict[str, Any]] = {}  # a move of an iteration by its place
     for move in _telling(drawing, found):
         if move.loop is not None:
             at.setdefault((move.loop, move.place), _told(builder, found, move))
-        k, turn = move.loop or (None, 0)
-        if k is None or turn == builder.loops[k].shown:
-            told.append(_told(builder, found, move) | ({} if k is None else {"loop": k, "turns": move.place}))
+        k, iteration = move.loop or (None, 0)
+        if k is None or iteration == builder.loops[k].shown:
+            told.append(_told(builder, found, move) | ({} if k is None else {"loop": k, "iterations": move.place}))
     for step in told:
-        if "turns" in step:
-            keys = [((step["loop"], turn), step["turns"]) for turn in range(len(builder.loops[step["loop"]].turns))]
-            step["turns"] = [at.get(key) or _told(builder, found, None) for key in keys]
-            for key in {"n", "rule", "line", "after"} & step.keys():  # of each turn its own, or none
+        if "iterations" in step:
+            keys = [
+                ((step["loop"], iteration), step["iterations"])
+                for iteration in range(len(builder.loops[step["loop"]].iterations))
+            ]
+            step["iterations"] = [at.get(key) or _told(builder, found, None) for key in keys]
+            for key in {"n", "rule", "line", "after"} & step.keys():  # of each iteration its own, or none
                 del step[key]
     return steps + told
 
 
 def _told(builder: Telling, found: live.Live, move: Move | None) -> dict[str, Any]:
-    """A step; where a turn has none, as at the start, that is what is said."""
+    """A step; where an iteration has none, as at the start, that is what is said."""
     if move is None:
         return {
             "after": found.constant(0.0),
-            "line": ["This turn has no such step: what it begins with is a number, or gets nothing more."],
+            "line": ["This iteration has no such step: what it begins with is a number, or gets nothing more."],
             "rule": [],
             "back": False,
         }
@@ -227,7 +230,7 @@ def _told(builder: Telling, found: live.Live, move: Move | None) -> dict[str, An
 
 
 def _telling(drawing: Drawing, found: live.Live) -> list[Move]:
-    """The moves along everything that may flow for some leaves, not only for those that were drawn; of every turn of loops."""
+    """The moves along everything that may flow for some leaves, not only for those drawn; of every iteration of loops."""
     builder: Telling = copy.copy(drawing.builder)
     known = builder.step_at
     builder.steps = [

@@ -20,13 +20,13 @@ from .model import Card, Edge, Frame
 if TYPE_CHECKING:
     from .build import Builder
 
-TURNS, NODES = 4, 10  # a loop has at least so many turns, and nodes in all of them
+ITERATIONS, NODES = 4, 10  # a loop has at least so many iterations, and nodes in all of them
 LONGEST = 60  # nodes of a body
 LARGEST = 5_000  # nodes of a graph that is looked at
 
 
 class Carried(NamedTuple):
-    """What a turn takes from an earlier one: the node at a place of the body, so many turns ago."""
+    """What an iteration takes from an earlier one: the node at a place of the body, so many iterations ago."""
 
     place: int
     ago: int
@@ -34,34 +34,34 @@ class Carried(NamedTuple):
 
 @dataclass
 class Loop:
-    """The turns of a loop, each a list of nodes."""
+    """The iterations of a loop, each a list of nodes."""
 
-    turns: list[list[Node]]
-    carried: dict[Carried, list[Any]] = field(default_factory=dict)  # by turn: a node, or a number at the start
-    taken: dict[Node, list[Node]] = field(default_factory=dict)  # by the first: leaves of which each turn has its own
-    left: list[int] = field(default_factory=list)  # places of the body that the last turn hands on
-    place: dict[Node, tuple[int, int]] = field(default_factory=dict)  # of each node: its turn, and its place in the body
+    iterations: list[list[Node]]
+    carried: dict[Carried, list[Any]] = field(default_factory=dict)  # by iteration: a node, or a number at the start
+    taken: dict[Node, list[Node]] = field(default_factory=dict)  # by the first: leaves of which each iteration has its own
+    left: list[int] = field(default_factory=list)  # places of the body that the last iteration hands on
+    place: dict[Node, tuple[int, int]] = field(default_factory=dict)  # of each node: its iteration, and its place in the body
 
     @property
     def shown(self) -> int:
-        """The turn that is drawn unless another is asked for: one in the middle."""
+        """The iteration that is drawn unless another is asked for: one in the middle."""
         most = max(c.ago for c in self.carried)
-        return max(most, min(len(self.turns) // 2 + 1, len(self.turns) - 2))
+        return max(most, min(len(self.iterations) // 2 + 1, len(self.iterations) - 2))
 
-    def title(self, turn: int) -> str:
-        """Which turn that is.
+    def title(self, iteration: int) -> str:
+        """Which iteration that is.
 
         >>> Loop([[], [], []]).title(1)
-        'turn 2 of 3'
+        'iteration 2 of 3'
         """
-        return f"turn {turn + 1} of {len(self.turns)}"
+        return f"iteration {iteration + 1} of {len(self.iterations)}"
 
     def comes_from(self, node: Node, operand: Node) -> Carried | None:
-        """What an operand of a node of the loop is, where it comes from an earlier turn."""
+        """What an operand of a node of the loop is, where it comes from an earlier iteration."""
         if operand not in self.place:
             return None
-        (turn, _), (earlier, place) = self.place[node], self.place[operand]
-        return Carried(place, turn - earlier) if turn > earlier else None
+        (iteration, _), (earlier, place) = self.place[node], self.place[operand]
+        return Carried(place, iteration - earlier) if iteration > earlier else None
 
 
 def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node]) -> list[Loop]:
@@ -75,12 +75,12 @@ def loops_of(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[No
     found = _loops(nodes, roots, keep) if len(nodes) <= LARGEST else []
     if not found:
         return []
-    # where two chains run side by side, the order above may change from turn to turn; this does not
+    # where two chains run side by side, the order above may change from iteration to iteration; this does not
     depth: dict[Node, int] = {}
     for node in nodes:
         depth[node] = 1 + max((depth.get(a, 0) for a in graph.operands(node) if a.__class__ is not float), default=0)
     other = _loops(sorted(nodes, key=lambda node: (depth[node], node.op.name)), roots, keep)
-    return max(found, other, key=lambda loops: sum(len(loop.place) - len(loop.turns[0]) for loop in loops))
+    return max(found, other, key=lambda loops: sum(len(loop.place) - len(loop.iterations[0]) for loop in loops))
 
 
 def _loops(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node]) -> list[Loop]:
@@ -95,12 +95,12 @@ def _loops(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node
     ops = [node.op for node in nodes]
     start = failed = 0
     while start < len(nodes) - NODES + 1:
-        periods = range(1, min(LONGEST, (len(nodes) - start) // TURNS) + 1)
-        some = [p for p in periods if ops[start : start + (TURNS - 1) * p] == ops[start + p : start + TURNS * p]]
-        runs = [(_turns(nodes, at, start, p), p) for p in some]
-        runs = [(count, p) for count, p in runs if count >= TURNS and count * p >= NODES]
+        periods = range(1, min(LONGEST, (len(nodes) - start) // ITERATIONS) + 1)
+        some = [p for p in periods if ops[start : start + (ITERATIONS - 1) * p] == ops[start + p : start + ITERATIONS * p]]
+        runs = [(_iterations(nodes, at, start, p), p) for p in some]
+        runs = [(count, p) for count, p in runs if count >= ITERATIONS and count * p >= NODES]
         longest = max(runs, key=lambda run: run[0] * run[1], default=(0, 0))
-        # what two turns do is one turn of the other runs: the shortest that misses less than a turn of the longest
+        # what two iterations do is one of the other runs: the shortest that misses less than an iteration of the longest
         runs.sort(key=lambda run: (run[0] * run[1] <= longest[0] * longest[1] - longest[1], run[1]))
         bodies = [(count, p) for count, p in runs if not all(node.op.name in PLUS for node in nodes[start : start + p])]
         loops = (_loop(nodes, at, users, start, *run, roots, keep) for run in bodies)  # a sum is told as one, term by term
@@ -108,15 +108,15 @@ def _loops(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node
         if loop is not None:
             found.append(loop)
             start, failed = start + len(loop.place), 0
-        elif bodies and failed < longest[1]:  # another node may be the first of a turn
+        elif bodies and failed < longest[1]:  # another node may be the first of an iteration
             start, failed = start + 1, failed + 1
         else:
             start, failed = start + max(longest[0] * longest[1], 1), 0
     return found
 
 
-def _turns(nodes: Sequence[Node], at: Mapping[Node, int], start: int, period: int) -> int:
-    """How many turns of so many nodes there are from a place on."""
+def _iterations(nodes: Sequence[Node], at: Mapping[Node, int], start: int, period: int) -> int:
+    """How many iterations of so many nodes there are from a place on."""
     i = start
     while i + period < len(nodes) and _alike(nodes, at, start, i, period):
         i += 1
@@ -124,7 +124,7 @@ def _turns(nodes: Sequence[Node], at: Mapping[Node, int], start: int, period: in
 
 
 def _alike(nodes: Sequence[Node], at: Mapping[Node, int], start: int, i: int, period: int) -> bool:
-    """Whether node i and the one a turn later are the same op of operands in the same places."""
+    """Whether node i and the one an iteration later are the same op of operands in the same places."""
     first, second = nodes[i], nodes[i + period]
     before, after = graph.operands(first), graph.operands(second)
     if first.op is not second.op or len(before) != len(after):
@@ -136,9 +136,11 @@ def _alike(nodes: Sequence[Node], at: Mapping[Node, int], start: int, i: int, pe
         there = at.get(b, -1) if b.__class__ is not float else -1
         if here >= start:
             same = there - here == period
-        elif there < start:  # computed before the loop: what the first turns begin with, or a leaf of its own for each turn
+        elif (
+            there < start
+        ):  # computed before the loop: what the first iterations begin with, or a leaf of its own for each iteration
             same = i - start < period or (_is_leaf(a) and _is_leaf(b))
-        else:  # where the first turns have a start, later ones have a turn before
+        else:  # where the first iterations have a start, later ones have an iteration before
             same = there < i - (i - start) % period + period
         if not same:
             return False
@@ -149,23 +151,23 @@ def _loop(
     nodes: Sequence[Node], at: Mapping[Node, int], users: Mapping[Node, list[int]], start: int, count: int, period: int,
     roots: Collection[Node], keep: Collection[Node],
 ) -> Loop | None:  # fmt: skip
-    """The loop, if it is one: something is carried on, and no turn but the last is used by what follows."""
+    """The loop, if it is one: something is carried on, and no iteration but the last is used by what follows."""
     end = start + count * period
     loop = Loop([list(nodes[i : i + period]) for i in range(start, end, period)])
     loop.place = {node: divmod(k, period) for k, node in enumerate(nodes[start:end])}
-    for node, (turn, place) in loop.place.items():
+    for node, (iteration, place) in loop.place.items():
         used_later = node in roots or any(i >= end for i in users.get(node, ()))
         if node in keep and node not in roots:
             return None
-        if used_later and turn < count - 1:
+        if used_later and iteration < count - 1:
             return None
         if used_later:
             loop.left.append(place)
-    for place, node in enumerate(loop.turns[-1]):
+    for place, node in enumerate(loop.iterations[-1]):
         for k, a in enumerate(graph.operands(node)):
             if a.__class__ is float:
                 continue
-            line = [graph.operands(turn[place])[k] for turn in loop.turns]
+            line = [graph.operands(iteration[place])[k] for iteration in loop.iterations]
             carried = loop.comes_from(node, a)
             if carried is not None:
                 if not _equal(loop.carried.setdefault(carried, line), line):
@@ -177,12 +179,14 @@ def _loop(
     if not all(_own(line, users, start, period, keep) for line in loop.taken.values()):
         return None
     if not all(
-        line[turn] is loop.turns[turn - c.ago][c.place] for c, line in loop.carried.items() for turn in range(c.ago, count)
+        line[iteration] is loop.iterations[iteration - c.ago][c.place]
+        for c, line in loop.carried.items()
+        for iteration in range(c.ago, count)
     ):
         return None
     terms = loop.taken and all(  # a sum is told as one, term by term
         node.op.name in PLUS or (node.op.name == "mul" and not any(a in loop.place for a in graph.operands(node)))
-        for node in loop.turns[0]
+        for node in loop.iterations[0]
     )
     return loop if loop.carried and loop.left and loop.shown <= count - 2 and not terms else None
 
@@ -192,8 +196,8 @@ def _is_leaf(a: Any) -> bool:
 
 
 def _own(line: list[Node], users: Mapping[Node, list[int]], start: int, period: int, keep: Collection[Node]) -> bool:
-    """Whether each of these leaves is used in its own turn alone."""
-    return all(a not in keep and {(i - start) // period for i in users[a]} == {turn} for turn, a in enumerate(line))
+    """Whether each of these leaves is used in its own iteration alone."""
+    return all(a not in keep and {(i - start) // period for i in users[a]} == {iteration} for iteration, a in enumerate(line))
 
 
 def _equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
@@ -203,27 +207,27 @@ def _equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
 
 
 def told_in_each(builder: Builder, cards: Sequence[Card], edges: Sequence[Edge], index: Mapping[Node, int]) -> Iterator[Frame]:
-    """Tell the cards and edges of loops what they are in each turn; gives the box of each loop."""
+    """Tell the cards and edges of loops what they are in each iteration; gives the box of each loop."""
     for k, loop in enumerate(builder.loops):
         members = [_carried(builder, cards, index, k, *each) for each in loop.carried.items()]
         for line in loop.taken.values():
             if line[loop.shown] in index:
                 card = cards[index[line[loop.shown]]]
-                card.loop, card.turns, card.headers = k, list(line), [builder.names[leaf] for leaf in line]
+                card.loop, card.iterations, card.headers = k, list(line), [builder.names[leaf] for leaf in line]
                 members.append(card)
-        for j, node in enumerate(loop.turns[loop.shown]):
+        for j, node in enumerate(loop.iterations[loop.shown]):
             if node in index:
                 card = cards[index[node]]
-                card.loop, card.turns = k, [turn[j] for turn in loop.turns]
-                card.headers = [builder.headed(each) for each in card.turns]
+                card.loop, card.iterations = k, [iteration[j] for iteration in loop.iterations]
+                card.headers = [builder.headed(each) for each in card.iterations]
                 members.append(card)
         for j in loop.left:
-            if (node := loop.turns[-1][j]) in index:
-                cards[index[node]].header = f"{builder.names[node]} after {len(loop.turns)} turns"
-        shown = {node: j for j, node in enumerate(loop.turns[loop.shown])}
+            if (node := loop.iterations[-1][j]) in index:
+                cards[index[node]].header = f"{builder.names[node]} after {len(loop.iterations)} iterations"
+        shown = {node: j for j, node in enumerate(loop.iterations[loop.shown])}
         for edge in edges:
             if edge.owner in shown:
-                edge.owners = [turn[shown[edge.owner]] for turn in loop.turns]
+                edge.owners = [iteration[shown[edge.owner]] for iteration in loop.iterations]
                 edge.labels = [builder.labelled(owner, edge.argument)[1] for owner in edge.owners]
         found = sorted(card.index for card in members if card is not None)
         if found:
@@ -233,15 +237,15 @@ def told_in_each(builder: Builder, cards: Sequence[Card], edges: Sequence[Edge],
 def _carried(
     builder: Builder, cards: Sequence[Card], index: Mapping[Node, int], k: int, carried: Any, line: list[Any]
 ) -> Card | None:  # fmt: skip
-    """The card of what each turn takes from the one before."""
+    """The card of what each iteration takes from the one before."""
     loop: Loop = builder.loops[k]
     if line[loop.shown] not in index:
         return None
     card = cards[index[line[loop.shown]]]
-    card.loop, card.turns = k, line
-    for turn, node in enumerate(line):
+    card.loop, card.iterations = k, line
+    for iteration, node in enumerate(line):
         name = builder.number(node) if node.__class__ is float else builder.names[node]
-        start = turn < carried.ago
-        card.headers.append(f"{name} at the start" if start else f"{name} from turn {turn + 1 - carried.ago}")
+        start = iteration < carried.ago
+        card.headers.append(f"{name} at the start" if start else f"{name} from iteration {iteration + 1 - carried.ago}")
     card.header = card.headers[loop.shown]
     return card

@@ -15,7 +15,7 @@ What the other files of this package agree on:
       </g>                                                                 card i
 
 * A `Frame` is drawn around the cards it holds: ``<rect id=p-f{k} class=p-frame>``, its title ``<g id=p-b{k}>``.  Of a loop one
-  turn is drawn; its cards and edges list what they are in every turn; silent edges lead into the box and out of it.
+  iteration is drawn; its cards and edges list what they are in every iteration; silent edges lead into the box and out of it.
 * One `Move` per use of the chain rule, in an order that works; the first is the seed.  What it changes: the ``p-grad`` text and
   the ``p-band`` of card ``move.card`` (of its row ``move.row`` where that is not None: a leaf folded into the card) go from
   ``move.before`` to ``move.after``; the edge ``move.edge`` is what it came along (None for the seed, and for a folded leaf in a
@@ -88,8 +88,10 @@ class Card:
     full_name: str = ""  # up to 1,000 characters of it
     bad: bool = False  # value or adjoint is nan or infinite
     dim: bool = False  # not on a highlighted path
-    loop: int | None = None  # the loop it is one turn of
-    turns: list[Any] = field(default_factory=list)  # in a loop: its node in each turn; a number where it starts with one
+    loop: int | None = None  # the loop it is one iteration of
+    iterations: list[Any] = field(
+        default_factory=list
+    )  # in a loop: its node in each iteration; a number where it starts with one
     headers: list[str] = field(default_factory=list)  # and its header
     kink: str = ""  # "kink: −1 | 1, taken 0"
     may_kink: bool = False  # whether it may be at one for other numbers
@@ -114,7 +116,7 @@ class Edge:
     row: int | None = None  # the term it ends at
     owner: Any = None  # the node it is an operand of: that of the card, or one folded into it
     argument: int = 0  # which operand of that node it is
-    owners: list[Any] = field(default_factory=list)  # in a loop: that node in each turn
+    owners: list[Any] = field(default_factory=list)  # in a loop: that node in each iteration
     labels: list[str] = field(default_factory=list)  # and the label, empty where there is no such edge
     silent: bool = False  # hands a value on into a loop or out of it, and has no factor
     symbol: str = ""  # "x"
@@ -138,7 +140,7 @@ class Edge:
 
 @dataclass(slots=True)
 class Frame:
-    """Cards inside a box with a title: a layer of a module, or one turn of a loop."""
+    """Cards inside a box with a title: a layer of a module, or one iteration of a loop."""
 
     title: str
     cards: list[int]
@@ -165,8 +167,8 @@ class Move:
     strength: float
     total: Number | None = None  # what the receiver's total is then
     texts: tuple[Text, Text] = ((), ())  # line and rule with their numbers apart
-    loop: tuple[int, int] | None = None  # the loop it is in, and the turn of it
-    back: bool = False  # hands back what comes from the turns after it
+    loop: tuple[int, int] | None = None  # the loop it is in, and the iteration of it
+    back: bool = False  # hands back what comes from the iterations after it
 
     @property
     def place(self) -> tuple[int | None, int, int]:

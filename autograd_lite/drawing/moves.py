@@ -33,7 +33,7 @@ class Telling(Builder):
         return picture
 
     def moves(self, cards: list[Card], edges: list[Edge], every: bool = False) -> list[Move]:
-        """The uses of the chain rule that the picture shows, in order; of loops those in the shown turn or in `every` one."""
+        """The uses of the chain rule that the picture shows, in order; of loops in the shown iteration or in `every` one."""
         return Told(self, cards, edges, every).run()
 
     def beside(self, step: Step, edge_at: Mapping[tuple[Node, int], Edge]) -> Edge | None:
@@ -68,11 +68,11 @@ class Telling(Builder):
             added += [" = ", Number("sum", step.operand, len(so_far))]
         return tuple(added), (f"{self.where(step)}: ", *product)
 
-    def computed(self, card: Card, turn: int | None = None) -> Text:
-        """How the value of a card comes about, in numbers: ``v1 = w × x = 2 × 3 = 6``; of a loop, in a turn."""
+    def computed(self, card: Card, iteration: int | None = None) -> Text:
+        """How the value of a card comes about, in numbers: ``v1 = w × x = 2 × 3 = 6``; of a loop, in an iteration."""
         node, header = card.node, card.header
-        if turn is not None:
-            node, header = card.turns[turn], card.headers[turn]
+        if iteration is not None:
+            node, header = card.iterations[iteration], card.headers[iteration]
         if node.__class__ is float:
             return (f"{header} = {self.number(node)}",)
         parts: list[str | Number] = [f"{header} = "]
@@ -129,7 +129,7 @@ class Telling(Builder):
 
 
 class Told:
-    """The backward pass of a picture told step by step, with one turn of each loop."""
+    """The backward pass of a picture told step by step, with one iteration of each loop."""
 
     def __init__(self, telling: Telling, cards: list[Card], edges: list[Edge], every: bool) -> None:
         self.telling, self.cards = telling, cards
@@ -140,9 +140,9 @@ class Told:
         self.leaving = {edge.source: edge for edge in reversed(self.silent)}
         self.rows = {row.leaf: (c.index, k) for c in cards for k, row in enumerate(c.rows) if row.leaf is not None}
         self.gathered: dict[Node, list[Step]] = {}
-        self.handed: set[Node] = set()  # nodes of a told turn that have got what comes from later ones
+        self.handed: set[Node] = set()  # nodes of a told iteration that have got what comes from later ones
         self.complete: set[Node] = set()  # and those of which every card has got all
-        self.counted: dict[tuple[int, tuple[int, int] | None], int] = {}  # how much each card has got, by loop and turn
+        self.counted: dict[tuple[int, tuple[int, int] | None], int] = {}  # how much each card has got, by loop and iteration
         self.given_by_loops: dict[Node, tuple[int, Edge | None]] = {}  # to what they are computed from
         self.found: list[Move] = []
 
@@ -155,7 +155,7 @@ class Told:
             node = inside.get(step.node, step.node)
             if step.node in self.given_by_loops:
                 self.flush(step.node)
-            if node in telling.turning:
+            if node in telling.loop_of:
                 self.in_loop(step, node)
                 continue
             self.gathered.setdefault(step.operand, []).append(step)
@@ -211,36 +211,36 @@ class Told:
     # -- loops --------------------------------------------------------------------------------------------------------
 
     def in_loop(self, step: Step, node: Node) -> None:
-        """A step of a loop: told in the turns that are told; the others add up."""
-        k = self.telling.turning[node]
+        """A step of a loop: told in the iterations that are told; the others add up."""
+        k = self.telling.loop_of[node]
         loop = self.telling.loops[k]
-        turn, place = loop.place[node]
-        told = self.every or turn == loop.shown
+        iteration, place = loop.place[node]
+        told = self.every or iteration == loop.shown
         operand = step.operand
         self.elsewhere(k, node)
         if told:
-            self.hand(k, loop, turn, place, node)
-            if operand in loop.place and loop.place[operand][0] == turn:
-                self.hand(k, loop, turn, loop.place[operand][1], operand)
+            self.hand(k, loop, iteration, place, node)
+            if operand in loop.place and loop.place[operand][0] == iteration:
+                self.hand(k, loop, iteration, loop.place[operand][1], operand)
         self.gathered.setdefault(operand, []).append(step)
-        edge = self.edge_at.get((loop.turns[loop.shown][place], step.argument))
+        edge = self.edge_at.get((loop.iterations[loop.shown][place], step.argument))
         into = edge is not None and self.cards[edge.source].loop == k
         if operand not in loop.place and operand not in self.telling.taken:
             begins = [e for e in self.silent if e.source == self.index.get(operand) and self.cards[e.target].loop == k]
             self.given_by_loops[operand] = (k, edge if edge is not None and not into else begins[0] if begins else None)
         if told and edge is not None and into:
-            self.step(step, node, edge, edge.source, None, edge.target, (k, turn))
+            self.step(step, node, edge, edge.source, None, edge.target, (k, iteration))
 
-    def hand(self, k: int, loop: Loop, turn: int, place: int, node: Node) -> None:
-        """What comes back from the turns after one, and from behind the loop."""
+    def hand(self, k: int, loop: Loop, iteration: int, place: int, node: Node) -> None:
+        """What comes back from the iterations after one, and from behind the loop."""
         handing = place in loop.left or any(c.place == place for c in loop.carried)
-        card = self.index.get(loop.turns[loop.shown][place])
+        card = self.index.get(loop.iterations[loop.shown][place])
         if not handing or node in self.handed or card is None:
             return
         self.handed.add(node)
         so_far, over = self.gathered.get(node, []), self.telling.derivative(node)
-        left = len(loop.turns) - 1 - turn
-        where = f"the {left} turn{'s' * (left != 1)} after this one" if left else "what follows the loop"
+        left = len(loop.iterations) - 1 - iteration
+        where = f"the {left} iteration{'s' * (left != 1)} after this one" if left else "what follows the loop"
         leaving = self.leaving.get(card)
         source = card if leaving is None else leaving.target
         total: Number | None = Number("sum", node, len(so_far)) if so_far else None
@@ -250,22 +250,22 @@ class Told:
             total, after, said = Number("total", node), 1.0, (f"{over} = 1",)
         elif total is not None:
             said = (f"{over} = ", total, f", back through {where}")
-        self.add(leaving, card, None, source, node, total, (said, ()), "", after, (k, turn), True)
+        self.add(leaving, card, None, source, node, total, (said, ()), "", after, (k, iteration), True)
 
     def elsewhere(self, k: int, node: Node) -> None:
-        """What came back to something carried from other turns than the one whose card it is on."""
+        """What came back to something carried from other iterations than the one whose card it is on."""
         loop, so_far = self.telling.loops[k], self.gathered.get(node, [])
         if node in self.complete or not so_far:
             return
         self.complete.add(node)
-        turn, place = loop.place.get(node, (0, None))
+        iteration, place = loop.place.get(node, (0, None))
         takers = [
             (self.index.get(line[loop.shown]), (k, at))
             for c, line in loop.carried.items()
-            for at in ([turn + c.ago] if c.place == place else range(c.ago) if place is None else ())
+            for at in ([iteration + c.ago] if c.place == place else range(c.ago) if place is None else ())
             if at < len(line) and line[at] is node and (self.every or at == loop.shown)
         ]
-        behind = [(self.index.get(node), None)] if place in loop.left and turn == len(loop.turns) - 1 else []
+        behind = [(self.index.get(node), None)] if place in loop.left and iteration == len(loop.iterations) - 1 else []
         total = Number("sum", node, len(so_far))
         said: Text = (f"{self.telling.derivative(node)} = ", total, ", with what comes back elsewhere in the loop")
         for card, where in [*takers, *behind]:
@@ -273,13 +273,13 @@ class Told:
                 self.add(None, card, None, card, node, total, (said, ()), "", so_far[-1].after, where)
 
     def flush(self, node: Node) -> None:
-        """What all turns of a loop give to something that it is computed from."""
+        """What all iterations of a loop give to something that it is computed from."""
         k, edge = self.given_by_loops.pop(node)
         self.elsewhere(k, node)
         if node not in self.index or edge is None:
             return
         so_far = self.gathered[node]
         total = Number("sum", node, len(so_far))
-        over, count = self.telling.derivative(node), len(self.telling.loops[k].turns)
-        texts: tuple[Text, Text] = ((f"{over} = ", total, f", back through all {count} turns"), ())
+        over, count = self.telling.derivative(node), len(self.telling.loops[k].iterations)
+        texts: tuple[Text, Text] = ((f"{over} = ", total, f", back through all {count} iterations"), ())
         self.add(edge, self.index[node], None, edge.target, node, total, texts, "", so_far[-1].after)

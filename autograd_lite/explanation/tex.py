@@ -47,10 +47,10 @@ def lines(e: Explanation) -> list[str]:
         piece = nodes.edge(write, s.node, s.argument, tex)
         g = num(s.adjoint)
         row = rf"{total(top, tex[s.operand])} &\mathrel{{+}}= {total(top, tex[s.node])} \cdot {local(s)}"
-        if str(piece) != num(s.partial) and not nodes.outside(s.node):
+        if str(piece) != num(s.partial) and not nodes.out_of_domain(s.node):
             row += rf" = {g} \cdot {write.at(piece, printer.PRODUCT, first=False)}"
         row += rf" = {g} \cdot {factor(s.partial)} = {num(s.product)}"
-        if nodes.outside(s.node):
+        if nodes.out_of_domain(s.node):
             row += r"\text{ (outside the domain)}"
         if s.before is not None:
             sign = "-" if s.product < 0 else "+"

@@ -99,7 +99,7 @@ def _step_cells(s: Step, e: Explanation) -> list[str]:
         f" += d{top}/d{names[s.node]}·{local}{where and f' ({where})'}",
         f" = {number(s.adjoint, digits)} × {_factor(s.partial, digits)}",
         f" → {total}" if s.before is None else f" → {_plus(s.before, s.product, digits)} = {total}",
-        "   outside the domain" if nodes.outside(s.node) else f"   {local} = {s.symbol}" if s.symbol != written else "",
+        "   outside the domain" if nodes.out_of_domain(s.node) else f"   {local} = {s.symbol}" if s.symbol != written else "",
     ]
 
 

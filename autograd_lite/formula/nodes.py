@@ -11,7 +11,7 @@ from ..tree import Number
 from . import notation
 from .printer import LOOSE, Piece, Printer
 
-__all__ = ["edge", "formula", "latex", "outside", "partial", "tex"]
+__all__ = ["edge", "formula", "latex", "out_of_domain", "partial", "tex"]
 
 
 def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
@@ -55,11 +55,11 @@ def partial(node: Node, index: int, names: Mapping[Node, str], digits: int = 4) 
     return str(edge(short, node, index, names))
 
 
-def outside(node: Node) -> bool:
+def out_of_domain(node: Node) -> bool:
     """Whether a node is nan since an operand is outside the domain of its op: no formula of a slope holds there.
 
     >>> from autograd_lite import Value, log
-    >>> outside(log(Value(-1.0))), outside(log(Value(2.0)))
+    >>> out_of_domain(log(Value(-1.0))), out_of_domain(log(Value(2.0)))
     (True, False)
     """
     pairs = zip(node.op.domain, graph.values(node), strict=False)

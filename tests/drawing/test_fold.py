@@ -96,7 +96,7 @@ def test_auto_folds_above_60_nodes(n):
     x = Value(0.1, "x")
     v = x
     for k in range((n - 1) // 3):
-        v = (sin, tanh)[k.bit_count() % 2](v * x + 1.0)  # an order without four turns of a loop
+        v = (sin, tanh)[k.bit_count() % 2](v * x + 1.0)  # an order without four iterations of a loop
     for _ in range((n - 1) % 3):
         v = sin(v)
     folded = draw(v, engine="builtin")

@@ -137,11 +137,11 @@ def test_turns_of_a_loop_and_the_loop_opened(screen, tmp_path):
     assert screen.js(cards) > few
     screen.key("ArrowUp")
     assert screen.js(cards) == few
-    tab_to(screen, "Turn of the loop")
+    tab_to(screen, "Iteration of the loop")
     screen.key("Home")
-    assert "turn 1 of 5" in text(screen, "choice")
+    assert "iteration 1 of 5" in text(screen, "choice")
     screen.key("ArrowRight")
-    assert "turn 2 of 5" in text(screen, "choice")
+    assert "iteration 2 of 5" in text(screen, "choice")
     tab_to(screen, "Value of a")
     type_over(screen, "7")
     assert text(screen, "result") == "2.646"  # the root of 7

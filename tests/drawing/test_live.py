@@ -98,7 +98,9 @@ def agree(page, drawing):
             elif row.value:
                 assert numbers[f"n{card.index}-r{k}"][0] == row.value
     for edge in drawing.edges:
-        folded = any(card.rows or card.turns for card in drawing.nodes)  # what flows to a row or in other turns has no line
+        folded = any(
+            card.rows or card.iterations for card in drawing.nodes
+        )  # what flows to a row or in other iterations has no line
         if edge.contribution is not None and not folded:
             assert numbers[f"e{edge.index}"] == pytest.approx(max(edge.weight, 0.6), abs=0.051)
         if "nan" in edge.label or "no flow" in edge.label:

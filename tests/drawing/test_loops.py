@@ -1,4 +1,4 @@
-"""Loops drawn once: which bodies repeat, what the picture shows of one turn, and the page in every turn and opened."""
+"""Loops drawn once: which bodies repeat, what the picture shows of one iteration, the page in every one and opened."""
 
 import math
 import random
@@ -114,11 +114,11 @@ LOOPS = {
     "two_loops": (two_loops, {"x": 0.3}, [(6, 2), (7, 3)]),
     "rows": (rows, {"w": 0.5, "b": 1.0}, [(5, 5)]),
     "layered": (layered, {"x": 0.5} | {f"{c}{k}": 0.3 + 0.1 * k for k in range(6) for c in "wb"}, [(6, 4)]),
-    "taylor": (taylor, {"x": 0.5}, [(6, 4)]),  # begins with a leaf where later turns have a quotient
+    "taylor": (taylor, {"x": 0.5}, [(6, 4)]),  # begins with a leaf where later iterations have a quotient
     "tent": (tent, {"x": 0.5}, [(6, 4)]),  # begins at a kink
-    "delayed": (delayed, {"x": 0.5, "y": 1.0}, [(6, 7)]),  # takes from two turns before
-    "begun": (begun, {"x": 0.5, "a": 2.0}, [(6, 2)]),  # begins with what could fold into the first turn
-    "shared": (shared, {"x": 0.5}, [(5, 4)]),  # hands on what is used in its own turn, too
+    "delayed": (delayed, {"x": 0.5, "y": 1.0}, [(6, 7)]),  # takes from two iterations before
+    "begun": (begun, {"x": 0.5, "a": 2.0}, [(6, 2)]),  # begins with what could fold into the first iteration
+    "shared": (shared, {"x": 0.5}, [(5, 4)]),  # hands on what is used in its own iteration, too
     "momentum": (momentum, {"x": 1.5}, [(7, 7)]),
     "fibonacci": (fibonacci, {"x": 1.5}, [(8, 3)]),
 }
@@ -137,12 +137,12 @@ def called(name):
 @pytest.mark.parametrize("name", LOOPS)
 def test_repeated_bodies_are_found(name):
     loops = found_in(called(name))
-    assert [(len(loop.turns), len(loop.turns[0])) for loop in loops] == LOOPS[name][2]
+    assert [(len(loop.iterations), len(loop.iterations[0])) for loop in loops] == LOOPS[name][2]
     for loop in loops:
-        assert len({tuple(node.op.name for node in turn) for turn in loop.turns}) == 1
+        assert len({tuple(node.op.name for node in iteration) for iteration in loop.iterations}) == 1
         for carried, line in loop.carried.items():
-            for turn in range(carried.ago, len(loop.turns)):
-                assert line[turn] is loop.turns[turn - carried.ago][carried.place]
+            for iteration in range(carried.ago, len(loop.iterations)):
+                assert line[iteration] is loop.iterations[iteration - carried.ago][carried.place]
 
 
 def test_what_is_no_loop():
@@ -151,14 +151,14 @@ def test_what_is_no_loop():
     kept = [x * y]
     for _ in range(8):
         kept.append(sin(kept[-1]) * y)
-    assert found_in(total(kept)) == []  # every turn is used behind the loop
+    assert found_in(total(kept)) == []  # every iteration is used behind the loop
     assert len(found_in(kept[-1])) == 1
     assert found_in(kept[-1], keep=[kept[4]]) == []  # one of them must be drawn
     weights = [Value(1.0 + k, f"w{k}") for k in range(12)]
     other = x
     for k in range(12):
         other = sin(other) * weights[k] + weights[k - 1]
-    assert found_in(other) == []  # each leaf is used in two turns
+    assert found_in(other) == []  # each leaf is used in two iterations
     products = x
     for k in range(12):
         products = products + weights[k] * y
@@ -183,18 +183,18 @@ def test_the_start_may_be_a_number_a_leaf_or_a_result():
 def test_one_turn_is_drawn_in_a_box(engine):
     drawing = draw(heron, a=2.0, z=1.0, engine=engine)
     headers = [card.header for card in drawing.nodes]
-    body = ["v48 from turn 16", "v49 = a / v48", "v50 = v48 + v49", "v51 = 0.5 × v50"]
-    assert sorted(headers) == sorted(["a", "z", *body, "heron after 30 turns"])
+    body = ["v48 from iteration 16", "v49 = a / v48", "v50 = v48 + v49", "v51 = 0.5 × v50"]
+    assert sorted(headers) == sorted(["a", "z", *body, "heron after 30 iterations"])
     assert drawing.width < 1700
     (frame,) = drawing.frames
-    assert frame.title == "turn 17 of 30"
+    assert frame.title == "iteration 17 of 30"
     assert sorted(drawing.nodes[i].header for i in frame.cards) == sorted(body)
     for card in drawing.nodes:
         inside = frame.x < card.x < frame.x + frame.width and frame.y < card.y < frame.y + frame.height
         assert inside == (card.index in frame.cards)
     svg = drawing.svg()
     assert svg.count("-frame") >= 2
-    assert ">turn 17 of 30</text>" in svg
+    assert ">iteration 17 of 30</text>" in svg
     assert len(draw(heron, a=2.0, z=1.0, fold=False).nodes) == 92
 
 
@@ -272,14 +272,14 @@ def tab(browser):
     it.close()
 
 
-def agree(tab, drawing, turns):
-    """Every card of the page shows what a fresh picture has for it in these turns."""
+def agree(tab, drawing, iterations):
+    """Every card of the page shows what a fresh picture has for it in these iterations."""
     builder = drawing.builder
     wanted = []
     for card in drawing.nodes:
         node, header = card.node, card.header
         if card.loop is not None:
-            node, header = card.turns[turns[card.loop]], card.headers[turns[card.loop]]
+            node, header = card.iterations[iterations[card.loop]], card.headers[iterations[card.loop]]
         if node.__class__ is float:
             wanted.append([header, builder.number(node), "none"])
         else:
@@ -302,12 +302,12 @@ def test_every_turn_shows_the_engines_numbers_wherever_the_leaves_are_pulled(tab
         leaves[key] = round(rng.uniform(0.4, 2.0), 2)
         tab.js(SLIDE.format(leaves[key], ".leaf input[type=number]", i))
         drawing = draw(f, engine="builtin", **leaves)
-        for turn in (0, len(drawing.builder.loops[0].turns) - 1, 2):
-            tab.js(SLIDE.format(turn + 1, "#choice input", 0))
-            agree(tab, drawing, [turn, *shown[1:]])
+        for iteration in (0, len(drawing.builder.loops[0].iterations) - 1, 2):
+            tab.js(SLIDE.format(iteration + 1, "#choice input", 0))
+            agree(tab, drawing, [iteration, *shown[1:]])
     assert tab.js("document.querySelector('#choice output').textContent") == drawing.builder.loops[0].title(2)
     tab.key("Home")
-    for _ in range(tab.js("Number(document.getElementById('slider').max)") - 1):  # through all steps of this turn
+    for _ in range(tab.js("Number(document.getElementById('slider').max)") - 1):  # through all steps of this iteration
         tab.key("ArrowRight")
     agree(tab, drawing, [2, *shown[1:]])  # after the last, each card has its total
     tab.key("End")
@@ -319,7 +319,7 @@ def test_every_turn_shows_the_engines_numbers_wherever_the_leaves_are_pulled(tab
 
 
 def forgetful(x):
-    """What flows back to a turn depends on the leaf; to the last one, which is the result, there is always 1."""
+    """What flows back to an iteration depends on the leaf; to the last one, which is the result, there is always 1."""
     for _ in range(6):
         x = relu(x) - 0.5
     return x
@@ -333,12 +333,14 @@ def test_what_one_turn_lacks_is_not_taken_from_the_turn_that_is_drawn(tab, tmp_p
     for x in (3.5, 1.25):
         tab.js(SLIDE.format(x, ".leaf input[type=number]", 0))
         drawing = draw(forgetful, x=x, engine="builtin")
-        for turn in range(len(loop.turns)):
-            tab.js(SLIDE.format(turn + 1, "#choice input", 0))
-            agree(tab, drawing, [turn])
+        for iteration in range(len(loop.iterations)):
+            tab.js(SLIDE.format(iteration + 1, "#choice input", 0))
+            agree(tab, drawing, [iteration])
     slots = tab.js("JSON.parse(document.getElementById('data').textContent).views[0].slots")
-    assert any("n" in turn for slot in slots for turn in slot.get("turns", ()))  # so some turns have it and others have not
-    assert not any("n" in slot for slot in slots if "turns" in slot)
+    assert any(
+        "n" in iteration for slot in slots for iteration in slot.get("iterations", ())
+    )  # so some iterations have it and others have not
+    assert not any("n" in slot for slot in slots if "iterations" in slot)
 
 
 def test_the_gradients_of_each_result_can_be_chosen(tab, tmp_path):
@@ -402,5 +404,5 @@ def test_the_page_of_a_loop_asks_no_layout_that_takes_long_and_writes_its_progra
     drawing = draw(heron, a=2.0, z=1.0)
     drawing.html()
     assert sources == ["run", "value"]
-    assert max(asked, default=0) == (7 if drawing.engine == "dot" else 0)  # not the loop opened: each turn uses one leaf
+    assert max(asked, default=0) == (7 if drawing.engine == "dot" else 0)  # not the loop opened: each iteration uses one leaf
     assert not recwarn.list

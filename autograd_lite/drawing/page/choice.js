@@ -1,4 +1,4 @@
-// Whose gradients are shown, whether loops are opened, and which turn of each loop.
+// Whose gradients are shown, whether loops are opened, and which iteration of each loop.
 const choice = byId("choice");
 
 // Several results: whose gradients; loops: drawn once or opened.
@@ -20,22 +20,22 @@ function makeChoice() {
     if (held) list.focus();
   }
   view.loops.forEach((loop, k) => {
-    const slider = make("input", { type: "range", min: 1, max: loop.titles.length, value: turns[k] + 1, step: 1, "aria-label": "Turn of the loop" });
-    const said = make("output", {}, loop.titles[turns[k]]);
+    const slider = make("input", { type: "range", min: 1, max: loop.titles.length, value: iterations[k] + 1, step: 1, "aria-label": "Iteration of the loop" });
+    const said = make("output", {}, loop.titles[iterations[k]]);
     slider.oninput = () => {
-      turns[k] = Number(slider.value) - 1;
-      said.textContent = loop.titles[turns[k]];
-      showTurn();
+      iterations[k] = Number(slider.value) - 1;
+      said.textContent = loop.titles[iterations[k]];
+      showIteration();
     };
-    slider.setAttribute("aria-valuetext", loop.titles[turns[k]]);
+    slider.setAttribute("aria-valuetext", loop.titles[iterations[k]]);
     choice.append(make("label", { class: "line" }, "loop ", slider, said));
   });
 }
 
-function showTurn() {
+function showIteration() {
   view.loops.forEach((loop, k) => {
     const title = part("b" + loop.frame)?.querySelector("text");
-    if (title) title.textContent = loop.titles[turns[k]];
+    if (title) title.textContent = loop.titles[iterations[k]];
   });
   findSlots();
   follow();
@@ -45,7 +45,7 @@ function chooseView(k) {
   const kept = view.prefix;
   if (chosen) choose(chosen);
   view = data.views[k];
-  turns = view.loops.map((loop) => loop.at);
+  iterations = view.loops.map((loop) => loop.at);
   if (kept !== view.prefix) {
     byId("name").textContent = view.name;
     for (const each of document.querySelectorAll(".result")) each.textContent = view.name;

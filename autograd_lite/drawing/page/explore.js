@@ -184,23 +184,23 @@ function choose(id) {
   else light([]);
 }
 
-// The ways from a card to the result, no more than some, and how many there are.  Through a loop there is one for each turn in
-// which the card acts; it ends where that turn does, with what comes back from the turns after it.
+// The ways from a card to the result, no more than some, and how many there are.  Through a loop there is one for each iteration in
+// which the card acts; it ends where that iteration does, with what comes back from the iterations after it.
 function pathsFrom(card) {
   const slotOf = [];
   for (const slot of view.slots) if (slot.row === undefined) slotOf[slot.card] = slot;
   const ends = view.steps.filter((each) => each.back);
-  const inTurn = (each, turn) => (each?.turns ? { ...each, ...each.turns[turn] } : (each ?? {}));
-  const named = ([at, turn]) => inTurn(slotOf[at], turn).name;
-  const ending = ([at, turn]) => inTurn(ends.find((each) => each.card === at), turn);
-  const onward = ([at, turn]) => {
+  const inIteration = (each, iteration) => (each?.iterations ? { ...each, ...each.iterations[iteration] } : (each ?? {}));
+  const named = ([at, iteration]) => inIteration(slotOf[at], iteration).name;
+  const ending = ([at, iteration]) => inIteration(ends.find((each) => each.card === at), iteration);
+  const onward = ([at, iteration]) => {
     const on = [];
     view.edges.forEach((edge, j) => {
       if (edge.s !== at) return;
-      const { loop, turns: every } = slotOf[edge.t];
+      const { loop, iterations: every } = slotOf[edge.t];
       const enters = every && loop !== slotOf[at].loop;
-      for (const to of enters ? [...every.keys()].reverse() : [turn]) {
-        const each = inTurn(edge, to);
+      for (const to of enters ? [...every.keys()].reverse() : [iteration]) {
+        const each = inIteration(edge, to);
         const begins = enters && edge.silent && every[to].v === slotOf[at].v;
         if (begins || (each.c !== null && flows(each))) on.push([j, [edge.t, to], begins ? 1 : o[each.f]]);
       }
@@ -221,7 +221,7 @@ function pathsFrom(card) {
     if (back) found.push([way, [...names, "… → " + view.name], [...factors, o[after]]]);
     for (const [j, to, factor] of onward(place)) walk(to, [...way, j], [...names, named(to)], [...factors, factor]);
   };
-  const begin = [card, turns[slotOf[card].loop]];
+  const begin = [card, iterations[slotOf[card].loop]];
   walk(begin, [], [named(begin)], []);
   return [found, many(begin)];
 }

@@ -5,11 +5,11 @@ const start = data.leaves.map((leaf) => leaf.x);
 let x = start.map(unpack); // the leaves
 let o = live ? run(x) : data.numbers.map(unpack); // everything that follows from them
 let view = data.views[0]; // whose gradients show, and whether loops are opened
-let turns = view.loops.map((loop) => loop.at); // the turn of each loop that is shown
+let iterations = view.loops.map((loop) => loop.at); // the iteration of each loop that is shown
 const part = (name) => byId(view.prefix + "-" + name);
 
-// Of a card, an edge or a step in a loop: what it is in the turn that is shown.
-const resolved = (each) => (each.turns ? { ...each, ...each.turns[turns[each.loop]] } : each);
+// Of a card, an edge or a step in a loop: what it is in the iteration that is shown.
+const resolved = (each) => (each.iterations ? { ...each, ...each.iterations[iterations[each.loop]] } : each);
 
 // Whether something is there at all for the leaves as they are: nothing flows to what was not taken.
 const flows = (each) => !each.n || (o[each.n[0]] !== 0) === each.n[1];

@@ -22,7 +22,7 @@ function findSlots() {
   for (const slot of view.slots.map(resolved)) {
     const id = slotName(slot);
     const group = part(id);
-    if (slot.turns) write(own(group, "head"), slot.name);
+    if (slot.iterations) write(own(group, "head"), slot.name);
     slots.set(id, { ...slot, group, value: own(group, "value"), text: own(group, "grad"), band: own(group, "band"), kink: own(group, "kink") });
   }
   lines = view.edges.map(resolved).map((edge, j) => {
@@ -101,7 +101,7 @@ function paint() {
     put(line.line, "stroke-width", max(weight, 0.6).toFixed(1));
     if (line.text) {
       const f = o[line.f];
-      write(line.text, !there ? "no flow" : f !== f ? "× nan" + outside(line) : line.symbol ? line.symbol + show(f) : "× " + bracketed(f));
+      write(line.text, !there ? "no flow" : f !== f ? "× nan" + domainNote(line) : line.symbol ? line.symbol + show(f) : "× " + bracketed(f));
       const wide = line.text.textContent.length * 6.75 + 8;
       put(line.pill, "width", wide.toFixed(1));
       line.pill.setAttribute("x", (Number(line.text.getAttribute("x")) - wide / 2).toFixed(1));
@@ -111,7 +111,7 @@ function paint() {
 }
 
 // Why a factor is nan, where the op itself says it.
-function outside(line) {
+function domainNote(line) {
   const out = ([v, low, high, open]) => (open ? !(unpack(low) < o[v] && o[v] < unpack(high)) : !(unpack(low) <= o[v] && o[v] <= unpack(high)));
   return o[line.value] !== o[line.value] && line.domain.some((each) => o[each[0]] === o[each[0]] && out(each)) ? " (outside the domain)" : "";
 }
