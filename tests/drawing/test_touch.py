@@ -16,18 +16,22 @@ def phone(page):  # noqa: F811
     assert page.js("[document.documentElement.scrollWidth, visualViewport.scale]") == [390, 1]
 
 
+FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"  # what was scrolled is shown
+
+
 def touch(page, *ways):  # noqa: F811
-    """Fingers come down at the first of their places, go through the others and lift."""
-    for kind, points in zip(["touchStart", *["touchMove"] * (len(ways[0]) - 1)], zip(*ways, strict=True), strict=True):
-        page.call(
-            "Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
-        )
-        page.js("new Promise(requestAnimationFrame)")
+    """Fingers come down at the first of their places, go through the others and lift; one place is a tap, and short."""
+    for k, points in enumerate(zip(*ways, strict=True)):
+        fingers = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        page.call("Input.dispatchTouchEvent", type="touchMove" if k else "touchStart", touchPoints=fingers)
+        if k:
+            page.js(FRAMES)
     page.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
 
 def middle(page, element):  # noqa: F811
     page.js(f"{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+    page.js(FRAMES)
     return page.js(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({element}.getBoundingClientRect())")
 
 
