@@ -130,6 +130,7 @@ class Builder:
         raise InputValueError(f"grad={self.options.grad!r} must be 'adjoint', 'attr' or None")
 
     def number(self, x: float) -> str:
+        """A number as it is written."""
         text = self.written.get(x)
         if text is None:
             text = self.written[x] = notation.number(x + 0.0, self.digits)  # -0.0 + 0.0 is 0.0
@@ -141,6 +142,7 @@ class Builder:
         return f"({text})" if text.startswith("\u2212") else text
 
     def derivative(self, node: Node) -> str:
+        """The total derivative by a node, as it is written."""
         return f"d{self.names[self.root]}/d{self.names[node]}"
 
     # -- what is shown ------------------------------------------------------------------------------------------------
@@ -255,6 +257,7 @@ class Builder:
         return f"{self.names[node]} = {formula}" if formula else self.names[node]
 
     def header(self, node: Node, terms: list[Term] | None) -> str:
+        """How a node is computed, as its card says it."""
         if terms is not None and (node.op.name in ("add", "sum", "dot")):
             text = " + ".join(self.term(t) for t in terms[:4]) if len(terms) <= 4 else ""
             return text if text and len(text) <= HEADER else f"Σ {len(terms)} terms"
@@ -332,7 +335,7 @@ class Builder:
             edge.silent = True
             edge.tooltip = "what the iterations lead to" if operand in self.loop_of else "what the loop begins with"
             return edge
-        over, where = self.derivative(operand), f"{self.place(owner, argument)} in {self.names[node]}"
+        over, where = self.derivative(operand), f"{notation.place(owner, argument)} in {self.names[node]}"
         edge.symbol, edge.label = self.labelled(owner, argument)
         if step is None:
             edge.tooltip = f"{where}: nothing flows here to {over}"
@@ -357,9 +360,6 @@ class Builder:
             return symbol, "× nan (outside the domain)" if nodes.out_of_domain(owner) else "× nan"
         plain = symbol in (self.number(step.partial), "") or len(symbol) > LABEL
         return symbol, f"× {self.factor(step.partial)}" if plain else f"× {symbol} = {self.number(step.partial)}"
-
-    def place(self, node: Node, argument: int) -> str:
-        return notation.place(node, argument)
 
     def symbol(self, step: Step) -> str:
         """A step's partial as written."""

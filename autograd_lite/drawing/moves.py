@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from .. import graph
-from ..formula import nodes
+from ..formula import nodes, notation
 from ..formula.notation import clean
 from ..formula.steps import Step
 from ..graph import Node
@@ -90,9 +90,9 @@ class Telling(Builder):
 
     def where(self, step: Step) -> str:
         """The place of a use, with the node it is in where another use has the same place."""
-        place = self.place(step.node, step.argument)
+        place = notation.place(step.node, step.argument)
         if step.operand not in self.places:
-            self.places[step.operand] = Counter(self.place(s.node, s.argument) for s in self.uses_of[step.operand])
+            self.places[step.operand] = Counter(notation.place(s.node, s.argument) for s in self.uses_of[step.operand])
         return f"{place} of {self.names[step.node]}" if self.places[step.operand][place] > 1 else place
 
     def card_text(self, node: Node) -> str:
