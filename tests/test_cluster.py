@@ -307,6 +307,10 @@ def test_only_empty_files(tmp_path, client):
 
 
 def test_what_cannot_be(folder, client):
+    with pytest.raises(
+        InputTypeError, match="standard input cannot be read twice, or by workers, as files are: give the names"
+    ):
+        run(Parts(["-"]), client)
     with pytest.raises(InputTypeError, match="which is in this process, and client= is a cluster: give names of files"):
         run(([1.0], [2.0]), client)
     with pytest.raises(InputValueError, match="batch_size=10 on a cluster"):

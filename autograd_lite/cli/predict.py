@@ -12,7 +12,7 @@ from ..errors import InputValueError
 from ..fit.predicted import Predicting, Written, to_file
 from ..fit.saved import load
 from ..fit.statistics.scoring import check
-from ..tables.parts import expand, is_many
+from ..tables.parts import absolute, expand, is_many
 from .cluster import each_of
 from .options import Argument, Option
 from .output import say, say_note
@@ -76,11 +76,11 @@ def predict(
 
 def _many(file: str, predicting: Predicting, to: str, options: dict[str, Any], cluster: str | None) -> None:
     """Write a file for each, here or on the workers of a cluster."""
-    os.makedirs(to, exist_ok=True)
     one = partial(to_file, predicting=predicting, folder=os.path.abspath(to), options=options)
-    given: Any = os.path.abspath(file) if is_many(file) else [os.path.abspath(file)]
+    paths = expand(absolute(file if is_many(file) else [file]))
+    os.makedirs(to, exist_ok=True)
     with each_of(cluster) if cluster is not None else nullcontext(map) as each:
-        done: list[Written] = list(each(one, expand(given)))
+        done: list[Written] = list(each(one, paths))
     for written in done:
         for note in written.notes:
             say_note(note)

@@ -171,12 +171,23 @@ def is_many(path: str) -> bool:
     return os.path.isdir(path) or (any(mark in path for mark in "*?[") and not os.path.exists(path))
 
 
+def absolute(paths: str | list[str]) -> str | list[str]:
+    """A folder, a pattern or a list of files by names that hold in every folder.
+
+    >>> absolute(["-", "/data/a.csv"])
+    ['-', '/data/a.csv']
+    """
+    if isinstance(paths, str):
+        return os.path.abspath(paths)
+    return [path if path == "-" else os.path.abspath(path) for path in paths]
+
+
 def expand(paths: str | list[str]) -> list[str]:
     """The files meant, in order."""
     if isinstance(paths, list):
         found, what = paths, "the list of files"
         if "-" in paths:
-            raise InputTypeError("standard input cannot be read twice, as many files are: give the names of files")
+            raise InputTypeError("standard input cannot be read twice, or by workers, as files are: give the names of files")
     elif os.path.isdir(paths):
         found, what = sorted(os.path.join(paths, name) for name in os.listdir(paths) if _known(name)), f"the folder {paths}"
     else:

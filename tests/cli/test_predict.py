@@ -393,6 +393,8 @@ def test_many_files_have_one_of_predictions_each(folder):
     assert (run("weights.json", "data").exit_code, run("weights.json", "data/*.csv", "--to", "data").exit_code) == (2, 2)
     assert "say where, --to FOLDER" in run("weights.json", "data").stderr
     assert "is the table itself, which would be lost" in run("weights.json", "data", "--to", "data").stderr
+    assert "standard input cannot be read twice" in run("weights.json", "-", "--to", "none").stderr
+    assert not (folder / "none").exists()
     assert (folder / "data" / "0.csv").read_text() == "pounds\n0\n4\n"
 
 

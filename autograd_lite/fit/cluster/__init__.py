@@ -7,7 +7,6 @@ fixes the order.  Needs the extra `cluster`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 
 from ...errors import ClusterError, InputTypeError, InputValueError
 from ...interrupt import no_pause
-from ...tables.parts import Part, Parts, expand, names_files
+from ...tables.parts import Part, Parts, absolute, expand, names_files
 from ...tree import an
 from ..rows import BLOCK, Columns, Digest, Rows, Work
 from ..rows.data import is_collection
@@ -190,8 +189,7 @@ class Spread:
         return None if mixed else usual
 
     def _files(self, data: Parts, pause: Callable[[], None]) -> Callable[[], list[Any]]:
-        given = os.path.abspath(data.paths) if isinstance(data.paths, str) else [os.path.abspath(p) for p in data.paths]
-        (paths,) = self.tasks.gathered(self.tasks.mapped(expand, "names", [given]), pause)
+        (paths,) = self.tasks.gathered(self.tasks.mapped(expand, "names", [absolute(data.paths)]), pause)
         groups = [paths[i : i + HEADS] for i in range(0, len(paths), HEADS)]
         seen = self.tasks.gathered(self.tasks.mapped(heads, "looks", groups, data.options), pause)
         parts = data.looked_at([part for some in seen for part in some])
