@@ -227,7 +227,7 @@ def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
         detail = tuple(field.name for field in fields(tree))
         children, steps = [getattr(tree, name) for name in detail], (f".{name}" for name in detail)
     elif hasattr(tree, "shape") and hasattr(tree, "ravel"):
-        _require_plain(tree, where)
+        require_plain(tree, where)
         children, detail = tree.ravel().tolist(), tuple(tree.shape)
         steps = (f".flat[{i}]" for i in range(len(children)))
     else:
@@ -238,7 +238,7 @@ def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
     return Spec(cls, detail, tuple(_flatten(c, leaves, where + s) for c, s in zip(children, steps, strict=True)))
 
 
-def _require_plain(array: Tree, where: str) -> None:
+def require_plain(array: Tree, where: str) -> None:
     """Raise InputTypeError for an array that would not come back as what it is."""
     name = type(array).__name__
     if hasattr(array, "mask"):

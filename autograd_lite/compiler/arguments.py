@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from ..errors import TOO_DEEP, InputTypeError, InputValueError, StructureError
-from ..tree import LEAF, Spec, an, array_of, as_float, flatten, is_node, kind_of, rebuild, size, take
+from ..tree import LEAF, Spec, an, array_of, as_float, flatten, is_node, kind_of, rebuild, require_plain, size, take
 from ..value import Value
 from . import shapes
 
@@ -146,8 +146,7 @@ def doubles(what: str, arg: Any) -> Any:
         array = arg if isinstance(arg, np.ndarray) else np.asarray(arg)
     except ValueError:
         raise StructureError(f"{what} is ragged: give rows of one length, or an array for each column") from None
-    if hasattr(array, "mask"):
-        raise InputTypeError(f"{what} is a masked array: give a plain one, array.filled(nan), or leave the masked rows out")
+    require_plain(array, what)
     if array.dtype.kind not in "fiub":
         kind = f"an array of {array.dtype}" if array.ndim else an(arg)
         cast = ", as array.astype(float) makes them" if array.dtype == object and array.ndim else ""

@@ -227,6 +227,14 @@ def test_a_tree_takes_its_leaves_and_no_more():
     assert list(supply) == [3.0]
 
 
-def test_a_masked_array_is_refused():
-    with pytest.raises(InputTypeError, match=r"^argument 0 of f is a masked array: give a plain one, array.filled\(nan\)"):
-        of(np.ma.array([1.0, 2.0], mask=[True, False]))
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.ma.array([1.0, 2.0], mask=[True, False]), r"is a masked array: give a plain one, array.filled\(nan\)"),
+        (np.ones((1, 2)).view(np.matrix), r"is an np\.matrix: give an array, np\.asarray\(matrix\)"),
+        (np.array([(1.0, 2.0)], dtype=[("a", float), ("b", float)]), r"is an array of records: give a dict of its columns"),
+    ],
+)
+def test_arrays_of_other_kinds_are_refused(array, message):
+    with pytest.raises(InputTypeError, match="^argument 0 of f " + message):
+        of(array)
