@@ -209,6 +209,7 @@ def value_and_grad(f: Callable[P, R], argnums: int | Sequence[int] = 0) -> Calla
         argnums: which positional argument to differentiate, or several as a tuple; then the gradient is a tuple too.
 
     Raises InputTypeError where f does not return one scalar, naming the transform to use instead.  Source: JAX's names.
+    What is multiplied on the way are doubles: 1/(1e200*x) has slope 0 here at 1, as 1e-400 is none; `jvp` scales its sweep.
     """
 
     def transformed(*args: P.args, **kwargs: P.kwargs) -> tuple[R, Any]:
