@@ -41,7 +41,9 @@ def tex(number: Callable[[float], str]) -> Printer:
     return Printer("latex", number, (r"\left(", r"\right)"), notation.ROUND, (r"\left[", r"\right]"))
 
 
-def partial(node: Node, index: int, names: Mapping[Node, str], digits: int = 4) -> str:
+def partial(
+    node: Node, index: int, names: Mapping[Node, str], digits: int = 4, operands: Sequence[Number] | None = None
+) -> str:
     """The symbol of a node's partial with respect to one operand, short: ``x`` for ``w × x`` by w.
 
     ``[x > 0]`` is 1 where that holds, else 0.
@@ -50,9 +52,11 @@ def partial(node: Node, index: int, names: Mapping[Node, str], digits: int = 4) 
     >>> w = Value(3.0, "w")
     >>> partial(w**2, 0, notation.names_of([w**2]))
     '2·w'
+
+    Who asks for many of one node gives its operands, which take as long as there are of them.
     """
     short = Printer("short", lambda x: notation.number(x, digits), most=notation.ROUND, relations=("[", "]"))
-    return str(edge(short, node, index, names))
+    return str(edge(short, node, index, names, operands))
 
 
 def out_of_domain(node: Node) -> bool:
@@ -66,20 +70,23 @@ def out_of_domain(node: Node) -> bool:
     return node._data != node._data and any(x == x and x not in domain for domain, x in pairs)
 
 
-def edge(printer: Printer, node: Node, index: int, names: Mapping[Node, str]) -> Piece:
+def edge(
+    printer: Printer, node: Node, index: int, names: Mapping[Node, str], operands: Sequence[Number] | None = None
+) -> Piece:
     """A node's partial with respect to one operand, as the row's formula has it, by the names of the node and its operands."""
-    text = _formula(node, index)
+    operands = graph.operands(node) if operands is None else operands
+    text = _formula(node, index, operands)
     if text is None:
         return Piece(("none",))
     out = Piece((names.get(node, "out"),))
-    return printer.at(printer.formula(text, _Named(graph.operands(node), names), out, index), LOOSE)
+    return printer.at(printer.formula(text, _Named(operands, names), out, index), LOOSE)
 
 
-def _formula(node: Node, index: int) -> str | None:
+def _formula(node: Node, index: int, operands: Sequence[Number]) -> str | None:
     """The row's formula of one partial; see `Op` for the rows of any number of arguments."""
     edges: tuple[str | None, ...] = node.op.edges
     if node.op.arity is None and len(edges) == 3 and index:
-        return edges[1 if graph.values(node)[0] == index - 1 else 2]
+        return edges[1 if operands[0] == index - 1 else 2]
     place = index if node.op.arity is not None else min(index, len(edges) - 1)
     return edges[place] if place < len(edges) and edges else "partial"
 

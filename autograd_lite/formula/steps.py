@@ -42,15 +42,15 @@ def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 
             g = adjoint.get(node)
             if g is None:
                 continue
-            values = graph.values(node)
+            values, operands = graph.values(node), graph.operands(node)
             partials = node.op.rule(values, node._data) if node.op.rule is not None else None
-            for i, (a, product) in enumerate(zip(graph.operands(node), sweeps.contributions(node, g), strict=True)):
+            for i, (a, product) in enumerate(zip(operands, sweeps.contributions(node, g), strict=True)):
                 if product is None:
                     continue
                 before = adjoint.get(a)
                 after = product if before is None else before + product
                 adjoint[a] = after
-                symbol = nodes.partial(node, i, names, digits) if worded else ""
+                symbol = nodes.partial(node, i, names, digits, operands) if worded else ""
                 partial = node.op.partial(i, values, node._data) if partials is None else partials[i]
                 steps.append(Step(node, a, i, g, symbol, partial, product, before, after))
     return steps

@@ -77,6 +77,23 @@ def test_many_arguments_take_linear_time() -> None:
     assert all(s.partial == s.operand.data for s in steps)
 
 
+def test_the_operands_of_a_node_are_asked_for_once_and_not_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, operands = [0], graph.operands
+
+    def counted(node: Value) -> Any:
+        asked[0] += 1
+        return operands(node)
+
+    monkeypatch.setattr(graph, "operands", counted)
+    counts = []
+    for n in (10, 100):
+        xs = [Value(float(i)) for i in range(n)]
+        asked[0] = 0
+        steps_of(al.logsumexp(xs))
+        counts.append(asked[0])
+    assert counts[0] == counts[1]
+
+
 UNARY = [al.sin, al.exp, al.tanh, al.relu, al.abs, al.sigmoid, al.square, al.atan, al.floor]
 BINARY = [al.add, al.sub, al.mul, al.maximum, al.minimum, al.hypot, al.atan2, al.logaddexp, al.div]
 
