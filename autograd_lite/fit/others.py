@@ -172,7 +172,7 @@ def by_corners(solver: Solver) -> Fit:
     misses = solver.residuals(_weighed(solver))
     state = solver.begun(solver.state or State(solver.rough()))
     try:
-        rows = deviations(misses, len(solver.names))
+        rows = deviations(misses, len(solver.names), solver.heard)
         end = least_absolute(rows, state, solver.box, min(solver.limit, 200), solver.watch)
     except FloatingPointError:
         raise solver.no_start(misses, state.x) from None

@@ -79,7 +79,7 @@ def test_groups_curves_and_standard_errors_are_those_of_all_rows_together(few, m
 def test_no_more_rows_come_together_than_may(few, monkeypatch):
     seen = []
     ask = bands.NearRows.ask
-    monkeypatch.setattr(bands.NearRows, "ask", lambda self, asked: seen.append(ask(self, asked)) or seen[-1])
+    monkeypatch.setattr(bands.NearRows, "ask", lambda self, *asked, **more: seen.append(ask(self, *asked, **more)) or seen[-1])
     x, z, y, _ = TABLES["heavy tails"]
     assert fit(PLANE, {"x": x, "z": z, "y": y}, target="y", loss="mae").converged
     assert 0 < max(len(near.rows) for near in seen) < 2 * FEW

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from autograd_lite.cli import application
 from autograd_lite.fit import fit
+from autograd_lite.fit.methods import bands
 from autograd_lite.fit.model import Model
 from autograd_lite.fit.solve import Solver
 from autograd_lite.fit.statistics import students_t
@@ -112,9 +113,11 @@ def test_json_and_the_status_of_what_did_not_converge(tmp_path):
         ("newton", "huber", 0.5),
         ("lbfgs", "huber", None),
         ("newton", "logistic", None),
+        ("auto", "mae", None),
     ],
 )
-def test_ctrl_c_in_a_pass_leaves_it_with_the_weights_of_the_last_step(method, loss, scale):
+def test_ctrl_c_in_a_pass_leaves_it_with_the_weights_of_the_last_step(method, loss, scale, monkeypatch):
+    monkeypatch.setattr(bands, "TOGETHER", 0)
     draw = np.random.default_rng(0)
     x = draw.uniform(-2.0, 2.0, 300)
     y = np.exp(0.7 * x) + draw.normal(size=300)

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ...interrupt import Interrupted
 from ...tables.table import numpy
 from ..rows.near import NOTHING
 from .newton import Bottom
@@ -178,7 +179,7 @@ def least_absolute(
     """The weights at which the sum of absolute residuals is smallest, downhill from those in `state`.
 
     Args:
-        rows: the residuals.
+        rows: the residuals.  Where that is interrupted the run ends at the weights before.
         state, bounds, limit, watch: as of `newton`; the steps are of the linear residuals' minimum.
 
     Raises FloatingPointError where the start has no finite residual or derivative.
@@ -188,36 +189,39 @@ def least_absolute(
     value, why = rows.value(x), ""
     if not math.isfinite(value):
         raise FloatingPointError
-    while not why:
-        p, sure, after = rows.step(x, lower, upper)
-        expected = value - after
-        if expected <= 64 * EPS * value or not p.any():
-            why = "orthogonal" if sure else "stuck"
-        elif len(state.losses) >= limit:
-            why = "steps"
-        if why:
-            break
-        t = 1.0
-        for _ in range(HALVINGS):
-            new = np.clip(x + t * p, lower, upper)
-            for end in (lower, upper):
-                new = np.where(abs(new - end) <= AT * (abs(x) + abs(p)), end, new)
-            there = rows.value(new)
-            fell = value - there if math.isfinite(there) else -math.inf
-            if fell >= 1e-4 * t * expected:
+    try:
+        while not why:
+            p, sure, after = rows.step(x, lower, upper)
+            expected = value - after
+            if expected <= 64 * EPS * value or not p.any():
+                why = "orthogonal" if sure else "stuck"
+            elif len(state.losses) >= limit:
+                why = "steps"
+            if why:
                 break
-            t /= 2
-        else:
-            why = "settled" if sure and bool((abs(p) <= 1e-8 * abs(x)).all()) else "stuck"
-            break
-        small = bool((abs(new - x) <= 1e-10 * abs(new)).all())
-        x, value = new, there
-        state.x = x.tolist()
-        state.losses.append(value)
-        if watch is not None and watch(state):
-            why = "stopped"
-        elif small and sure:
-            why = "settled"
+            t = 1.0
+            for _ in range(HALVINGS):
+                new = np.clip(x + t * p, lower, upper)
+                for end in (lower, upper):
+                    new = np.where(abs(new - end) <= AT * (abs(x) + abs(p)), end, new)
+                there = rows.value(new)
+                fell = value - there if math.isfinite(there) else -math.inf
+                if fell >= 1e-4 * t * expected:
+                    break
+                t /= 2
+            else:
+                why = "settled" if sure and bool((abs(p) <= 1e-8 * abs(x)).all()) else "stuck"
+                break
+            small = bool((abs(new - x) <= 1e-10 * abs(new)).all())
+            x, value = new, there
+            state.x = x.tolist()
+            state.losses.append(value)
+            if watch is not None and watch(state):
+                why = "stopped"
+            elif small and sure:
+                why = "settled"
+    except Interrupted:
+        why = "stopped"
     here = rows.triangle(x)[:, :-1]
     scale = norms(here)
     _, s, v = np.linalg.svd(here / np.where(scale > 0, scale, 1.0), full_matrices=False)

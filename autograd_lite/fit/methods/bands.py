@@ -13,6 +13,7 @@ Source: Portnoy and Koenker 1997, The Gaussian Hare and the Laplacian Tortoise, 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from ...tables.table import numpy
@@ -30,14 +31,14 @@ ROUNDS, TURNS = 60, 20
 WIDER = 4
 
 
-def deviations(misses: OverRows, weights: int) -> Rows:
-    """What `least_absolute` asks: of few rows all at once, of many by passes."""
+def deviations(misses: OverRows, weights: int, heard: Callable[[Any], Any] = lambda f: f) -> Rows:
+    """What `least_absolute` asks: of few rows all at once, of many by passes, which `heard` makes such as Ctrl-C leaves."""
 
     def matrix(x: Any) -> Any:
         with numpy().errstate(all="ignore"):
             return misses.matrices(x.tolist())
 
-    return Together(matrix) if misses.size * (weights + 1) <= TOGETHER else Apart(misses, weights)
+    return Together(matrix) if misses.size * (weights + 1) <= TOGETHER else Apart(misses, weights, heard)
 
 
 class Apart:
@@ -46,12 +47,13 @@ class Apart:
     Args:
         misses: their residuals.
         weights: how many there are.
+        heard: as of `deviations`.
     """
 
-    def __init__(self, misses: OverRows, weights: int) -> None:
+    def __init__(self, misses: OverRows, weights: int, heard: Callable[[Any], Any]) -> None:
         self.misses, self.weights, self.size = misses, weights, misses.size
         self.most = max(MOST // (weights + 1), LEAST * weights)
-        self.near, self.alike = NearRows(misses, weights), Alike(misses, self.most)
+        self._near, self.alike = heard(NearRows(misses, weights).ask), Alike(misses, self.most)
         self._known: tuple[float, float] | None = None  # the last band that was exact, and the rows in it
 
     def triangle(self, x: Any) -> Any:
@@ -71,7 +73,9 @@ class Apart:
         value: float = 0.0, zero: Any = None,
     ) -> Near:  # fmt: skip
         nothing, floor = numpy().full(self.weights, math.nan), ROUNDED * value / self.size
-        return self.near.ask(Ask(x, step, before, scale, nothing if zero is None else zero, around, width, share, draw, floor))
+        zero = nothing if zero is None else zero
+        found: Near = self._near(Ask(x, step, before, scale, zero, around, width, share, draw, floor))
+        return found
 
     def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
         """To the minimum of the linear residuals: the step, whether that is known to be it, and the sum there."""

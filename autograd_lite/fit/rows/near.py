@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ...interrupt import no_pause
@@ -75,11 +75,11 @@ class NearRows:
     def __init__(self, misses: OverRows, weights: int) -> None:
         self.misses, self.weights = misses, weights
 
-    def ask(self, ask: Ask) -> Near:
+    def ask(self, ask: Ask, pause: Callable[[], None] = no_pause) -> Near:
         """Of all rows."""
         leaves = [*ask.x.tolist(), *ask.step.tolist(), *ask.before.tolist(), *ask.scale.tolist(), *ask.zero.tolist()]
         with numpy().errstate(all="ignore"):
-            found: Near = self.misses.rows.total(self, [*leaves, *map(float, ask[5:])], no_pause)
+            found: Near = self.misses.rows.total(self, [*leaves, *map(float, ask[5:])], pause)
         return found
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Near:
