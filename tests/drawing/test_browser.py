@@ -617,6 +617,12 @@ def test_on_paper_the_whole_picture_is_as_wide_as_the_sheet_and_light(page, site
     assert page.js("[...document.querySelectorAll('.away')].every(e => e.getBoundingClientRect().width > 0)")
     assert page.js(f"getComputedStyle({svg}.querySelector('.g-bg')).fill") == "rgb(255, 255, 255)"
     assert page.js("getComputedStyle(document.querySelector('.bar')).display") == "none"
+    page.call("Emulation.setEmulatedMedia", media="")
+    page.resize(1400, 700)
+    page.go(site["step"])
+    assert page.js("document.body.className") == "above"  # its panels stand in a grid
+    page.call("Emulation.setEmulatedMedia", media="print")
+    assert page.js("getComputedStyle(document.getElementById('side')).display") == "none"
 
 
 def test_a_step_stays_in_view_when_the_legend_opens_or_the_window_changes(page, site):
