@@ -102,8 +102,8 @@ def _loops(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node
         longest = max(runs, key=lambda run: run[0] * run[1], default=(0, 0))
         # what two iterations do is one of the other runs: the shortest that misses less than an iteration of the longest
         runs.sort(key=lambda run: (run[0] * run[1] <= longest[0] * longest[1] - longest[1], run[1]))
-        bodies = [(count, p) for count, p in runs if not all(node.op.name in PLUS for node in nodes[start : start + p])]
-        loops = (_loop(nodes, at, users, start, *run, roots, keep) for run in bodies)  # a sum is told as one, term by term
+        bodies = [(count, p) for count, p in runs if _may_be(nodes, at, start, start + count * p, p)]
+        loops = (_loop(nodes, at, users, start, *run, roots, keep) for run in bodies)
         loop = next(filter(None, loops), None)
         if loop is not None:
             found.append(loop)
@@ -147,6 +147,25 @@ def _alike(nodes: Sequence[Node], at: Mapping[Node, int], start: int, i: int, pe
     return True
 
 
+def _may_be(nodes: Sequence[Node], at: Mapping[Node, int], start: int, end: int, period: int) -> bool:
+    """Whether anything is carried on, and by more than a sum: that is told as one, term by term."""
+    if not any(
+        a.__class__ is not float and start <= at.get(a, -1) < end - period
+        for node in nodes[end - period : end]
+        for a in graph.operands(node)
+    ):
+        return False
+    others = [node for node in nodes[start : start + period] if node.op.name not in PLUS]
+    if any(
+        node.op.name != "mul" or any(a.__class__ is not float and start <= at.get(a, -1) < end for a in graph.operands(node))
+        for node in others
+    ):
+        return True
+    pairs = zip(nodes[start : start + period], nodes[start + period :], strict=False)
+    leaves = (zip(graph.operands(first), graph.operands(second), strict=False) for first, second in pairs)
+    return bool(others) and not any(a is not b and _is_leaf(a) and _is_leaf(b) for pair in leaves for a, b in pair)
+
+
 def _loop(
     nodes: Sequence[Node], at: Mapping[Node, int], users: Mapping[Node, list[int]], start: int, count: int, period: int,
     roots: Collection[Node], keep: Collection[Node],
@@ -184,11 +203,7 @@ def _loop(
         for iteration in range(c.ago, count)
     ):
         return None
-    terms = loop.taken and all(  # a sum is told as one, term by term
-        node.op.name in PLUS or (node.op.name == "mul" and not any(a in loop.place for a in graph.operands(node)))
-        for node in loop.iterations[0]
-    )
-    return loop if loop.carried and loop.left and loop.shown <= count - 2 and not terms else None
+    return loop if loop.carried and loop.left and loop.shown <= count - 2 else None
 
 
 def _is_leaf(a: Any) -> bool:
