@@ -80,9 +80,9 @@ class Builder:
         given = {**options.names, **(self.given or {})}
         self.full = notation.names_of(self.roots, given, result=root)
         self.names = {node: clean(name) for node, name in self.full.items()}
-        compared = [*self.roots, *(node for node, _, _ in options.guards)]  # with what was only compared
-        self.said = dict(self.names)
-        for node, name in notation.names_of(compared, self.full).items():
+        self.said = dict(self.names)  # with what was only compared
+        compared = [node for node, _, _ in options.guards]
+        for node, name in notation.names_of([*self.roots, *compared], self.full).items() if compared else ():
             if node not in self.said:
                 formula = nodes.formula(node, self.said, self.digits)
                 self.said[node] = clean(f"({formula})" if formula else name, 60)
