@@ -47,8 +47,8 @@ def draw(
 
     Args:
         root: a Value, of which nothing is changed, nor of what it was computed from; a list of Values, of which the first is
-            differentiated, and on the page any that is chosen; or a function, given its numbers by name: ``draw(f, w=2.0)``
-            calls it on named Values, and the page says at which line the code would go another way.
+            differentiated, and on the page any that is chosen; or a function of one result or several, given its numbers by
+            name: ``draw(f, w=2.0)`` calls it on named Values, and the page says at which line the code would go another way.
         name: what the result is called; ``draw(loss=loss)`` says it, too.  Else the variable of the caller that holds it.
         engine: who places the cards: "dot" (Graphviz), "builtin", or "auto": dot where it is installed, the picture has at
             most 300 nodes, and few edges pass many layers.  Where dot fails the built-in layout takes over, with a

@@ -33,7 +33,8 @@ LARGEST_SIDE, LARGEST_AREA = 30_000.0, 1e8  # in pixels: Cairo's own limit is 32
 SAID = 12  # gradients in the description
 LEGEND = (
     "Cards are values with the total derivative of the result below; arrows carry factors, which multiply along a path. "
-    "Orange is positive, blue negative, red nan or infinite; stronger and wider is larger."
+    "Orange is positive, blue negative, red nan or infinite; stronger and wider is larger. "
+    "A green border is a parameter, a dashed one another input, a dark one the result."
 )
 
 

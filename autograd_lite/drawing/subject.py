@@ -68,11 +68,7 @@ def subject(root: Any, name: str | None, named: Mapping[str, Any]) -> Subject:
         raise InputTypeError(f"draw() has no option {word!r}; a function takes its numbers by name, draw(f, {word}=...)")
     if isinstance(root, (list, tuple)) and root and all(hasattr(each, "_data") for each in root):
         names = {each: found for each in root if each.name is None and (found := frames.variable(each))}
-        results = list(dict.fromkeys(root))
-        unnamed = [each for each in results if each.op is not None and not (each.name or each in names)]
-        numbers = range(1, len(unnamed) + 1) if len(unnamed) > 1 else [""]
-        names |= {each: f"{name or notation.RESULT}{k}" for k, each in zip(numbers, unnamed, strict=False)}
-        return Subject(results[0], names, tuple(results[1:]))
+        return _results(root, names, name or notation.RESULT)
     if root is None:
         raise InputTypeError("draw() needs a Value, or a function and its numbers: draw(loss), draw(f, w=2.0, b=1.0)")
     if not hasattr(root, "_data"):
@@ -89,11 +85,21 @@ def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
     args, named = _bound(f, name or "the function", leaves)
     with context.tracing(branches):
         root = f(*args, **named)
-    if not hasattr(root, "_data"):
+    several = list(root) if isinstance(root, (list, tuple)) else [root]
+    if not several or not all(hasattr(each, "_data") for each in several):
         raise InputTypeError(
             f"{name or 'the function'} returned {root!r}, which is no Value: it must compute with its arguments"
         )
-    return Subject(root, {} if root.name else {root: name or notation.RESULT}, (), tuple(branches.guards))
+    return _results(several, {}, name or notation.RESULT)._replace(guards=tuple(branches.guards))
+
+
+def _results(roots: Iterable[Value], names: dict[Any, str], name: str) -> Subject:
+    """One result or several; those without a name are numbered where there is more than one."""
+    results = list(dict.fromkeys(roots))
+    unnamed = [each for each in results if not (each.name or each in names) and (each.op is not None or len(results) == 1)]
+    numbers = range(1, len(unnamed) + 1) if len(unnamed) > 1 else [""]
+    names |= {each: f"{name}{k}" for k, each in zip(numbers, unnamed, strict=False)}
+    return Subject(results[0], names, tuple(results[1:]))
 
 
 def _bound(f: Any, name: str, leaves: Mapping[str, Value]) -> tuple[list[Value], dict[str, Value]]:

@@ -49,6 +49,14 @@ def test_a_function_is_called_on_its_numbers():
     assert draw(lambda x: x * x, x=3.0).name == "result"
 
 
+def test_a_function_may_give_several_results():
+    drawing = draw(lambda w, b: (w * b if w > 0 else b, w + b), w=2.0, b=3.0)
+    headers = [card.header for card in drawing.nodes if card.kind == "root"]
+    assert headers == ["result1 = w × b", "result2 = w + b"]
+    assert [wanted for _, wanted, _ in drawing.builder.guards] == [True]
+    assert drawing.html().count('"prefix"') == 2
+
+
 def test_a_function_without_names_for_its_arguments_takes_them_in_order():
     assert [card.header for card in draw(atan2, y=1.0, x=2.0).nodes] == ["y", "x", "atan2 = atan2(y, x)"]
     assert draw(lambda a, /: a * a, x=3.0).name == "result"
@@ -89,6 +97,8 @@ def test_several_results():
         ),
         (lambda: draw(lambda x: x, x=2.0, y=1.0), r"the function\(x\) cannot be called with x, y: got an unexpected keyword"),
         (lambda: draw(lambda x: 3.0, x=1.0), r"the function returned 3.0, which is no Value"),
+        (lambda: draw(lambda x: (x * 2.0, 1.0), x=1.0), r"the function returned \(Value.*, 1.0\), which is no Value"),
+        (lambda: draw(lambda x: [], x=1.0), r"the function returned \[\], which is no Value"),
     ],
 )
 def test_what_cannot_be_drawn(call, message):

@@ -81,7 +81,8 @@ def test_the_description_has_the_gradients():
     assert root[0].text == "Chain-rule graph of L"
     gradients, _, legend = root[1].text.partition(" Cards are ")
     assert gradients == "8 nodes, 7 edges; L = 2.25. dL/dw = −6; dL/dx = −4.5; dL/db = −3; dL/dy = 3."
-    assert "arrows carry factors" in legend
+    words = ["arrows carry factors", "Orange", "blue", "red", "stronger", "wider", "green border", "dashed", "dark"]
+    assert [word for word in words if word not in legend] == []
 
 
 def test_numbers_have_four_digits_and_a_real_minus_and_tooltips_all_of_them():
