@@ -30,7 +30,7 @@ enum { VERSION = 5 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
-enum { SEEN = 1, HIT = 2, STOP = 4, MANY = 8, TRACKED = 16, GIVEN = 32, WALKED = 64, PAST = 128, OWN = 256 };
+enum { SEEN = 1, HIT = 2, STOP = 4, MANY = 8, TRACKED = 16, GIVEN = 32, WALKED = 64, PAST = 128, OWN = 256, LED = 512 };
 enum { STACK = 1 << 16 };   /* how many places of a stack are kept for the next sweep, half a megabyte */
 enum { DOUBTFUL = 16 };     /* for how many sweeps edges are counted after one that had to be done anew */
 enum { SIGNALS = 1 << 14 }; /* how many nodes a sweep takes between two looks for signals */
@@ -237,7 +237,7 @@ static inline int tracked(State *s, PyObject *o) { return Py_TYPE(o) != s->value
 static int walk_to(State *s, Stack *stack, Stack *walked, PyObject *o) {
     if (!o || !is_node(o)) return 0;
     Node *n = NODE(o);
-    if (n->flags & WALKED || (Py_TYPE(o) == s->value && n->flags & TRACKED)) return 0;
+    if (n->flags & (Py_TYPE(o) == s->value ? WALKED | TRACKED : WALKED | LED)) return 0;
     n->flags |= WALKED;
     return put(walked, n) || put(stack, n) ? -1 : 0;
 }
@@ -246,9 +246,11 @@ static int walk_to(State *s, Stack *stack, Stack *walked, PyObject *o) {
 
    Operands are older than their results, so a ring needs something that was put in later: a gradient that is a node, an op
    of the user's whose functions hold nodes, an attribute of a subclass.  Whatever gets such a thing, or an operand that the
-   collector sees, is tracked, and with it all that it leads to: so every ring is seen whole. */
+   collector sees, is tracked, and with it all that it leads to: so every ring is seen whole.  A subclass's is seen from its
+   birth, and LED once all that it leads to is: a graph of such nodes is walked once, not again for each that is made. */
 static int track(State *s, Node *root) {
     Stack stack = {0}, walked = {0};
+    root->flags &= ~(uint32_t)LED;
     int failed = walk_to(s, &stack, &walked, (PyObject *)root);
     while (!failed && stack.n) {
         Node *n = stack.at[--stack.n];
@@ -261,6 +263,7 @@ static int track(State *s, Node *root) {
     for (Py_ssize_t i = 0; i < walked.n; i++) {
         Node *n = walked.at[i];
         n->flags &= ~(uint32_t)WALKED;
+        if (!failed && Py_TYPE((PyObject *)n) != s->value) n->flags |= LED;
         if (!failed && Py_TYPE((PyObject *)n) == s->value && !(n->flags & TRACKED)) {
             n->flags |= TRACKED;
             s->tracked++;
