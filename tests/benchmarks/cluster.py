@@ -328,54 +328,65 @@ def bits_of(done):
 # -- on paper -----------------------------------------------------------------------------------------------------------
 
 
-def latencies():
-    """Seconds of the scheduler for a task, and of a pass with nothing to do, measured on this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        write(folder, 4_000, 40)
-        cluster = Cluster(2)
+async def answer(size):
+    """What a worker gives in a pass, of so many bytes, with nothing to do."""
+    return bytes(size)
+
+
+answer.__module__ = "__main__"
+
+
+def latencies(sizes):
+    """Of each size of an answer the scheduler's seconds for a worker; and those of a pass of two with nothing to do."""
+    spent, times = {}, {}
+    for workers in (2, 6):
+        cluster = Cluster(workers)
         try:
-            with connected(cluster, 2) as client:
-                data = client.scatter(0)
-
-                def tasks(count):
-                    client.gather([client.submit(lambda d, i: i, data, i, pure=False) for i in range(count)])
-
-                few, many = timed(lambda: tasks(4)), timed(lambda: tasks(204))
-                return few, (many - few) / 200
+            with connected(cluster, workers) as client:
+                for size in sizes:
+                    times[workers, size] = timed(lambda client=client, size=size: client.run(answer, size), 50)
+                    before = busy(cluster)[1]
+                    for _ in range(100):
+                        client.run(answer, size)
+                    spent[workers, size] = (busy(cluster)[1] - before) / 100
         finally:
             cluster.close()
+    return [(spent[6, size] - spent[2, size]) / 4 for size in sizes], times[2, sizes[0]]
 
 
 def thousand():
     """A pass over 10^12 rows of 100 weights on 1,000 workers: the kernel, the scheduler, and the bytes that come back."""
-    base, task = latencies()
     workers, rows, m = 1_000, 10**12, 100
     kernel = 1e-9 * m  # seconds a row: about a nanosecond for each weight, as `passes` has it
-    print(f"measured: {1e3 * base:.1f} ms a pass of four tasks, {1e3 * task:.2f} ms of scheduler a further task; {processor()}")
+    ways = {"descent, L-BFGS": m + 1, "Newton": m + 1 + m * (m + 1) // 2, "least squares": (m + 1) ** 2}
+    sizes = [8 * entries * 2 for entries in ways.values()]  # two shares a worker
+    each, base = latencies(sizes)
+    told = ", ".join(f"{1e3 * x:.2f}" for x in each)
+    print(f"measured: {1e3 * base:.1f} ms a pass of two workers, {told} ms of the scheduler for one more; {processor()}")
     heads = [f"{'':<16}", f"{'down, each':>16}", f"{'up, each':>14}", f"{'up, in all':>12}", f"{'scheduler':>12}"]
     print(*heads, f"{'slowest worker':>16}", f"{'a pass':>10}", sep="")
-    for name, entries in (("descent, L-BFGS", m + 1), ("Newton", m + 1 + m * (m + 1) // 2), ("least squares", (m + 1) ** 2)):
-        down, up = 8 * m, 8 * entries * 2  # two shares a worker
-        flops = entries / (m + 1)
-        slow = rows / workers * kernel * max(1.0, flops / 8)
-        seconds = simulated(workers, 2 * workers, task, slow, base)
+    for (name, entries), up, one in zip(ways.items(), sizes, each, strict=True):
+        slow = rows / workers * kernel * max(1.0, entries / (m + 1) / 8)
+        seconds = simulated(workers, one, slow, base)
         print(
-            f"{name:<16}{down:>14,} B{up / 1e3:>11,.1f} kB{up * workers / 1e6:>9,.1f} MB{2 * workers * task:>10.2f} s"
+            f"{name:<16}{8 * m:>14,} B{up / 1e3:>11,.1f} kB{up * workers / 1e6:>9,.1f} MB{workers * one:>10.2f} s"
             f"{slow:>14.1f} s{seconds:>8.1f} s"
         )
-    limit = next(w for w in (10**k for k in range(1, 8)) if 2 * w * task > rows / w * kernel)
-    print(f"the scheduler is the limit from about {limit:,} workers on: take larger workers of more threads, not more of them")
+    limit = round(math.sqrt(rows * kernel / each[0]), -3)
+    print(
+        f"the scheduler is the limit from about {limit:,.0f} workers on: take larger workers of more threads, not more of them"
+    )
 
 
-def simulated(workers, tasks, task, work, base):
-    """Seconds of a pass: the scheduler hands out and takes in one task after the other, workers take their time."""
+def simulated(workers, one, work, base):
+    """Seconds of a pass: the scheduler asks one worker after the other, and takes in what they find as they come to an end."""
     clock, ends = base, []
-    for i in range(tasks):
-        clock += task / 2
-        heapq.heappush(ends, clock + work / 2 * (1 + 0.05 * random.Random(i).random()) * (2 if i >= workers else 1))
+    for i in range(workers):
+        clock += one / 2
+        heapq.heappush(ends, clock + work * (1 + 0.05 * random.Random(i).random()))
     done = clock
     while ends:
-        done = max(done, heapq.heappop(ends)) + task / 2
+        done = max(done, heapq.heappop(ends)) + one / 2
     return done
 
 
