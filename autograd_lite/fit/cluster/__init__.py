@@ -1,8 +1,9 @@
 """The rows of a fit on the workers of a Dask cluster: each holds some of the files, and adds up over them in each pass.
 
 Dask moves, restarts and frees; nothing here listens, connects or starts a process.  What travels is a `Share`, the recipe of
-some rows and never their numbers, and the `Work` to be done on blocks of them.  Who adds up what does not matter, since `pairs`
-fixes the order.  Needs the extra `cluster`.
+some rows and never their numbers, and the `Work` to be done on blocks of them.  Rows are read by tasks of Dask's, and in a pass
+each worker is asked once for what it holds.  Who adds up what does not matter, since `pairs` fixes the order.  Needs the extra
+`cluster`.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ from .tasks import WAIT, Tasks, client_of, release
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
 TRIES, ROUNDS = 3, 20  # of reading the rows, and of a pass, before workers that die over them are an error
 HUNGRY = "most likely they want memory; give them more, or start more of them"
-ROOM, FIXED, LEAST = 0.6, 2**28, 1 / 16  # of a worker's memory, from which on Dask gives things up; what all but numbers
-#   takes; and the part for numbers at least.  Beyond it they are in temporary files
+ROOM = 0.6  # of a worker's memory: what may be taken until Dask begins to give up what workers hold
+FIXED, LEAST = 2**28, 1 / 16  # bytes of it that are not for numbers; the part that is.  Others are in temporary files
 HEADS = 64  # files that are looked at in one task
 HEAD = 64  # rows that work is tried with where the fit runs
 
