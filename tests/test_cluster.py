@@ -212,8 +212,22 @@ def test_no_worker(folder):
         with distributed.Client(scheduler_file=cluster.file, timeout=60, set_as_default=False) as client:
             with pytest.raises(ClusterError, match=r"no worker for 1 seconds: start one, dask worker tcp://"):
                 Spread(Parts(folder), client, wait=1.0)
-            threading.Timer(1.0, cluster.start_worker).start()
-            assert Spread(Parts(folder), client, wait=60.0).count == sum(SIZES)
+            said = []
+
+            def note(text):
+                said.append(text)
+                cluster.start_worker()
+
+            there = Spread(Parts(folder), client, wait=60.0, note=note)
+            assert there.count == sum(SIZES)
+            assert said == [f"the scheduler at {there.tasks.address} has no worker: waiting for one, 60 seconds at most"]
+
+            def lost(step, value, params):
+                if step == 1:
+                    cluster.kill(cluster.workers[0])
+
+            assert bits(run(there, callback=lost)) == bits(run(Parts(folder)))
+            assert said[1:] == said[:1]
     finally:
         cluster.close()
 

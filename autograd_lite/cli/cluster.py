@@ -61,10 +61,9 @@ def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[
     reading = Bar(1, what="shares read")
     with connected(address, min(wait, PATIENCE)) as client, ExitStack() as stack:
         with deferred_interrupt() as pause:  # for as long as rows are read; what is done with them has its own
-            rows = stack.enter_context(Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count))
+            given = Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count, note=say_note)
+            rows = stack.enter_context(given)
         reading.clear()
-        for note in rows.notes:
-            say_note(note)
         yield rows
 
 

@@ -61,6 +61,7 @@ class Spread:
         wait: seconds without any worker until that is an error.
         text: the columns of a collection that hold words.
         said: called with how many of the shares are read, while they are.
+        note: called with what there is to know, which is else kept in `notes`.
 
     Several fits may go over the same rows; `close` frees the workers' memory.
     """
@@ -70,9 +71,10 @@ class Spread:
     def __init__(
         self, data: Any, client: Any = None, *, mixed: bool = False, wait: float = WAIT,
         text: Sequence[str] = (), pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
-        self.tasks = Tasks(client_of(client), wait)
         self.notes: list[str] = []
+        self.tasks = Tasks(client_of(client), wait, note or self.notes.append)
         self.kind = self._same_kind(mixed, self.tasks.told(probe_of(), pause))
         workers = self.tasks.workers(pause)
         threads = sum(worker["nthreads"] for worker in workers)
@@ -186,7 +188,7 @@ class Spread:
                     f"{what}: sums would differ in their last bits by who makes them; install the same on all, or accept that "
                     "with mixed=True (--mixed)"
                 )
-            self.notes.append(f"{what}: the last bits depend on who adds up what")
+            self.tasks.note(f"{what}: the last bits depend on who adds up what")
         return None if mixed else usual
 
     def _files(self, data: Parts, pause: Callable[[], None]) -> Callable[[], list[Any]]:

@@ -24,23 +24,26 @@ class Tasks:
     Args:
         client: a `distributed.Client`.
         wait: seconds without any worker until that is an error.
+        note: called with what there is to know while it waits.
     """
 
-    def __init__(self, client: Any, wait: float = WAIT) -> None:
-        self.client, self.wait = client, wait
+    def __init__(self, client: Any, wait: float, note: Callable[[str], None]) -> None:
+        self.client, self.wait, self.note = client, wait, note
         self.id, self.turn = uuid.uuid4().hex[:12], itertools.count()
         self.address = client.scheduler.address if client.scheduler else "?"
 
     def workers(self, pause: Callable[[], None]) -> list[dict[str, Any]]:
         """What is known of each worker, as soon as there is one."""
-        began = time.monotonic()
-        while True:
+        for turn in itertools.count():
             with self.translated():
                 if found := self.client.scheduler_info(n_workers=-1)["workers"]:
                     return list(found.values())
+            if not turn:
+                began = self._waits()
             if time.monotonic() - began >= self.wait:
                 raise self.alone(self.wait)
             self.rest(pause)
+        raise AssertionError
 
     def told(
         self, function: Callable[..., Any], pause: Callable[[], None], *args: Any, stop: Callable[..., Any] | None = None
@@ -143,11 +146,19 @@ class Tasks:
                 raise self.gone(self.client.status)
             if (now := time.monotonic()) - looked >= LOOK:
                 with self.translated():
-                    without = 0.0 if self.client.nthreads() else without + now - looked
+                    there, before = self.client.nthreads(), without
+                without = 0.0 if there else without + now - looked
+                if without and not before:
+                    self._waits()
                 looked = now
             if without >= self.wait:
                 raise self.alone(without)
             pause()
+
+    def _waits(self) -> float:
+        """Say so; since when."""
+        self.note(f"the scheduler at {self.address} has no worker: waiting for one, {self.wait:.0f} seconds at most")
+        return time.monotonic()
 
     def gone(self, why: object) -> ClusterError:
         """The error for a scheduler that does not answer."""
