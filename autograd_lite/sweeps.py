@@ -248,7 +248,7 @@ def _flow(g: Number, edge: Number) -> Number:
     """`times`, also for an adjoint or tangent that is masked: the rules see the number, and what they give is masked."""
     if g.__class__ is Masked:
         d = _flow(g.g, edge)
-        return None if d is None else g.over(d)
+        return None if d is None else g.over(d, edge)
     return times(g, edge)
 
 

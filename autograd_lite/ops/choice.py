@@ -135,10 +135,10 @@ class Masked:
                 c, wanted, g = where(_truth(c, wanted), _truth(g.c, g.wanted), 0.0), True, g.g
         self.c, self.wanted, self.g, self.loose, self.varies = c, wanted, g, loose, varies
 
-    def over(self, d: Number) -> Masked:
+    def over(self, d: Number, edge: Number) -> Masked:
         """What an edge made of the number, under the same mask."""
         trace = context.trace()
-        loose = self.loose and (isinstance(d, Masked) or (trace is not None and trace.is_tame(d)))
+        loose = self.loose and (isinstance(d, Masked) or (trace is not None and (trace.is_tame(d) or trace.is_tame(edge))))
         return Masked(self.c, self.wanted, d, loose, self.varies)
 
     @property
