@@ -93,6 +93,8 @@ NO_AXES: dict[str, tuple[Callable[[Any], Any], float, float]] = {
 
 @pytest.mark.parametrize("name", NO_AXES)
 def test_an_array_of_no_axes_is_the_value_in_it(name: str) -> None:
+    if name == "isclose" and np.__version__.startswith("1."):
+        pytest.skip("NumPy 1 has no isclose of objects")
     f, value, slope = NO_AXES[name]
     near = pytest.approx(slope, rel=1e-15)
     assert f(al.Value(2.5)).data == value
