@@ -71,6 +71,7 @@ def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[st
     if builder.root in found.sweeps:
         found.root = builder.root
     slots = _slots(drawing, found)
+    boxes = {f.loop: i for i, f in enumerate(drawing.frames) if f.loop is not None}  # of the loops that are drawn
     return {
         **({} if builder.options.loops else {"opened": True}),
         "prefix": PREFIXES[k],
@@ -87,8 +88,9 @@ def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[st
         "steps": _steps(drawing, found) if stepping else [],
         "end": _end(found, builder),
         "loops": [
-            {"at": loop.shown, "frame": i, "titles": [loop.title(iteration) for iteration in range(len(loop.iterations))]}
-            for i, f in enumerate(drawing.frames) if f.loop is not None for loop in [builder.loops[f.loop]]
+            {"at": loop.shown} | ({} if k not in boxes else
+            {"frame": boxes[k], "titles": [loop.title(iteration) for iteration in range(len(loop.iterations))]})
+            for k, loop in enumerate(builder.loops)
         ],
     }  # fmt: skip
 

@@ -133,20 +133,20 @@ def page(drawing: Drawing, step: bool = True) -> str:
         text, view["other"] = _view(picture, bool(functions), view["prefix"])
         drawn.append(f"<div{' hidden' if drawn else ''}>{text}</div>")
     root = next(card for card in drawing.nodes if card.node is builder.root)
+    choosing = len(pictures) > 1 or any("titles" in loop for loop in data["views"][0]["loops"])
     end = len(data["views"][0]["steps"]) + 1
     ends = {"what": "Step", "first": "Before the first step", "last": "The finished picture"}
     controls = (STEPS.format(end=end, **ends) if stepping else "") + _ZOOM + (_SEARCH if searching else "")
     body = _BODY.format(
         name=xml(root.name),
         value=xml(root.value),
-        controls=controls + (_CHOICE if len(pictures) > 1 or data["views"][0]["loops"] else ""),
+        controls=controls + (_CHOICE if choosing else ""),
         legend=legend(LEGEND),
         said=_SAID if stepping else "",
         stage="The picture: drag or shift and arrow keys pan, plus and minus zoom, 0 shows all; Enter on a card: its paths",
         views="\n".join(drawn),
         panels=_PANELS.format(name=xml(root.name)),
     )
-    choosing = len(pictures) > 1 or bool(data["views"][0]["loops"])
     left_out = {"search": not searching, "choice": not choosing}
     pieces = [piece for piece in PIECES if not left_out.get(piece)]
     return document(drawing.title, drawing.theme, body, data, ("base", "graph"), pieces, functions)

@@ -11,6 +11,7 @@ from autograd_lite.compiler import to_js
 from autograd_lite.drawing import dot
 from autograd_lite.drawing.live import live
 from autograd_lite.drawing.loops import Carried, loops_of
+from autograd_lite.errors import GraphTooLargeWarning
 from autograd_lite.nn import MLP
 from tests.drawing import chromium
 
@@ -341,6 +342,35 @@ def test_what_one_turn_lacks_is_not_taken_from_the_turn_that_is_drawn(tab, tmp_p
         "n" in iteration for slot in slots for iteration in slot.get("iterations", ())
     )  # so some iterations have it and others have not
     assert not any("n" in slot for slot in slots if "iterations" in slot)
+
+
+def test_where_the_first_of_two_loops_is_left_out_the_other_is_still_told(tab, tmp_path):
+    with pytest.warns(GraphTooLargeWarning):
+        drawing = draw(two_loops, x=0.3, engine="builtin", max_nodes=3)
+    assert [frame.loop for frame in drawing.frames] == [1]
+    drawing.save(tmp_path / "loop.html")
+    tab.go((tmp_path / "loop.html").as_uri())
+    assert tab.js("document.querySelectorAll('#choice input').length") == 1
+    (loop,) = (drawing.builder.loops[frame.loop] for frame in drawing.frames)
+    drawing.nodes.remove(next(card for card in drawing.nodes if card.node is None))  # what was left out
+    for iteration in range(len(loop.iterations)):
+        tab.js(SLIDE.format(iteration + 1, "#choice input", 0))
+        shown = [card for card in tab.js(SHOWN) if "more" not in card[0]]
+        wanted = [c.headers[iteration] if c.headers else c.header for c in drawing.nodes]
+        assert sorted(card[0] for card in shown) == sorted(wanted)
+    for key in ("Home", "ArrowRight", "ArrowRight", "End", "ArrowLeft"):
+        tab.key(key)
+        assert "undefined" not in tab.js("document.getElementById('line').textContent")
+
+
+def test_a_page_that_shows_nothing_of_its_loops_works(tab, tmp_path):
+    with pytest.warns(GraphTooLargeWarning):
+        drawing = draw(two_loops, x=0.3, engine="builtin", max_nodes=1)  # nor is there room for the loops opened
+    assert not drawing.frames
+    drawing.save(tmp_path / "loop.html")
+    tab.go((tmp_path / "loop.html").as_uri())
+    assert tab.js("document.documentElement.classList.contains('scripted')")
+    tab.key("ArrowLeft")
 
 
 def test_the_gradients_of_each_result_can_be_chosen(tab, tmp_path):

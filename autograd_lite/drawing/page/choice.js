@@ -20,6 +20,7 @@ function makeChoice() {
     if (held) list.focus();
   }
   view.loops.forEach((loop, k) => {
+    if (!loop.titles) return; // none of it is drawn
     const slider = make("input", { type: "range", min: 1, max: loop.titles.length, value: iterations[k] + 1, step: 1, "aria-label": "Iteration of the loop" });
     const said = make("output", {}, loop.titles[iterations[k]]);
     slider.oninput = () => {

@@ -191,7 +191,7 @@ for (const each of data.views) {
     for (const [name, value] of Object.entries({ tabindex: 0, role: "button", "aria-label": "Paths from " + slot.name })) group?.setAttribute(name, value);
   }
 }
-if (data.views.length > 1 || view.loops.length) makeChoice();
+if (data.views.length > 1 || view.loops.some((loop) => loop.titles)) makeChoice();
 open();
 if (live) {
   beginAgain();
