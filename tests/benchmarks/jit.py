@@ -60,6 +60,7 @@ JOBS = (
         ("jit_moons", "peers", "relu", 100),
         {"JAX jit": 8.0, "torch": 40.0, "micrograd": 50_000.0},
         rows=100,
+        limit=6.0e-6,
         most={"micrograd": 2},
     ),
     Job("moons-10k", "two moons, relu, 10,000 rows", ("jit_moons", "peers", "relu", 10_000), MOONS_GOALS, rows=10_000),
