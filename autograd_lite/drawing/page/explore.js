@@ -76,11 +76,12 @@ function showLeaf(i, typing) {
   const { slider, field, gradient, row } = fields[i];
   let [low, high] = ranges[i];
   if (isNumber(x[i]) && (x[i] < low || x[i] > high)) [low, high] = ranges[i] = around(x[i]);
-  if (changed(slider, "range", low + " " + high)) [slider.min, slider.max] = [low, high];
+  if (changed(slider, "range", ranges[i])) [slider.min, slider.max] = [low, high];
   if (slider.valueAsNumber !== x[i]) slider.value = x[i];
   if (changed(slider, "number", x[i])) slider.setAttribute("aria-valuetext", leaves[i].name + " = " + show(x[i]));
   if (!(typing && document.activeElement === field) && changed(field, "number", x[i])) field.value = isNumber(x[i]) ? Number(x[i].toPrecision(6)) : "";
-  write(gradient, reached(i) ? show(o[view.g[i]]) : "none");
+  const g = reached(i) ? o[view.g[i]] : "none";
+  if (changed(gradient, "number", g)) write(gradient, g === "none" ? g : show(g));
   if (changed(row, "on", i === hand)) row.classList.toggle("on", i === hand);
 }
 
