@@ -1,8 +1,8 @@
 """The JAX backend: a program as a function of jax.numpy, to be jitted, mapped and run on what JAX runs on.
 
 Rows that JAX has no accurate function for are called back on the host.  JAX, which
-no extra installs, is imported when a function is asked for.  XLA, which compiles it, takes denormal numbers for 0, and a/b/c for
-a/(b c), which may overflow or vanish where the former does not.
+no extra installs, is imported when a function is asked for.  XLA, which compiles it, takes denormal numbers for 0, and
+a/b/c for a/(b c), which may overflow or vanish where the former does not.
 """
 
 from __future__ import annotations
