@@ -1,5 +1,6 @@
 """Hypothesis profiles: `ci` is fixed and short, `long` is for `HYPOTHESIS_PROFILE=long python -m pytest`."""
 
+import importlib.util
 import os
 import signal
 
@@ -7,7 +8,10 @@ from tests import warm
 
 warm.share_bytecode()  # before what follows is imported
 
+import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+from autograd_lite.errors import MissingPackageError  # noqa: E402
 
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
 settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **_CALM)
@@ -17,6 +21,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """What a test needs and is not installed is a reason to skip it."""
+    try:
+        return (yield)
+    except MissingPackageError as error:
+        if all(map(importlib.util.find_spec, ("numpy", "llvmlite", "click", "matplotlib", "pyarrow", "distributed"))):
+            raise
+        pytest.skip(str(error))
 
 
 def pytest_collection_finish():

@@ -651,7 +651,9 @@ def test_a_table_larger_than_memory_is_fitted_within_it(tmp_path):
 
     streamed = fitted(2**20)
     assert streamed.stdout == f"{10_000 * count} True\n", streamed.stderr
-    assert "MemoryError" in fitted(2**40).stderr  # the limit is one
+    held = fitted(2**40)  # the limit is one, for Python or for a thread of pyarrow's that is started near it
+    assert held.returncode != 0
+    assert "MemoryError" in held.stderr or "Resource temporarily unavailable" in held.stderr
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------

@@ -323,7 +323,9 @@ def test_containers_too_deep_for_the_stack_are_an_error_that_says_so(transform: 
 def test_containers_of_some_hundred_levels_work() -> None:
     square = lambda x: innermost(x) ** 2  # noqa: E731
     assert innermost(grad(square)(nested(300))) == innermost(jit(grad(square))(nested(300))) == 2.0
-    with pytest.raises(StructureError, match="the Jacobian of hessian_<lambda> holds itself, or containers nested too deep"):
-        hessian(square)(nested(300))  # its own containers are twice as deep
+    try:  # its own containers are twice as deep, which not every Python has a stack for
+        assert innermost(hessian(square)(nested(300))) == 2.0
+    except StructureError as error:
+        assert "the Jacobian of hessian_<lambda> holds itself, or containers nested too deep" in str(error)  # noqa: PT017
     with pytest.raises(InputTypeError, match=r"returned list \[{60}: return a Value"):
         grad(lambda x: nested(900))(1.0)

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ...errors import InputValueError
+from ...interrupt import is_interrupted
 from ...tables.table import numpy
 from ...tree import Spec, called, describe, flatten, unflatten
 from ..methods.lbfgs import lbfgs
@@ -79,7 +80,6 @@ class Downhill:
         interrupted = False
 
         def watch(now: State) -> bool:
-            nonlocal interrupted
             step = len(now.losses)
             self.trail.add(step, now.x)
             now.more["first"] = self._first
@@ -88,14 +88,13 @@ class Downhill:
             value = self._mean(now.losses[-1], count)
             if bar:
                 bar.update(step, value)
-            try:
-                pause()
-            except KeyboardInterrupt:
-                interrupted = True
-            return interrupted or bool(callback is not None and callback(step - 1, value, unflatten(self.spec, now.x)))
+            if is_interrupted(pause):
+                return True
+            return bool(callback is not None and callback(step - 1, value, unflatten(self.spec, now.x)))
 
         try:
             why, lost = self._run(limit, watch, pause)
+            interrupted = is_interrupted(pause)  # the methods end where one came within a pass
         except FloatingPointError:
             raise self._no_start() from None
         except KeyboardInterrupt:  # between two blocks of a pass
