@@ -83,6 +83,8 @@ def test_without_a_compiler_the_wheel_is_pure_and_works(source, tmp_path, enviro
         pytest.skip("no program that fails")
     wheel, said = build(source, "wheel", **environment)
     assert wheel.name.endswith("-py3-none-any.whl")
+    if FREE_THREADED and "CC" in environment:
+        why = "it is for CPython with its lock"
     assert why in " ".join(said.split())
     assert not [name for name in zipfile.ZipFile(wheel).namelist() if "_core." in name]
     assert core_of(wheel, tmp_path / "pure") == "Python"

@@ -62,7 +62,7 @@ def test_the_property_tests_run_and_notice_a_wrong_rule(rule: str) -> None:
     settings.register_profile("to find, not to shrink", settings(), phases=[Phase.generate])
     settings.load_profile("to find, not to shrink")
     try:
-        exec(compile(module.replace("1 / (1 + abs(x)) ** 2", rule), "README.md", "exec"), names)
+        exec(compile(module.replace("1 / (1 + abs(x)) ** 2", rule), "<the manual>", "exec"), names)
     finally:
         settings.load_profile(before)
     tests = [names[name] for name in names if name.startswith("test_")]
