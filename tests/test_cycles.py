@@ -153,9 +153,13 @@ def test_of_machine_code_llvmlites_handle_is_left_and_nothing_else(name, left):
     assert not found
 
 
+class Ring(list):
+    """A list that nothing else of this process makes, a cluster's client for one."""
+
+
 def test_what_is_left_is_counted():
     def ring():
-        a = []
+        a = Ring()
         a.append(a)
 
-    assert left_behind(ring)["builtins.list"] == 1
+    assert left_behind(ring)[f"{__name__}.Ring"] == 1
