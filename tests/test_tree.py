@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from autograd_lite import Value, grad, hessian, jacobian, jit, nn, value_and_grad
 from autograd_lite.errors import InputOverflowError, InputTypeError, StructureError
 from autograd_lite.tree import as_float, describe, flatten, flatten_like, is_scalar, map_leaves, unflatten
+from tests.nesting import innermost, nested
 
 Point = namedtuple("Point", "x y")
 
@@ -298,34 +299,21 @@ def test_arrays_that_would_not_come_back_as_they_are_are_named(array, message, t
         transform(lambda x: 1.0 * x.ravel()[0])(array)
 
 
-def nested(depth: int) -> list[Any]:
-    tree: list[Any] = [1.0]
-    for _ in range(depth - 1):
-        tree = [tree]
-    return tree
-
-
-def innermost(tree: Any) -> Any:
-    while isinstance(tree, list):
-        tree = tree[0]
-    return tree
-
-
 @pytest.mark.parametrize("transform", [grad, jacobian, hessian, jit, lambda f: jit(grad(f)), lambda f: jit(f, batch=0)])
 def test_containers_too_deep_for_the_stack_are_an_error_that_says_so(transform: Any) -> None:
     itself: list[Any] = []
     itself.append(itself)
-    for tree in (nested(2000), itself):
+    for tree in (nested(1.0, 2000), itself):
         with pytest.raises(StructureError, match=r"holds itself, or containers nested too deep for Python's stack"):
             transform(lambda x: innermost(x) ** 2)(tree)
 
 
 def test_containers_of_some_hundred_levels_work() -> None:
     square = lambda x: innermost(x) ** 2  # noqa: E731
-    assert innermost(grad(square)(nested(300))) == innermost(jit(grad(square))(nested(300))) == 2.0
+    assert innermost(grad(square)(nested(1.0, 300))) == innermost(jit(grad(square))(nested(1.0, 300))) == 2.0
     try:  # its own containers are twice as deep, which not every Python has a stack for
-        assert innermost(hessian(square)(nested(300))) == 2.0
+        assert innermost(hessian(square)(nested(1.0, 300))) == 2.0
     except StructureError as error:
         assert "the Jacobian of hessian_<lambda> holds itself, or containers nested too deep" in str(error)  # noqa: PT017
     with pytest.raises(InputTypeError, match=r"returned list \[{60}: return a Value"):
-        grad(lambda x: nested(900))(1.0)
+        grad(lambda x: nested(1.0, 900))(1.0)

@@ -18,7 +18,7 @@ from .. import context
 from ..errors import InputValueError
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
-from ..tables.choice import column_name
+from ..tables.choice import asked_name
 from ..value import Value
 from .options import Argument, Option
 from .output import say
@@ -153,7 +153,7 @@ def parted(pair: str) -> tuple[str, str]:
     if found is None:
         return "", ""
     name = found["plain"] if found["quoted"] is None else found["quoted"].replace("``", "`")
-    return name if name.isascii() else column_name(name), found["text"]
+    return asked_name(name), found["text"]
 
 
 def _parted(text: str) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from ..compiler import jit
 from ..errors import InputValueError, listed
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
-from ..tables.choice import column_name
+from ..tables.choice import asked_name
 from ..tables.table import numpy
 from .losses import LOSSES
 from .rows import FEW, Rows
@@ -74,9 +74,7 @@ class Model:
         scale: float | None = None,
     ) -> None:  # fmt: skip
         self.formula = read(formula)
-        target, sigma, weighting, group = (
-            n if n.isascii() else column_name(n) for n in (target, sigma, weighting, group)
-        )  # fmt: skip
+        target, sigma, weighting, group = map(asked_name, (target, sigma, weighting, group))
         self.target, self.kind, given = target, kind, dict(weights or {})
         self.sigma, self.weighting, self.group, self.scale = sigma, weighting, group, scale
         self.wanted: Expression | None = None  # the target, where that is a formula of columns

@@ -75,6 +75,11 @@ def column_name(cell: str) -> str:
     return re.sub(r"\s", " ", normalize("NFC", text))
 
 
+def asked_name(name: str) -> str:
+    """The name of a column that is asked for: one of ASCII is as the data call it, another as a header's cell is read."""
+    return name if name.isascii() else column_name(name)
+
+
 def header_of(cells: Iterable[str]) -> list[str]:
     """The names of columns out of a header; one without a name is c1, c2, ... by its place.
 

@@ -17,6 +17,7 @@ import numpy as np
 from autograd_lite import Op, Value, errstate, grad, jit, nn, where
 from autograd_lite.errors import GradientWarning, JitWarning
 from tests.compiler import programs as p
+from tests.nesting import innermost, nested
 
 BACKENDS = ["python", "numpy", *["llvm"] * p.has("llvmlite")]
 X = np.array([[0.5, 2.0], [-1.0, 3.0], [4.0, 5.0]])
@@ -249,16 +250,6 @@ def test_what_an_attribute_holds_is_what_it_holds_now(held: Any, read: Any, chan
 
 
 def test_deep_containers() -> None:
-    def nested(x: Any) -> Any:
-        for _ in range(300):
-            x = [x]
-        return x
-
-    def innermost(x: Any) -> Any:
-        while isinstance(x, list):
-            x = x[0]
-        return x
-
     for backend in BACKENDS:
         if backend != "numpy":
             assert innermost(jit(nested, backend=backend)(3.0)) == 3.0
