@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
-from . import sweeps
+from . import context, sweeps
 from .graph import Node
 from .tree import Number, is_node
 
@@ -84,8 +84,9 @@ class Coordinates:
 
     @classmethod
     def tree_unflatten(cls, pattern: Pattern, values: list[Number]) -> Number:
-        """The matrix again: SciPy's where all values are floats, as of a transform of plain numbers."""
-        return pattern.matrix(values) if all(x.__class__ is float for x in values) else cls(pattern, values)
+        """The matrix again: SciPy's, which is no tree, where all values are floats and no function is being traced."""
+        plain = all(x.__class__ is float for x in values) and context.trace() is None
+        return pattern.matrix(values) if plain else cls(pattern, values)
 
 
 @functools.cache

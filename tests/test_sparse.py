@@ -68,6 +68,20 @@ def test_sparse_is_dense(seed, inputs, outputs):
     assert same_matrix(dense(hessian(loss, sparse=True)(x)), hessian(loss)(x))
 
 
+@pytest.mark.parametrize("backend", ["python", "llvm"])
+@pytest.mark.parametrize("f", [lambda v: 2.0 * v[0] - v[1], lambda v: 3.0, lambda v: v[0]], ids=["linear", "constant", "input"])
+@pytest.mark.filterwarnings("ignore:.*does not depend on its arguments")
+def test_a_compiled_matrix_without_entries_is_one(f, backend):
+    if backend == "llvm":
+        pytest.importorskip("llvmlite")
+    fast = jit(hessian(f), sparse=True, backend=backend)
+    within = jit(lambda x: [x * x, jacobian(lambda v: [f(v), 1.0], sparse=True)([5.0, 7.0])], backend=backend)
+    for at in ([1.0, 2.0], [3.0, 4.0]):
+        assert fast(at).shape == (2, 2)
+        assert fast(at).nnz == 0
+        assert dense(within(at[0])[1]) == jacobian(lambda v: [f(v), 1.0])([5.0, 7.0])
+
+
 @given(st.integers(0, 10**6), st.sampled_from(["python", "llvm"]))
 def test_compiled_sparse_is_compiled_dense(seed, backend):
     if backend == "llvm":

@@ -152,9 +152,9 @@ def jit(
             Columns of dtype float32 are taken as they are, others are converted at each call; kept rows come as float32.
 
     Results have the bits of the function itself without `fastmath`, but for signs of zero and nan and what follows from them
-    (1/-0.0 is -inf), and for the last bit where the second or third derivative of a `where` over a Value adds up in another
-    order; those of a batch are within 5 ulp a function.  Inside `errstate` and `detect_anomaly` the
-    function itself runs.
+    (1/-0.0 is -inf), and for the roundings of a second or higher derivative of a choice (`where` over a Value, `relu`,
+    `maximum`, `clamp`, `floor`), which may be added up in another order; those of a batch are within 5 ulp a function.  Inside
+    `errstate` and `detect_anomaly` the function itself runs.
 
     Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
     """

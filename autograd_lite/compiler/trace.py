@@ -317,6 +317,7 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
             raise InputTypeError(f"jit of {called(f)}, which returned None: does it end in a return statement?")
         outs, spec = flatten(out, f"result of {getattr(f, '__name__', 'f')}")
         program, captured, joined = record.program(outs)
+        spec = flatten(unflatten(spec, [0] * size(spec)))[1]  # with modules that hold numbers: those here hold the graph
     literals = {
         i: bool(o) if isinstance(o, Truth) else o
         for i, o in enumerate(outs)
@@ -324,7 +325,7 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
     }
     arrays: dict[int, Any] = {}
     _arrays(out, 0, arrays)
-    return Traced(program, captured, _plain(spec), literals, arrays, joined)
+    return Traced(program, captured, spec, literals, arrays, joined)
 
 
 def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:
@@ -348,8 +349,3 @@ def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:
     for child in tree:
         first = _arrays(child, first, found)
     return first
-
-
-def _plain(spec: Spec) -> Spec:
-    """The structure with modules that hold numbers: those of the trace hold its graph."""
-    return flatten(unflatten(spec, [0] * size(spec)))[1]  # of floats a sparse matrix would become SciPy's, which is no tree
