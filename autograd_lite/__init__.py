@@ -17,7 +17,7 @@ The rooms, from low to high; a module imports from lower rows only, which `tests
 
     accelerated  ends                                 the core in C, where it has been compiled; where objects end
     errors  frames  tree  context  files  notebook    what everybody may use: messages, containers, watches,
-    interrupt                                         and Ctrl-C that waits
+    interrupt  arrays                                 and Ctrl-C that waits; NumPy, where it is
     tables                                            files of numbers, of every kind
     optim                                             optimizers and schedules, which know nothing of derivatives
     ops                                               the op table, by family; `ops/row.py` says what a row holds

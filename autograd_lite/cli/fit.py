@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from click.exceptions import Exit
 
+from ..arrays import numpy
 from ..errors import InputValueError, listed
 from ..files import check_writable
 from ..fit.cluster.tasks import WAIT
@@ -26,7 +27,6 @@ from ..formula.parsing import quoted
 from ..formula.vocabulary import VOCABULARY
 from ..plot import check_picture, plot_history
 from ..tables.choice import SHOWN, resembling
-from ..tables.table import numpy
 from .cluster import spread
 from .common import read_formula, read_pairs, refuse_one_file
 from .descent import OPTIMIZERS, Descended, Descent

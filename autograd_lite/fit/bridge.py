@@ -6,6 +6,7 @@ import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..arrays import np, numpy
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..functional import hessian, hvp, value_and_grad
 from ..tree import as_float, called, flatten, unflatten
@@ -19,17 +20,14 @@ class ScipyObjective:
     """What `scipy_objective` gives: ``fun``, ``x0``, ``hess`` and ``hessp`` for SciPy, and ``params`` for the way back."""
 
     def __init__(self, f: Callable[..., Any] | None, x0: Any) -> None:
-        try:
-            import numpy
-        except ImportError as error:
-            raise MissingPackageError("scipy_objective needs NumPy, which comes with SciPy: pip install scipy") from error
+        if numpy() is None:
+            raise MissingPackageError("scipy_objective needs NumPy, which comes with SciPy: pip install scipy")
         if not callable(f):
             raise InputTypeError(f"f={f!r} is not callable: give a function of what x0 holds")
-        self._np = numpy
         leaves, self._spec = flatten(x0, "x0")
         if not leaves:
             raise InputValueError(f"x0={x0!r} holds no number: give at least one to move")
-        self.x0 = numpy.array([as_float(leaf, "x0") for leaf in leaves])
+        self.x0 = np.array([as_float(leaf, "x0") for leaf in leaves])
         self._f: Callable[..., Any] = f
 
     def __repr__(self) -> str:
@@ -52,15 +50,15 @@ class ScipyObjective:
     def fun(self, x: Any) -> tuple[float, Any]:
         """The value and the gradient at `x`; with ``jac=True`` SciPy asks for both at once."""
         value, slopes = value_and_grad(self._flat)(x.tolist())
-        return value, self._np.array(slopes)
+        return value, np.array(slopes)
 
     def hess(self, x: Any) -> Any:
         """The matrix of second derivatives at `x`."""
-        return self._np.array(hessian(self._flat)(x.tolist()))
+        return np.array(hessian(self._flat)(x.tolist()))
 
     def hessp(self, x: Any, p: Any) -> Any:
         """The matrix of second derivatives at `x` times `p`, without the matrix."""
-        return self._np.array(hvp(self._flat, (x.tolist(),), (p.tolist(),)))
+        return np.array(hvp(self._flat, (x.tolist(),), (p.tolist(),)))
 
     def residuals(self, x: Any) -> Any:
         """The residuals of all rows at `x`, for ``scipy.optimize.least_squares``."""
@@ -108,7 +106,7 @@ class _OverRows(ScipyObjective):
     def fun(self, x: Any) -> tuple[float, Any]:
         """The mean loss and its gradient at `x`."""
         value, slopes = self._mean.whole(x.tolist(), lambda: None)
-        return value, self._np.array(slopes)
+        return value, np.array(slopes)
 
     def hess(self, x: Any) -> Any:
         """The matrix of second derivatives of the mean at `x`."""
@@ -120,7 +118,7 @@ class _OverRows(ScipyObjective):
 
     def _averaged(self, by_rows: ByRows, leaves: list[float]) -> Any:
         blocks = (by_rows(leaves, columns) for columns in self._rows.blocks())
-        return sum(self._np.array([column.sum() for column in block]) for block in blocks) / self._rows.count
+        return sum(np.array([column.sum() for column in block]) for block in blocks) / self._rows.count
 
     def residuals(self, x: Any) -> Any:
         """The residuals of all rows at `x`, those of a row beside each other."""

@@ -13,10 +13,10 @@ from numbers import Integral, Real
 from typing import Any
 
 from .. import optim
+from ..arrays import numpy
 from ..errors import ClusterError, InputTypeError, InputValueError, MissingPackageError
 from ..interrupt import deferred_interrupt, is_interrupted, no_pause
 from ..notebook import table
-from ..tables.table import numpy
 from ..tree import as_float, flatten, is_node, unflatten
 from .cluster import rows_of
 from .rows import Objective

@@ -11,12 +11,12 @@ from copy import copy
 from typing import Any
 
 from .. import ops
+from ..arrays import np, numpy
 from ..compiler import jit
 from ..errors import InputValueError, listed
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
 from ..tables.choice import asked_name
-from ..tables.table import numpy
 from .losses import LOSSES
 from .rows import FEW, Rows
 
@@ -281,7 +281,7 @@ class Model:
 
         def of(columns: Mapping[str, Any]) -> list[float]:
             if fast is not None:
-                found = fast(self.weights, {n: numpy().asarray(columns[n]) for n in columns})
+                found = fast(self.weights, {n: np.asarray(columns[n]) for n in columns})
                 return list(found.tolist())
             rows = zip(*(columns[n].tolist() for n in columns), strict=True)
             return [self.prediction(self.weights, dict(zip(columns, row, strict=True))) for row in rows]

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import ops
+from ..arrays import np
 from ..errors import InputValueError, listed
-from ..tables.table import numpy
 from .ending import Fit
 from .losses import LOSSES, MAD
 from .methods.absolute import least_absolute
@@ -43,7 +43,6 @@ def by_newton(solver: Solver) -> Fit:
     The weights are moved in units in which each of them changes residuals by about one scale, and losses are counted in
     scales, so that nothing depends on what columns and targets are measured in.
     """
-    np = numpy()
     model, given = solver.model, solver.model.scale
     scaled = LOSSES[model.kind].corner is not None
     many = solver.method == "lbfgs"
@@ -137,7 +136,7 @@ def _curved(solver: Solver, x: Any, units: Any) -> tuple[Any, list[str]]:
         return model.value(weights, row) * ops.sqrt(curvature)
 
     root = solver.residuals(bent).triangle(x.tolist())
-    part = numpy().zeros((1, len(x))) if root is None else root[:, :-1] * units
+    part = np.zeros((1, len(x))) if root is None else root[:, :-1] * units
     notes = [] if solver.straight else ["the standard errors are those of the expected information"]
     return part.T @ part, notes
 
@@ -150,7 +149,6 @@ def _exact(misses: Any, x: list[float], targets: Targets) -> bool:
 
 def _units(solver: Solver, misses: Any, x: list[float]) -> dict[str, Any]:
     """The scale to begin with, and for each weight the power of two next to what changes a residual by it."""
-    np = numpy()
     root = misses.triangle(x)
     if root is None:
         raise solver.no_start(misses, x)
@@ -249,7 +247,6 @@ def _described(solver: Solver, end: Bottom, units: Any, misses: Any, targets: Ta
 
 def _likely(solver: Solver, x: Any, units: Any, end: Bottom, targets: Targets, method: str) -> Fit:
     """The errors of a likelihood: the inverse of its Hessian."""
-    np = numpy()
     names, n = solver.names, solver.rows.count
     errors, covariance = dict.fromkeys(names, math.nan), None
     usable = end.free & ~end.lost
@@ -285,7 +282,6 @@ def _likely(solver: Solver, x: Any, units: Any, end: Bottom, targets: Targets, m
 
 def _with_errors(solver: Solver, x: list[float], end: Bottom, given: tuple[Any, str], quantile: float, method: str) -> Fit:
     """The weights with the errors that F says, F Fᵀ being their covariance; or why there are none."""
-    np = numpy()
     factor, why = given
     if factor is None:
         found = solver.fit(x, {}, quantile, None, method)
@@ -318,7 +314,6 @@ def _robust_summary(solver: Solver, length: float, sd: float, end: Bottom, targe
 
 def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Any, misses: Any, targets: Targets) -> None:
     """Say so where the formula tells some of the 0s from the 1s, or from larger counts, perfectly, so that weights run away."""
-    np = numpy()
     model, names = solver.model, list(solver.rows.names or ())
     predict = model.predicting(solver.rows.count)
 

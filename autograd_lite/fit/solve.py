@@ -10,13 +10,13 @@ from functools import cached_property, partial
 from itertools import count
 from typing import Any
 
+from ..arrays import np
 from ..compiler import jit
 from ..errors import InputValueError, TraceError, listed
 from ..functional import value_and_grad
 from ..interrupt import is_interrupted, no_pause
 from ..program import Program
 from ..tables import Parts
-from ..tables.table import numpy
 from ..tree import flatten
 from .cluster import Spread, rows_of
 from .ending import Fit
@@ -67,7 +67,6 @@ class Solver:
         threads: int | None = None, block: int | None = None, state: State | None = None,
         pause: Callable[[], None] = no_pause,
     ) -> None:  # fmt: skip
-        np = numpy()
         self.model, self.table, self.rows = model, table, Rows.of(table)
         self.kind = LOSSES[model.kind].kind
         self.given = self._settings("--init", given)
@@ -232,7 +231,6 @@ class Solver:
         return program is not None and len(linear_weights(program, len(self.names))) == len(self.names)
 
     def _searched(self, known: list[float | None]) -> list[float]:
-        np = numpy()
         program = self._program()
         if program is None:
             return [0.0 if x is None else x for x in known]

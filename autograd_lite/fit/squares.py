@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..tables.table import numpy
+from ..arrays import np
 from .ending import Fit
 from .methods.refine import NUMBERS, refined
 from .methods.saddle import SECOND, left
@@ -45,7 +45,6 @@ def described(
     solver: Solver, x: Any, triangle: Any, free: Any, lost: Any, targets: Targets, method: str
 ) -> Fit:  # fmt: skip
     """Standard errors and statistics out of the triangle of [J r]."""
-    np = numpy()
     m = len(solver.names)
     usable = free & ~lost
     with np.errstate(all="ignore"):
@@ -65,7 +64,6 @@ def described(
 
 def _refined(solver: Solver, residuals: Any, end: Ending) -> Ending:
     """Where a plane ends when the last of its digits are put right."""
-    np = numpy()
     m = len(solver.names)
     sure = end.converged and end.free.all() and not end.lost.any()
     if not (sure and solver.straight) or solver.rows.count * m > NUMBERS or solver.rows.count < m:

@@ -7,11 +7,12 @@ from array import array
 from itertools import compress
 from typing import Any
 
+from ..arrays import numpy
 from .arrow import taken
 from .cells import MISSING, Cells, is_missing
 from .choice import Wanted
 from .dialect import BLANKS
-from .table import Block, numpy
+from .table import Block
 
 ROOM = 2**26  # bytes: what pyarrow may need for itself, so that it is not asked where numbers may have less
 SPELLED = sorted({spelling for word in MISSING for spelling in (word, word.upper(), word.capitalize())} | {"NaN", "-NaN"})

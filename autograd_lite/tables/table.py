@@ -144,12 +144,3 @@ def _closed(stack: ExitStack) -> None:
         stack.close()
     except KeyboardInterrupt:  # an exception where an object goes reaches nobody
         interrupt_again()
-
-
-def numpy() -> Any:
-    """The module NumPy, or None where it is not installed."""
-    try:
-        import numpy
-    except ImportError:
-        return None
-    return numpy

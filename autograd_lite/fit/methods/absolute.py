@@ -14,8 +14,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ...arrays import np
 from ...interrupt import Interrupted
-from ...tables.table import numpy
 from ..rows.near import NOTHING
 from .newton import Bottom
 from .trust import EPS, State, norm, norms, within
@@ -38,7 +38,6 @@ def corner(q: Any, r: Any, start: Any, size: Any = 0.0, pull: Any = None) -> tup
     >>> round(float(u[0] * 5**-0.5), 12), sure
     (3.0, True)
     """
-    np = numpy()
     u = start
     pull = np.zeros(len(u)) if pull is None else pull
     total = norm(abs(q).sum(axis=0)) + norm(pull)
@@ -69,14 +68,12 @@ def corner(q: Any, r: Any, start: Any, size: Any = 0.0, pull: Any = None) -> tup
 
 def _unbalanced(q: Any, res: Any, zero: Any, pull: Any) -> Any:
     """The slopes that are left when the zero residuals balance those of the others as well as they can."""
-    np = numpy()
     g = np.sign(np.where(zero, 0.0, res)) @ q + pull
     return g + q[zero].T @ _multipliers(q[zero].T, g)
 
 
 def _fall(res: Any, along: Any, pulled: float) -> float:
     """How far to go: where the slope of ``sum |res + t along| + pulled t`` turns from down to up."""
-    np = numpy()
     moving = along != 0
     res, along = res[moving], along[moving]
     slope = float(np.where(res == 0, abs(along), np.sign(res) * along).sum()) + pulled
@@ -91,7 +88,6 @@ def _fall(res: Any, along: Any, pulled: float) -> float:
 
 def _multipliers(a: Any, g: Any) -> Any:
     """The numbers in [-1, 1] with which the columns of `a` come closest to -g."""
-    np = numpy()
     k = a.shape[1]
     found = np.zeros(k)
     if not k:
@@ -157,12 +153,12 @@ class Together:
     def value(self, x: Any) -> float:
         """The sum of absolute residuals."""
         found = self.triangle(x)
-        return float(abs(found[:, -1]).sum()) if numpy().isfinite(found).all() else math.inf
+        return float(abs(found[:, -1]).sum()) if np.isfinite(found).all() else math.inf
 
     def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
         """To the minimum of the linear residuals."""
         found = self.triangle(x)
-        if not numpy().isfinite(found).all():
+        if not np.isfinite(found).all():
             raise FloatingPointError
         jacobian, r = found[:, :-1], found[:, -1]
         p, sure = _linear(jacobian, r, x, lower, upper)
@@ -184,7 +180,6 @@ def least_absolute(
 
     Raises FloatingPointError where the start has no finite residual or derivative.
     """
-    np = numpy()
     x, lower, upper = within(state.x, bounds)
     value, why = rows.value(x), ""
     if not math.isfinite(value):
@@ -239,7 +234,6 @@ class Straight:
     """
 
     def __init__(self, jacobian: Any) -> None:
-        np = numpy()
         scale = norms(jacobian)
         self.scale = np.where(scale > 0, scale, 1.0)
         q, s, v = np.linalg.svd(jacobian / self.scale, full_matrices=False)
@@ -257,7 +251,6 @@ class Straight:
 
 def inverse(res: Any) -> Any:
     """One over the sizes of residuals, as far as that goes."""
-    np = numpy()
     size = abs(res)
     return 1 / np.maximum(size, 1e-6 * (float(np.median(size)) or 1.0))
 
@@ -267,7 +260,6 @@ def walls(x: Any, lower: Any, upper: Any, slopes: Any) -> tuple[Any, Any]:
 
     ``|p - l| - (p - l)`` is zero above l.
     """
-    np = numpy()
     m = len(x)
     rows, pull = [], np.zeros(m)
     for end, sign in ((lower, -1.0), (upper, 1.0)):
@@ -282,7 +274,6 @@ def walls(x: Any, lower: Any, upper: Any, slopes: Any) -> tuple[Any, Any]:
 
 def _linear(jacobian: Any, r: Any, x: Any, lower: Any, upper: Any) -> tuple[Any, bool]:
     """The step to the minimum of the linear residuals between the bounds."""
-    np = numpy()
     into = Straight(jacobian)
     q, size = into.q, abs(jacobian) @ abs(x) + ROUNDED / NOTHING * abs(r).mean()
     start = -(q.T @ r)

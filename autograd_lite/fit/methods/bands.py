@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...tables.table import numpy
+from ...arrays import np
 from ..rows.near import NOTHING, Alike, Ask, Near, NearRows
 from ..rows.residuals import OverRows
 from .absolute import AT, BALANCED, COARSE, ROUNDED, Rows, Straight, Together, corner, inverse, walls
@@ -35,7 +35,7 @@ def deviations(misses: OverRows, weights: int, heard: Callable[[Any], Any] = lam
     """What `least_absolute` asks: of few rows all at once, of many by passes, which `heard` makes such as Ctrl-C leaves."""
 
     def matrix(x: Any) -> Any:
-        with numpy().errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             return misses.matrices(x.tolist())
 
     return Together(matrix) if misses.size * (weights + 1) <= TOGETHER else Apart(misses, weights, heard)
@@ -65,21 +65,20 @@ class Apart:
 
     def value(self, x: Any) -> float:
         """The sum of absolute residuals."""
-        none = numpy().zeros(self.weights)
+        none = np.zeros(self.weights)
         return self._ask(x, none, none, none + 1.0, math.inf, -1.0, 1.0).value
 
     def _ask(
         self, x: Any, step: Any, before: Any, scale: Any, around: float, width: float, share: float, draw: int = 0,
         value: float = 0.0, zero: Any = None,
     ) -> Near:  # fmt: skip
-        nothing, floor = numpy().full(self.weights, math.nan), ROUNDED * value / self.size
+        nothing, floor = np.full(self.weights, math.nan), ROUNDED * value / self.size
         zero = nothing if zero is None else zero
         found: Near = self._near(Ask(x, step, before, scale, zero, around, width, share, draw, floor))
         return found
 
     def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
         """To the minimum of the linear residuals: the step, whether that is known to be it, and the sum there."""
-        np = numpy()
         into = Straight(self.triangle(x)[:, :-1])
         p, scale = np.zeros(self.weights), into.scale
         width, count = self._known or (math.inf, float(self.size))
@@ -123,7 +122,6 @@ class Apart:
 
     def _tied(self, x: Any, p: Any, into: Straight, lower: Any, upper: Any) -> tuple[Any, bool, float] | None:
         """Where a large part of the rows is zero: rows that are alike are counted, of others the multipliers are looked for."""
-        np = numpy()
         zero = np.zeros(self.weights)
         if (all_of_them := self.alike.found(x)) is not None:
             sums = self._ask(x, zero, zero, into.scale, math.inf, -1.0, 1.0)
@@ -164,7 +162,6 @@ def _solved(
 
     `factor` is how many each row stands for, `mean` the mean of absolute residuals.
     """
-    np = numpy()
     rows = look.rows * factor
     jacobian, r = rows[:, :-1], rows[:, -1]
     size = abs(jacobian) @ (abs(x) + abs(p)) + np.ravel(factor) * (ROUNDED / NOTHING * mean)

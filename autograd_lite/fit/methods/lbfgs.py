@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ...arrays import np
 from ...interrupt import Interrupted
-from ...tables.table import numpy
 from ..rows.curvature import Sums
 from .newton import ROUNDING, Bottom
 from .trust import EPS, State, norm, within
@@ -37,7 +37,6 @@ def lbfgs(
 
     Raises FloatingPointError where the start has no finite value or derivative.
     """
-    np = numpy()
     x, lower, upper = within(state.x, bounds)
     here = first(x)
     if not here.finite():
@@ -92,7 +91,6 @@ def _settled(x: Any, p: Any, gain: float, size: float) -> bool:
     """Whether a step would gain less than the rounding of the loss and move no weight by a digit that is printed, or would
     move none by more than its own rounding.
     """
-    np = numpy()
     sizes = np.maximum(abs(x), norm(x) / len(x) ** 0.5)
     return bool((abs(p) <= (BELOW if gain <= ROUNDING * size else 16 * EPS) * sizes).all())
 
@@ -117,7 +115,6 @@ def _searched(
     first: Callable[[Any], Sums], x: Any, p: Any, here: Sums, lower: Any, upper: Any
 ) -> tuple[Any, Sums] | None:  # fmt: skip
     """A step along p that falls far enough and ends flat enough; None where none was found."""
-    np = numpy()
     slope = float(here.gradient @ p)
     low, high, t = 0.0, math.inf, 1.0
     noise = ROUNDING * here.size

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ...arrays import np
 from ...interrupt import Interrupted
-from ...tables.table import numpy
 from ..rows.curvature import Sums
 from .trust import EPS, UNLIMITED, State, norm, within
 
@@ -53,7 +53,6 @@ def newton(
 
     Raises FloatingPointError where the start has no finite value or derivative.
     """
-    np = numpy()
     x, lower, upper = within(state.x, bounds)
     here = second(x)
     if not here.finite():
@@ -118,7 +117,6 @@ class View:
     """A quadratic model in the directions that are free: curvatures, slopes, and what a step to its bottom would gain."""
 
     def __init__(self, here: Sums, x: Any, lower: Any, upper: Any) -> None:
-        np = numpy()
         g, h = here.gradient, here.hessian
         self.free = ~(((x <= lower) & (g >= 0)) | ((x >= upper) & (g <= 0)))
         scale = np.sqrt(abs(np.diag(h)))
@@ -135,13 +133,12 @@ class View:
 
     def back(self, step: Any) -> Any:
         """A step along the directions as one of the weights."""
-        found = numpy().zeros(len(self.free))
+        found = np.zeros(len(self.free))
         found[self.free] = (self.directions @ step) / self.scale[self.free]
         return found
 
     def lost(self) -> Any:
         """For each weight whether it has a part in a direction without curvature or slope."""
-        np = numpy()
         found = np.zeros(len(self.free), dtype=bool)
         if self.flat.any():
             found[self.free] = (abs(self.directions[:, self.flat]) > 0.05).any(axis=1)
@@ -150,7 +147,6 @@ class View:
 
 def _step(curvature: Any, slope: Any, flat: Any, radius: float) -> tuple[Any, bool]:
     """The best step within the radius in the eigenvectors' directions, and whether the radius holds it back."""
-    np = numpy()
     if not len(curvature):
         return slope, False
     lowest = float(curvature[0])

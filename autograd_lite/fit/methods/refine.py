@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...tables.table import numpy
+from ...arrays import np
 from .trust import EPS, norm, norms, power_of_two
 
 TURNS = 8
@@ -30,7 +30,6 @@ def refined(a: Any, b: Any) -> Any:
     >>> refined(whole, whole @ -np.arange(1.0, 7.0)).tolist()
     [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     """
-    np = numpy()
     units = np.array([power_of_two(size) for size in norms(a).tolist()])
     unit = power_of_two(norm(b))
     a, b = a / units, b / unit
@@ -67,7 +66,7 @@ def _less(a: Any, x: Any, b: Any, left: Any) -> Any:
 def _dots(a: Any, r: Any) -> Any:
     """``aᵀ r``, each sum rounded once."""
     pairs = [_product(column, r) for column in a.T]
-    return numpy().array([math.fsum([*product.tolist(), *error.tolist()]) for product, error in pairs])
+    return np.array([math.fsum([*product.tolist(), *error.tolist()]) for product, error in pairs])
 
 
 def _sum(a: Any, b: Any) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...tables.table import numpy
+from ...arrays import np
 from .trust import Ending, State, least_squares, norm, norms, power_of_two
 
 DOWN = 1e-7  # a curvature, of the largest, that is certainly one downwards
@@ -49,7 +49,6 @@ def _way_down(halves: Any, end: Ending, unit: float) -> Any:
 
     It is so long that all residuals would be gone after it, were the sum of squares a parabola.
     """
-    np = numpy()
     sizes = norms(end.triangle[:, :-1]).tolist()
     units = np.array([power_of_two(unit / size) if 0 < size < math.inf else 1.0 for size in sizes])
     if hasattr(halves, "places"):
@@ -71,7 +70,6 @@ def _way_down(halves: Any, end: Ending, unit: float) -> Any:
 
 def _stepped(triangle: Callable[[Any], Any], end: Ending, down: Any, box: Any) -> list[float] | None:
     """Weights along a way down at which the residuals are shorter; None where there are none."""
-    np = numpy()
     before = norm(end.triangle[:, -1])
     for halvings in range(HALVINGS):
         for sign in (1.0, -1.0):

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
+from ...arrays import np
 from ...program import Program
-from ...tables.table import numpy
 from .trust import State, least_squares, norm
 
 SIZES = (0.01, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0, 25.0, 50.0)
@@ -71,7 +71,6 @@ def linear_weights(program: Program, count: int) -> list[int]:
 
 def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: Sequence[float | None]) -> Plan:
     """What to try for each weight that is not linear; those with a start of their own keep it."""
-    np = numpy()
     linear = [i for i in linear_weights(program, count) if start[i] is None]
     depends = dependence(program, count)
     alias: dict[int, int] = {i: i for i in range(count)}  # values that are a weight but for a constant factor
@@ -115,7 +114,6 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
 
 
 def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool, phase: bool) -> list[float]:
-    np = numpy()
     found: list[float] = []
     for what, ref in met:
         column = columns.get(ref)
@@ -183,7 +181,6 @@ class Search:
 
     def solved(self, trial: Sequence[float]) -> tuple[float, list[float]] | None:
         """What is left of the residuals with the linear weights solved for, and all the weights."""
-        np = numpy()
         m, linear = self.sample.count, self.plan.linear
         leaves = [0.0] * m
         for i, x in zip(self.plan.values, trial, strict=True):
@@ -213,7 +210,6 @@ class Search:
 
     def best(self) -> list[float] | None:
         """The start from which most was gained; None where no trial has finite residuals."""
-        np = numpy()
         ends: list[tuple[bool, float, list[float]]] = []
         waiting: list[tuple[float, list[float]]] = []
         rounds = 0
@@ -246,7 +242,7 @@ class Search:
 
     def _ranked(self) -> list[tuple[float, list[float]]]:
         """Trials by what is left of the residuals, without those that are as good as another."""
-        found = [one for one in map(self.solved, self.trials()) if one is not None and numpy().isfinite(one[0])]
+        found = [one for one in map(self.solved, self.trials()) if one is not None and np.isfinite(one[0])]
         ranked = self._different(found)
         if not self.drawn or len(self.plan.values) < 2:
             return ranked
@@ -281,7 +277,7 @@ class Search:
             end = least_squares(self.sample.triangle, State(leaves), self.sample.size, self.bounds, SHORT)
         except FloatingPointError:
             return None
-        bad = bool(end.lost.any()) or not numpy().isfinite(end.x).all()
+        bad = bool(end.lost.any()) or not np.isfinite(end.x).all()
         self._made[tuple(end.x.tolist())] = end.steps
         return bad, 0.0 if end.why == "exact" else norm(end.triangle[:, -1]), end.x.tolist()
 

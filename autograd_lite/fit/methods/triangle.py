@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from ...tables.table import numpy
+from ...arrays import np
 
 LEAF, LARGE_LEAF = 50, 512  # rows of a leaf in small tables, and in large ones, where a call costs more than arithmetic
 LARGE = 20_000  # rows from which on a table is large
@@ -40,7 +40,6 @@ def upper(rows: Any) -> Any:
     >>> upper(np.array([[3.0, 1.0], [4.0, 2.0]])).tolist()
     [[-5.0, -2.2], [0.0, 0.3999999999999999]]
     """
-    np = numpy()
     h = np.linalg.qr(rows, mode="raw")[0].swapaxes(-1, -2)
     return np.where(_above(min(h.shape[-2:]), h.shape[-1]), h[..., : h.shape[-1], :], 0.0)
 
@@ -48,13 +47,11 @@ def upper(rows: Any) -> Any:
 @lru_cache(64)
 def _above(rows: int, columns: int) -> Any:
     """Where a matrix is not below its diagonal."""
-    np = numpy()
     return np.arange(rows)[:, None] <= np.arange(columns)
 
 
 def stacked(a: Any, b: Any) -> Any:
     """The triangle of two triangles' rows; of nan where either has one."""
-    np = numpy()
     both = np.concatenate([a, b])
     return upper(both) if np.isfinite(both).all() else np.full_like(a, np.nan)
 
@@ -82,7 +79,6 @@ class Tree:
 
     def add(self, block: Any) -> None:
         """Take in a block of rows; the leaves are the same however the rows are cut up."""
-        np = numpy()
         if self._waiting:
             block = np.concatenate([*self._waiting, block])
         whole = len(block) // self.leaf
@@ -94,13 +90,11 @@ class Tree:
 
     def _square(self, found: Any) -> Any:
         """Triangles of fewer rows than columns filled up with zeros."""
-        np = numpy()
         missing = self.columns - found.shape[1]
         return np.pad(found, ((0, 0), (0, missing), (0, 0))) if missing else found
 
     def _push(self, level: int, more: Any) -> None:
         """More triangles of one level, which go up in eights."""
-        np = numpy()
         waiting = [*self._levels[level], *more]
         groups = len(waiting) // FAN
         if groups:
@@ -112,7 +106,6 @@ class Tree:
 
     def root(self) -> Any:
         """The triangle of all rows; zeros where there was none."""
-        np = numpy()
         if self._waiting:
             self._push(0, self._square(upper(self._waiting[0])[None]))
             self._waiting = []

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ...arrays import np
 from ...interrupt import Interrupted
-from ...tables.table import numpy
+from .triangle import upper
 
 EPS = 2.0**-52
 UNLIMITED = sys.float_info.max  # a radius
@@ -94,7 +95,6 @@ class Shape:
     """The triangle at some weights, looked at in the directions that are free: singular values and the projected residuals."""
 
     def __init__(self, triangle: Any, x: Any, box: tuple[Any, Any] | None, scale: Any) -> None:
-        np = numpy()
         m = len(x)
         self.jacobian, self.residual = triangle[:, :m], triangle[:, m]
         self.norm = norm(self.residual)
@@ -119,7 +119,7 @@ class Shape:
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:
-        u, s, v = numpy().linalg.svd(self._matrix, full_matrices=False)
+        u, s, v = np.linalg.svd(self._matrix, full_matrices=False)
         return s, v.T, u.T @ self.residual
 
     @property
@@ -144,7 +144,6 @@ class Shape:
 
     def newton(self) -> Any:
         """The step to the minimum of the linear model."""
-        np = numpy()
         if self.inverse is not None:
             return self._back(-self.inverse @ self._rest)
         inverse = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
@@ -152,7 +151,6 @@ class Shape:
 
     def step(self, radius: float) -> tuple[Any, bool]:
         """The best step within the radius, and whether the radius holds it back."""
-        np = numpy()
         if self.inverse is not None and norm(whole := self.inverse @ self._rest) <= radius:
             return self._back(-whole), False
         full = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
@@ -180,14 +178,12 @@ class Shape:
         return self._back(-self.v @ (p * min(1.0, radius / norm(p)))), True
 
     def _back(self, p: Any) -> Any:
-        np = numpy()
         found = np.zeros(len(self.free))
         found[self.free] = p / self.scaled[self.free]
         return found
 
     def lost(self) -> Any:
         """For each weight whether it has a part in a direction that changes no residual."""
-        np = numpy()
         found = np.zeros(len(self.free), dtype=bool)
         if self.inverse is not None:
             return found
@@ -197,7 +193,6 @@ class Shape:
 
     def settled(self, x: Any, size: int) -> bool:
         """Whether the step that is left is below the digits that mean something."""
-        np = numpy()
         left = abs(self.newton())
         inverse = self.inverse
         if inverse is None:
@@ -210,12 +205,11 @@ class Shape:
 
 def _inverted(matrix: Any, residual: Any, triangular: bool) -> tuple[Any, Any]:
     """R⁻¹ and Qᵀ times the residuals, of a matrix that is Q R and far from losing rank; None for others."""
-    np = numpy()
     m = matrix.shape[1]
     if not m or len(matrix) < m:
         return None, None
     whole = np.column_stack([matrix, residual])
-    r = whole if triangular else np.linalg.qr(whole, mode="r")
+    r = whole if triangular else upper(whole)
     top = r[:m, :m]
     if not np.diag(top).all():
         return None, None
@@ -241,7 +235,6 @@ def norm(x: Any) -> float:
 
 def norms(matrix: Any) -> Any:
     """The lengths of the columns of a matrix, as `norm` has them."""
-    np = numpy()
     if matrix.size <= FEW:
         return np.array([math.hypot(*column) for column in matrix.T.tolist()])
     top = abs(matrix).max(axis=0, initial=0.0)
@@ -251,7 +244,6 @@ def norms(matrix: Any) -> Any:
 
 def within(x: Sequence[float], bounds: tuple[Any, Any] | None) -> tuple[Any, Any, Any]:
     """Weights moved between their bounds, and the bounds, infinite where there are none."""
-    np = numpy()
     lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
     return np.clip(np.array(x, dtype=float), lower, upper), lower, upper
 
@@ -290,7 +282,6 @@ def least_squares(
         limit: at most so many steps.
         watch: called after each step; true stops the run.
     """
-    np = numpy()
     x, lower, upper = within(state.x, bounds)
     first = triangle(x)
     if first is None:

@@ -16,13 +16,13 @@ from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from ... import frames
+from ...arrays import np, numpy
 from ...compiler import jit
 from ...compiler.arguments import doubles
 from ...errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ...functional import value_and_grad
 from ...interrupt import no_pause
 from ...tables.parts import Joined, Parts
-from ...tables.table import numpy
 from ...tree import Spec, an, as_float, called, flatten, unflatten
 from .pairs import Pairs
 
@@ -237,22 +237,21 @@ class Digest:
 
 
 def _joined(blocks: Sequence[Columns]) -> Columns:
-    np = numpy()
-    if np is not None:
+    if numpy() is not None:
         return [np.concatenate([np.asarray(column) for column in columns]) for columns in zip(*blocks, strict=True)]
     return [[x for column in columns for x in column] for columns in zip(*blocks, strict=True)]
 
 
 def _column(column: Any, what: str) -> Any:
     """A column of numbers or of rows of numbers: an array where NumPy is there, else a list."""
-    np = numpy()
-    if np is None and isinstance(column, Sequence) and not isinstance(column, (str, bytes)):
+    bare = numpy() is None
+    if bare and isinstance(column, Sequence) and not isinstance(column, (str, bytes)):
         return _floats(column, what)
     try:
-        numbers = column if np is None or isinstance(column, np.ndarray) else np.asarray(column)
+        numbers = column if bare or isinstance(column, np.ndarray) else np.asarray(column)
     except ValueError:
         raise StructureError(f"{what} is ragged: give rows of one length, or a column for each of their numbers") from None
-    if np is None or not numbers.ndim:
+    if bare or not numbers.ndim:
         raise InputTypeError(f"{what} is {an(column)}: a column has one entry for each row, give a list or an array")
     if numbers.dtype.kind not in "fiub":  # text among them, or numbers of another kind
         numbers = np.array(_floats(column, what))
@@ -269,15 +268,13 @@ def _floats(column: Any, what: str) -> list[Any]:
 
 
 def _taken(column: Any, order: Any) -> Any:
-    np = numpy()
-    return [column[i] for i in order] if np is None else np.asarray(column)[order]
+    return [column[i] for i in order] if numpy() is None else np.asarray(column)[order]
 
 
 def shuffled(count: int, key: str) -> Any:
     """The numbers below `count` in an order that follows from `key` alone: sorted by 64 random bits each."""
     keys = array("Q", random.Random(key).randbytes(8 * count))
-    np = numpy()
-    return sorted(range(count), key=keys.__getitem__) if np is None else np.argsort(np.asarray(keys), kind="stable")
+    return sorted(range(count), key=keys.__getitem__) if numpy() is None else np.argsort(np.asarray(keys), kind="stable")
 
 
 # -- the loss over rows -----------------------------------------------------------------------------------------------
@@ -353,7 +350,7 @@ class Objective:
         """The sums over the rows of a block."""
         assert self.rows is not None
         if self._together:
-            given = self.rows.arguments(list(map(numpy().asarray, columns)))
+            given = self.rows.arguments(list(map(np.asarray, columns)))
             try:
                 self._block = self._block or self._compiled(leaves, given)
                 value, slopes = self._block(leaves, *given)

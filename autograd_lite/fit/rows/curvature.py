@@ -12,11 +12,11 @@ from operator import mul
 from typing import Any, NamedTuple
 
 from ... import frames, ops
+from ...arrays import np
 from ...compiler import jit
 from ...errors import JitWarning, TraceError
 from ...functional import hessian, value_and_grad
 from ...interrupt import no_pause
-from ...tables.table import numpy
 from . import FEW, entries
 from .groups import Places
 from .residuals import MACHINE, threads_for
@@ -32,7 +32,6 @@ class Sums(NamedTuple):
 
     def finite(self) -> bool:
         """Whether every number is."""
-        np = numpy()
         return all(bool(np.isfinite(part).all()) for part in self if part is not None)
 
 
@@ -47,7 +46,6 @@ def derivatives(f: Callable[[Sequence[Any]], Any], x: Sequence[Any], order: int)
 
 def filled(flat: Any, weights: int, order: int) -> Sums:
     """`Sums` out of such a list."""
-    np = numpy()
     numbers = np.array([float(x) for x in flat])
     table = None
     if order == 2:
@@ -82,7 +80,7 @@ class Curvature:
     ) -> Sums:  # fmt: skip
         """Over all rows."""
         leaves = [*x, *([1.0] * self.weights if units is None else units), *more]
-        with numpy().errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             if self.rows is None:
                 return filled(self._one(leaves), self.weights, self.order)
             found: Sums = self.rows.total(self, leaves, pause)
@@ -90,7 +88,6 @@ class Curvature:
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Sums:
         """Over the rows of a block."""
-        np = numpy()
         if self._together:
             given = self.rows.arguments([np.asarray(column) for column in columns])
             try:
@@ -158,13 +155,12 @@ class GroupedCurvature:
         m = len(self.places.names)
         units = [1.0] * m if units is None else units
         firsts = [*self.places.shared_at.tolist(), *(int(at.max()) for at in self.places.at)]
-        with numpy().errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             found: Sums = self.rows.total(self, [*x, *(units[i] for i in firsts), *more], pause)
             return found
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Sums:
         """Over the rows of a block."""
-        np = numpy()
         m, p = len(self.places.names), len(self.places.shared)
         given = dict(zip(self.rows.names or (), map(np.asarray, columns), strict=True))
         each = np.stack(self.places.called(self._each, leaves[:m], given, leaves[m:]))

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ...arrays import np
 from ...functional import value_and_grad
 from ...interrupt import no_pause
-from ...tables.table import numpy
 from ..methods.triangle import Tree, leaf_rows, stacked, upper
 from ..model import Model
 from . import Rows, entries
@@ -30,7 +30,6 @@ class Places:
     """
 
     def __init__(self, model: Model, names: Sequence[str], fixed: Mapping[str, float] | None = None) -> None:
-        np = numpy()
         self.model, self.names, held = model, list(names), dict(fixed or {})
         at = {name: i for i, name in enumerate(self.names)}
         self.spelled = list(model.grouped)
@@ -46,12 +45,11 @@ class Places:
 
     def words(self, columns: Mapping[str, Any]) -> list[Any]:
         """For each family the place of each row's word."""
-        np = numpy()
         return [np.asarray(columns[name]).astype(int) for name in self.columns]
 
     def alike(self, units: Any) -> Any:
         """Units in which the weights of a family have the largest of theirs."""
-        found = numpy().array(units)
+        found = np.array(units)
         for at in self.at:
             if (at >= 0).any():
                 found[at[at >= 0]] = found[at[at >= 0]].max()
@@ -59,7 +57,6 @@ class Places:
 
     def own(self, leaves: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
         """The columns, with one more for each family: the weight of each row's group."""
-        np = numpy()
         found = dict(columns)
         for s, at, values, words in zip(self.spelled, self.at, self.values, self.words(columns), strict=True):
             all_of_them = np.where(at >= 0, np.asarray(leaves)[at], values)
@@ -95,13 +92,11 @@ class Places:
 
     def called(self, by_rows: ByRows, leaves: Any, columns: Mapping[str, Any], more: Sequence[float] = ()) -> list[Any]:
         """What such a function gives for each row of a block; `more` stands behind the shared weights."""
-        np = numpy()
         shared = np.asarray(leaves, dtype=float)[self.shared_at].tolist()
         return by_rows([*shared, *more], list(self.own(leaves, columns).values()))
 
     def rows_of_cells(self, columns: Mapping[str, Any]) -> Iterator[tuple[tuple[int, ...], Any, Any]]:
         """For each cell of a block its key, its rows, and the places of the row's own weights, families first."""
-        np = numpy()
         words = np.stack(self.words(columns)) if self.spelled else np.zeros((1, _length(columns)), dtype=int)
         order = np.lexsort(words[::-1])
         sorted_words = words[:, order]
@@ -112,7 +107,6 @@ class Places:
 
     def of_cell(self, key: tuple[int, ...]) -> Any:
         """The places of the own weights of a cell's rows, families first."""
-        np = numpy()
         at = np.array([places[k] for places, k in zip(self.at, key, strict=True)], dtype=int)
         return np.concatenate([at, self.shared_at])
 
@@ -133,7 +127,6 @@ class GroupedResiduals(OverRows):
 
     def _part(self, leaves: Any, columns: list[Any]) -> tuple[dict[str, Any], Any]:
         """Of a block the derivatives by the row's own weights, families first, and the residual."""
-        np = numpy()
         given = dict(zip(self.names, map(np.asarray, columns), strict=True))
         value, *slopes = self.places.called(self._both, leaves, given)
         p = len(self.places.shared)
@@ -141,7 +134,6 @@ class GroupedResiduals(OverRows):
 
     def matrix(self, leaves: Any, columns: list[Any]) -> Any:
         """[J r] of a block, all weights in their columns."""
-        np = numpy()
         given, part = self._part(leaves, columns)
         matrix = np.zeros((len(part), self.count + 1))
         for _, rows, at in self.places.rows_of_cells(given):
@@ -168,7 +160,6 @@ class GroupedResiduals(OverRows):
 
     def triangle(self, leaves: Any, pause: Callable[[], None] = no_pause) -> Any:
         """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
-        np = numpy()
         with np.errstate(all="ignore"):
             cells = self.rows.total(self, leaves, pause)
             if not all(np.isfinite(root).all() for root in cells.values()):
@@ -178,13 +169,12 @@ class GroupedResiduals(OverRows):
 
     def _assembled(self, cells: Sequence[tuple[Any, Any]]) -> Any:
         """One triangle out of those of the cells: what families have no part in is reduced first, the rest is stacked."""
-        np = numpy()
         m, q = self.count, len(self.places.spelled)
         bottom = Tree(self.own + 1 - q, max(self.leaf_rows, 4 * (self.own + 1)))
         stack = np.zeros((q * len(cells), m + 1))
         for i, (root, at) in enumerate(cells):
             use = np.flatnonzero(at >= 0)
-            stack[np.ix_(range(i * q, (i + 1) * q), at[use])] = root[np.ix_(range(q), use)]
+            stack[i * q : (i + 1) * q, at[use]] = root[:q, use]
             stack[i * q : (i + 1) * q, -1] = root[:q, -1]
             bottom.add(root[q:, q:])
         last = np.zeros((self.own + 1 - q, m + 1))

@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ...arrays import np
 from ...interrupt import no_pause
-from ...tables.table import numpy
 from .residuals import OverRows
 
 PIECE = 2**21  # numbers of a matrix that is made at once
@@ -78,13 +78,12 @@ class NearRows:
     def ask(self, ask: Ask, pause: Callable[[], None] = no_pause) -> Near:
         """Of all rows."""
         leaves = [*ask.x.tolist(), *ask.step.tolist(), *ask.before.tolist(), *ask.scale.tolist(), *ask.zero.tolist()]
-        with numpy().errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             found: Near = self.misses.rows.total(self, [*leaves, *map(float, ask[5:])], pause)
         return found
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Near:
         """Of a block, in pieces of a size that follows from the number of weights alone."""
-        np = numpy()
         m, given = self.weights, np.array(leaves)
         x, step, before, scale, zero = given[: 5 * m].reshape(5, m)
         around, width, share, draw, floor = leaves[5 * m :]
@@ -98,7 +97,6 @@ class NearRows:
         return found
 
     def _piece(self, ask: Ask, columns: list[Any], start: int) -> Near:
-        np = numpy()
         matrix = self.misses.matrix(ask.x.tolist(), columns)
         jacobian, r = matrix[:, :-1], matrix[:, -1]
         # by einsum and by sums over an axis, whose bits do not depend on how many threads a library of matrices has
@@ -136,7 +134,7 @@ class NearRows:
         """Of two blocks."""
         return Near(
             a.value + b.value, a.turned + b.turned, a.slopes + b.slopes, a.pull + b.pull, a.push + b.push, a.bend + b.bend,
-            a.zeros + b.zeros, numpy().concatenate([a.rows, b.rows]),
+            a.zeros + b.zeros, np.concatenate([a.rows, b.rows]),
         )  # fmt: skip
 
 
@@ -160,24 +158,21 @@ class Alike:
 
     def found(self, x: Any) -> tuple[Any, Any] | None:
         """[J r] of all rows, each of those that are unlike once, and their numbers; None where these are too many."""
-        with numpy().errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             found: Unlike = self.misses.rows.total(self, x.tolist())
         return None if found.many else (found.rows, found.counts)
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Unlike:
         """Those of a block."""
-        np = numpy()
         matrix = self.misses.matrix(leaves, columns)
         return self._counted(Unlike(matrix, np.ones(len(matrix)), False))
 
     def both(self, a: Unlike, b: Unlike) -> Unlike:
         """Those of two blocks."""
-        np = numpy()
         many = a.many or b.many
         return self._counted(Unlike(np.concatenate([a.rows, b.rows]), np.concatenate([a.counts, b.counts]), many))
 
     def _counted(self, found: Unlike) -> Unlike:
-        np = numpy()
         if not found.many:
             rows, place = np.unique(found.rows, axis=0, return_inverse=True)
             if len(rows) <= self.most:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...tables.table import numpy
+from ...arrays import np
 
 FEW = 2**16  # numbers that are brought together
 BITS = 16
@@ -31,7 +31,7 @@ class Gathered:
     @staticmethod
     def both(a: Any, b: Any) -> Any:
         """Those of two blocks, one after the other."""
-        return numpy().concatenate([a, b])
+        return np.concatenate([a, b])
 
 
 class Summed(Gathered):
@@ -49,7 +49,7 @@ class Greatest(Gathered):
     @staticmethod
     def both(a: Any, b: Any) -> Any:
         """The greater of two."""
-        return numpy().maximum(a, b)
+        return np.maximum(a, b)
 
 
 class Counts(Summed):
@@ -61,7 +61,6 @@ class Counts(Summed):
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
         """In a block."""
-        np = numpy()
         keys = _keys(self.numbers(leaves, columns))
         left = 64 - BITS * self.depth
         if self.depth:
@@ -71,14 +70,12 @@ class Counts(Summed):
 
 def _keys(numbers: Any) -> Any:
     """Doubles as whole numbers in the same order."""
-    np = numpy()
     bits = np.ascontiguousarray(numbers, dtype=float).view(np.uint64)
     top = np.uint64(2**63)
     return np.where(bits & top, ~bits, bits | top)
 
 
 def _double(key: int) -> float:
-    np = numpy()
     bits = key ^ 2**63 if key >> 63 else key ^ (2**64 - 1)
     return float(np.array([bits], dtype=np.uint64).view(float)[0])
 
@@ -92,7 +89,6 @@ def ranked(rows: Any, numbers: Numbers, leaves: Sequence[float], count: int, ran
         leaves: the weights.
         ranks: the places.
     """
-    np = numpy()
     if count <= FEW:
         ordered = np.sort(rows.total(Gathered(numbers), leaves))
         return [float(ordered[k]) for k in ranks]

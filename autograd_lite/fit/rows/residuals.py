@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ... import frames
+from ...arrays import np
 from ...compiler import jit, to_numpy
 from ...errors import JitWarning, TraceError
 from ...functional import jacobian, value_and_grad
 from ...interrupt import no_pause
-from ...tables.table import numpy
 from ...tree import Spec, called, flatten, unflatten
 from ..methods.triangle import Tree, leaf_rows, stacked
 from . import HEAVY, Rows, entries, first
@@ -48,12 +48,10 @@ class ByRows:
 
     def __call__(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
         """For each output an array of as many numbers as there are rows."""
-        np = numpy()
         return [x if np.ndim(x) else np.full(len(columns[0]), float(x)) for x in self.outputs(leaves, columns)]
 
     def outputs(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
         """The same, with one number for what is the same in all rows."""
-        np = numpy()
         if not self._slow:
             try:
                 columns = [np.asarray(column) for column in columns]
@@ -133,7 +131,6 @@ class OverRows:
         """The first row, from 1, whose residual or a derivative of it is not finite, and what is wrong."""
 
         def look(columns: list[Any]) -> tuple[int, str] | None:
-            np = numpy()
             with np.errstate(all="ignore"):
                 matrix = self.matrix(leaves, columns)
             fine = np.isfinite(matrix).all(axis=1)
@@ -182,7 +179,6 @@ class Residuals(OverRows):
 
     def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
         """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
-        np = numpy()
         m = self.count
         found = self._both.outputs(leaves, columns)
         matrix = np.empty((len(columns[0]), self.each, m + 1))
@@ -194,7 +190,6 @@ class Residuals(OverRows):
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
         """The triangle of a block; of nan where a number is not finite."""
-        np = numpy()
         tree = Tree(self.count + 1, self.leaf_rows * self.each)
         for piece in pieces(columns, self.block, self.leaf_rows):
             matrix = self.matrix(leaves, piece)
@@ -210,12 +205,10 @@ class Residuals(OverRows):
 
     def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
         """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
-        np = numpy()
         with np.errstate(all="ignore"):
             root = self.rows.total(self, leaves, pause)
         return root if math.isfinite(abs(root).max()) else None
 
     def residuals(self, leaves: Sequence[float], columns: list[Any]) -> Any:
         """The residuals of a block, those of a row beside each other."""
-        np = numpy()
         return np.stack(self._values(leaves, columns), axis=-1).ravel()

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ...arrays import np
 from ...compiler import jit
 from ...errors import InputValueError
 from ...interrupt import no_pause
-from ...tables.table import numpy
 from ..methods.trust import norm
 from ..model import Model
 
@@ -55,7 +55,6 @@ class TargetSpread:
 
     def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Targets:
         """Over a block."""
-        np = numpy()
         model = self.model
         row = dict(zip(self.rows.names or (), map(np.asarray, columns), strict=True))
         y = _each(model.truth, row)
@@ -93,7 +92,6 @@ class TargetSpread:
 
 
 def _each(f: Callable[..., Any], row: dict[str, Any]) -> Any:
-    np = numpy()
     count = len(next(iter(row.values())))
     found = jit(f, batch=0, backend="numpy")(row)
     return found if np.ndim(found) else np.full(count, float(found))

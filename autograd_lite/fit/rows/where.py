@@ -9,13 +9,14 @@ from itertools import compress, pairwise
 from typing import Any
 
 from ... import ops
+from ...arrays import np, numpy
 from ...compiler import jit
 from ...errors import InputValueError, listed
 from ...formula.expression import Expression, parse
 from ...formula.vocabulary import VOCABULARY
 from ...tables import Table
 from ...tables.choice import SHOWN
-from ...tables.table import CELLS, MEMORY, numpy
+from ...tables.table import CELLS, MEMORY
 
 
 class Where:
@@ -83,7 +84,6 @@ class Where:
                 rows = zip(*(column.tolist() for column in block.values()), strict=True)
                 found = [float(value_of(dict(zip(block, row, strict=True)))) for row in rows]
             else:
-                np = numpy()
                 values = fast({n: np.asarray(c) for n, c in block.items()})
                 found = np.broadcast_to(np.asarray(values, dtype=float), count).tolist()
             return [x == x and x != 0.0 for x in found]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
-from ...tables.table import numpy
+from ...arrays import np
 
 LEVEL = 0.95  # the probability of the intervals of weights
 RELATED = 0.9  # correlation of two weights from which on they are named
@@ -78,7 +78,6 @@ def inverse_factor(jacobian: Any, use: Any, zero: float) -> tuple[Any, int]:
     Directions whose singular value is below `zero` times the largest, with columns of length 1, are left out.  The rows of H
     have the standard errors for lengths, also where their squares are beyond the range of doubles.
     """
-    np = numpy()
     places = np.flatnonzero(use)
     if not len(places):
         return np.zeros((jacobian.shape[1], 1)), 0
@@ -158,7 +157,6 @@ def likelihood_summary(n: int, free: int, loss: float, likelihood: float, null: 
 
 def correlations(factor: Any, names: list[str]) -> dict[str, dict[str, float]]:
     """The correlation of each two weights, for those that have a standard error, out of H with H Hᵀ their covariance."""
-    np = numpy()
     top = abs(factor).max(axis=1, initial=0.0)
     rows = factor / np.where(top > 0, top, 1.0)[:, None]
     rows = rows / np.where(top > 0, np.sqrt((rows**2).sum(axis=1)), 1.0)[:, None]

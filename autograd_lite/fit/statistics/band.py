@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
+from ...arrays import np
 from ...errors import InputValueError
 from ...functional import value_and_grad
-from ...tables.table import numpy
 from ..model import Model
 from ..rows.groups import Places
 from . import students_t
@@ -52,7 +52,6 @@ class Band:
     def __init__(
         self, model: Model, names: Sequence[str], covariance: Any, sd: float, dof: float, level: float = 0.95, rows: int = 0
     ) -> None:
-        np = numpy()
         if not 0 < level < 1:
             raise InputValueError(f"interval={level!r} must be between 0 and 1: 0.95 is usual")
         if covariance is None:
@@ -76,7 +75,6 @@ class Band:
 
     def block(self, columns: Mapping[str, Any]) -> Bands:
         """The bands for one block of rows: its columns are those of the formula, and of sigma and weights if any."""
-        np = numpy()
         given = {n: np.asarray(columns[n], dtype=float) for n in self.columns} or {"": np.zeros(_length(columns))}
         leaves = [self.model.weights[n] for n in self.names]
         with np.errstate(all="ignore"):
@@ -93,7 +91,6 @@ class Band:
 
     def _errors(self, slopes: Sequence[Any], columns: Mapping[str, Any], count: int) -> Any:
         """The standard errors of the formula's values: the lengths of g F."""
-        np = numpy()
         shared = len(self.places.shared)
         along = np.zeros((count, self.factor.shape[1]))
         for slope, at in zip(slopes[:shared], self.places.shared_at, strict=True):
@@ -108,7 +105,6 @@ class Band:
 
     def _observed(self, columns: Mapping[str, Any], count: int) -> Any:
         """The standard deviation of an observation in each row."""
-        np = numpy()
         if self.model.kind in ("logistic", "poisson"):
             return np.full(count, math.nan)
         found = np.full(count, self.sd)

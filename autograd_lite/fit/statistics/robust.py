@@ -15,9 +15,9 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from ... import ops
+from ...arrays import np
 from ...compiler import jit
 from ...functional import grad, value_and_grad
-from ...tables.table import numpy
 from ..losses import LOSSES
 from ..methods.trust import EPS, RANK
 from ..rows.order import Summed, quantiles
@@ -34,7 +34,6 @@ IQR = 1.34  # interquartile ranges of the normal distribution in a standard devi
 
 def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: Any) -> tuple[Any, str]:
     """F with F Fᵀ the covariance of the weights of a robust fit; where there is none, why."""
-    np = numpy()
     model, m, scale = solver.model, len(solver.names), solver.model.scale or 1.0
     n, usable = solver.rows.count, end.free & ~end.lost
     if n <= usable.sum():
@@ -68,7 +67,6 @@ def _pull(solver: Solver) -> Callable[[Any], Any]:
 
 def _sandwich(solver: Solver, x: Sequence[float], usable: Any, scale: float) -> tuple[Any, str]:
     """Where rows have weights."""
-    np = numpy()
     model, m = solver.model, len(solver.names)
     at, pull = solver.all(dict(zip(solver.names, x, strict=True))), _pull(solver)
 
@@ -105,7 +103,6 @@ def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: Any, targe
 
     `misses` are the residuals, in standard deviations where there are any.
     """
-    np = numpy()
     model, m, n = solver.model, len(solver.names), solver.rows.count
     if n <= (end.free & ~end.lost).sum():
         return None, TOO_FEW

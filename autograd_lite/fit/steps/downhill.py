@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from ...arrays import np
 from ...errors import InputValueError
 from ...interrupt import is_interrupted
-from ...tables.table import numpy
 from ...tree import Spec, called, describe, flatten, unflatten
 from ..methods.lbfgs import lbfgs
 from ..methods.newton import newton
@@ -175,7 +175,7 @@ class Downhill:
         sums, number = self._sums(1), 0
         for columns in self.rows.blocks():
             for row in zip(*map(entries, columns), strict=True):
-                found = sums.leaf([*self.start, *([1.0] * len(self.start))], [numpy().array([x]) for x in row])
+                found = sums.leaf([*self.start, *([1.0] * len(self.start))], [np.array([x]) for x in row])
                 if not found.finite():
                     names = self.rows.names or [f"data[{i}]" for i in range(len(row))]
                     what = (

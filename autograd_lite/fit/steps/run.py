@@ -10,9 +10,9 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
+from ...arrays import np, numpy
 from ...errors import InputTypeError, InputValueError, NonFiniteGradientError
 from ...interrupt import no_pause
-from ...tables.table import numpy
 from ...tree import an, describe, unflatten
 from ..rows import Objective
 from . import checkpoint as checkpoints
@@ -44,9 +44,8 @@ class Run:
         self.moving = False
         self.start = leaves
         self.trail = Trail()
-        np = numpy()
-        self._np = np if np is not None and len(leaves) >= ARRAY_FROM else None
-        self.weights = [_Weight(leaf) for leaf in leaves] if self._np is None else [_Weight(self._np.array(leaves))]
+        self.as_array = len(leaves) >= ARRAY_FROM and numpy() is not None
+        self.weights = [_Weight(leaf) for leaf in leaves] if not self.as_array else [_Weight(np.array(leaves))]
         try:
             self.optimizer = optimizer(self.weights)
         except InputTypeError:
@@ -69,7 +68,7 @@ class Run:
 
     def leaves(self) -> list[float]:
         """The flat weights."""
-        return [w.data for w in self.weights] if self._np is None else self.weights[0].data.tolist()
+        return [w.data for w in self.weights] if not self.as_array else self.weights[0].data.tolist()
 
     def tree(self) -> Any:
         """The weights in their structure."""
@@ -120,7 +119,7 @@ class Run:
             return "converged"
         self.moving = True
         try:
-            self.optimizer.step(slopes if self._np is None else [self._np.array(slopes)])
+            self.optimizer.step(slopes if not self.as_array else [np.array(slopes)])
         except NonFiniteGradientError:  # a slope is not finite, or the update overflows; nothing was changed
             self.moving = False
             return "diverged"
@@ -189,15 +188,15 @@ class Run:
 
     def _take(self, state: checkpoints.State) -> None:
         saved = state.optimizer
-        if self._np is not None:
+        if self.as_array:
             listed = {
-                k: {n: self._np.array(x) if isinstance(x, list) else x for n, x in v.items()} for k, v in saved["state"].items()
+                k: {n: np.array(x) if isinstance(x, list) else x for n, x in v.items()} for k, v in saved["state"].items()
             }
             saved = {**saved, "state": listed}
         self.optimizer.load_state_dict(saved)
         if len(state.leaves) != (count := len(self.leaves())):
             raise InputValueError(f"{len(state.leaves)} weights for {count}")
-        leaves = state.leaves if self._np is None else [self._np.array(state.leaves)]
+        leaves = state.leaves if not self.as_array else [np.array(state.leaves)]
         for weight, data in zip(self.weights, leaves, strict=True):
             weight.data = data
 

@@ -1,0 +1,37 @@
+"""NumPy, imported when something of it is first used, and what annotations call its arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import MissingPackageError
+
+__all__ = ["Array", "Box", "Mask", "np", "numpy"]
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+    Box = tuple[Array, Array]  # the least and the greatest weights
+else:
+    Array = Mask = Box = Any
+
+    class _Later:
+        def __getattr__(self, name: str) -> Any:
+            if (module := numpy()) is None:
+                raise MissingPackageError("this needs NumPy, which is not installed: pip install 'autograd-lite[jit]'")
+            self.__dict__[name] = found = getattr(module, name)
+            return found
+
+    np = _Later()
+
+
+def numpy() -> Any:
+    """The module NumPy, or None where it is not installed."""
+    try:
+        import numpy
+    except ImportError:
+        return None
+    return numpy
