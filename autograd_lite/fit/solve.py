@@ -22,7 +22,7 @@ from .cluster import Spread, rows_of
 from .ending import Fit
 from .losses import LOSSES
 from .methods.starts import ROWS, Search, linear_weights, plan
-from .methods.trust import State, least_squares
+from .methods.trust import State, Watch, least_squares
 from .model import Model
 from .others import by_corners, by_newton
 from .rows import Rows, Sample
@@ -38,7 +38,6 @@ from .verdict import doubt
 
 MANY, LARGE = 100, 1000  # weights of a row, and of all groups, from which on L-BFGS needs less than Newton's Hessians
 METHODS = ("auto", "lm", "newton", "lbfgs")
-Watch = Callable[[State], bool]
 
 
 class Solver:

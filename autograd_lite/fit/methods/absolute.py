@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from contextlib import suppress
+from typing import Protocol
 
-from ...arrays import np
+from ...arrays import Array, Box, Mask, np
 from ...interrupt import Interrupted
 from ..rows.near import NOTHING
 from .newton import Bottom
-from .trust import EPS, State, norm, norms, within
+from .trust import EPS, State, Watch, norm, norms, within
 
 NEARLY = 1e-8  # of the size of what a residual is the difference of: what is made zero at the end, as NOTHING is
 BALANCED = 1e-9  # of the sum of a direction's slopes: what is left of it where it is balanced
@@ -28,7 +29,7 @@ AT = 1e-12  # of a weight and its step: what is as good as at a bound
 HALVINGS = 50
 
 
-def corner(q: Any, r: Any, start: Any, size: Any = 0.0, pull: Any = None) -> tuple[Any, bool]:
+def corner(q: Array, r: Array, start: Array, size: Array | float = 0.0, pull: Array | None = None) -> tuple[Array, bool]:
     """The u at which ``sum |r + q u| + pull u`` is smallest, q's columns orthonormal; and whether the multipliers balance.
 
     `size` is that of what r is the difference of.  Where the sum has no least value the last u has no multipliers either.
@@ -66,13 +67,13 @@ def corner(q: Any, r: Any, start: Any, size: Any = 0.0, pull: Any = None) -> tup
     return u, False
 
 
-def _unbalanced(q: Any, res: Any, zero: Any, pull: Any) -> Any:
+def _unbalanced(q: Array, res: Array, zero: Mask, pull: Array) -> Array:
     """The slopes that are left when the zero residuals balance those of the others as well as they can."""
     g = np.sign(np.where(zero, 0.0, res)) @ q + pull
     return g + q[zero].T @ _multipliers(q[zero].T, g)
 
 
-def _fall(res: Any, along: Any, pulled: float) -> float:
+def _fall(res: Array, along: Array, pulled: float) -> float:
     """How far to go: where the slope of ``sum |res + t along| + pulled t`` turns from down to up."""
     moving = along != 0
     res, along = res[moving], along[moving]
@@ -86,7 +87,7 @@ def _fall(res: Any, along: Any, pulled: float) -> float:
     return float(t[order][int(np.argmax(rising >= 0))]) if slope < 0 and len(t) and (rising >= 0).any() else 0.0
 
 
-def _multipliers(a: Any, g: Any) -> Any:
+def _multipliers(a: Array, g: Array) -> Array:
     """The numbers in [-1, 1] with which the columns of `a` come closest to -g."""
     k = a.shape[1]
     found = np.zeros(k)
@@ -121,16 +122,16 @@ def _multipliers(a: Any, g: Any) -> Any:
 class Rows(Protocol):
     """What the search asks of the rows; weights are arrays."""
 
-    def value(self, x: Any) -> float:
+    def value(self, x: Array) -> float:
         """The sum of absolute residuals; not finite where a residual or a derivative is not."""
 
-    def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
+    def step(self, x: Array, lower: Array, upper: Array) -> tuple[Array, bool, float]:
         """The step to the minimum of the residuals made linear at x, whether that is known to be it, and the sum there.
 
         Raises FloatingPointError where a residual or a derivative is not finite.
         """
 
-    def triangle(self, x: Any) -> Any:
+    def triangle(self, x: Array) -> Array:
         """R of [J r] = Q R, or [J r] itself."""
 
 
@@ -141,21 +142,22 @@ class Together:
         matrix: [J r] of all rows at weights.
     """
 
-    def __init__(self, matrix: Callable[[Any], Any]) -> None:
-        self.matrix, self._at, self._found = matrix, None, None
+    def __init__(self, matrix: Callable[[Array], Array]) -> None:
+        self.matrix = matrix
+        self._last: tuple[Array, Array] | None = None  # weights, and the matrix there
 
-    def triangle(self, x: Any) -> Any:
+    def triangle(self, x: Array) -> Array:
         """[J r]."""
-        if self._at is None or not (self._at == x).all():
-            self._at, self._found = x.copy(), self.matrix(x)
-        return self._found
+        if self._last is None or not (self._last[0] == x).all():
+            self._last = x.copy(), self.matrix(x)
+        return self._last[1]
 
-    def value(self, x: Any) -> float:
+    def value(self, x: Array) -> float:
         """The sum of absolute residuals."""
         found = self.triangle(x)
         return float(abs(found[:, -1]).sum()) if np.isfinite(found).all() else math.inf
 
-    def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
+    def step(self, x: Array, lower: Array, upper: Array) -> tuple[Array, bool, float]:
         """To the minimum of the linear residuals."""
         found = self.triangle(x)
         if not np.isfinite(found).all():
@@ -168,9 +170,9 @@ class Together:
 def least_absolute(
     rows: Rows,
     state: State,
-    bounds: tuple[Any, Any] | None = None,
+    bounds: Box | None = None,
     limit: int = 200,
-    watch: Callable[[State], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Bottom:
     """The weights at which the sum of absolute residuals is smallest, downhill from those in `state`.
 
@@ -184,7 +186,7 @@ def least_absolute(
     value, why = rows.value(x), ""
     if not math.isfinite(value):
         raise FloatingPointError
-    try:
+    with suppress(Interrupted):
         while not why:
             p, sure, after = rows.step(x, lower, upper)
             expected = value - after
@@ -209,21 +211,17 @@ def least_absolute(
                 break
             small = bool((abs(new - x) <= 1e-10 * abs(new)).all())
             x, value = new, there
-            state.x = x.tolist()
-            state.losses.append(value)
-            if watch is not None and watch(state):
-                why = "stopped"
-            elif small and sure:
+            if state.step(x, value, watch):
+                break
+            if small and sure:
                 why = "settled"
-    except Interrupted:
-        why = "stopped"
     here = rows.triangle(x)[:, :-1]
     scale = norms(here)
     _, s, v = np.linalg.svd(here / np.where(scale > 0, scale, 1.0), full_matrices=False)
     empty = v[s <= 16 * EPS * len(x) * s[0]].T if len(here) >= len(x) else v[len(here) :].T
     lost = (abs(empty) > 0.05).any(axis=1) if empty.size else scale == 0
     free = (x > lower) & (x < upper)
-    return Bottom(x, value, None, len(state.losses), why in ("orthogonal", "settled"), why, lost, free)
+    return Bottom.of(state, why, x, value, lost, free)
 
 
 class Straight:
@@ -233,29 +231,31 @@ class Straight:
         jacobian: J, or R of J = Q R.
     """
 
-    def __init__(self, jacobian: Any) -> None:
+    def __init__(self, jacobian: Array) -> None:
         scale = norms(jacobian)
         self.scale = np.where(scale > 0, scale, 1.0)
         q, s, v = np.linalg.svd(jacobian / self.scale, full_matrices=False)
         kept = s > 16 * EPS * jacobian.shape[1] * s[0] if s[0] > 0 else s > 0
         self.q, self.s, self.v = q[:, kept], s[kept], v[kept].T
 
-    def __call__(self, slopes: Any) -> Any:
+    def __call__(self, slopes: Array) -> Array:
         """Slopes by the weights, or rows of them, as slopes in these directions."""
-        return (slopes / self.scale) @ self.v / self.s
+        found: Array = (slopes / self.scale) @ self.v / self.s
+        return found
 
-    def back(self, u: Any) -> Any:
+    def back(self, u: Array) -> Array:
         """A step in these directions as one of the weights."""
-        return (self.v @ (u / self.s)) / self.scale
+        found: Array = (self.v @ (u / self.s)) / self.scale
+        return found
 
 
-def inverse(res: Any) -> Any:
+def inverse(res: Array) -> Array:
     """One over the sizes of residuals, as far as that goes."""
     size = abs(res)
     return 1 / np.maximum(size, 1e-6 * (float(np.median(size)) or 1.0))
 
 
-def walls(x: Any, lower: Any, upper: Any, slopes: Any) -> tuple[Any, Any]:
+def walls(x: Array, lower: Array, upper: Array, slopes: Array) -> tuple[Array, Array]:
     """Rows [J r], and a pull, whose sum is zero between the bounds and steeper beyond them than all `slopes` together.
 
     ``|p - l| - (p - l)`` is zero above l.
@@ -272,7 +272,7 @@ def walls(x: Any, lower: Any, upper: Any, slopes: Any) -> tuple[Any, Any]:
     return np.array(rows).reshape(-1, m + 1), pull
 
 
-def _linear(jacobian: Any, r: Any, x: Any, lower: Any, upper: Any) -> tuple[Any, bool]:
+def _linear(jacobian: Array, r: Array, x: Array, lower: Array, upper: Array) -> tuple[Array, bool]:
     """The step to the minimum of the linear residuals between the bounds."""
     into = Straight(jacobian)
     q, size = into.q, abs(jacobian) @ abs(x) + ROUNDED / NOTHING * abs(r).mean()

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from ...arrays import np
+from ...arrays import Array, np
 from ..rows.near import NOTHING, Alike, Ask, Near, NearRows
 from ..rows.residuals import OverRows
 from .absolute import AT, BALANCED, COARSE, ROUNDED, Rows, Straight, Together, corner, inverse, walls
@@ -27,16 +26,18 @@ MOST = 2**20  # numbers of the rows near zero that are
 LARGEST = 2**25  # and as many as may be where fewer do not show the way
 LEAST = 20  # times as many of these rows as weights, at least
 DEVIATIONS = 3.0  # of what the minimum is off by, within which a band is narrowed
+Heard = Callable[[Callable[[Ask], Near]], Callable[[Ask], Near]]
 ROUNDS, TURNS = 60, 20
 WIDER = 4
 
 
-def deviations(misses: OverRows, weights: int, heard: Callable[[Any], Any] = lambda f: f) -> Rows:
+def deviations(misses: OverRows, weights: int, heard: Heard = lambda f: f) -> Rows:
     """What `least_absolute` asks: of few rows all at once, of many by passes, which `heard` makes such as Ctrl-C leaves."""
 
-    def matrix(x: Any) -> Any:
+    def matrix(x: Array) -> Array:
         with np.errstate(all="ignore"):
-            return misses.matrices(x.tolist())
+            found: Array = misses.matrices(x.tolist())
+            return found
 
     return Together(matrix) if misses.size * (weights + 1) <= TOGETHER else Apart(misses, weights, heard)
 
@@ -50,34 +51,34 @@ class Apart:
         heard: as of `deviations`.
     """
 
-    def __init__(self, misses: OverRows, weights: int, heard: Callable[[Any], Any]) -> None:
+    def __init__(self, misses: OverRows, weights: int, heard: Heard) -> None:
         self.misses, self.weights, self.size = misses, weights, misses.size
         self.most = max(MOST // (weights + 1), LEAST * weights)
         self._near, self.alike = heard(NearRows(misses, weights).ask), Alike(misses, self.most)
         self._known: tuple[float, float] | None = None  # the last band that was exact, and the rows in it
 
-    def triangle(self, x: Any) -> Any:
+    def triangle(self, x: Array) -> Array:
         """R of [J r] = Q R."""
-        root = self.misses.triangle(x.tolist())
+        root: Array | None = self.misses.triangle(x.tolist())
         if root is None:
             raise FloatingPointError
         return root
 
-    def value(self, x: Any) -> float:
+    def value(self, x: Array) -> float:
         """The sum of absolute residuals."""
         none = np.zeros(self.weights)
         return self._ask(x, none, none, none + 1.0, math.inf, -1.0, 1.0).value
 
     def _ask(
-        self, x: Any, step: Any, before: Any, scale: Any, around: float, width: float, share: float, draw: int = 0,
-        value: float = 0.0, zero: Any = None,
+        self, x: Array, step: Array, before: Array, scale: Array, around: float, width: float, share: float, draw: int = 0,
+        value: float = 0.0, zero: Array | None = None,
     ) -> Near:  # fmt: skip
         nothing, floor = np.full(self.weights, math.nan), ROUNDED * value / self.size
         zero = nothing if zero is None else zero
         found: Near = self._near(Ask(x, step, before, scale, zero, around, width, share, draw, floor))
         return found
 
-    def step(self, x: Any, lower: Any, upper: Any) -> tuple[Any, bool, float]:
+    def step(self, x: Array, lower: Array, upper: Array) -> tuple[Array, bool, float]:
         """To the minimum of the linear residuals: the step, whether that is known to be it, and the sum there."""
         into = Straight(self.triangle(x)[:, :-1])
         p, scale = np.zeros(self.weights), into.scale
@@ -120,7 +121,7 @@ class Apart:
             p, look = new, after
         return p, False, look.value
 
-    def _tied(self, x: Any, p: Any, into: Straight, lower: Any, upper: Any) -> tuple[Any, bool, float] | None:
+    def _tied(self, x: Array, p: Array, into: Straight, lower: Array, upper: Array) -> tuple[Array, bool, float] | None:
         """Where a large part of the rows is zero: rows that are alike are counted, of others the multipliers are looked for."""
         zero = np.zeros(self.weights)
         if (all_of_them := self.alike.found(x)) is not None:
@@ -156,8 +157,8 @@ class Apart:
 
 
 def _solved(
-    look: Near, factor: Any, mean: float, into: Straight, x: Any, p: Any, lower: Any, upper: Any
-) -> tuple[Any, bool]:  # fmt: skip
+    look: Near, factor: Array | float, mean: float, into: Straight, x: Array, p: Array, lower: Array, upper: Array
+) -> tuple[Array, bool]:  # fmt: skip
     """The further step, in the directions of `into`, to the minimum of the rows that are near with the line of the others.
 
     `factor` is how many each row stands for, `mean` the mean of absolute residuals.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
-from ...arrays import np
+from ...arrays import Array, Box, np
 from ...interrupt import Interrupted
 from ..rows.curvature import Sums
 from .newton import ROUNDING, Bottom
-from .trust import EPS, State, norm, within
+from .trust import EPS, State, Watch, norm, within
 
 KEPT = 20  # steps whose change of the gradient is remembered
 ENOUGH, FLATTER = 1e-4, 0.9  # Wolfe's conditions: how far a step must fall, and how much flatter it must be at its end
@@ -23,11 +23,11 @@ BELOW = 1e-10  # of a weight: a step left to go that no printed digit shows
 
 
 def lbfgs(
-    first: Callable[[Any], Sums],
+    first: Callable[[Array], Sums],
     state: State,
-    bounds: tuple[Any, Any] | None = None,
+    bounds: Box | None = None,
     limit: int = 5000,
-    watch: Callable[[State], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Bottom:
     """The weights at which a function is smallest, downhill from those in `state`.
 
@@ -43,51 +43,46 @@ def lbfgs(
         raise FloatingPointError
     pairs = [(np.array(s), np.array(y)) for s, y in state.more.get("pairs", ())]
     why = ""
-    while not why:
-        free = ~(((x <= lower) & (here.gradient >= 0)) | ((x >= upper) & (here.gradient <= 0)))
-        g = np.where(free, here.gradient, 0.0)
-        p = np.where(free, -_times_inverse(pairs, g), 0.0)
-        gain = -float(g @ p)
-        if not gain > 0:  # no way down by what is remembered: straight down
-            pairs, p = [], -g
-            gain = float(g @ g)
-        if not g.any() or (pairs and _settled(x, p, gain, here.size)):
-            why = "orthogonal"
-        elif len(state.losses) >= limit:
-            why = "steps"
-        if why:
-            break
-        if not pairs:
-            p = p * (min(1.0, 1.0 / norm(g)) if not state.losses else abs(here.size) / gain if gain else 1.0)
-        try:
+    with suppress(Interrupted):
+        while not why:
+            free = ~(((x <= lower) & (here.gradient >= 0)) | ((x >= upper) & (here.gradient <= 0)))
+            g = np.where(free, here.gradient, 0.0)
+            p = np.where(free, -_times_inverse(pairs, g), 0.0)
+            gain = -float(g @ p)
+            if not gain > 0:  # no way down by what is remembered: straight down
+                pairs, p = [], -g
+                gain = float(g @ g)
+            if not g.any() or (pairs and _settled(x, p, gain, here.size)):
+                why = "orthogonal"
+            elif len(state.losses) >= limit:
+                why = "steps"
+            if why:
+                break
+            if not pairs:
+                p = p * (min(1.0, 1.0 / norm(g)) if not state.losses else abs(here.size) / gain if gain else 1.0)
             found = _searched(first, x, p, here, lower, upper)
-        except Interrupted:
-            why = "stopped"
-            break
-        if found is None:
-            if pairs:  # once more, straight down
-                pairs = []
-                continue
-            why = "stuck"
-            break
-        new, there = found
-        s, y = new - x, there.gradient - here.gradient
-        if float(s @ y) > 1e-16 * norm(s) * norm(y) and float(y @ y) > 0:  # which may be below the range of doubles
-            pairs = [*pairs, (s, y)][-KEPT:]
-        x, here = new, there
-        state.x = x.tolist()
-        state.more["pairs"] = [(a.tolist(), b.tolist()) for a, b in pairs]
-        state.losses.append(here.value)
-        if watch is not None and watch(state):
-            why = "stopped"
+            if found is None:
+                if pairs:  # once more, straight down
+                    pairs = []
+                    continue
+                why = "stuck"
+                break
+            new, there = found
+            s, y = new - x, there.gradient - here.gradient
+            if float(s @ y) > 1e-16 * norm(s) * norm(y) and float(y @ y) > 0:  # which may be below the range of doubles
+                pairs = [*pairs, (s, y)][-KEPT:]
+            x, here = new, there
+            state.more["pairs"] = [(a.tolist(), b.tolist()) for a, b in pairs]
+            if state.step(x, here.value, watch):
+                break
     free = ~(((x <= lower) & (here.gradient >= 0)) | ((x >= upper) & (here.gradient <= 0)))
     if why == "stuck" and pairs and _settled(x, _times_inverse(pairs, np.where(free, here.gradient, 0.0)), 0.0, 1.0):
         why = "settled"
     lost = np.zeros(len(x), dtype=bool)
-    return Bottom(x, here.value, None, len(state.losses), why in ("orthogonal", "settled"), why, lost, free)
+    return Bottom.of(state, why, x, here.value, lost, free)
 
 
-def _settled(x: Any, p: Any, gain: float, size: float) -> bool:
+def _settled(x: Array, p: Array, gain: float, size: float) -> bool:
     """Whether a step would gain less than the rounding of the loss and move no weight by a digit that is printed, or would
     move none by more than its own rounding.
     """
@@ -95,7 +90,7 @@ def _settled(x: Any, p: Any, gain: float, size: float) -> bool:
     return bool((abs(p) <= (BELOW if gain <= ROUNDING * size else 16 * EPS) * sizes).all())
 
 
-def _times_inverse(pairs: list[tuple[Any, Any]], g: Any) -> Any:
+def _times_inverse(pairs: list[tuple[Array, Array]], g: Array) -> Array:
     """The gradient times the inverse Hessian that the last steps make up."""
     q, kept = g.copy(), []
     for s, y in reversed(pairs):
@@ -112,8 +107,8 @@ def _times_inverse(pairs: list[tuple[Any, Any]], g: Any) -> Any:
 
 
 def _searched(
-    first: Callable[[Any], Sums], x: Any, p: Any, here: Sums, lower: Any, upper: Any
-) -> tuple[Any, Sums] | None:  # fmt: skip
+    first: Callable[[Array], Sums], x: Array, p: Array, here: Sums, lower: Array, upper: Array
+) -> tuple[Array, Sums] | None:  # fmt: skip
     """A step along p that falls far enough and ends flat enough; None where none was found."""
     slope = float(here.gradient @ p)
     low, high, t = 0.0, math.inf, 1.0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import NamedTuple
 
-from ...arrays import np
+from ...arrays import Array, Box, Mask, np
 from ...interrupt import Interrupted
 from ..rows.curvature import Sums
-from .trust import EPS, UNLIMITED, State, norm, within
+from .trust import EPS, UNLIMITED, State, Watch, norm, within
 
 ROUNDING = 64 * EPS  # of the sum of absolute losses: what the sum over rows may be off by
 FLAT = 1e-13  # a curvature, of the largest, that is none
@@ -25,22 +26,29 @@ class Bottom(NamedTuple):
     For each weight `lost` says whether the rows do not determine it, and `free` whether it is at no bound.
     """
 
-    x: Any
+    x: Array
     value: float
-    hessian: Any
+    hessian: Array | None
     steps: int
     converged: bool
     why: str
-    lost: Any
-    free: Any
+    lost: Mask
+    free: Mask
+
+    @classmethod
+    def of(
+        cls, state: State, why: str, x: Array, value: float, lost: Mask, free: Mask, hessian: Array | None = None
+    ) -> Bottom:  # fmt: skip
+        """The end of a run that ended by `why`; by nothing where it was stopped."""
+        return cls(x, value, hessian, len(state.losses), why in ("orthogonal", "settled"), why or "stopped", lost, free)
 
 
 def newton(
-    second: Callable[[Any], Sums],
+    second: Callable[[Array], Sums],
     state: State,
-    bounds: tuple[Any, Any] | None = None,
+    bounds: Box | None = None,
     limit: int = 500,
-    watch: Callable[[State], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Bottom:
     """The weights at which a function is smallest, downhill from those in `state`.
 
@@ -58,49 +66,43 @@ def newton(
     if not here.finite():
         raise FloatingPointError
     radius, why, small = UNLIMITED if state.radius is None else state.radius, "", state.stalls
-    while True:
-        look = View(here, x, lower, upper)
-        if not look.free.any() or (look.gain <= ROUNDING * here.size and not look.down):
-            small += 1
-            if small > 2 or look.gain <= EPS**2 * here.size or not look.gain:
-                why = "orthogonal"
+    with suppress(Interrupted):
+        while not why:
+            look = View(here, x, lower, upper)
+            if not look.free.any() or (look.gain <= ROUNDING * here.size and not look.down):
+                small += 1
+                if small > 2 or look.gain <= EPS**2 * here.size or not look.gain:
+                    why = "orthogonal"
+                    break
+            if len(state.losses) >= limit:
+                why = "steps"
                 break
-        if len(state.losses) >= limit:
-            why = "steps"
-            break
-        if look.down and norm(look.slope) <= 1e-8 * (here.size + norm(look.slope)):  # a saddle: off along the way down
-            look.slope[0] = look.slope[0] or 1e-3
-            radius = radius if radius < UNLIMITED else max(1.0, norm(look.scale * x))
-        step, held = _step(look.curvature, look.slope, look.flat, radius)
-        new = np.clip(x + look.back(step), lower, upper)
-        p = new - x
-        length = norm(look.scale * p)
-        expected = -float(here.gradient @ p + 0.5 * p @ here.hessian @ p)
-        try:
+            if look.down and norm(look.slope) <= 1e-8 * (here.size + norm(look.slope)):  # a saddle: off along the way down
+                look.slope[0] = look.slope[0] or 1e-3
+                radius = radius if radius < UNLIMITED else max(1.0, norm(look.scale * x))
+            step, held = _step(look.curvature, look.slope, look.flat, radius)
+            new = np.clip(x + look.back(step), lower, upper)
+            p = new - x
+            length = norm(look.scale * p)
+            expected = -float(here.gradient @ p + 0.5 * p @ here.hessian @ p)
             there = second(new)
-        except Interrupted:
-            why = "stopped"
-            break
-        fell = here.value - there.value if there.finite() else -math.inf
-        noise = abs(expected) <= 8 * ROUNDING * here.size and abs(fell) <= 64 * ROUNDING * here.size
-        calmer = noise and norm(there.gradient / look.scale) < norm(here.gradient / look.scale)
-        taken = (fell > 1e-4 * expected and expected > 0 and fell > 0) or calmer
-        if not noise and (expected <= 0 or fell < 0.25 * expected):
-            radius = 0.25 * length
-        elif fell > 0.75 * expected and held:
-            radius = min(2 * radius, UNLIMITED)
-        if noise and not taken:
-            why = "settled"
-        if taken:
-            x, here = new, there
-        elif radius <= EPS * norm(look.scale * x) or not p.any():
-            why = why or "stuck"
-        state.x, state.radius, state.stalls = x.tolist(), radius, small
-        state.losses.append(here.value)
-        if watch is not None and watch(state):
-            why = why or "stopped"
-        if why:
-            break
+            fell = here.value - there.value if there.finite() else -math.inf
+            noise = abs(expected) <= 8 * ROUNDING * here.size and abs(fell) <= 64 * ROUNDING * here.size
+            calmer = noise and norm(there.gradient / look.scale) < norm(here.gradient / look.scale)
+            taken = (fell > 1e-4 * expected and expected > 0 and fell > 0) or calmer
+            if not noise and (expected <= 0 or fell < 0.25 * expected):
+                radius = 0.25 * length
+            elif fell > 0.75 * expected and held:
+                radius = min(2 * radius, UNLIMITED)
+            if noise and not taken:
+                why = "settled"
+            if taken:
+                x, here = new, there
+            elif radius <= EPS * norm(look.scale * x) or not p.any():
+                why = why or "stuck"
+            state.radius, state.stalls = radius, small
+            if state.step(x, here.value, watch):
+                break
     look = View(here, x, lower, upper)
     if why == "stuck" and not look.down and len(look.curvature):
         step, held = _step(look.curvature, look.slope, look.flat, UNLIMITED)
@@ -108,15 +110,13 @@ def newton(
             why = "settled"
     if look.down and why in ("orthogonal", "settled"):
         why = "saddle"
-    return Bottom(
-        x, here.value, here.hessian, len(state.losses), why in ("orthogonal", "settled"), why, look.lost(), look.free
-    )  # fmt: skip
+    return Bottom.of(state, why, x, here.value, look.lost(), look.free, here.hessian)
 
 
 class View:
     """A quadratic model in the directions that are free: curvatures, slopes, and what a step to its bottom would gain."""
 
-    def __init__(self, here: Sums, x: Any, lower: Any, upper: Any) -> None:
+    def __init__(self, here: Sums, x: Array, lower: Array, upper: Array) -> None:
         g, h = here.gradient, here.hessian
         self.free = ~(((x <= lower) & (g >= 0)) | ((x >= upper) & (g <= 0)))
         scale = np.sqrt(abs(np.diag(h)))
@@ -131,13 +131,13 @@ class View:
         steep = np.where(self.flat, abs(self.slope), self.slope**2 / np.where(self.flat, 1.0, sizes))
         self.gain = 0.5 * float(np.sum(steep)) if self.free.any() else 0.0
 
-    def back(self, step: Any) -> Any:
+    def back(self, step: Array) -> Array:
         """A step along the directions as one of the weights."""
         found = np.zeros(len(self.free))
         found[self.free] = (self.directions @ step) / self.scale[self.free]
         return found
 
-    def lost(self) -> Any:
+    def lost(self) -> Mask:
         """For each weight whether it has a part in a direction without curvature or slope."""
         found = np.zeros(len(self.free), dtype=bool)
         if self.flat.any():
@@ -145,7 +145,7 @@ class View:
         return found
 
 
-def _step(curvature: Any, slope: Any, flat: Any, radius: float) -> tuple[Any, bool]:
+def _step(curvature: Array, slope: Array, flat: Mask, radius: float) -> tuple[Array, bool]:
     """The best step within the radius in the eigenvectors' directions, and whether the radius holds it back."""
     if not len(curvature):
         return slope, False

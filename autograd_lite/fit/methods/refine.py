@@ -11,9 +11,8 @@ Source: Björck 1967, Iterative refinement of linear least squares solutions; De
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ...arrays import np
+from ...arrays import Array, np
 from .trust import EPS, norm, norms, power_of_two
 
 TURNS = 8
@@ -21,7 +20,7 @@ SPLIT = 134217729.0  # 2**27 + 1
 NUMBERS = 2**17  # of a table: above it refining costs more than the fit
 
 
-def refined(a: Any, b: Any) -> Any:
+def refined(a: Array, b: Array) -> Array | None:
     """The x at which ``|b + a x|`` is smallest, right to rounding; None where it does not settle.
 
     >>> import numpy as np
@@ -53,7 +52,7 @@ def refined(a: Any, b: Any) -> Any:
     return None
 
 
-def _less(a: Any, x: Any, b: Any, left: Any) -> Any:
+def _less(a: Array, x: Array, b: Array, left: Array) -> Array:
     """``b + a x - left`` for each row, in twice the precision."""
     high, low = _sum(b, -left)
     for column, factor in zip(a.T, x.tolist(), strict=True):
@@ -63,27 +62,27 @@ def _less(a: Any, x: Any, b: Any, left: Any) -> Any:
     return high + low
 
 
-def _dots(a: Any, r: Any) -> Any:
+def _dots(a: Array, r: Array) -> Array:
     """``aᵀ r``, each sum rounded once."""
     pairs = [_product(column, r) for column in a.T]
     return np.array([math.fsum([*product.tolist(), *error.tolist()]) for product, error in pairs])
 
 
-def _sum(a: Any, b: Any) -> tuple[Any, Any]:
+def _sum(a: Array, b: Array) -> tuple[Array, Array]:
     """A rounded sum, and what it lost."""
     total = a + b
     t = total - a
     return total, (a - (total - t)) + (b - t)
 
 
-def _product(a: Any, b: Any) -> tuple[Any, Any]:
+def _product(a: Array, b: Array) -> tuple[Array, Array]:
     """A rounded product, and what it lost."""
     product = a * b
     (high, low), (over, under) = _halves(a), _halves(b)
     return product, ((high * over - product) + high * under + low * over) + low * under
 
 
-def _halves(a: Any) -> tuple[Any, Any]:
+def _halves(a: Array) -> tuple[Array, Array]:
     c = SPLIT * a
     high = c - (c - a)
     return high, a - high

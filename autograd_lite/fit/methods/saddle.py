@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
-from ...arrays import np
-from .trust import Ending, State, least_squares, norm, norms, power_of_two
+from ...arrays import Array, Box, np
+from ..rows.curvature import Curvature, GroupedCurvature
+from .trust import Ending, State, Watch, least_squares, norm, norms, power_of_two
 
 DOWN = 1e-7  # a curvature, of the largest, that is certainly one downwards
 SADDLES = 3  # that are left before it is said instead
@@ -20,7 +20,8 @@ SECOND = 2**27  # rows times squared weights up to which the exact Hessian is lo
 
 
 def left(
-    triangle: Callable[[Any], Any], state: State, end: Ending, halves: Any, size: int, box: Any, limit: int, watch: Any
+    triangle: Callable[[Array], Array | None], state: State, end: Ending, halves: Curvature | GroupedCurvature,
+    size: int, box: Box | None, limit: int, watch: Watch | None,
 ) -> tuple[Ending, bool]:  # fmt: skip
     """Where least squares ends after every saddle was left; and whether it is at one that no step leaves.
 
@@ -44,7 +45,7 @@ def left(
     return end, True
 
 
-def _way_down(halves: Any, end: Ending, unit: float) -> Any:
+def _way_down(halves: Curvature | GroupedCurvature, end: Ending, unit: float) -> Array | None:
     """A direction in which the sum of squares certainly curves down, or None.
 
     It is so long that all residuals would be gone after it, were the sum of squares a parabola.
@@ -63,12 +64,13 @@ def _way_down(halves: Any, end: Ending, unit: float) -> Any:
     values, vectors = np.linalg.eigh(part / size[:, None] / size[None, :])
     if values[0] >= -DOWN * abs(values).max() or not values[0] < 0:
         return None
-    found = np.zeros(len(end.free))
+    found: Array = np.zeros(len(end.free))
     found[at] = vectors[:, 0] / size / math.sqrt(-values[0] / 2) * (norm(end.triangle[:, -1]) / unit)
-    return found * units
+    found *= units
+    return found
 
 
-def _stepped(triangle: Callable[[Any], Any], end: Ending, down: Any, box: Any) -> list[float] | None:
+def _stepped(triangle: Callable[[Array], Array | None], end: Ending, down: Array, box: Box | None) -> list[float] | None:
     """Weights along a way down at which the residuals are shorter; None where there are none."""
     before = norm(end.triangle[:, -1])
     for halvings in range(HALVINGS):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
-from ...arrays import np
+from ...arrays import Array, Box, np
 from ...program import Program
 from .trust import State, least_squares, norm
 
@@ -113,7 +113,7 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
     return Plan(linear, values)
 
 
-def _values(met: list[tuple[str, int]], columns: dict[int, Any], wave: bool, phase: bool) -> list[float]:
+def _values(met: list[tuple[str, int]], columns: dict[int, Array], wave: bool, phase: bool) -> list[float]:
     found: list[float] = []
     for what, ref in met:
         column = columns.get(ref)
@@ -160,7 +160,7 @@ class Search:
         starts: how many trials are gone on with in each round.
     """
 
-    def __init__(self, sample: Any, plan_: Plan, bounds: tuple[Any, Any] | None, seed: int, starts: int | None) -> None:
+    def __init__(self, sample: Any, plan_: Plan, bounds: Box | None, seed: int, starts: int | None) -> None:
         self.sample, self.plan, self.bounds = sample, plan_, bounds
         self.draw = random.Random(seed)
         self.starts = GONE_ON if starts is None else starts

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
 
-from ...arrays import np
+from ...arrays import Array, Mask, np
 
 LEAF, LARGE_LEAF = 50, 512  # rows of a leaf in small tables, and in large ones, where a call costs more than arithmetic
 LARGE = 20_000  # rows from which on a table is large
@@ -33,7 +32,7 @@ def leaf_rows(rows: int, columns: int) -> int:
     return leaf
 
 
-def upper(rows: Any) -> Any:
+def upper(rows: Array) -> Array:
     """R of rows = Q R, or of each of many such matrices: what ``numpy.linalg.qr(rows, mode="r")`` gives, in half its time.
 
     >>> import numpy as np
@@ -45,12 +44,12 @@ def upper(rows: Any) -> Any:
 
 
 @lru_cache(64)
-def _above(rows: int, columns: int) -> Any:
+def _above(rows: int, columns: int) -> Mask:
     """Where a matrix is not below its diagonal."""
     return np.arange(rows)[:, None] <= np.arange(columns)
 
 
-def stacked(a: Any, b: Any) -> Any:
+def stacked(a: Array, b: Array) -> Array:
     """The triangle of two triangles' rows; of nan where either has one."""
     both = np.concatenate([a, b])
     return upper(both) if np.isfinite(both).all() else np.full_like(a, np.nan)
@@ -74,10 +73,10 @@ class Tree:
 
     def __init__(self, columns: int, leaf: int) -> None:
         self.columns, self.leaf = columns, leaf
-        self._levels: list[list[Any]] = [[]]
-        self._waiting: list[Any] = []  # rows that are no whole leaf yet
+        self._levels: list[list[Array]] = [[]]
+        self._waiting: list[Array] = []  # rows that are no whole leaf yet
 
-    def add(self, block: Any) -> None:
+    def add(self, block: Array) -> None:
         """Take in a block of rows; the leaves are the same however the rows are cut up."""
         if self._waiting:
             block = np.concatenate([*self._waiting, block])
@@ -88,12 +87,12 @@ class Tree:
         rest = block[whole * self.leaf :]
         self._waiting = [rest.copy()] if len(rest) else []
 
-    def _square(self, found: Any) -> Any:
+    def _square(self, found: Array) -> Array:
         """Triangles of fewer rows than columns filled up with zeros."""
         missing = self.columns - found.shape[1]
         return np.pad(found, ((0, 0), (0, missing), (0, 0))) if missing else found
 
-    def _push(self, level: int, more: Any) -> None:
+    def _push(self, level: int, more: Array) -> None:
         """More triangles of one level, which go up in eights."""
         waiting = [*self._levels[level], *more]
         groups = len(waiting) // FAN
@@ -104,12 +103,12 @@ class Tree:
             self._push(level + 1, upper(stacked))
         self._levels[level] = waiting[groups * FAN :]
 
-    def root(self) -> Any:
+    def root(self) -> Array:
         """The triangle of all rows; zeros where there was none."""
         if self._waiting:
             self._push(0, self._square(upper(self._waiting[0])[None]))
             self._waiting = []
-        rest: list[Any] = []
+        rest: list[Array] = []
         for waiting in self._levels:
             rest = [*waiting, *rest]
             if len(rest) > 1:
@@ -117,7 +116,7 @@ class Tree:
         return rest[0] if rest else np.zeros((self.columns, self.columns))
 
 
-def reduced(blocks: Iterable[Any], columns: int, leaf: int) -> Any:
+def reduced(blocks: Iterable[Array], columns: int, leaf: int) -> Array:
     """The triangle of blocks of rows."""
     tree = Tree(columns, leaf)
     for block in blocks:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ...arrays import np
+from ...arrays import Array, Box, Mask, np
 from ...interrupt import Interrupted
 from .triangle import upper
 
@@ -63,6 +64,15 @@ class State:
     linear: list[str] = field(default_factory=list)
     alone: int = 0
 
+    def step(self, x: Array, loss: float, watch: Watch | None) -> bool:
+        """Note one that was made, to `x`; whether `watch` stops the run."""
+        self.x = x.tolist()
+        self.losses.append(loss)
+        return watch is not None and watch(self)
+
+
+Watch = Callable[[State], bool]  # called after each step; true stops the run
+
 
 @dataclass
 class Ending:
@@ -80,13 +90,13 @@ class Ending:
         floor: what the length of the residuals may be off by.
     """
 
-    x: Any
-    triangle: Any
+    x: Array
+    triangle: Array
     steps: int
     converged: bool
     why: str
-    free: Any
-    lost: Any
+    free: Mask
+    lost: Mask
     losses: list[float]
     floor: float
 
@@ -94,7 +104,7 @@ class Ending:
 class Shape:
     """The triangle at some weights, looked at in the directions that are free: singular values and the projected residuals."""
 
-    def __init__(self, triangle: Any, x: Any, box: tuple[Any, Any] | None, scale: Any) -> None:
+    def __init__(self, triangle: Array, x: Array, box: Box | None, scale: Array | None) -> None:
         m = len(x)
         self.jacobian, self.residual = triangle[:, :m], triangle[:, m]
         self.norm = norm(self.residual)
@@ -110,48 +120,46 @@ class Shape:
             self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
             self.free |= (x > lower) & (x < upper)
             scaled = scaled[:, self.free]
-        self.inverse: Any
-        self._rest: Any
-        self.inverse, self._rest = _inverted(scaled, self.residual, box is None) if m > NARROW else (None, None)
+        self._solved = _inverted(scaled, self.residual, box is None) if m > NARROW else None
         self._matrix = scaled
-        self.offset = norm(self.part[self.kept]) if self.inverse is None else norm(self._rest)
+        self.offset = norm(self.part[self.kept]) if self._solved is None else norm(self._solved[1])
         self.floor = EPS * max(self.norm, *(self.columns * abs(x)).tolist())
 
     @cached_property
-    def _parts(self) -> tuple[Any, Any, Any]:
+    def _parts(self) -> tuple[Array, Array, Array]:
         u, s, v = np.linalg.svd(self._matrix, full_matrices=False)
         return s, v.T, u.T @ self.residual
 
     @property
-    def s(self) -> Any:
+    def s(self) -> Array:
         """The singular values."""
         return self._parts[0]
 
     @property
-    def v(self) -> Any:
+    def v(self) -> Array:
         """Their directions, of the weights, as columns."""
         return self._parts[1]
 
     @property
-    def part(self) -> Any:
+    def part(self) -> Array:
         """The residuals along those of the residuals."""
         return self._parts[2]
 
     @property
-    def kept(self) -> Any:
+    def kept(self) -> Mask:
         """Which of them are not zero."""
         return self.s > RANK * len(self.free) * self.s[0] if len(self.s) else self.s > 0
 
-    def newton(self) -> Any:
+    def newton(self) -> Array:
         """The step to the minimum of the linear model."""
-        if self.inverse is not None:
-            return self._back(-self.inverse @ self._rest)
+        if self._solved is not None:
+            return self._back(-self._solved[0] @ self._solved[1])
         inverse = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
         return self._back(-self.v @ inverse)
 
-    def step(self, radius: float) -> tuple[Any, bool]:
+    def step(self, radius: float) -> tuple[Array, bool]:
         """The best step within the radius, and whether the radius holds it back."""
-        if self.inverse is not None and norm(whole := self.inverse @ self._rest) <= radius:
+        if self._solved is not None and norm(whole := self._solved[0] @ self._solved[1]) <= radius:
             return self._back(-whole), False
         full = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
         if norm(full) <= radius:
@@ -177,48 +185,46 @@ class Shape:
             damping -= (excess + radius) * excess / (radius * slope) if slope else 0.0
         return self._back(-self.v @ (p * min(1.0, radius / norm(p)))), True
 
-    def _back(self, p: Any) -> Any:
+    def _back(self, p: Array) -> Array:
         found = np.zeros(len(self.free))
         found[self.free] = p / self.scaled[self.free]
         return found
 
-    def lost(self) -> Any:
+    def lost(self) -> Mask:
         """For each weight whether it has a part in a direction that changes no residual."""
-        found = np.zeros(len(self.free), dtype=bool)
-        if self.inverse is not None:
+        found: Mask = np.zeros(len(self.free), dtype=bool)
+        if self._solved is not None:
             return found
         empty = self.v[:, ~self.kept]
         found[self.free] = (abs(empty) > 0.05).any(axis=1) if empty.size else False
         return found
 
-    def settled(self, x: Any, size: int) -> bool:
+    def settled(self, x: Array, size: int) -> bool:
         """Whether the step that is left is below the digits that mean something."""
         left = abs(self.newton())
-        inverse = self.inverse
-        if inverse is None:
-            inverse = self.v * np.where(self.kept, 1 / np.where(self.kept, self.s, 1.0), 0.0)
+        inverse = self.v / np.where(self.kept, self.s, math.inf) if self._solved is None else self._solved[0]
         spread = np.zeros(len(x))
         spread[self.free] = np.sqrt(np.sum(inverse**2, axis=1)) / self.scaled[self.free]
         error = spread * self.norm / math.sqrt(max(1, size - len(x)))
         return bool((left <= np.maximum(STEP * abs(x), STEP_OF_ERROR * error)).all())
 
 
-def _inverted(matrix: Any, residual: Any, triangular: bool) -> tuple[Any, Any]:
+def _inverted(matrix: Array, residual: Array, triangular: bool) -> tuple[Array, Array] | None:
     """R⁻¹ and Qᵀ times the residuals, of a matrix that is Q R and far from losing rank; None for others."""
     m = matrix.shape[1]
     if not m or len(matrix) < m:
-        return None, None
+        return None
     whole = np.column_stack([matrix, residual])
     r = whole if triangular else upper(whole)
     top = r[:m, :m]
     if not np.diag(top).all():
-        return None, None
+        return None
     inverse = np.linalg.inv(top)
     sure = np.linalg.norm(top, 1) * np.linalg.norm(inverse, 1) < WELL
-    return (inverse, r[:m, m]) if sure else (None, None)
+    return (np.asarray(inverse, dtype=float), r[:m, m]) if sure else None
 
 
-def norm(x: Any) -> float:
+def norm(x: Array) -> float:
     """The length of a vector, also where squares of its entries are beyond the range of doubles.
 
     >>> import numpy as np
@@ -233,16 +239,17 @@ def norm(x: Any) -> float:
     return top * math.sqrt(float(((x / top) ** 2).sum()))
 
 
-def norms(matrix: Any) -> Any:
+def norms(matrix: Array) -> Array:
     """The lengths of the columns of a matrix, as `norm` has them."""
     if matrix.size <= FEW:
         return np.array([math.hypot(*column) for column in matrix.T.tolist()])
     top = abs(matrix).max(axis=0, initial=0.0)
     unit = np.where((top > 0) & (top < math.inf), top, 1.0)
-    return np.where(top < math.inf, unit * np.sqrt(((matrix / unit) ** 2).sum(axis=0)), top)
+    found: Array = np.where(top < math.inf, unit * np.sqrt(((matrix / unit) ** 2).sum(axis=0)), top)
+    return found
 
 
-def within(x: Sequence[float], bounds: tuple[Any, Any] | None) -> tuple[Any, Any, Any]:
+def within(x: Sequence[float], bounds: Box | None) -> tuple[Array, Array, Array]:
     """Weights moved between their bounds, and the bounds, infinite where there are none."""
     lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
     return np.clip(np.array(x, dtype=float), lower, upper), lower, upper
@@ -264,12 +271,12 @@ def _fall(before: float, after: float) -> float:
 
 
 def least_squares(
-    triangle: Callable[[Any], Any],
+    triangle: Callable[[Array], Array | None],
     state: State,
     size: int,
-    bounds: tuple[Any, Any] | None = None,
+    bounds: Box | None = None,
     limit: int = 1000,
-    watch: Callable[[State], bool] | None = None,
+    watch: Watch | None = None,
 ) -> Ending:
     """The weights at which the sum of squares is smallest, downhill from those in `state`.
 
@@ -290,7 +297,7 @@ def least_squares(
         state.unit = power_of_two(norm(first[:, -1]))
     unit = state.unit
 
-    def look(x: Any, scale: Any, root: Any) -> Shape | None:
+    def look(x: Array, scale: Array | None, root: Array | None) -> Shape | None:
         if root is None:
             return None
         if unit != 1.0:
@@ -306,57 +313,53 @@ def least_squares(
     if radius is None:
         radius = norm(here.scale * x) or UNLIMITED
     stalls, why, coarse = state.stalls, "", state.coarse
-    while not why:
-        if here.norm <= 4 * here.floor:
-            why = "exact"
-        elif here.offset <= ORTHOGONAL * here.norm or here.offset <= here.floor or not here.free.any():
-            why = "orthogonal"
-        elif stalls >= STALLS:
-            why = "stuck"
-        elif len(state.losses) >= limit:
-            why = "steps"
-        if why:
-            break
-        fine = not coarse and (here.offset / here.norm) ** 2 <= ROUNDING
-        p, held = (here.newton(), False) if fine else here.step(radius)
-        new = np.clip(x + p, lower, upper)
-        p = new - x
-        if not p.any():
-            why = "stuck"
-            break
-        try:
-            there = look(new, here.scale, triangle(new))
-        except Interrupted:
-            why = "stopped"
-            break
-        length = norm(here.scaled * p)
-        expected = _fall(here.norm, norm(here.residual + here.jacobian @ p))
-        gain = -math.inf if there is None else _fall(here.norm, there.norm)
-        if fine:
-            coarse = not abs(gain) <= 10 * ROUNDING
-            taken = not coarse and there is not None and there.offset < here.offset
-            stalls += there is None or not there.offset < FEWER * here.offset
-        else:
-            ratio = gain / expected if expected > 0 else -1.0
-            taken = ratio > TAKEN and gain > 0
-            if ratio < POOR:
-                radius = (POOR if there is not None else POOR**2) * length
-            elif ratio > GOOD and held:
-                radius = min(2 * radius, UNLIMITED)
-            coarse = coarse and not taken
-            if radius <= EPS * norm(here.scaled * x) or expected <= EPS:
+    with suppress(Interrupted):
+        while not why:
+            if here.norm <= 4 * here.floor:
+                why = "exact"
+            elif here.offset <= ORTHOGONAL * here.norm or here.offset <= here.floor or not here.free.any():
+                why = "orthogonal"
+            elif stalls >= STALLS:
                 why = "stuck"
-        if taken and there is not None:
-            x, here = new, there
-        state.x, state.radius, state.scale = x.tolist(), radius, here.scale.tolist()
-        state.stalls, state.coarse = stalls, coarse
-        state.losses.append(here.norm * unit)
-        if watch is not None and watch(state):
-            why = why or "stopped"
+            elif len(state.losses) >= limit:
+                why = "steps"
+            if why:
+                break
+            fine = not coarse and (here.offset / here.norm) ** 2 <= ROUNDING
+            p, held = (here.newton(), False) if fine else here.step(radius)
+            new = np.clip(x + p, lower, upper)
+            p = new - x
+            if not p.any():
+                why = "stuck"
+                break
+            there = look(new, here.scale, triangle(new))
+            length = norm(here.scaled * p)
+            expected = _fall(here.norm, norm(here.residual + here.jacobian @ p))
+            gain = -math.inf if there is None else _fall(here.norm, there.norm)
+            if fine:
+                coarse = not abs(gain) <= 10 * ROUNDING
+                taken = not coarse and there is not None and there.offset < here.offset
+                stalls += there is None or not there.offset < FEWER * here.offset
+            else:
+                ratio = gain / expected if expected > 0 else -1.0
+                taken = ratio > TAKEN and gain > 0
+                if ratio < POOR:
+                    radius = (POOR if there is not None else POOR**2) * length
+                elif ratio > GOOD and held:
+                    radius = min(2 * radius, UNLIMITED)
+                coarse = coarse and not taken
+                if radius <= EPS * norm(here.scaled * x) or expected <= EPS:
+                    why = "stuck"
+            if taken and there is not None:
+                x, here = new, there
+            state.radius, state.scale = radius, here.scale.tolist()
+            state.stalls, state.coarse = stalls, coarse
+            if state.step(x, here.norm * unit, watch):
+                break
     # looked at without the largest derivatives on the way
     final = Shape(np.column_stack([here.jacobian, here.residual]), x, bounds, None)
     sure = why in ("exact", "orthogonal") or final.settled(x, size)
     return Ending(
-        x, np.column_stack([here.jacobian, here.residual]) * unit, len(state.losses), sure, why, final.free, final.lost(),
-        state.losses, final.floor * unit,
+        x, np.column_stack([here.jacobian, here.residual]) * unit, len(state.losses), sure, why or "stopped", final.free,
+        final.lost(), state.losses, final.floor * unit,
     )  # fmt: skip
