@@ -15,7 +15,7 @@ def test_wide_triangles_give_the_steps_that_singular_values_do(box):
     x = draw.normal(size=m)
     bounds = (np.where(np.arange(m) % 3, -9.0, x), np.full(m, 9.0)) if box else None
     shape = Shape(np.linalg.qr(rows, mode="r"), x, bounds, None)
-    assert shape.inverse is not None
+    assert shape.solved is not None
     step = np.zeros(m)
     step[shape.free] = -np.linalg.lstsq(rows[:, :m][:, shape.free], rows[:, m], rcond=None)[0]
     assert np.allclose(shape.newton(), step, rtol=1e-11)
@@ -32,7 +32,7 @@ def test_columns_that_go_together_are_still_named_among_many():
     rows = draw.normal(size=(400, m + 1))
     rows[:, 7] = rows[:, 3]
     shape = Shape(np.linalg.qr(rows, mode="r"), np.zeros(m), None, None)
-    assert shape.inverse is None
+    assert shape.solved is None
     assert np.flatnonzero(shape.lost()).tolist() == [3, 7]
 
 

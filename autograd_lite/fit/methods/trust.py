@@ -120,9 +120,9 @@ class Shape:
             self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
             self.free |= (x > lower) & (x < upper)
             scaled = scaled[:, self.free]
-        self._solved = _inverted(scaled, self.residual, box is None) if m > NARROW else None
+        self.solved = _inverted(scaled, self.residual, box is None) if m > NARROW else None
         self._matrix = scaled
-        self.offset = norm(self.part[self.kept]) if self._solved is None else norm(self._solved[1])
+        self.offset = norm(self.part[self.kept]) if self.solved is None else norm(self.solved[1])
         self.floor = EPS * max(self.norm, *(self.columns * abs(x)).tolist())
 
     @cached_property
@@ -152,14 +152,14 @@ class Shape:
 
     def newton(self) -> Array:
         """The step to the minimum of the linear model."""
-        if self._solved is not None:
-            return self._back(-self._solved[0] @ self._solved[1])
+        if self.solved is not None:
+            return self._back(-self.solved[0] @ self.solved[1])
         inverse = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
         return self._back(-self.v @ inverse)
 
     def step(self, radius: float) -> tuple[Array, bool]:
         """The best step within the radius, and whether the radius holds it back."""
-        if self._solved is not None and norm(whole := self._solved[0] @ self._solved[1]) <= radius:
+        if self.solved is not None and norm(whole := self.solved[0] @ self.solved[1]) <= radius:
             return self._back(-whole), False
         full = np.where(self.kept, self.part / np.where(self.kept, self.s, 1.0), 0.0)
         if norm(full) <= radius:
@@ -193,7 +193,7 @@ class Shape:
     def lost(self) -> Mask:
         """For each weight whether it has a part in a direction that changes no residual."""
         found: Mask = np.zeros(len(self.free), dtype=bool)
-        if self._solved is not None:
+        if self.solved is not None:
             return found
         empty = self.v[:, ~self.kept]
         found[self.free] = (abs(empty) > 0.05).any(axis=1) if empty.size else False
@@ -202,7 +202,7 @@ class Shape:
     def settled(self, x: Array, size: int) -> bool:
         """Whether the step that is left is below the digits that mean something."""
         left = abs(self.newton())
-        inverse = self.v / np.where(self.kept, self.s, math.inf) if self._solved is None else self._solved[0]
+        inverse = self.v / np.where(self.kept, self.s, math.inf) if self.solved is None else self.solved[0]
         spread = np.zeros(len(x))
         spread[self.free] = np.sqrt(np.sum(inverse**2, axis=1)) / self.scaled[self.free]
         error = spread * self.norm / math.sqrt(max(1, size - len(x)))
