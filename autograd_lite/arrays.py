@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import MissingPackageError
 
-__all__ = ["Array", "Box", "Mask", "np", "numpy"]
+__all__ = ["Array", "Box", "Indices", "Mask", "np", "numpy"]
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
+    Indices = NDArray[np.intp]
     Box = tuple[Array, Array]  # the least and the greatest weights
 else:
-    Array = Mask = Box = Any
+    Array = Mask = Indices = Box = Any
 
     class _Later:
         def __getattr__(self, name: str) -> Any:

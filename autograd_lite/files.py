@@ -13,7 +13,9 @@ from typing import Any
 
 from .errors import InputValueError
 
-__all__ = ["check_writable", "json_number", "read_json", "write_atomically"]
+Json = Any  # what a JSON file holds: numbers, texts, lists and dicts of them
+
+__all__ = ["Json", "check_writable", "json_number", "read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes | Iterable[bytes]) -> None:
@@ -169,7 +171,7 @@ def json_number(x: float) -> float | str:
     return x if math.isfinite(x) else str(x)
 
 
-def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, Any]:
+def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, Json]:
     """The content of a file of this format and version, or an error that says what it is instead."""
     import json
 

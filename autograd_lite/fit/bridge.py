@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from ..arrays import np, numpy
+from ..arrays import Array, np, numpy
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..functional import hessian, hvp, value_and_grad
-from ..tree import as_float, called, flatten, unflatten
-from .rows import Objective, Rows
+from ..tree import Number, Tree, as_float, called, flatten, unflatten
+from .rows import Data, Objective, Rows
 from .rows.residuals import ByRows, Residuals
 
 NO_RESIDUALS = "residuals come from residual= and data: scipy_objective(residual=r, x0=x0, data=(x, y))"
@@ -19,7 +18,7 @@ NO_RESIDUALS = "residuals come from residual= and data: scipy_objective(residual
 class ScipyObjective:
     """What `scipy_objective` gives: ``fun``, ``x0``, ``hess`` and ``hessp`` for SciPy, and ``params`` for the way back."""
 
-    def __init__(self, f: Callable[..., Any] | None, x0: Any) -> None:
+    def __init__(self, f: Callable[..., Number] | None, x0: Tree) -> None:
         if numpy() is None:
             raise MissingPackageError("scipy_objective needs NumPy, which comes with SciPy: pip install scipy")
         if not callable(f):
@@ -28,7 +27,7 @@ class ScipyObjective:
         if not leaves:
             raise InputValueError(f"x0={x0!r} holds no number: give at least one to move")
         self.x0 = np.array([as_float(leaf, "x0") for leaf in leaves])
-        self._f: Callable[..., Any] = f
+        self._f: Callable[..., Number] = f
 
     def __repr__(self) -> str:
         return f"<ScipyObjective of {self._about()}: {self._offers()} from x0={reprlib.repr(self.x0.tolist())}>"
@@ -39,32 +38,32 @@ class ScipyObjective:
     def _offers(self) -> str:
         return "fun, hess, hessp"
 
-    def params(self, x: Any) -> Any:
+    def params(self, x: Array) -> Tree:
         """A flat vector in the structure of x0."""
         return unflatten(self._spec, [float(entry) for entry in x])
 
-    def _flat(self, vector: Any) -> Any:
+    def _flat(self, vector: Sequence[Number]) -> Number:
         """The function of a flat list of numbers."""
         return self._f(unflatten(self._spec, list(vector)))
 
-    def fun(self, x: Any) -> tuple[float, Any]:
+    def fun(self, x: Array) -> tuple[float, Array]:
         """The value and the gradient at `x`; with ``jac=True`` SciPy asks for both at once."""
         value, slopes = value_and_grad(self._flat)(x.tolist())
         return value, np.array(slopes)
 
-    def hess(self, x: Any) -> Any:
+    def hess(self, x: Array) -> Array:
         """The matrix of second derivatives at `x`."""
         return np.array(hessian(self._flat)(x.tolist()))
 
-    def hessp(self, x: Any, p: Any) -> Any:
+    def hessp(self, x: Array, p: Array) -> Array:
         """The matrix of second derivatives at `x` times `p`, without the matrix."""
         return np.array(hvp(self._flat, (x.tolist(),), (p.tolist(),)))
 
-    def residuals(self, x: Any) -> Any:
+    def residuals(self, x: Array) -> Array:
         """The residuals of all rows at `x`, for ``scipy.optimize.least_squares``."""
         raise InputTypeError(NO_RESIDUALS)
 
-    def jacobian(self, x: Any) -> Any:
+    def jacobian(self, x: Array) -> Array:
         """The matrix of their derivatives at `x`, a row for each residual."""
         raise InputTypeError(NO_RESIDUALS)
 
@@ -72,21 +71,21 @@ class ScipyObjective:
 class _OverRows(ScipyObjective):
     """The mean over rows, compiled; of residuals also what each of them is."""
 
-    def __init__(self, f: Callable[..., Any] | None, x0: Any, rows: Rows, squares: bool = False) -> None:
+    def __init__(self, f: Callable[..., Number] | None, x0: Tree, rows: Rows, squares: bool = False) -> None:
         super().__init__(f, x0)
         given, spec = self._f, self._spec
 
-        def loss(params: Any, *row: Any) -> Any:
+        def loss(params: Tree, *row: Tree) -> Number:
             found = given(params, *row)
             return sum(r * r for r in flatten(found, f"result of {called(given)}")[0]) if squares else found
 
-        def flat(leaves: Sequence[Any], *row: Any) -> Any:
+        def flat(leaves: Sequence[Number], *row: Tree) -> Number:
             return loss(unflatten(spec, list(leaves)), *row)
 
-        def second(leaves: Sequence[Any], *row: Any) -> Any:
+        def second(leaves: Sequence[Number], *row: Tree) -> Tree:
             return hessian(flat)(list(leaves), *row)
 
-        def product(both: Sequence[Any], *row: Any) -> Any:
+        def product(both: Sequence[Number], *row: Tree) -> Tree:
             at, along = list(both[:n]), list(both[n:])
             return hvp(lambda p: flat(p, *row), (at,), (along,))
 
@@ -103,30 +102,31 @@ class _OverRows(ScipyObjective):
     def _offers(self) -> str:
         return super()._offers() + ", residuals, jacobian" * (self._each is not None)
 
-    def fun(self, x: Any) -> tuple[float, Any]:
+    def fun(self, x: Array) -> tuple[float, Array]:
         """The mean loss and its gradient at `x`."""
         value, slopes = self._mean.whole(x.tolist(), lambda: None)
         return value, np.array(slopes)
 
-    def hess(self, x: Any) -> Any:
+    def hess(self, x: Array) -> Array:
         """The matrix of second derivatives of the mean at `x`."""
         return self._averaged(self._second, x.tolist()).reshape(len(x), len(x))
 
-    def hessp(self, x: Any, p: Any) -> Any:
+    def hessp(self, x: Array, p: Array) -> Array:
         """The matrix of second derivatives of the mean at `x` times `p`, without the matrix."""
         return self._averaged(self._product, [*x.tolist(), *p.tolist()])
 
-    def _averaged(self, by_rows: ByRows, leaves: list[float]) -> Any:
+    def _averaged(self, by_rows: ByRows, leaves: list[float]) -> Array:
         blocks = (by_rows(leaves, columns) for columns in self._rows.blocks())
-        return sum(np.array([column.sum() for column in block]) for block in blocks) / self._rows.count
+        found: Array = sum(np.array([np.sum(column) for column in block]) for block in blocks) / self._rows.count
+        return found
 
-    def residuals(self, x: Any) -> Any:
+    def residuals(self, x: Array) -> Array:
         """The residuals of all rows at `x`, those of a row beside each other."""
         if self._each is None:
             return super().residuals(x)
         return self._each.values(x.tolist())
 
-    def jacobian(self, x: Any) -> Any:
+    def jacobian(self, x: Array) -> Array:
         """The matrix of their derivatives at `x`, a row for each residual."""
         if self._each is None:
             return super().jacobian(x)
@@ -134,7 +134,7 @@ class _OverRows(ScipyObjective):
 
 
 def scipy_objective(
-    f: Callable[..., Any] | None = None, x0: Any = None, data: Any = None, residual: Callable[..., Any] | None = None
+    f: Callable[..., Number] | None = None, x0: Tree = None, data: Data = None, residual: Callable[..., Tree] | None = None
 ) -> ScipyObjective:
     """A function of any structure of numbers, for ``scipy.optimize``, with exact gradient and Hessian.
 

@@ -10,21 +10,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import optim
 from ..arrays import numpy
 from ..errors import ClusterError, InputTypeError, InputValueError, MissingPackageError
 from ..interrupt import deferred_interrupt, is_interrupted, no_pause
 from ..notebook import table
-from ..tree import as_float, flatten, is_node, unflatten
+from ..tree import Number, Tree, as_float, flatten, is_node, unflatten
 from .cluster import rows_of
-from .rows import Objective
+from .rows import Data, Objective
 from .statistics.scoring import first_without
 from .steps import checkpoint as checkpoints
 from .steps.bar import Bar
 from .steps.downhill import Downhill, mean_squares
 from .steps.run import Run
+
+if TYPE_CHECKING:
+    from .cluster.tasks import Client
 
 LISTED = 20  # weights that a notebook shows
 LIMIT = 1000  # steps of a method that is no descent, unless given
@@ -62,7 +65,7 @@ class Result:
     reason: str
     path: list[tuple[int, Any]] = field(default_factory=list, compare=False)
     objective: Any = field(default=None, compare=False)
-    data: Any = field(default=None, compare=False)
+    data: Data = field(default=None, compare=False)
     method: str = field(default="descent", compare=False)
 
     def __repr__(self) -> str:
@@ -81,12 +84,12 @@ class Result:
 
 
 def minimize(
-    loss: Callable[..., Any] | None = None,
-    params: Any = None,
-    data: Any = None,
+    loss: Callable[..., Number] | None = None,
+    params: Tree = None,
+    data: Data = None,
     *,
     method: str = "auto",
-    residual: Callable[..., Any] | None = None,
+    residual: Callable[..., Tree] | None = None,
     optimizer: Callable[[list[Any]], Any] | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
@@ -97,7 +100,7 @@ def minimize(
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
     about: Mapping[str, Any] | None = None,
-    client: Any = None,
+    client: Client = None,
 ) -> Result:
     """Go downhill on the mean of a loss over the rows of some data.
 
@@ -209,7 +212,7 @@ def minimize(
         value = descent.seen[0] if descent.seen else descent.objective.whole(descent.leaves(), no_pause)[0]
         if reason in ("steps", "converged") and (not math.isfinite(value) or descent.rose(value)):
             reason = "diverged"
-        if reason == "diverged" and not descent.losses and hasattr(rows, "blocks") and (bad := first_without(rows)):
+        if reason == "diverged" and not descent.losses and rows is not None and (bad := first_without(rows)):
             raise InputValueError(f"the loss at the start is {value}, and {bad}: mend the row, or leave it out")
         if is_interrupted(pause):  # after the last step
             reason = "interrupted"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..notebook import preformatted
 from .losses import LOSSES
-from .rows import Rows
+from .rows import Data, Rows
 from .rows.data import as_rows
 from .statistics import RELATED, Summary
 from .statistics.band import Band, Bands
@@ -65,7 +65,7 @@ class Fit:
     model: Any = None
     history: list[tuple[int, float]] = field(default_factory=list, repr=False)
     path: list[tuple[int, dict[str, float]]] = field(default_factory=list, repr=False)
-    data: Any = field(default=None, repr=False)
+    data: Data = field(default=None, repr=False)
     level: float = 0.95
     absolute: bool = False
     scale: float | None = None
@@ -149,7 +149,7 @@ class Fit:
         """`as_dict` as text."""
         return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False)
 
-    def predict(self, data: Any, interval: float | None = None) -> Any:
+    def predict(self, data: Data, interval: float | None = None) -> Any:
         """The prediction for each row of a table, a DataFrame or a dict of columns.
 
         Args:
@@ -251,7 +251,7 @@ def _share(r2: float) -> str:
     return f"{r2:.{6 if left > 1e-4 or not left else min(15, 2 - math.floor(math.log10(left)))}f}"
 
 
-def finite(data: Any) -> Any:
+def finite(data: Data) -> Any:
     """Data in which numbers that JSON has not are None."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None

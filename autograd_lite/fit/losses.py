@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .. import nn, ops
+from ..tree import Number
 
 MAD = 0.6744897501960817  # the median of |z| of normal z: the median of |residuals|, over this, is their standard deviation
 
@@ -20,12 +21,12 @@ class Loss(NamedTuple):
             None for a loss without scale.
     """
 
-    of: Callable[[Any, Any, float], Any]
+    of: Callable[[Number, Number, float], Number]
     kind: str
     corner: float | None = None
 
 
-def soft_l1(prediction: Any, target: Any, scale: float = 1.0) -> Any:
+def soft_l1(prediction: Number, target: Number, scale: float = 1.0) -> Number:
     """Squared near the target and straight far from it: ``s² (sqrt(1 + (r/s)²) - 1)``.
 
     >>> round(soft_l1(3.0, 0.0), 9), round(soft_l1(0.0, 4.0, 3.0), 9)
@@ -38,7 +39,7 @@ def soft_l1(prediction: Any, target: Any, scale: float = 1.0) -> Any:
     return scale * scale * square / (ops.sqrt(1.0 + square) + 1.0)
 
 
-def cauchy(prediction: Any, target: Any, scale: float = 1.0) -> Any:
+def cauchy(prediction: Number, target: Number, scale: float = 1.0) -> Number:
     """Squared near the target and a logarithm far from it: ``s²/2 log(1 + (r/s)²)``.
 
     >>> cauchy(1.0, 0.0)
@@ -50,7 +51,7 @@ def cauchy(prediction: Any, target: Any, scale: float = 1.0) -> Any:
     return 0.5 * scale * scale * ops.log1p(z * z)
 
 
-def poisson(prediction: Any, target: Any) -> Any:
+def poisson(prediction: Number, target: Number) -> Number:
     """Minus the log likelihood of a count whose rate is ``exp(prediction)``, but for its constant: ``exp(p) - y p``.
 
     >>> poisson(0.0, 3.0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import Any
 
 from .. import ops
 from ..arrays import np, numpy
@@ -17,8 +16,9 @@ from ..errors import InputValueError, listed
 from ..formula.expression import Expression, parse
 from ..formula.vocabulary import VOCABULARY
 from ..tables.choice import asked_name
+from ..tree import Number
 from .losses import LOSSES
-from .rows import FEW, Rows
+from .rows import FEW, Column, Data, Rows, T
 
 LIMITS = {"max_length": 100_000, "max_tokens": 50_000, "max_names": 4096}  # of a formula
 GROUP = "group"  # in a[group] it stands for the column named by --group
@@ -181,7 +181,7 @@ class Model:
         found.weights = dict.fromkeys(names, 0.0)
         return found
 
-    def spread(self, given: Mapping[str, Any], what: str) -> dict[str, Any]:
+    def spread(self, given: Mapping[str, T], what: str) -> dict[str, T]:
         """Settings of weights by name, with one for ``a`` given to each of its groups.
 
         Raises InputValueError for a name that is no weight.
@@ -206,7 +206,7 @@ class Model:
                 )
         return found
 
-    def value(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def value(self, weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
         """The formula at one row; the weights may hold that of the row's own group, as ``a[site]``."""
         given = {n: row[n] for n in self.plain}
         for spelled, (_, column) in self.grouped.items():
@@ -216,7 +216,7 @@ class Model:
             given[spelled] = _same(row[column], float((self.levels or {column: [word]})[column].index(word)))
         return self.formula({**weights, **given})
 
-    def _own(self, weights: Mapping[str, Any], members: Sequence[str], place: Any) -> Any:
+    def _own(self, weights: Mapping[str, Number], members: Sequence[str], place: Number) -> Number:
         """The weight of the row's group."""
         if isinstance(place, (int, float)):
             return weights[members[int(place)]]
@@ -231,32 +231,32 @@ class Model:
         others = [name for name in (self.sigma, self.weighting) if name]
         return list(dict.fromkeys([*self.columns, *self.measured, *others]))
 
-    def truth(self, row: Mapping[str, Any]) -> Any:
+    def truth(self, row: Mapping[str, Number]) -> Number:
         """What is to be predicted of one row."""
         return row[self.target] if self.wanted is None else self.wanted({n: row[n] for n in self.measured})
 
-    def truths(self, columns: Mapping[str, Any]) -> list[float]:
+    def truths(self, columns: Mapping[str, Column]) -> list[float]:
         """What is to be predicted of each row of a block."""
         if self.wanted is None:
             return list(columns[self.target].tolist())
         rows = zip(*(columns[n].tolist() for n in self.measured), strict=True)
         return [float(self.wanted(dict(zip(self.measured, row, strict=True)))) for row in rows]
 
-    def factor(self, row: Mapping[str, Any]) -> Any:
+    def factor(self, row: Mapping[str, Number]) -> Number:
         """What the residual of one row is multiplied by in least squares."""
         found = 1.0 / row[self.sigma] if self.sigma else 1.0
         return found * ops.sqrt(row[self.weighting]) if self.weighting else found
 
-    def residual(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def residual(self, weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
         """The residual of one row, whose square least squares adds up."""
         found = self.value(weights, row) - self.truth(row)
         return found * self.factor(row) if self.sigma or self.weighting else found
 
-    def loss(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def loss(self, weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
         """The loss of one row: of prediction and target in standard deviations, where there are any, times the row's weight."""
         return self.loss_of(self.value(weights, row), row)
 
-    def loss_of(self, value: Any, row: Mapping[str, Any], scale: Any = None) -> Any:
+    def loss_of(self, value: Number, row: Mapping[str, Number], scale: Number = None) -> Number:
         """The loss of one row whose formula has this value, at the model's scale or another."""
         truth = self.truth(row)
         if self.sigma:
@@ -265,21 +265,21 @@ class Model:
         found = LOSSES[self.kind].of(value, truth, 1.0 if scale is None else scale)
         return found * row[self.weighting] if self.weighting else found
 
-    def prediction(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def prediction(self, weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
         """What is predicted of one row: the formula; for "logistic" the probability of a 1, for "poisson" the rate."""
         return self.mean(self.value(weights, row))
 
-    def mean(self, value: Any) -> Any:
+    def mean(self, value: Number) -> Number:
         """What a value of the formula says the target is on average."""
         if self.kind == "logistic":
             return ops.sigmoid(value)
         return ops.exp(value) if self.kind == "poisson" else value
 
-    def predicting(self, count: int) -> Callable[[Mapping[str, Any]], list[float]]:
+    def predicting(self, count: int) -> Callable[[Mapping[str, Column]], list[float]]:
         """What gives the predictions for a block of columns, of so many rows in all."""
         fast = jit(self.prediction, batch=1) if numpy() is not None and count >= FEW else None
 
-        def of(columns: Mapping[str, Any]) -> list[float]:
+        def of(columns: Mapping[str, Column]) -> list[float]:
             if fast is not None:
                 found = fast(self.weights, {n: np.asarray(columns[n]) for n in columns})
                 return list(found.tolist())
@@ -288,7 +288,7 @@ class Model:
 
         return of
 
-    def predictions(self, table: Any) -> Iterator[tuple[dict[str, Any], list[float]]]:
+    def predictions(self, table: Data) -> Iterator[tuple[dict[str, Column], list[float]]]:
         """For each block of a table its columns, and a prediction for each of its rows."""
         rows = Rows.of(table)
         predict = self.predicting(rows.count)
@@ -297,6 +297,6 @@ class Model:
             yield columns, predict(columns)
 
 
-def _same(place: Any, number: float) -> Any:
+def _same(place: Number, number: float) -> Number:
     """1 where a place in a list of words is this one, else 0."""
     return float(place == number) if isinstance(place, (int, float)) else ops.where(ops.eq(place, number), 1.0, 0.0)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import ops
-from ..arrays import np
+from ..arrays import Array, np
 from ..errors import InputValueError, listed
+from ..tree import Number
 from .ending import Fit
 from .losses import LOSSES, MAD
 from .methods.absolute import least_absolute
@@ -17,7 +18,10 @@ from .methods.bands import deviations
 from .methods.lbfgs import lbfgs
 from .methods.newton import Bottom, newton
 from .methods.trust import EPS, Shape, State, norm, norms, power_of_two
+from .rows import Columns
+from .rows.curvature import Sums
 from .rows.order import Greatest, quantiles
+from .rows.residuals import OverRows
 from .rows.spread import Targets, TargetSpread
 from .squares import by_squares, curvature_of, described
 from .statistics import LEVEL, Summary, correlations, likelihood_summary, robust, shares, students_t
@@ -65,7 +69,7 @@ def by_newton(solver: Solver) -> Fit:
     for turn in range(inner.more.get("turn", 0), SCALES):
         inner.more |= {"scale": scale, "turn": turn}
 
-        def at(u: Any, pause: Callable[[], None], scale: float = scale) -> Any:
+        def at(u: Array, pause: Callable[[], None], scale: float = scale) -> Sums:
             return sums.at(u.tolist(), units.tolist(), [scale], pause)
 
         try:
@@ -103,7 +107,7 @@ def by_newton(solver: Solver) -> Fit:
     return found
 
 
-def _next(solver: Solver, misses: Any, x: list[float], scale: float) -> float:
+def _next(solver: Solver, misses: OverRows, x: list[float], scale: float) -> float:
     """The scale to go on with: as estimated, or nearer to the given one, from above."""
     given = solver.model.scale
     if given is None:
@@ -111,12 +115,12 @@ def _next(solver: Solver, misses: Any, x: list[float], scale: float) -> float:
     return max(given, min(scale / 4, _size(misses, x)))
 
 
-def _size(misses: Any, x: list[float]) -> float:
+def _size(misses: OverRows, x: list[float]) -> float:
     """The middle of the absolute residuals."""
     return quantiles(misses.rows, lambda leaves, columns: abs(misses.residuals(leaves, columns)), x, misses.size, [0.5])[0]
 
 
-def _curved(solver: Solver, x: Any, units: Any) -> tuple[Any, list[str]]:
+def _curved(solver: Solver, x: Array, units: Array) -> tuple[Array | None, list[str]]:
     """The Hessian of a likelihood where L-BFGS ended, and what to say of it.
 
     Of a row with few weights of its own it is the exact one; of others the expected one, out of the triangle of the rows by
@@ -129,7 +133,7 @@ def _curved(solver: Solver, x: Any, units: Any) -> tuple[Any, list[str]]:
         return (sums.hessian if sums.finite() else None), []
     model, at = solver.model, solver.all(dict(zip(solver.names, x.tolist(), strict=True)))
 
-    def bent(weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def bent(weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
         there = model.mean(model.value(at, row))
         curvature = there * (1.0 - there) if model.kind == "logistic" else there
         curvature = curvature * row[model.weighting] if model.weighting else curvature
@@ -141,13 +145,13 @@ def _curved(solver: Solver, x: Any, units: Any) -> tuple[Any, list[str]]:
     return part.T @ part, notes
 
 
-def _exact(misses: Any, x: list[float], targets: Targets) -> bool:
+def _exact(misses: OverRows, x: list[float], targets: Targets) -> bool:
     """Whether all residuals are zero to rounding, so that no loss is better than squares."""
     largest = float(misses.rows.total(Greatest(lambda leaves, columns: abs(misses.residuals(leaves, columns)).max()), x))
     return bool(largest <= EXACT * max(abs(targets.low), abs(targets.high)))
 
 
-def _units(solver: Solver, misses: Any, x: list[float]) -> dict[str, Any]:
+def _units(solver: Solver, misses: OverRows, x: list[float]) -> dict[str, float]:
     """The scale to begin with, and for each weight the power of two next to what changes a residual by it."""
     root = misses.triangle(x)
     if root is None:
@@ -178,7 +182,7 @@ def by_corners(solver: Solver) -> Fit:
     freedom = solver.rows.count - int((end.free & ~end.lost).sum())
     errors = robust.absolute(solver, x, end, plain, targets)
     found = _with_errors(solver, x, end, errors, students_t((1 + LEVEL) / 2, freedom), "corners")
-    found.summary = _robust_summary(solver, norm(plain.triangle(x)[:, -1]), math.nan, end, targets)
+    found.summary = _robust_summary(solver, norm(plain.root(x)[:, -1]), math.nan, end, targets)
     found.loss, found.steps = end.value / solver.rows.count, end.steps
     found.history = list(enumerate(x / solver.rows.count for x in state.losses))
     judge(found, end.why, end.converged, solver.names, end.lost, end.free, solver.rows.count)
@@ -191,7 +195,7 @@ def _scaled(solver: Solver) -> Any:
     if solver.kind == "likelihood":
         return lambda weights, row, scale: model.loss(weights, row)
 
-    def loss(weights: Mapping[str, Any], row: Mapping[str, Any], scale: Any) -> Any:
+    def loss(weights: Mapping[str, Number], row: Mapping[str, Number], scale: Number) -> Number:
         size = scale * row[model.sigma] if model.sigma else scale
         found = LOSSES[model.kind].of(model.value(weights, row) / size, model.truth(row) / size, 1.0)
         return found * row[model.weighting] if model.weighting else found
@@ -203,7 +207,7 @@ def _miss(solver: Solver) -> Any:
     """What a row is off by, in standard deviations where there are any."""
     model = solver.model
 
-    def miss(weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def miss(weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
         found = model.value(weights, row) - model.truth(row)
         return found / row[model.sigma] if model.sigma else found
 
@@ -216,7 +220,7 @@ def _weighed(solver: Solver) -> Any:
     return (lambda w, row: miss(w, row) * row[model.weighting]) if model.weighting else miss
 
 
-def estimated(solver: Solver, misses: Any, x: list[float]) -> float:
+def estimated(solver: Solver, misses: OverRows, x: list[float]) -> float:
     """The scale of a robust loss: its corner times the standard deviation that half of the residuals speak for."""
     middle = _size(misses, x)
     if not middle > 0 or not math.isfinite(middle):
@@ -234,18 +238,18 @@ def _no_start(solver: Solver) -> InputValueError:
     return InputValueError(f"the start has no finite loss: {what} others with --init")
 
 
-def _described(solver: Solver, end: Bottom, units: Any, misses: Any, targets: Targets, method: str) -> Fit:
+def _described(solver: Solver, end: Bottom, units: Array, misses: OverRows, targets: Targets, method: str) -> Fit:
     """Standard errors and statistics by the kind of the loss."""
     x = end.x * units
     if solver.kind == "squares":
-        root = solver.residuals(solver.model.residual).triangle(x.tolist())
+        root = solver.residuals(solver.model.residual).root(x.tolist())
         return described(solver, x, root, end.free, end.lost, targets, method)
     if solver.kind == "robust":
         return _robust(solver, x, end, misses, targets, method)
     return _likely(solver, x, units, end, targets, method)
 
 
-def _likely(solver: Solver, x: Any, units: Any, end: Bottom, targets: Targets, method: str) -> Fit:
+def _likely(solver: Solver, x: Array, units: Array, end: Bottom, targets: Targets, method: str) -> Fit:
     """The errors of a likelihood: the inverse of its Hessian."""
     names, n = solver.names, solver.rows.count
     errors, covariance = dict.fromkeys(names, math.nan), None
@@ -280,7 +284,9 @@ def _likely(solver: Solver, x: Any, units: Any, end: Bottom, targets: Targets, m
     return found
 
 
-def _with_errors(solver: Solver, x: list[float], end: Bottom, given: tuple[Any, str], quantile: float, method: str) -> Fit:
+def _with_errors(
+    solver: Solver, x: list[float], end: Bottom, given: tuple[Array | None, str], quantile: float, method: str
+) -> Fit:
     """The weights with the errors that F says, F Fᵀ being their covariance; or why there are none."""
     factor, why = given
     if factor is None:
@@ -297,12 +303,12 @@ def _with_errors(solver: Solver, x: list[float], end: Bottom, given: tuple[Any, 
     return found
 
 
-def _robust(solver: Solver, at: Any, end: Bottom, misses: Any, targets: Targets, method: str) -> Fit:
+def _robust(solver: Solver, at: Array, end: Bottom, misses: OverRows, targets: Targets, method: str) -> Fit:
     """The weights of a robust fit with their errors."""
     x = at.tolist()
     found = _with_errors(solver, x, end, robust.factor(solver, x, end, misses), NORMAL, method)
     deviation = (solver.model.scale or 1.0) / LOSSES[solver.model.kind].corner  # type: ignore[operator]
-    found.summary = _robust_summary(solver, norm(misses.triangle(x)[:, -1]), deviation, end, targets)
+    found.summary = _robust_summary(solver, norm(misses.root(x)[:, -1]), deviation, end, targets)
     return found
 
 
@@ -312,21 +318,21 @@ def _robust_summary(solver: Solver, length: float, sd: float, end: Bottom, targe
     return Summary(n, n - free, length * length, end.value / n, sd, r2, adjusted, math.nan, math.nan)
 
 
-def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Any, misses: Any, targets: Targets) -> None:
+def _look_for_separation(solver: Solver, found: Fit, end: Bottom, units: Array, misses: OverRows, targets: Targets) -> None:
     """Say so where the formula tells some of the 0s from the 1s, or from larger counts, perfectly, so that weights run away."""
     model, names = solver.model, list(solver.rows.names or ())
     predict = model.predicting(solver.rows.count)
 
-    def off(leaves: Sequence[float], columns: list[Any]) -> Any:
+    def off(leaves: Sequence[float], columns: Columns) -> Array:
         block = dict(zip(names, columns, strict=True))
-        return max(abs(p - y) for p, y in zip(predict(block), model.truths(block), strict=True))
+        return np.array(max(abs(p - y) for p, y in zip(predict(block), model.truths(block), strict=True)))
 
     counts = model.kind == "poisson"
     total = math.inf if counts else float(solver.rows.total(Greatest(off), ()))
     away: list[str] = []
     if end.hessian is not None and solver.straight and not targets.same:
         # what rows of certain probability alone determine: flat in the Hessian, and not in the rows
-        root = misses.triangle((end.x * units).tolist())[:, :-1] * units / math.sqrt(solver.rows.count)
+        root = misses.root((end.x * units).tolist())[:, :-1] * units / math.sqrt(solver.rows.count)
         values, vectors = np.linalg.eigh(end.hessian / solver.rows.count)
         spread = np.linalg.svd(root, compute_uv=False)
         certain = CERTAIN * (targets.mean if counts else 1.0) * spread[-1] ** 2

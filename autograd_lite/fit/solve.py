@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from copy import copy
 from functools import cached_property, partial
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..arrays import np
 from ..compiler import jit
@@ -17,7 +17,7 @@ from ..functional import value_and_grad
 from ..interrupt import is_interrupted, no_pause
 from ..program import Program
 from ..tables import Parts
-from ..tree import flatten
+from ..tree import Number, Tree, flatten
 from .cluster import Spread, rows_of
 from .ending import Fit
 from .losses import LOSSES
@@ -25,16 +25,19 @@ from .methods.starts import ROWS, Search, linear_weights, plan
 from .methods.trust import State, Watch, least_squares
 from .model import Model
 from .others import by_corners, by_newton
-from .rows import Rows, Sample
+from .rows import Data, Rows, Sample, T
 from .rows.data import as_rows, columns_of, is_collection, narrowed
 from .rows.groups import GroupedResiduals, Places, first_row, sampled
-from .rows.residuals import Residuals
+from .rows.residuals import OverRows, Residuals
 from .rows.words import coded
 from .squares import by_squares
 from .statistics import LEVEL
 from .statistics.scoring import check
 from .steps.trail import Trail
 from .verdict import doubt
+
+if TYPE_CHECKING:
+    from .cluster.tasks import Client
 
 MANY, LARGE = 100, 1000  # weights of a row, and of all groups, from which on L-BFGS needs less than Newton's Hessians
 METHODS = ("auto", "lm", "newton", "lbfgs")
@@ -60,7 +63,7 @@ class Solver:
     """
 
     def __init__(
-        self, model: Model, table: Any, *, given: Mapping[str, float] | None = None,
+        self, model: Model, table: Data, *, given: Mapping[str, float] | None = None,
         bounds: Mapping[str, tuple[float, float]] | None = None, fixed: Mapping[str, float] | None = None, seed: int = 0,
         starts: int | None = None, limit: int = 1000, known: bool = False, watch: Watch | None = None, method: str = "auto",
         threads: int | None = None, block: int | None = None, state: State | None = None,
@@ -88,7 +91,7 @@ class Solver:
         self.before = 0  # steps of the search that came to the start
         self.alone = 0  # of so many starts one only came to the best minimum
 
-    def _settings(self, what: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _settings(self, what: str, given: Mapping[str, T] | None) -> dict[str, T]:
         """Settings by weight, one for ``a`` for each ``a[site]``."""
         try:
             return self.model.spread(given or {}, f"of {what} is for")
@@ -113,12 +116,12 @@ class Solver:
             return "lbfgs" if own > MANY or len(self.names) > LARGE else "newton"
         return method
 
-    def all(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def all(self, params: Mapping[str, Number]) -> dict[str, Number]:
         """The free weights with those that are held."""
         return {**self.fixed, **params}
 
     def residuals(
-        self, residual: Callable[[Mapping[str, Any], Mapping[str, Any]], Any], rows: Rows | None = None
+        self, residual: Callable[[Mapping[str, Number], Mapping[str, Number]], Tree], rows: Rows | None = None
     ) -> Residuals | GroupedResiduals:  # fmt: skip
         """The residuals ``residual(weights, row)`` over the rows, as functions of the free weights."""
         rows = self.rows if rows is None else rows
@@ -127,7 +130,7 @@ class Solver:
         _, spec = flatten(dict.fromkeys(self.names, 0.0), "weights")
         held = self.fixed
 
-        def flat(params: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+        def flat(params: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
             return residual({**held, **params}, row)
 
         return Residuals(flat, spec, len(self.names), rows, self.threads, self.block)
@@ -201,7 +204,7 @@ class Solver:
         ).run()  # fmt: skip
         return [found.params[name] for name in self.names]
 
-    def near(self, weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def near(self, weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
         """A residual whose least squares are near the fit: of a likelihood, to a target the formula's own scale could have."""
         if self.kind != "likelihood":
             return self.model.residual(weights, row)
@@ -268,7 +271,7 @@ class Solver:
         own = {member: found[name] for name, family in families.items() if name in found for member in family}
         return [own.get(n, 0.0) if x is None else x for n, x in zip(self.names, known, strict=True)]
 
-    def no_start(self, residuals: Residuals | GroupedResiduals, x: list[float]) -> InputValueError:
+    def no_start(self, residuals: OverRows, x: list[float]) -> InputValueError:
         """The error for a start at which a residual is not finite, with the row."""
         bad = residuals.first_bad(x)
         at = ", ".join(f"{n}={v:g}" for n, v in list(zip(self.names, x, strict=True))[:9])
@@ -305,9 +308,9 @@ class Solver:
 
 
 def fit(
-    formula: str, data: Any, *, target: str, loss: str = "mse", init: Mapping[str, float] | None = None, sigma: str = "",
+    formula: str, data: Data, *, target: str, loss: str = "mse", init: Mapping[str, float] | None = None, sigma: str = "",
     weights: str = "", group: str = "", scale: float | None = None, absolute: bool = False, steps: int = 1000,
-    client: Any = None, **options: Any,
+    client: Client = None, **options: Any,
 ) -> Fit:  # fmt: skip
     """The weights of a formula that come closest to a column of a table, with their errors.
 

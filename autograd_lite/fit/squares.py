@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..arrays import np
+from ..arrays import Array, Mask, np
+from ..tree import Number, Tree
 from .ending import Fit
 from .methods.refine import NUMBERS, refined
 from .methods.saddle import SECOND, left
 from .methods.trust import RANK, Ending, State, least_squares, norm
 from .rows.curvature import Curvature, GroupedCurvature
+from .rows.residuals import OverRows
 from .rows.spread import Targets, TargetSpread
 from .statistics import LEVEL, correlations, inverse_factor, students_t, summary
 from .verdict import judge
@@ -42,7 +45,7 @@ def by_squares(solver: Solver) -> Fit:
 
 
 def described(
-    solver: Solver, x: Any, triangle: Any, free: Any, lost: Any, targets: Targets, method: str
+    solver: Solver, x: Array, triangle: Array, free: Mask, lost: Mask, targets: Targets, method: str
 ) -> Fit:  # fmt: skip
     """Standard errors and statistics out of the triangle of [J r]."""
     m = len(solver.names)
@@ -62,7 +65,7 @@ def described(
     return found
 
 
-def _refined(solver: Solver, residuals: Any, end: Ending) -> Ending:
+def _refined(solver: Solver, residuals: OverRows, end: Ending) -> Ending:
     """Where a plane ends when the last of its digits are put right."""
     m = len(solver.names)
     sure = end.converged and end.free.all() and not end.lost.any()
@@ -74,37 +77,40 @@ def _refined(solver: Solver, residuals: Any, end: Ending) -> Ending:
     if x is None or (solver.box is not None and ((x < solver.box[0]) | (x > solver.box[1])).any()):
         return end
     root = residuals.triangle(x.tolist())
-    worse = root is None or norm(root[:, -1]) > norm(end.triangle[:, -1]) * (1 + 1e-8) + end.floor
-    return end if worse else replace(end, x=x, triangle=root)
+    if root is None or norm(root[:, -1]) > norm(end.triangle[:, -1]) * (1 + 1e-8) + end.floor:
+        return end
+    return replace(end, x=x, triangle=root)
 
 
-def _left(solver: Solver, residuals: Any, state: State, end: Ending) -> tuple[Ending, bool]:
+def _left(solver: Solver, residuals: OverRows, state: State, end: Ending) -> tuple[Ending, bool]:
     """Where it ends after every saddle was left; and whether it is at one that no step leaves."""
     m = len(solver.names)
     if solver.straight or solver.rows.count * m * m > SECOND:
         return end, False
     halves = curvature_of(solver, _half(solver))
-    return left(residuals.triangle, state, end, halves, residuals.size, solver.box, solver.limit, solver.watch)
+    return left(
+        lambda x: residuals.triangle(x.tolist()), state, end, halves, residuals.size, solver.box, solver.limit, solver.watch
+    )
 
 
-def _half(solver: Solver) -> Any:
+def _half(solver: Solver) -> Callable[..., Number]:
     """Half the square of a row's residual in a unit."""
     residual = solver.model.residual
 
-    def half(weights: Any, row: Any, unit: Any) -> Any:
+    def half(weights: Mapping[str, Number], row: Mapping[str, Number], unit: Number) -> Number:
         r = residual(weights, row) / unit
         return 0.5 * r * r
 
     return half
 
 
-def curvature_of(solver: Solver, loss: Any, order: int = 2) -> Any:
+def curvature_of(solver: Solver, loss: Callable[..., Number], order: int = 2) -> Curvature | GroupedCurvature:
     """``loss(weights, row, *more)`` over the rows, as a function of the free weights, which more may follow."""
     if solver.model.grouped:
         return GroupedCurvature(loss, solver.places, solver.rows, order, solver.threads)
     names, held, m = solver.names, solver.fixed, len(solver.names)
 
-    def flat(leaves: Any, row: Any) -> Any:
+    def flat(leaves: Sequence[Number], row: Tree) -> Number:
         return loss({**held, **dict(zip(names, leaves[:m], strict=True))}, row, *leaves[m:])
 
     return Curvature(flat, solver.rows, m, order, solver.threads)

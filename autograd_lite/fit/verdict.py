@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from ..arrays import Mask
 from ..errors import listed
 from .ending import Fit, related
 from .losses import LOSSES
@@ -30,7 +30,7 @@ KINKED = {
 
 
 def judge(
-    found: Fit, why: str, sure: bool, names: Sequence[str], lost: Any, free: Any, rows: int, weighed: bool = False
+    found: Fit, why: str, sure: bool, names: Sequence[str], lost: Mask, free: Mask, rows: int, weighed: bool = False
 ) -> None:  # fmt: skip
     """Say how it ended, and whether that counts as converged.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite.fit.methods.triangle import Tree, leaf_rows, reduced
+from autograd_lite.fit.methods.triangle import Reduction, leaf_rows, reduced
 from autograd_lite.fit.methods.trust import State, least_squares
 from autograd_lite.fit.rows import Rows
 from autograd_lite.fit.rows.residuals import Residuals
@@ -51,7 +51,7 @@ def test_a_triangle_has_the_products_of_its_rows(rows, columns):
     scale = np.linalg.norm(matrix, axis=0)
     assert (wanted / scale).T @ (wanted / scale) == pytest.approx((matrix / scale).T @ (matrix / scale), abs=1e-13)
     for size in (leaf, 3 * leaf, 7):
-        tree = Tree(columns, leaf)
+        tree = Reduction(columns, leaf)
         for start in range(0, rows, size):
             tree.add(matrix[start : start + size])
         assert tree.root().tolist() == wanted.tolist()

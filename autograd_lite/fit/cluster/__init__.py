@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ClusterError, InputTypeError, InputValueError
 from ...interrupt import no_pause
 from ...tables.parts import Part, Parts, absolute, expand, names_files
 from ...tree import an
-from ..rows import BLOCK, Columns, Digest, Rows, Work
+from ..rows import BLOCK, Columns, Data, Digest, Rows, Work
 from ..rows.data import is_collection
 from .shares import (
     Elsewhere,
@@ -41,6 +41,9 @@ from .shares import (
     words,
 )
 from .tasks import WAIT, Tasks, client_of, release
+
+if TYPE_CHECKING:
+    from .tasks import Client
 
 SHARES = 2  # for each thread of the cluster, so that what a lost worker held is taken over by several
 TRIES, ROUNDS = 3, 20  # of reading the rows, and of a pass, before workers that die over them are an error
@@ -69,7 +72,7 @@ class Spread:
     threads = 1  # a share: a worker has as many at work as it has threads
 
     def __init__(
-        self, data: Any, client: Any = None, *, mixed: bool = False, wait: float = WAIT,
+        self, data: Data, client: Client = None, *, mixed: bool = False, wait: float = WAIT,
         text: Sequence[str] = (), pause: Callable[[], None] = no_pause, said: Callable[[int, int], None] | None = None,
         note: Callable[[str], None] | None = None,
     ) -> None:  # fmt: skip
@@ -211,7 +214,7 @@ class Spread:
 
         return read
 
-    def _collection(self, data: Any, text: Sequence[str], pause: Callable[[], None]) -> Callable[[], list[Any]]:
+    def _collection(self, data: Data, text: Sequence[str], pause: Callable[[], None]) -> Callable[[], list[Any]]:
         delayed = import_module("dask").delayed
 
         partitions = data.to_delayed()
@@ -327,7 +330,7 @@ def _sewn(spans: Sequence[Span]) -> list[Span]:
 
 
 @contextmanager
-def rows_of(data: Any, client: Any = None, pause: Callable[[], None] = no_pause, **options: Any) -> Iterator[Any]:
+def rows_of(data: Data, client: Client = None, pause: Callable[[], None] = no_pause, **options: Any) -> Iterator[Any]:
     """The rows of some data: on a cluster where a client is given or the data is a Dask collection, else in this process.
 
     Args:

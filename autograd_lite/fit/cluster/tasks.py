@@ -15,6 +15,7 @@ from ...interrupt import no_pause
 from ...tree import an
 
 POLL, LOOK = 0.2, 2.0  # seconds between two looks at the keyboard, and at the workers
+Client = Any  # of `distributed`, which has no types
 WAIT = 300.0  # seconds without any worker until that is an error
 
 
@@ -27,7 +28,7 @@ class Tasks:
         note: called with what there is to know while it waits.
     """
 
-    def __init__(self, client: Any, wait: float, note: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, wait: float, note: Callable[[str], None]) -> None:
         self.client, self.wait, self.note = client, wait, note
         self.id, self.turn = uuid.uuid4().hex[:12], itertools.count()
         self.address = client.scheduler.address if client.scheduler else "?"
@@ -193,21 +194,21 @@ def release(futures: Sequence[Any]) -> None:
             future.release()
 
 
-def client_of(client: Any) -> Any:
+def client_of(client: Client) -> Client:
     """The client given, or that of the surroundings.
 
     Raises MissingPackageError without Dask, InputValueError where there is none, InputTypeError for anything else.
     """
     try:
-        from distributed import Client, get_client
+        import distributed
     except ImportError as error:
         raise MissingPackageError("a cluster needs Dask: pip install 'autograd-lite[cluster]'") from error
     if client is None:
         try:
-            return get_client()
+            return distributed.get_client()
         except ValueError:
             raise InputValueError("there is no Dask client: connect one, client=Client('tcp://scheduler:8786')") from None
-    if not isinstance(client, Client):
+    if not isinstance(client, distributed.Client):
         raise InputTypeError(f"client={client!r} is {an(client)}: give a distributed.Client")
     if client.status in ("closing", "closed"):
         raise InputValueError("client= is closed: connect one anew, Client('tcp://scheduler:8786')")

@@ -167,10 +167,11 @@ def _solved(
     jacobian, r = rows[:, :-1], rows[:, -1]
     size = abs(jacobian) @ (abs(x) + abs(p)) + np.ravel(factor) * (ROUNDED / NOTHING * mean)
     q, pull = into(jacobian), into(look.pull)
-    u = start = np.zeros(q.shape[1])
+    u: Array = np.zeros(q.shape[1])
+    start = u
     for _ in range(10 if len(r) else 0):  # towards the corner, by least squares with weights one over the residuals
         w = inverse(r + q @ u)[:, None]
-        u = -np.linalg.lstsq(q.T @ (w * q), q.T @ (w[:, 0] * r) + pull, rcond=None)[0]
+        u = np.asarray(-np.linalg.lstsq(q.T @ (w * q), q.T @ (w[:, 0] * r) + pull, rcond=None)[0])
     if not np.isfinite(u).all() or float(abs(r + q @ u).sum() + pull @ u) > float(abs(r).sum()):
         u = start
     u, sure = corner(q, r, u, size, pull)

@@ -55,12 +55,12 @@ def stacked(a: Array, b: Array) -> Array:
     return upper(both) if np.isfinite(both).all() else np.full_like(a, np.nan)
 
 
-class Tree:
+class Reduction:
     """The triangle of all rows given so far.
 
     >>> import numpy as np
     >>> rows = np.random.default_rng(0).normal(size=(120, 3))
-    >>> tree = Tree(3, leaf=50)
+    >>> tree = Reduction(3, leaf=50)
     >>> tree.add(rows[:100]), tree.add(rows[100:])
     (None, None)
     >>> bool(np.allclose(tree.root().T @ tree.root(), rows.T @ rows))
@@ -118,7 +118,7 @@ class Tree:
 
 def reduced(blocks: Iterable[Array], columns: int, leaf: int) -> Array:
     """The triangle of blocks of rows."""
-    tree = Tree(columns, leaf)
+    tree = Reduction(columns, leaf)
     for block in blocks:
         tree.add(block)
     return tree.root()

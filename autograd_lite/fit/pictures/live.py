@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...compiler import jit, to_js
 from ...drawing.html import STEPS, document, legend
@@ -21,12 +21,18 @@ from ...formula.notation import clean
 from ...interrupt import no_pause
 from ...program import Program
 from ...tables import Parts
-from ...tree import flatten, unflatten
+from ...tree import Number, Tree, flatten, unflatten
 from ..cluster import rows_of
 from ..losses import LOSSES
 from ..model import Model
-from ..rows import SHOWN, Objective, Sample
+from ..rows import SHOWN, Data, Objective, Sample
 from ..rows.data import as_rows, is_collection, narrowed
+
+if TYPE_CHECKING:
+    from ..cluster.tasks import Client
+    from ..descent import Result
+    from ..ending import Fit
+    from ..rows import AnyRows
 
 POINTS = 1000  # of the loss line
 LISTED = 60  # weights with a slider
@@ -63,7 +69,8 @@ _BODY = """<div id="top">
 
 
 def page(
-    result: Any, path: str | os.PathLike[str], *, model: Model | None = None, data: Any = None, client: Any = None
+    result: Result | Fit, path: str | os.PathLike[str], *, model: Model | None = None, data: Data = None,
+    client: Client = None,
 ) -> None:  # fmt: skip
     """Write the live page of a fit: one HTML file that needs nothing else, complete or not at all.
 
@@ -86,7 +93,7 @@ def page(
     write_atomically(path, html(result, model or getattr(result, "model", None), getattr(result, "data", None), data, client))
 
 
-def html(result: Any, model: Model | None, own: Any, data: Any = None, client: Any = None) -> str:
+def html(result: Result | Fit, model: Model | None, own: Data, data: Data = None, client: Client = None) -> str:
     """The page as text."""
     given = own if data is None else data
     if given is None or (data is None and client is None and is_collection(given)):  # the rows are elsewhere
@@ -99,7 +106,7 @@ def html(result: Any, model: Model | None, own: Any, data: Any = None, client: A
         return _html(result, model, rows)
 
 
-def _html(result: Any, model: Model | None, rows: Any) -> str:
+def _html(result: Result | Fit, model: Model | None, rows: AnyRows | None) -> str:
     names = _names(result.params)
     loss = _loss(result, model)
     way = _thinned([(step, flatten(params)[0]) for step, params in result.path], max(2, WAY // max(1, len(names))))
@@ -131,7 +138,7 @@ def _html(result: Any, model: Model | None, rows: Any) -> str:
     return document(heading, "auto", body, data_of_page, ("base", "fit"), PIECES, functions)
 
 
-def _names(params: Any) -> list[str]:
+def _names(params: Tree) -> list[str]:
     """What the weights are called, in the order of `flatten`."""
     leaves, _ = flatten(params)
     if isinstance(params, dict) and len(params) == len(leaves):
@@ -139,15 +146,17 @@ def _names(params: Any) -> list[str]:
     return [f"w[{i}]" for i in range(len(leaves))]
 
 
-def _loss(result: Any, model: Model | None) -> Callable[[Any, Any], Any] | None:
+def _loss(result: Result | Fit, model: Model | None) -> Callable[[Tree, Tree], Number] | None:
     """The loss of one row, called with the weights as they are in the result and what `Rows.arguments` gives for a row."""
     if model is not None:
         return model.loss
-    found: Callable[[Any, Any], Any] | None = getattr(result, "objective", None)
+    found: Callable[[Tree, Tree], Number] | None = getattr(result, "objective", None)
     return found
 
 
-def _losses(result: Any, loss: Any, rows: Any, scaled: bool) -> list[tuple[int, float]]:
+def _losses(
+    result: Result | Fit, loss: Callable[..., Number] | None, rows: AnyRows | None, scaled: bool
+) -> list[tuple[int, float]]:
     """The loss by step: descent saw it before each step, the other methods after it.
 
     A run by a `scaled` loss comes down to its scale, and saw other losses on the way: they are worked out anew.
@@ -165,7 +174,9 @@ def _losses(result: Any, loss: Any, rows: Any, scaled: bool) -> list[tuple[int, 
     return seen if scaled else [*seen, *after]
 
 
-def _rows(model: Model | None, loss: Any, rows: Any, names: Sequence[str], params: Any) -> tuple[dict[str, Any], str, str]:
+def _rows(
+    model: Model | None, loss: Callable[..., Number] | None, rows: AnyRows | None, names: Sequence[str], params: Tree
+) -> tuple[dict[str, Any], str, str]:
     """The rows that the page shows and how one is worked out, in JavaScript; else why not."""
     if rows is None or loss is None:
         return {}, "", ""
@@ -176,7 +187,7 @@ def _rows(model: Model | None, loss: Any, rows: Any, names: Sequence[str], param
         return {}, "", "a row holds more than numbers"
     leaves, spec = flatten(params)
 
-    def row_of(weights: list[Any], numbers: list[Any]) -> tuple[Any, ...]:
+    def row_of(weights: list[Number], numbers: list[Number]) -> tuple[Tree, ...]:
         at = unflatten(spec, weights)
         row = rows.arguments(numbers)
         if model is None:
@@ -210,7 +221,7 @@ def _number(x: float) -> Any:
     return x if math.isfinite(x) else repr(x)
 
 
-def _report(names: Sequence[str], weights: Sequence[float], result: Any) -> str:
+def _report(names: Sequence[str], weights: Sequence[float], result: Result | Fit) -> str:
     """What a descent came to, as text."""
     lines = [f"{clean(name)} = {x:.6g}" for name, x in zip(names, weights, strict=True)][:LISTED]
     why = "" if result.reason == "steps" else f"{result.reason} "

@@ -15,7 +15,7 @@ from ...formula.notation import clean
 from ...interrupt import deferred_interrupt
 from ...plot import BLUE, LOG_FROM, MARKED, ORANGE, canvas, finished
 from ..model import Model
-from ..rows import Rows, Sample
+from ..rows import Data, Rows, Sample
 from ..statistics.band import Band
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Points(NamedTuple):
 @deferred_interrupt()
 def plot_fit(
     model: Model,
-    data: Any,
+    data: Data,
     history: Sequence[tuple[int, float]] = (),
     band: Band | None = None,
     *,
@@ -75,7 +75,7 @@ def plot_fit(
     return finished(figure, path)
 
 
-def sampled(model: Model, data: Any) -> Points:
+def sampled(model: Model, data: Data) -> Points:
     """At most 2,000 rows, evenly over the table; those whose target is missing are left out."""
     rows = Sample(Rows.of(data))
     columns: dict[str, list[float]] = {name: [] for name in model.columns}

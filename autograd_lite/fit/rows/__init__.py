@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from ... import frames
 from ...arrays import np, numpy
@@ -23,15 +23,22 @@ from ...errors import AutogradError, InputTypeError, InputValueError, JitWarning
 from ...functional import value_and_grad
 from ...interrupt import no_pause
 from ...tables.parts import Joined, Parts
-from ...tree import Spec, an, as_float, called, flatten, unflatten
+from ...tree import Number, Spec, Tree, an, as_float, called, flatten, unflatten
 from .pairs import Pairs
+
+if TYPE_CHECKING:
+    from ..cluster import Spread
+
+    AnyRows: TypeAlias = "Rows | Spread"
 
 SHOWN = 2000  # rows that a picture or a page shows
 FEW = 50  # rows below which one call for each costs less than a call for all
 HEAVY = 2**24  # instructions of a block from which on several threads are quicker than one
 BLOCK = 2**16  # rows that are read, summed and shuffled together
 
-Columns = list[Any]
+Column = Any  # one number, or one row of numbers, for each row: an array or another sequence
+Columns = list[Column]
+Data = Any  # what rows can be made of: see `Rows`, `data.columns_of` and `cluster.rows_of`
 Summed = tuple[float, list[float]]
 T = TypeVar("T")
 
@@ -55,8 +62,8 @@ class Rows:
 
     threads: int | None = None  # how many cores share the rows, unless it is said: as many as it is worth
 
-    def __init__(self, data: Any) -> None:
-        self.names: list[Any] | None = None
+    def __init__(self, data: Data) -> None:
+        self.names: list[str] | None = None
         self.source, self._columns = None, []
         self._ends: list[int] | None = None  # of files, the rows up to the end of each
         data = Joined(data) if isinstance(data, Parts) else data
@@ -79,7 +86,7 @@ class Rows:
             raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
 
     @staticmethod
-    def of(data: Any) -> Rows:
+    def of(data: Data) -> Rows:
         """What is rows already, as it is; other data as rows."""
         return data if hasattr(data, "total") else Rows(data)
 
@@ -121,7 +128,7 @@ class Rows:
         found: dict[str, list[str]] = getattr(self.source, "levels", {})
         return found
 
-    def arguments(self, columns: Columns) -> tuple[Any, ...]:
+    def arguments(self, columns: Columns) -> tuple[Tree, ...]:
         """What the loss is called with beside the parameters: the columns, or one dict of them."""
         return tuple(columns) if self.names is None else (dict(zip(self.names, columns, strict=True)),)
 
@@ -177,7 +184,7 @@ class First:
         return a[0] + b[0], found
 
 
-def first(rows: Any, look: Callable[[Columns], tuple[int, str] | None]) -> tuple[int, str] | None:
+def first(rows: AnyRows, look: Callable[[Columns], tuple[int, str] | None]) -> tuple[int, str] | None:
     """The number, from 1, of the first row of which `look` has something to say, and that; None where there is none.
 
     >>> first(Rows(([1.0, 2.0, 3.0],)), lambda columns: (1, "here"))
@@ -206,7 +213,7 @@ class Sample(Rows):
         whole: how many rows there are in all.
     """
 
-    def __init__(self, rows: Any, most: int = SHOWN) -> None:
+    def __init__(self, rows: AnyRows, most: int = SHOWN) -> None:
         """At most so many of `Rows` or of those on a cluster."""
         self.whole = rows.count
         ends = [round(k * (self.whole - 1) / max(1, most - 1)) for k in range(most)]
@@ -231,7 +238,7 @@ class Digest:
         return blake2b(a + b, digest_size=16).digest()
 
     @staticmethod
-    def finished(names: Sequence[Any] | None, count: int, found: bytes) -> str:
+    def finished(names: Sequence[str] | None, count: int, found: bytes) -> str:
         """With the names and the number of rows."""
         return blake2b(repr((names, count)).encode() + found, digest_size=16).hexdigest()
 
@@ -242,7 +249,7 @@ def _joined(blocks: Sequence[Columns]) -> Columns:
     return [[x for column in columns for x in column] for columns in zip(*blocks, strict=True)]
 
 
-def _column(column: Any, what: str) -> Any:
+def _column(column: Column, what: str) -> Column:
     """A column of numbers or of rows of numbers: an array where NumPy is there, else a list."""
     bare = numpy() is None
     if bare and isinstance(column, Sequence) and not isinstance(column, (str, bytes)):
@@ -258,7 +265,7 @@ def _column(column: Any, what: str) -> Any:
     return np.ascontiguousarray(doubles(what, numbers))
 
 
-def _floats(column: Any, what: str) -> list[Any]:
+def _floats(column: Column, what: str) -> list[Any]:
     return [
         [as_float(x, f"{what}[{i}]") for x in entry]
         if hasattr(entry, "__iter__") and not isinstance(entry, (str, bytes))
@@ -267,11 +274,11 @@ def _floats(column: Any, what: str) -> list[Any]:
     ]
 
 
-def _taken(column: Any, order: Any) -> Any:
+def _taken(column: Column, order: Column) -> Column:
     return [column[i] for i in order] if numpy() is None else np.asarray(column)[order]
 
 
-def shuffled(count: int, key: str) -> Any:
+def shuffled(count: int, key: str) -> Column:
     """The numbers below `count` in an order that follows from `key` alone: sorted by 64 random bits each."""
     keys = array("Q", random.Random(key).randbytes(8 * count))
     return sorted(range(count), key=keys.__getitem__) if numpy() is None else np.argsort(np.asarray(keys), kind="stable")
@@ -280,17 +287,17 @@ def shuffled(count: int, key: str) -> Any:
 # -- the loss over rows -----------------------------------------------------------------------------------------------
 
 
-def entries(column: Any) -> Any:
+def entries(column: Column) -> Column:
     """A column's floats; of a column of rows object arrays of floats, which is what compiled code sees."""
     if getattr(column, "ndim", 1) > 1:
         return column.astype(object)
     return column.tolist() if hasattr(column, "tolist") else column
 
 
-def flattened(loss: Callable[..., Any], spec: Spec) -> Callable[..., Any]:
+def flattened(loss: Callable[..., Number], spec: Spec) -> Callable[..., Number]:
     """A loss as a function of the flat list of weights and a row; what people get wrong about rows is said."""
 
-    def flat(leaves: Sequence[Any], *row: Any) -> Any:
+    def flat(leaves: Sequence[Number], *row: Tree) -> Number:
         try:
             found = loss(unflatten(spec, leaves), *row)
         except TypeError as error:
@@ -316,13 +323,14 @@ class Objective:
     """
 
     def __init__(
-        self, loss: Callable[..., Any], spec: Spec, rows: Rows | None, batch_size: int | None = None, threads: int | None = None
+        self, loss: Callable[..., Number], spec: Spec, rows: AnyRows | None, batch_size: int | None = None,
+        threads: int | None = None,
     ) -> None:  # fmt: skip
         flat = flattened(loss, spec)
         self.rows, self._threads = rows, rows.threads if threads is None and rows is not None else threads
         self._plain = value_and_grad(flat)
-        self._row: Any = self._plain
-        self._block: Callable[..., Any] | None = None
+        self._row: Callable[..., Tree] = self._plain
+        self._block: Callable[..., Tree] | None = None
         self._together = False
         if rows is not None:  # without, the loss may draw numbers of its own, which compiled code would freeze
             self._row = jit(self._plain)
@@ -362,7 +370,7 @@ class Objective:
         rows = zip(*map(entries, columns), strict=True)
         return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
 
-    def _compiled(self, leaves: Sequence[float], given: tuple[Any, ...]) -> Callable[..., Any]:
+    def _compiled(self, leaves: Sequence[float], given: tuple[Tree, ...]) -> Callable[..., Tree]:
         """The sum over the rows of a block; by all cores where that is worth waking them."""
         assert self.rows is not None
         block = jit(self._plain, batch=tuple(range(1, len(given) + 1)), reduce="sum")
@@ -370,7 +378,7 @@ class Objective:
             block.share(os.cpu_count() or 1)
         return block
 
-    def _one(self, leaves: Sequence[float], row: tuple[Any, ...]) -> Summed:
+    def _one(self, leaves: Sequence[float], row: tuple[Tree, ...]) -> Summed:
         try:
             found: Summed = self._row(leaves, *row)
         except TraceError:

@@ -7,19 +7,24 @@ possible.  Needs NumPy.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import mul
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import frames, ops
-from ...arrays import np
+from ...arrays import Array, np
 from ...compiler import jit
 from ...errors import JitWarning, TraceError
 from ...functional import hessian, value_and_grad
 from ...interrupt import no_pause
+from ...tree import Number, Tree
+from ..rows import Columns
 from . import FEW, entries
 from .groups import Places
 from .residuals import MACHINE, threads_for
+
+if TYPE_CHECKING:
+    from ..rows import AnyRows
 
 
 class Sums(NamedTuple):
@@ -27,7 +32,7 @@ class Sums(NamedTuple):
 
     value: float
     size: float
-    gradient: Any
+    gradient: Array
     hessian: Any
 
     def finite(self) -> bool:
@@ -35,7 +40,7 @@ class Sums(NamedTuple):
         return all(bool(np.isfinite(part).all()) for part in self if part is not None)
 
 
-def derivatives(f: Callable[[Sequence[Any]], Any], x: Sequence[Any], order: int) -> list[Any]:
+def derivatives(f: Callable[[Sequence[Number]], Number], x: Sequence[Number], order: int) -> list[Number]:
     """The value, its size, the gradient and the lower half of the Hessian, in one list."""
     value, slopes = value_and_grad(f)(list(x))
     found = [value, ops.abs(value), *slopes]
@@ -44,7 +49,7 @@ def derivatives(f: Callable[[Sequence[Any]], Any], x: Sequence[Any], order: int)
     return found
 
 
-def filled(flat: Any, weights: int, order: int) -> Sums:
+def filled(flat: Iterable[Number], weights: int, order: int) -> Sums:
     """`Sums` out of such a list."""
     numbers = np.array([float(x) for x in flat])
     table = None
@@ -68,10 +73,12 @@ class Curvature:
         threads: how many cores share the rows.
     """
 
-    def __init__(self, loss: Callable[..., Any], rows: Any, weights: int, order: int = 2, threads: int | None = None) -> None:
+    def __init__(
+        self, loss: Callable[..., Number], rows: AnyRows | None, weights: int, order: int = 2, threads: int | None = None
+    ) -> None:
         self.loss, self.rows, self.weights, self.order = loss, rows, weights, order
         self.threads = rows.threads if threads is None and rows is not None else threads
-        self._fast: Callable[..., Any] | None = None
+        self._fast: Callable[..., Tree] | None = None
         self._together = rows is not None and rows.count >= FEW
 
     def at(
@@ -86,8 +93,9 @@ class Curvature:
             found: Sums = self.rows.total(self, leaves, pause)
             return found
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Sums:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Sums:
         """Over the rows of a block."""
+        assert self.rows is not None
         if self._together:
             given = self.rows.arguments([np.asarray(column) for column in columns])
             try:
@@ -97,7 +105,7 @@ class Curvature:
                 self._together = False
                 how = "minimize runs the loss row by row, which takes many times as long"
                 warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
-        total: Any = 0.0
+        total: Number = 0.0
         for row in zip(*map(entries, columns), strict=True):
             total = total + np.array([float(x) for x in self._one(leaves, *self.rows.arguments(list(row)))])
         return filled(total, self.weights, self.order)
@@ -108,19 +116,20 @@ class Curvature:
         hessian_ = None if a.hessian is None else a.hessian + b.hessian
         return Sums(a.value + b.value, a.size + b.size, a.gradient + b.gradient, hessian_)
 
-    def _one(self, leaves: Sequence[Any], *row: Any) -> list[Any]:
+    def _one(self, leaves: Sequence[Number], *row: Tree) -> list[Number]:
         m = self.weights
         units, more = leaves[m : 2 * m], leaves[2 * m :]
         return derivatives(lambda x: self.loss([*map(mul, x, units), *more], *row), leaves[:m], self.order)
 
-    def _compiled(self, leaves: Sequence[float], columns: list[Any]) -> Callable[..., Any]:
+    def _compiled(self, leaves: Sequence[float], columns: Columns) -> Callable[..., Tree]:
+        assert self.rows is not None
         given = self.rows.arguments(columns)
         batch = tuple(range(1, len(given) + 1))
         few: Any = jit(self._one, batch=batch, reduce="sum", backend="numpy")
         work = self.rows.count * max(1, len(few.program(list(leaves), *given)))
         if work <= MACHINE:
             return few  # type: ignore[no-any-return]
-        made: Callable[..., Any] = jit(self._one, batch=batch, reduce="sum", threads=threads_for(work, self.threads))
+        made: Callable[..., Tree] = jit(self._one, batch=batch, reduce="sum", threads=threads_for(work, self.threads))
         return made
 
 
@@ -134,13 +143,13 @@ class GroupedCurvature:
     """
 
     def __init__(
-        self, loss: Callable[..., Any], places: Places, rows: Any, order: int = 2, threads: int | None = None
+        self, loss: Callable[..., Number], places: Places, rows: AnyRows, order: int = 2, threads: int | None = None
     ) -> None:  # fmt: skip
         self.places, self.rows, self.order = places, rows, order
         p, own = len(places.shared), len(places.shared) + len(places.spelled)
         self.own = own
 
-        def one(leaves: Sequence[Any], row: Any) -> list[Any]:
+        def one(leaves: Sequence[Number], row: Tree) -> list[Number]:
             units, more = leaves[p : p + own], leaves[p + own :]
             taking = places.taking(lambda weights, plain: loss(weights, plain, *more))
             return derivatives(lambda x: taking([*map(mul, x, units)], row), places.mine(leaves[:p], row), order)
@@ -159,7 +168,7 @@ class GroupedCurvature:
             found: Sums = self.rows.total(self, [*x, *(units[i] for i in firsts), *more], pause)
             return found
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Sums:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Sums:
         """Over the rows of a block."""
         m, p = len(self.places.names), len(self.places.shared)
         given = dict(zip(self.rows.names or (), map(np.asarray, columns), strict=True))

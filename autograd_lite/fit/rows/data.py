@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from ...errors import InputTypeError, InputValueError, listed
 from ...tables.choice import column_name
 from ...tables.parts import Parts, names_files
 from ...tree import an
 from ..model import Model
+from ..rows import Column, Data
 from .words import coded
 
 
-def columns_of(data: Any) -> tuple[Any, list[str]]:
+def columns_of(data: Data) -> tuple[Data, list[str]]:
     """The data as a Table or a dict of columns, and the names of the columns.
 
     Raises InputTypeError for anything else.
@@ -29,7 +29,7 @@ def columns_of(data: Any) -> tuple[Any, list[str]]:
     return data, [str(name) for name in data]
 
 
-def narrowed(data: Any, described: Callable[[list[str]], Model]) -> Any:
+def narrowed(data: Data, described: Callable[[list[str]], Model]) -> Data:
     """Names of files as `Parts` that read no more than a model needs, a Dask DataFrame of those columns; other data as it is.
 
     Raises InputValueError for a column that is not there.
@@ -49,7 +49,7 @@ def narrowed(data: Any, described: Callable[[list[str]], Model]) -> Any:
     return parts
 
 
-def as_rows(data: Any, model: Model, needed: Sequence[str] | None = None) -> Any:
+def as_rows(data: Data, model: Model, needed: Sequence[str] | None = None) -> Data:
     """The columns that a model needs, words as their places in its levels.
 
     Raises InputValueError for a column that is not there, and as `coded`.
@@ -75,11 +75,11 @@ def _there(wanted: list[str], names: Sequence[str]) -> list[str]:
     return wanted
 
 
-def is_collection(data: Any) -> bool:
+def is_collection(data: Data) -> bool:
     """Whether it is a Dask DataFrame or bag; Dask is not imported for it."""
     return hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed")
 
 
-def plain(column: Any) -> Any:
+def plain(column: Column) -> Column:
     """A column of a DataFrame as an array; others as they are."""
     return column.to_numpy() if hasattr(column, "to_numpy") else column

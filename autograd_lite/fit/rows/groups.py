@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ...arrays import np
+from ...arrays import Array, Indices, np
 from ...functional import value_and_grad
 from ...interrupt import no_pause
-from ..methods.triangle import Tree, leaf_rows, stacked, upper
+from ...tree import Number, Tree
+from ..methods.triangle import Reduction, leaf_rows, stacked, upper
 from ..model import Model
+from ..rows import Column, Columns
 from . import Rows, entries
 from .residuals import ByRows, OverRows, pieces
+
+if TYPE_CHECKING:
+    from ..rows import AnyRows
 
 
 class Places:
@@ -43,11 +48,11 @@ class Places:
         self.values = [np.array([held.get(n, 0.0) for n in families[s]]) for s in self.spelled]
         self.columns = [model.grouped[s][1] for s in self.spelled]
 
-    def words(self, columns: Mapping[str, Any]) -> list[Any]:
+    def words(self, columns: Mapping[str, Column]) -> list[Array]:
         """For each family the place of each row's word."""
         return [np.asarray(columns[name]).astype(int) for name in self.columns]
 
-    def alike(self, units: Any) -> Any:
+    def alike(self, units: Array) -> Array:
         """Units in which the weights of a family have the largest of theirs."""
         found = np.array(units)
         for at in self.at:
@@ -55,7 +60,7 @@ class Places:
                 found[at[at >= 0]] = found[at[at >= 0]].max()
         return found
 
-    def own(self, leaves: Any, columns: Mapping[str, Any]) -> dict[str, Any]:
+    def own(self, leaves: Sequence[Number], columns: Mapping[str, Column]) -> dict[str, Column]:
         """The columns, with one more for each family: the weight of each row's group."""
         found = dict(columns)
         for s, at, values, words in zip(self.spelled, self.at, self.values, self.words(columns), strict=True):
@@ -63,39 +68,41 @@ class Places:
             found[s] = all_of_them[words]
         return found
 
-    def taking(self, f: Callable[[Mapping[str, Any], Mapping[str, Any]], Any]) -> Callable[..., Any]:
+    def taking(self, f: Callable[[Mapping[str, Number], Mapping[str, Number]], Number]) -> Callable[..., Number]:
         """``f(weights, row)`` as a function of the list of the row's own weights, shared ones first, and the row."""
         shared, spelled, held = self.shared, self.spelled, self.held
 
-        def of(mine: Sequence[Any], row: Mapping[str, Any]) -> Any:
+        def of(mine: Sequence[Number], row: Mapping[str, Number]) -> Number:
             given = dict(zip([*shared, *spelled], mine, strict=True))
             return f({**held, **given}, {n: x for n, x in row.items() if n not in spelled})
 
         return of
 
-    def mine(self, leaves: Sequence[Any], row: Mapping[str, Any]) -> list[Any]:
+    def mine(self, leaves: Sequence[Number], row: Mapping[str, Number]) -> list[Number]:
         """The row's own weights, out of the shared ones and a row of `own`."""
         return [*leaves, *(row[s] for s in self.spelled)]
 
-    def by_rows(self, f: Callable[..., Any], names: Sequence[str], count: int, threads: int | None = None) -> ByRows:
+    def by_rows(self, f: Callable[..., Tree], names: Sequence[str], count: int, threads: int | None = None) -> ByRows:
         """A function of the row's own weights and a row, over blocks of rows that `own` gave."""
 
-        def one(leaves: Sequence[Any], row: Mapping[str, Any]) -> Any:
+        def one(leaves: Sequence[Number], row: Mapping[str, Number]) -> Tree:
             return f(self.mine(leaves, row), row)
 
         return self.by_rows_of(one, names, count, threads)
 
-    def by_rows_of(self, f: Callable[..., Any], names: Sequence[str], count: int, threads: int | None = None) -> ByRows:
+    def by_rows_of(self, f: Callable[..., Tree], names: Sequence[str], count: int, threads: int | None = None) -> ByRows:
         """The same of a function of the shared weights and a row."""
         every = [*names, *self.spelled]
         return ByRows(f, lambda columns: (dict(zip(every, columns, strict=True)),), count, threads)
 
-    def called(self, by_rows: ByRows, leaves: Any, columns: Mapping[str, Any], more: Sequence[float] = ()) -> list[Any]:
+    def called(
+        self, by_rows: ByRows, leaves: Sequence[Number], columns: Mapping[str, Column], more: Sequence[float] = ()
+    ) -> list[Array]:
         """What such a function gives for each row of a block; `more` stands behind the shared weights."""
         shared = np.asarray(leaves, dtype=float)[self.shared_at].tolist()
         return by_rows([*shared, *more], list(self.own(leaves, columns).values()))
 
-    def rows_of_cells(self, columns: Mapping[str, Any]) -> Iterator[tuple[tuple[int, ...], Any, Any]]:
+    def rows_of_cells(self, columns: Mapping[str, Column]) -> Iterator[tuple[tuple[int, ...], Indices, Indices]]:
         """For each cell of a block its key, its rows, and the places of the row's own weights, families first."""
         words = np.stack(self.words(columns)) if self.spelled else np.zeros((1, _length(columns)), dtype=int)
         order = np.lexsort(words[::-1])
@@ -105,7 +112,7 @@ class Places:
             key = tuple(sorted_words[:, start].tolist()) if self.spelled else ()
             yield key, order[start:end], self.of_cell(key)
 
-    def of_cell(self, key: tuple[int, ...]) -> Any:
+    def of_cell(self, key: tuple[int, ...]) -> Indices:
         """The places of the own weights of a cell's rows, families first."""
         at = np.array([places[k] for places, k in zip(self.at, key, strict=True)], dtype=int)
         return np.concatenate([at, self.shared_at])
@@ -115,8 +122,9 @@ class GroupedResiduals(OverRows):
     """The residuals of a fit with weights that are one for each group, as `Residuals` is for others."""
 
     def __init__(
-        self, residual: Callable[..., Any], places: Places, rows: Rows, threads: int | None = None, block: int | None = None
-    ) -> None:
+        self, residual: Callable[..., Number], places: Places, rows: AnyRows, threads: int | None = None,
+        block: int | None = None,
+    ) -> None:  # fmt: skip
         self.places, self.rows, self.count, self.each = places, rows, len(places.names), 1
         self.size = rows.count
         self.own = len(places.shared) + len(places.spelled)
@@ -125,14 +133,14 @@ class GroupedResiduals(OverRows):
         self.names = list(rows.names or ())
         self._both = places.by_rows(value_and_grad(places.taking(residual)), self.names, rows.count, threads)
 
-    def _part(self, leaves: Any, columns: list[Any]) -> tuple[dict[str, Any], Any]:
+    def _part(self, leaves: Sequence[Number], columns: Columns) -> tuple[dict[str, Column], Array]:
         """Of a block the derivatives by the row's own weights, families first, and the residual."""
         given = dict(zip(self.names, map(np.asarray, columns), strict=True))
         value, *slopes = self.places.called(self._both, leaves, given)
         p = len(self.places.shared)
         return given, np.stack([*slopes[p:], *slopes[:p], value], axis=1)
 
-    def matrix(self, leaves: Any, columns: list[Any]) -> Any:
+    def matrix(self, leaves: Sequence[Number], columns: Columns) -> Array:
         """[J r] of a block, all weights in their columns."""
         given, part = self._part(leaves, columns)
         matrix = np.zeros((len(part), self.count + 1))
@@ -142,23 +150,23 @@ class GroupedResiduals(OverRows):
         matrix[:, -1] = part[:, -1]
         return matrix
 
-    def leaf(self, leaves: Any, columns: list[Any]) -> dict[tuple[int, ...], Any]:
+    def leaf(self, leaves: Sequence[Number], columns: Columns) -> dict[tuple[int, ...], Array]:
         """For each cell of a block its triangle."""
-        trees: dict[tuple[int, ...], Tree] = {}
+        trees: dict[tuple[int, ...], Reduction] = {}
         for piece in pieces(columns, self.block, self.leaf_rows):
             given, part = self._part(leaves, piece)
             for key, rows, _ in self.places.rows_of_cells(given):
                 if key not in trees:
-                    trees[key] = Tree(self.own + 1, self.leaf_rows)
+                    trees[key] = Reduction(self.own + 1, self.leaf_rows)
                 trees[key].add(part[rows])
         return {key: tree.root() for key, tree in trees.items()}
 
     @staticmethod
-    def both(a: dict[tuple[int, ...], Any], b: dict[tuple[int, ...], Any]) -> dict[tuple[int, ...], Any]:
+    def both(a: dict[tuple[int, ...], Array], b: dict[tuple[int, ...], Array]) -> dict[tuple[int, ...], Array]:
         """For each cell of two blocks its triangle."""
         return {**a, **{key: stacked(a[key], root) if key in a else root for key, root in b.items()}}
 
-    def triangle(self, leaves: Any, pause: Callable[[], None] = no_pause) -> Any:
+    def triangle(self, leaves: Sequence[Number], pause: Callable[[], None] = no_pause) -> Array | None:
         """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
         with np.errstate(all="ignore"):
             cells = self.rows.total(self, leaves, pause)
@@ -167,10 +175,10 @@ class GroupedResiduals(OverRows):
             root = self._assembled([(cells[key], self.places.of_cell(key)) for key in sorted(cells)])
         return root if np.isfinite(root).all() else None
 
-    def _assembled(self, cells: Sequence[tuple[Any, Any]]) -> Any:
+    def _assembled(self, cells: Sequence[tuple[Array, Indices]]) -> Array:
         """One triangle out of those of the cells: what families have no part in is reduced first, the rest is stacked."""
         m, q = self.count, len(self.places.spelled)
-        bottom = Tree(self.own + 1 - q, max(self.leaf_rows, 4 * (self.own + 1)))
+        bottom = Reduction(self.own + 1 - q, max(self.leaf_rows, 4 * (self.own + 1)))
         stack = np.zeros((q * len(cells), m + 1))
         for i, (root, at) in enumerate(cells):
             use = np.flatnonzero(at >= 0)
@@ -184,7 +192,7 @@ class GroupedResiduals(OverRows):
             return upper(whole)
         return np.concatenate([whole, np.zeros((m + 1 - len(whole), m + 1))])
 
-    def residuals(self, leaves: Any, columns: list[Any]) -> Any:
+    def residuals(self, leaves: Sequence[Number], columns: Columns) -> Array:
         """The residuals of a block."""
         return self._part(leaves, columns)[1][:, -1]
 
@@ -199,5 +207,5 @@ def first_row(rows: Rows) -> dict[str, float]:
     return dict(zip(rows.names or (), [float(entries(c)[0]) for c in rows.read(0, 1)], strict=True))
 
 
-def _length(columns: Mapping[str, Any]) -> int:
+def _length(columns: Mapping[str, Column]) -> int:
     return len(next(iter(columns.values())))

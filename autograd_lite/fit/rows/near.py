@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...arrays import np
+from ...arrays import Array, np
 from ...interrupt import no_pause
+from ..rows import Columns
 from .residuals import OverRows
+
+if TYPE_CHECKING:
+    pass
 
 PIECE = 2**21  # numbers of a matrix that is made at once
 NOTHING = 1e-13  # of the size of what a residual is the difference of: what counts as zero
@@ -33,12 +37,12 @@ class Near(NamedTuple):
 
     value: float
     turned: int
-    slopes: Any
-    pull: Any
-    push: Any
-    bend: Any
+    slopes: Array
+    pull: Array
+    push: Array
+    bend: Array
     zeros: int
-    rows: Any
+    rows: Array
 
 
 class Ask(NamedTuple):
@@ -57,11 +61,11 @@ class Ask(NamedTuple):
             near or far as others are.
     """
 
-    x: Any
-    step: Any
-    before: Any
-    scale: Any
-    zero: Any
+    x: Array
+    step: Array
+    before: Array
+    scale: Array
+    zero: Array
     around: float
     width: float
     share: float
@@ -82,7 +86,7 @@ class NearRows:
             found: Near = self.misses.rows.total(self, [*leaves, *map(float, ask[5:])], pause)
         return found
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Near:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Near:
         """Of a block, in pieces of a size that follows from the number of weights alone."""
         m, given = self.weights, np.array(leaves)
         x, step, before, scale, zero = given[: 5 * m].reshape(5, m)
@@ -96,7 +100,7 @@ class NearRows:
         assert found is not None
         return found
 
-    def _piece(self, ask: Ask, columns: list[Any], start: int) -> Near:
+    def _piece(self, ask: Ask, columns: Columns, start: int) -> Near:
         matrix = self.misses.matrix(ask.x.tolist(), columns)
         jacobian, r = matrix[:, :-1], matrix[:, -1]
         # by einsum and by sums over an axis, whose bits do not depend on how many threads a library of matrices has
@@ -141,8 +145,8 @@ class NearRows:
 class Unlike(NamedTuple):
     """Rows that are unlike, how many there are of each, and whether they are too many to be kept."""
 
-    rows: Any
-    counts: Any
+    rows: Array
+    counts: Array
     many: bool
 
 
@@ -156,13 +160,13 @@ class Alike:
     def __init__(self, misses: OverRows, most: int) -> None:
         self.misses, self.most = misses, most
 
-    def found(self, x: Any) -> tuple[Any, Any] | None:
+    def found(self, x: Array) -> tuple[Array, Array] | None:
         """[J r] of all rows, each of those that are unlike once, and their numbers; None where these are too many."""
         with np.errstate(all="ignore"):
             found: Unlike = self.misses.rows.total(self, x.tolist())
         return None if found.many else (found.rows, found.counts)
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Unlike:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Unlike:
         """Those of a block."""
         matrix = self.misses.matrix(leaves, columns)
         return self._counted(Unlike(matrix, np.ones(len(matrix)), False))
@@ -176,5 +180,5 @@ class Alike:
         if not found.many:
             rows, place = np.unique(found.rows, axis=0, return_inverse=True)
             if len(rows) <= self.most:
-                return Unlike(rows, np.bincount(place.ravel(), found.counts, len(rows)), False)
+                return Unlike(rows, np.bincount(place.ravel(), found.counts, len(rows)).astype(float), False)
         return Unlike(found.rows[:0], found.counts[:0], True)

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ...arrays import np
+from ...arrays import Array, np
+from ..rows import Columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..rows import AnyRows
 
 FEW = 2**16  # numbers that are brought together
 BITS = 16
 
-Numbers = Callable[[Sequence[float], list[Any]], Any]
+Numbers = Callable[[Sequence[float], Columns], Array]
 
 
 class Gathered:
@@ -24,12 +30,12 @@ class Gathered:
     def __init__(self, numbers: Numbers) -> None:
         self.numbers = numbers
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Array:
         """Those of a block."""
         return self.numbers(leaves, columns)
 
     @staticmethod
-    def both(a: Any, b: Any) -> Any:
+    def both(a: Array, b: Array) -> Array:
         """Those of two blocks, one after the other."""
         return np.concatenate([a, b])
 
@@ -38,7 +44,7 @@ class Summed(Gathered):
     """Work that adds numbers up."""
 
     @staticmethod
-    def both(a: Any, b: Any) -> Any:
+    def both(a: Array, b: Array) -> Array:
         """Those of two blocks together."""
         return a + b
 
@@ -47,9 +53,10 @@ class Greatest(Gathered):
     """Work that finds the greatest of numbers."""
 
     @staticmethod
-    def both(a: Any, b: Any) -> Any:
+    def both(a: Array, b: Array) -> Array:
         """The greater of two."""
-        return np.maximum(a, b)
+        found: Array = np.maximum(a, b)
+        return found
 
 
 class Counts(Summed):
@@ -59,16 +66,17 @@ class Counts(Summed):
         super().__init__(numbers)
         self.begun, self.depth = begun, depth
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Array:
         """In a block."""
         keys = _keys(self.numbers(leaves, columns))
         left = 64 - BITS * self.depth
         if self.depth:
             keys = keys[keys >> np.uint64(left) == np.uint64(self.begun)]
-        return np.bincount(((keys >> np.uint64(left - BITS)) & np.uint64(2**BITS - 1)).astype(np.int64), minlength=2**BITS)
+        further = (keys >> np.uint64(left - BITS)) & np.uint64(2**BITS - 1)
+        return np.bincount(further.astype(np.int64), minlength=2**BITS).astype(float)
 
 
-def _keys(numbers: Any) -> Any:
+def _keys(numbers: Array) -> NDArray[np.uint64]:
     """Doubles as whole numbers in the same order."""
     bits = np.ascontiguousarray(numbers, dtype=float).view(np.uint64)
     top = np.uint64(2**63)
@@ -80,7 +88,7 @@ def _double(key: int) -> float:
     return float(np.array([bits], dtype=np.uint64).view(float)[0])
 
 
-def ranked(rows: Any, numbers: Numbers, leaves: Sequence[float], count: int, ranks: Sequence[int]) -> list[float]:
+def ranked(rows: AnyRows, numbers: Numbers, leaves: Sequence[float], count: int, ranks: Sequence[int]) -> list[float]:
     """The numbers that stand at some places, from 0, when all of them are sorted.
 
     Args:
@@ -92,7 +100,7 @@ def ranked(rows: Any, numbers: Numbers, leaves: Sequence[float], count: int, ran
     if count <= FEW:
         ordered = np.sort(rows.total(Gathered(numbers), leaves))
         return [float(ordered[k]) for k in ranks]
-    known: dict[int, Any] = {}
+    known: dict[int, Array] = {}
 
     def one(rank: int) -> float:
         begun = 0
@@ -108,7 +116,7 @@ def ranked(rows: Any, numbers: Numbers, leaves: Sequence[float], count: int, ran
     return [one(rank) for rank in ranks]
 
 
-def quantiles(rows: Any, numbers: Numbers, leaves: Sequence[float], count: int, parts: Sequence[float]) -> list[float]:
+def quantiles(rows: AnyRows, numbers: Numbers, leaves: Sequence[float], count: int, parts: Sequence[float]) -> list[float]:
     """The quantiles of numbers, between two by the line through them, as ``numpy.quantile`` has them.
 
     >>> from autograd_lite.fit.rows import Rows

@@ -9,20 +9,27 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ... import frames
-from ...arrays import np
+from ...arrays import Array, np
 from ...compiler import jit, to_numpy
 from ...errors import JitWarning, TraceError
 from ...functional import jacobian, value_and_grad
 from ...interrupt import no_pause
-from ...tree import Spec, called, flatten, unflatten
-from ..methods.triangle import Tree, leaf_rows, stacked
-from . import HEAVY, Rows, entries, first
+from ...tree import Number, Spec, Tree, called, flatten, unflatten
+from ..methods.triangle import Reduction, leaf_rows, stacked
+from ..rows import Columns
+from . import HEAVY, entries, first
 from .order import Gathered
 
+if TYPE_CHECKING:
+    from ..rows import AnyRows
+
 MACHINE = 2**21  # rows times instructions from which on machine code is compiled sooner than NumPy has done the work
+
+
+Run = Callable[[Sequence[float], Columns], list[Array | float]]
 
 
 class ByRows:
@@ -36,21 +43,22 @@ class ByRows:
     """
 
     def __init__(
-        self, f: Callable[..., Any], arguments: Callable[[list[Any]], tuple[Any, ...]], count: int, threads: int | None = None
+        self, f: Callable[..., Tree], arguments: Callable[[Columns], tuple[Tree, ...]], count: int, threads: int | None = None
     ) -> None:
         self.f, self.arguments, self.count, self.threads = f, arguments, count, threads
-        self._run: Callable[[Sequence[float], list[Any]], list[Any]] | None = None
+        self._run: Run | None = None
         self._slow = False
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """To where it is compiled anew."""
         return {**self.__dict__, "_run": None}
 
-    def __call__(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
+    def __call__(self, leaves: Sequence[float], columns: Columns) -> list[Array]:
         """For each output an array of as many numbers as there are rows."""
-        return [x if np.ndim(x) else np.full(len(columns[0]), float(x)) for x in self.outputs(leaves, columns)]
+        count = len(columns[0])
+        return [x if isinstance(x, np.ndarray) and x.ndim else np.full(count, float(x)) for x in self.outputs(leaves, columns)]
 
-    def outputs(self, leaves: Sequence[float], columns: list[Any]) -> list[Any]:
+    def outputs(self, leaves: Sequence[float], columns: Columns) -> list[Array | float]:
         """The same, with one number for what is the same in all rows."""
         if not self._slow:
             try:
@@ -66,8 +74,8 @@ class ByRows:
         return [np.array(x, dtype=float) for x in zip(*by_row, strict=True)]
 
     def _compiled(
-        self, leaves: Sequence[float], columns: list[Any]
-    ) -> Callable[[Sequence[float], list[Any]], list[Any]]:  # fmt: skip
+        self, leaves: Sequence[float], columns: Columns
+    ) -> Run:  # fmt: skip
         """By NumPy or as machine code, by all cores where that is worth waking them."""
         row = self.arguments([entries(column[:1])[0] for column in columns])
         work = self.count * max(1, len(jit(self.f).program(list(leaves), *row)))
@@ -87,7 +95,7 @@ def threads_for(work: int, threads: int | None) -> int | None:
     return threads if threads is not None else (os.cpu_count() if work > HEAVY else None)
 
 
-def pieces(columns: list[Any], block: int | None, leaf: int) -> Iterator[list[Any]]:
+def pieces(columns: Columns, block: int | None, leaf: int) -> Iterator[Columns]:
     """A block of rows in pieces of `block` rows, rounded up to whole leaves; None is all of them."""
     size = len(columns[0])
     step = size if block is None else -(-block // leaf) * leaf
@@ -95,7 +103,7 @@ def pieces(columns: list[Any], block: int | None, leaf: int) -> Iterator[list[An
         yield [column[start : start + step] for column in columns]
 
 
-def _listed(found: Any) -> list[Any]:
+def _listed(found: Tree) -> list[Number]:
     """The outputs, which the functions here give as flat tuples or lists."""
     return [x for part in found for x in (part if isinstance(part, (list, tuple)) else [part])]
 
@@ -103,34 +111,40 @@ def _listed(found: Any) -> list[Any]:
 class OverRows:
     """What has residuals and their derivatives for each block of `rows`, `each` of them a row."""
 
-    rows: Rows
+    rows: AnyRows
     each: int
+    count: int  # weights
     size: int  # residuals in all
 
-    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
+    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Array | None:
         """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
         raise NotImplementedError
 
-    def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+    def matrix(self, leaves: Sequence[float], columns: Columns) -> Array:
         """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
         raise NotImplementedError
 
-    def residuals(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+    def residuals(self, leaves: Sequence[float], columns: Columns) -> Array:
         """The residuals of a block, those of a row beside each other."""
         raise NotImplementedError
 
-    def matrices(self, leaves: Sequence[float]) -> Any:
+    def root(self, leaves: Sequence[float]) -> Array:
+        """The triangle, of nan where there is none."""
+        found = self.triangle(leaves)
+        return np.full((self.count + 1, self.count + 1), math.nan) if found is None else found
+
+    def matrices(self, leaves: Sequence[float]) -> Array:
         """[J r] of all rows."""
         return self.rows.total(Gathered(self.matrix), leaves)
 
-    def values(self, leaves: Sequence[float]) -> Any:
+    def values(self, leaves: Sequence[float]) -> Array:
         """The residuals of all rows."""
         return self.rows.total(Gathered(self.residuals), leaves)
 
     def first_bad(self, leaves: Sequence[float]) -> tuple[int, str] | None:
         """The first row, from 1, whose residual or a derivative of it is not finite, and what is wrong."""
 
-        def look(columns: list[Any]) -> tuple[int, str] | None:
+        def look(columns: Columns) -> tuple[int, str] | None:
             with np.errstate(all="ignore"):
                 matrix = self.matrix(leaves, columns)
             fine = np.isfinite(matrix).all(axis=1)
@@ -157,16 +171,16 @@ class Residuals(OverRows):
     """
 
     def __init__(
-        self, residual: Callable[..., Any], spec: Spec, weights: int, rows: Rows, threads: int | None = None,
+        self, residual: Callable[..., Tree], spec: Spec, weights: int, rows: AnyRows, threads: int | None = None,
         block: int | None = None,
     ) -> None:  # fmt: skip
-        def flat(leaves: Sequence[Any], *row: Any) -> list[Any]:
+        def flat(leaves: Sequence[Number], *row: Tree) -> list[Number]:
             return flatten(residual(unflatten(spec, leaves), *row), f"result of {called(residual)}")[0]
 
-        def one(leaves: Sequence[Any], *row: Any) -> Any:
+        def one(leaves: Sequence[Number], *row: Tree) -> Number:
             return flat(leaves, *row)[0]
 
-        def several(leaves: Sequence[Any], *row: Any) -> Any:
+        def several(leaves: Sequence[Number], *row: Tree) -> Tree:
             return flat(leaves, *row), jacobian(lambda p: flat(p, *row))(leaves)
 
         self.rows, self.count = rows, weights
@@ -177,7 +191,7 @@ class Residuals(OverRows):
         self._both = ByRows(both, rows.arguments, rows.count, threads)
         self._values = ByRows(flat, rows.arguments, rows.count, threads)
 
-    def matrix(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+    def matrix(self, leaves: Sequence[float], columns: Columns) -> Array:
         """[J r] of a block: the derivatives of each residual by each weight, and the residual."""
         m = self.count
         found = self._both.outputs(leaves, columns)
@@ -188,9 +202,9 @@ class Residuals(OverRows):
                 matrix[:, j, i] = found[self.each + j * m + i]
         return matrix.reshape(-1, m + 1)
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Array:
         """The triangle of a block; of nan where a number is not finite."""
-        tree = Tree(self.count + 1, self.leaf_rows * self.each)
+        tree = Reduction(self.count + 1, self.leaf_rows * self.each)
         for piece in pieces(columns, self.block, self.leaf_rows):
             matrix = self.matrix(leaves, piece)
             if not math.isfinite(matrix.sum()) and not np.isfinite(matrix).all():
@@ -199,16 +213,16 @@ class Residuals(OverRows):
         return tree.root()
 
     @staticmethod
-    def both(a: Any, b: Any) -> Any:
+    def both(a: Array, b: Array) -> Array:
         """The triangle of two blocks."""
         return stacked(a, b)
 
-    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
+    def triangle(self, leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Array | None:
         """R of [J r] = Q R over all rows; None where a residual or a derivative is not finite."""
         with np.errstate(all="ignore"):
             root = self.rows.total(self, leaves, pause)
         return root if math.isfinite(abs(root).max()) else None
 
-    def residuals(self, leaves: Sequence[float], columns: list[Any]) -> Any:
+    def residuals(self, leaves: Sequence[float], columns: Columns) -> Array:
         """The residuals of a block, those of a row beside each other."""
         return np.stack(self._values(leaves, columns), axis=-1).ravel()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ...arrays import np
+from ...arrays import Array, np
 from ...compiler import jit
 from ...errors import InputValueError
 from ...interrupt import no_pause
+from ...tree import Number
 from ..methods.trust import norm
 from ..model import Model
+from ..rows import Column, Columns
+
+if TYPE_CHECKING:
+    from ..rows import AnyRows
 
 
 class Targets(NamedTuple):
@@ -40,7 +45,7 @@ class Targets(NamedTuple):
 class TargetSpread:
     """The work that finds `Targets`."""
 
-    def __init__(self, model: Model, rows: Any) -> None:
+    def __init__(self, model: Model, rows: AnyRows) -> None:
         self.model, self.rows = model, rows
 
     def run(self, pause: Callable[[], None] = no_pause) -> Targets:
@@ -53,7 +58,7 @@ class TargetSpread:
             raise InputValueError(f"{self.model.weighting} is 0 in every row: give the rows that count a weight above 0")
         return found
 
-    def leaf(self, leaves: Sequence[float], columns: list[Any]) -> Targets:
+    def leaf(self, leaves: Sequence[float], columns: Columns) -> Targets:
         """Over a block."""
         model = self.model
         row = dict(zip(self.rows.names or (), map(np.asarray, columns), strict=True))
@@ -91,7 +96,7 @@ class TargetSpread:
         )  # fmt: skip
 
 
-def _each(f: Callable[..., Any], row: dict[str, Any]) -> Any:
+def _each(f: Callable[..., Number], row: dict[str, Column]) -> Array:
     count = len(next(iter(row.values())))
     found = jit(f, batch=0, backend="numpy")(row)
     return found if np.ndim(found) else np.full(count, float(found))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import compress, pairwise
-from typing import Any
 
 from ... import ops
 from ...arrays import np, numpy
@@ -17,6 +16,8 @@ from ...formula.vocabulary import VOCABULARY
 from ...tables import Table
 from ...tables.choice import SHOWN
 from ...tables.table import CELLS, MEMORY
+from ...tree import Number
+from ..rows import Column, Columns
 
 
 class Where:
@@ -32,7 +33,7 @@ class Where:
         self.text = text.strip()
         self.condition: Expression = parse(text, VOCABULARY)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return Where, (self.text,)
 
     def __call__(self, table: Table, memory: int = MEMORY) -> tuple[Table, int]:
@@ -43,7 +44,7 @@ class Where:
         marks_of = self._marks(table)
         ends = list[int]()
 
-        def blocks() -> Iterator[list[Any]]:
+        def blocks() -> Iterator[Columns]:
             for first, last in pairwise([0, *(table.ends or [table.rows])]):
                 count = ends[-1] if ends else 0
                 for start in range(first, last, CELLS):
@@ -58,7 +59,7 @@ class Where:
         found.ends, found.left = (None if table.ends is None else ends), table.rows - found.rows
         return found, found.left
 
-    def _marks(self, table: Table) -> Any:
+    def _marks(self, table: Table) -> Callable[[Mapping[str, Column]], list[bool]]:
         """Which rows of a block are kept."""
         condition = self.condition
         for name in condition.names:
@@ -70,7 +71,7 @@ class Where:
                     f"--where {condition}: no row of {column} is {word!r}; {_had(word, table.levels[column])}"
                 )
 
-        def value_of(row: Mapping[str, Any]) -> Any:
+        def value_of(row: Mapping[str, Number]) -> Number:
             given = {n: row[n] for n in condition.names if n not in condition.indicators}
             for spelled, (column, word) in condition.indicators.items():
                 given[spelled] = ops.eq(row[column], float(table.levels[column].index(word)))
@@ -78,7 +79,7 @@ class Where:
 
         fast = None if numpy() is None else jit(value_of, batch=0, backend="numpy")
 
-        def marks(block: Mapping[str, Any]) -> list[bool]:
+        def marks(block: Mapping[str, Column]) -> list[bool]:
             count = len(next(iter(block.values())))
             if fast is None:
                 rows = zip(*(column.tolist() for column in block.values()), strict=True)
@@ -102,7 +103,7 @@ def without_lost_words(table: Table, memory: int = MEMORY) -> Table:
     if all(len(own) == len(table.levels[name]) for name, own in places.items()):
         return table
 
-    def blocks() -> Iterator[list[Any]]:
+    def blocks() -> Iterator[Columns]:
         for start in range(0, table.rows, CELLS):
             block = table.read(start, min(start + CELLS, table.rows))
             yield [array("d", map(places[n].__getitem__, c)) if n in places else array("d", c) for n, c in block.items()]

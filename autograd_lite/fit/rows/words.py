@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ...errors import InputValueError, listed
+from ..rows import Column
 
 
 def coded(
-    data: Mapping[str, Any], columns: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None
+    data: Mapping[str, Column], columns: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[dict[str, list[float]], dict[str, list[str]]]:
     """The columns of words as places in their lists, and the lists: the given ones, or the words in the order they come.
 
@@ -38,7 +38,7 @@ def coded(
     return numbers, words
 
 
-def _missing(entry: Any) -> bool:
+def _missing(entry: object) -> bool:
     """Whether an entry is no word: None, nan, or what pandas has for them."""
     try:
         return entry is None or bool(entry != entry)
@@ -46,7 +46,7 @@ def _missing(entry: Any) -> bool:
         return True
 
 
-def _word(entry: Any) -> str:
+def _word(entry: object) -> str:
     """An entry as text: a whole number without a point, as a table would have it."""
     if hasattr(entry, "item"):
         entry = entry.item()

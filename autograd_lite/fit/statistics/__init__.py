@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ...arrays import np
+from ...arrays import Array, Mask, np
 
 LEVEL = 0.95  # the probability of the intervals of weights
 RELATED = 0.9  # correlation of two weights from which on they are named
@@ -72,7 +72,7 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
     return front * found
 
 
-def inverse_factor(jacobian: Any, use: Any, zero: float) -> tuple[Any, int]:
+def inverse_factor(jacobian: Array, use: Mask, zero: float) -> tuple[Array, int]:
     """H with H Hᵀ = (JᵀJ)⁻¹ out of the triangle of J, over the weights marked in `use`, the others' rows 0; and the rank.
 
     Directions whose singular value is below `zero` times the largest, with columns of length 1, are left out.  The rows of H
@@ -82,6 +82,8 @@ def inverse_factor(jacobian: Any, use: Any, zero: float) -> tuple[Any, int]:
     if not len(places):
         return np.zeros((jacobian.shape[1], 1)), 0
     part = jacobian[:, places]
+    if not np.isfinite(part).all():
+        return np.full((jacobian.shape[1], 1), math.nan), 0
     top = abs(part).max(axis=0)
     scale = top * np.sqrt(((part / np.where(top > 0, top, 1)) ** 2).sum(axis=0))
     scale = np.where(scale > 0, scale, 1.0)
@@ -155,7 +157,7 @@ def likelihood_summary(n: int, free: int, loss: float, likelihood: float, null: 
     )  # fmt: skip
 
 
-def correlations(factor: Any, names: list[str]) -> dict[str, dict[str, float]]:
+def correlations(factor: Array, names: list[str]) -> dict[str, dict[str, float]]:
     """The correlation of each two weights, for those that have a standard error, out of H with H Hᵀ their covariance."""
     top = abs(factor).max(axis=1, initial=0.0)
     rows = factor / np.where(top > 0, top, 1.0)[:, None]

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ...arrays import np
+from ...arrays import Array, np
 from ...errors import InputValueError
 from ...functional import value_and_grad
 from ..model import Model
+from ..rows import Column
 from ..rows.groups import Places
 from . import students_t
 
@@ -50,7 +51,14 @@ class Band:
     """
 
     def __init__(
-        self, model: Model, names: Sequence[str], covariance: Any, sd: float, dof: float, level: float = 0.95, rows: int = 0
+        self,
+        model: Model,
+        names: Sequence[str],
+        covariance: Sequence[Sequence[float | None]] | None,
+        sd: float,
+        dof: float,
+        level: float = 0.95,
+        rows: int = 0,
     ) -> None:
         if not 0 < level < 1:
             raise InputValueError(f"interval={level!r} must be between 0 and 1: 0.95 is usual")
@@ -73,7 +81,7 @@ class Band:
         self.columns = list(model.columns)
         self._both = self.places.by_rows(value_and_grad(self.places.taking(model.value)), self.columns, rows)
 
-    def block(self, columns: Mapping[str, Any]) -> Bands:
+    def block(self, columns: Mapping[str, Column]) -> Bands:
         """The bands for one block of rows: its columns are those of the formula, and of sigma and weights if any."""
         given = {n: np.asarray(columns[n], dtype=float) for n in self.columns} or {"": np.zeros(_length(columns))}
         leaves = [self.model.weights[n] for n in self.names]
@@ -89,7 +97,7 @@ class Band:
                 ends = [np.exp(x) for x in ends]
             return Bands(*(x.tolist() for x in (*ends, value - wide, value + wide)))
 
-    def _errors(self, slopes: Sequence[Any], columns: Mapping[str, Any], count: int) -> Any:
+    def _errors(self, slopes: Sequence[Array], columns: Mapping[str, Column], count: int) -> Array:
         """The standard errors of the formula's values: the lengths of g F."""
         shared = len(self.places.shared)
         along = np.zeros((count, self.factor.shape[1]))
@@ -101,9 +109,10 @@ class Band:
             along += np.where(at >= 0, slope, 0.0)[:, None] * self.factor[at]
         top = abs(along).max(axis=1, initial=0.0)
         unit = np.where(top > 0, top, 1.0)
-        return unit * np.sqrt(((along / unit[:, None]) ** 2).sum(axis=1))
+        found: Array = unit * np.sqrt(((along / unit[:, None]) ** 2).sum(axis=1))
+        return found
 
-    def _observed(self, columns: Mapping[str, Any], count: int) -> Any:
+    def _observed(self, columns: Mapping[str, Column], count: int) -> Array:
         """The standard deviation of an observation in each row."""
         if self.model.kind in ("logistic", "poisson"):
             return np.full(count, math.nan)
@@ -115,5 +124,5 @@ class Band:
         return found
 
 
-def _length(columns: Mapping[str, Any]) -> int:
+def _length(columns: Mapping[str, Column]) -> int:
     return len(next(iter(columns.values()))) if columns else 1

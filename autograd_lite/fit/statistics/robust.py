@@ -12,15 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ... import ops
-from ...arrays import np
+from ...arrays import Array, Mask, np
 from ...compiler import jit
 from ...functional import grad, value_and_grad
+from ...tree import Number
 from ..losses import LOSSES
 from ..methods.trust import EPS, RANK
+from ..rows import Columns
 from ..rows.order import Summed, quantiles
+from ..rows.residuals import OverRows
 from ..rows.spread import Targets
 from . import inverse_factor
 
@@ -32,7 +35,7 @@ TOO_FEW = "no standard errors: there are no more rows than weights"
 IQR = 1.34  # interquartile ranges of the normal distribution in a standard deviation, as QuantReg rounds it
 
 
-def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: Any) -> tuple[Any, str]:
+def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: OverRows) -> tuple[Array | None, str]:
     """F with F Fᵀ the covariance of the weights of a robust fit; where there is none, why."""
     model, m, scale = solver.model, len(solver.names), solver.model.scale or 1.0
     n, usable = solver.rows.count, end.free & ~end.lost
@@ -42,7 +45,7 @@ def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: Any) -> tupl
         return _sandwich(solver, x, usable, scale)
     both = jit(value_and_grad(_pull(solver)), batch=0, backend="numpy")
 
-    def sums(leaves: Sequence[float], columns: list[Any]) -> Any:
+    def sums(leaves: Sequence[float], columns: Columns) -> Array:
         """Of the pulls' squares, of the bends and of their squares."""
         pull, bend = both(misses.residuals(leaves, columns) / scale)
         pull, bend = (np.broadcast_to(part, len(columns[0])) for part in (pull, bend))
@@ -52,36 +55,35 @@ def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: Any) -> tupl
     mean = bends / n
     if not mean > 0:
         return None, "no standard errors: the loss curves down on average, as most rows are outliers"
-    root, rank = inverse_factor(misses.triangle(x)[:, :m], end.free, RANK * m)
+    root, rank = inverse_factor(misses.root(x)[:, :m], end.free, RANK * m)
     if n <= rank:
         return None, TOO_FEW
     k = 1 + rank / n * max(0.0, squares / n - mean * mean) / mean**2
     return root * (k * scale * math.sqrt(pulls) / math.sqrt(n - rank) / mean), ""
 
 
-def _pull(solver: Solver) -> Callable[[Any], Any]:
+def _pull(solver: Solver) -> Callable[[Array], Array]:
     """The derivative of the loss by a residual, in scales."""
     loss = LOSSES[solver.model.kind].of
     return grad(lambda z: loss(z, 0.0, 1.0))
 
 
-def _sandwich(solver: Solver, x: Sequence[float], usable: Any, scale: float) -> tuple[Any, str]:
+def _sandwich(solver: Solver, x: Sequence[float], usable: Mask, scale: float) -> tuple[Array | None, str]:
     """Where rows have weights."""
     model, m = solver.model, len(solver.names)
     at, pull = solver.all(dict(zip(solver.names, x, strict=True))), _pull(solver)
 
-    def z(row: Mapping[str, Any]) -> Any:
+    def z(row: Mapping[str, Number]) -> Number:
         return (model.value(at, row) - model.truth(row)) / scale
 
-    def triangle(factor_of: Any) -> Any:
-        root = solver.residuals(lambda weights, row: model.value(weights, row) * factor_of(row)).triangle(list(x))
-        return np.full((m + 1, m), math.nan) if root is None else root[:, :m]
+    def triangle(factor_of: Callable[[Mapping[str, Number]], Number]) -> Array:
+        return solver.residuals(lambda weights, row: model.value(weights, row) * factor_of(row)).root(x)[:, :m]
 
-    def bent(row: Mapping[str, Any], sign: float) -> Any:
+    def bent(row: Mapping[str, Number], sign: float) -> Number:
         bend = sign * grad(pull)(z(row)) * row[model.weighting]
         return ops.sqrt(ops.where(ops.gt(bend, 0.0), bend, 0.0))
 
-    up, down = (triangle(lambda row, sign=sign: bent(row, sign)) for sign in (1.0, -1.0))
+    up, down = triangle(lambda row: bent(row, 1.0)), triangle(lambda row: bent(row, -1.0))
     pulled = triangle(lambda row: row[model.weighting] * scale * pull(z(row)))
     places = np.flatnonzero(usable)
     bread = (up.T @ up - down.T @ down)[np.ix_(places, places)]
@@ -98,7 +100,7 @@ def _sandwich(solver: Solver, x: Sequence[float], usable: Any, scale: float) -> 
     return found, ""
 
 
-def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: Any, targets: Targets) -> tuple[Any, str]:
+def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: OverRows, targets: Targets) -> tuple[Array | None, str]:
     """F with F Fᵀ the covariance of the weights of least absolute deviations; where there is none, why.
 
     `misses` are the residuals, in standard deviations where there are any.
@@ -118,21 +120,22 @@ def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: Any, targe
         return None, f"no standard errors: {few} to estimate the density of residuals at zero"
     width = spread * (normal.inv_cdf(0.5 + beside) - normal.inv_cdf(0.5 - beside))
 
-    def near(leaves: Sequence[float], columns: list[Any]) -> Any:
+    def near(leaves: Sequence[float], columns: Columns) -> Array:
         u = misses.residuals(leaves, columns) / width
-        return np.where(abs(u) <= 1, 0.75 * (1 - u * u), 0.0).sum()
+        found: Array = np.where(abs(u) <= 1, 0.75 * (1 - u * u), 0.0).sum()
+        return found
 
     density = float(solver.rows.total(Summed(near), x)) / (n * width)
     if not model.weighting:
-        root, _ = inverse_factor(misses.triangle(x)[:, :m], end.free, RANK * m)
+        root, _ = inverse_factor(misses.root(x)[:, :m], end.free, RANK * m)
         return root / (2 * density), ""
 
-    def weighed(power: float) -> Any:
-        def of(weights: Mapping[str, Any], row: Mapping[str, Any]) -> Any:
+    def weighed(power: float) -> Array:
+        def of(weights: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
             value = model.value(weights, row) * row[model.weighting] ** power
             return value / row[model.sigma] if model.sigma else value
 
-        return solver.residuals(of).triangle(list(x))[:, :m]
+        return solver.residuals(of).root(x)[:, :m]
 
     root, _ = inverse_factor(weighed(0.5), end.free, RANK * m)
     return root @ (weighed(1.0) @ root).T / (2 * density), ""

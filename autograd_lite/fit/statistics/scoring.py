@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import InputValueError
 from ...functional import value_and_grad
 from ..model import Model
-from ..rows import Columns, Rows, entries, first
+from ..rows import Columns, Data, Rows, entries, first
+
+if TYPE_CHECKING:
+    from ..rows import AnyRows
 
 
 def total_of(numbers: Iterable[float]) -> float:
@@ -27,7 +30,7 @@ def total_of(numbers: Iterable[float]) -> float:
         return sum(numbers)
 
 
-def first_without(rows: Any) -> str:
+def first_without(rows: AnyRows) -> str:
     """The first row with a cell that is nan, in words; empty where there is none."""
     given = rows.names
 
@@ -42,7 +45,7 @@ def first_without(rows: Any) -> str:
     return "" if found is None else f"row {found[0]} has {found[1]}"
 
 
-def check(model: Model, table: Any) -> None:
+def check(model: Model, table: Data) -> None:
     """Raise InputValueError for the first row whose target, standard deviation or weight the loss cannot take.
 
     A target that is nan is none at all.
@@ -82,7 +85,7 @@ def _refuse(found: tuple[int, str] | None) -> None:
         raise InputValueError(f"row {found[0]}: {found[1]}")
 
 
-def first_bad_row(model: Model, table: Any) -> str:
+def first_bad_row(model: Model, table: Data) -> str:
     """The first row whose loss or slope is not finite at the weights as they are, in words; empty where there is none."""
     rows = Rows.of(table)
     names = list(rows.names or ())
@@ -130,7 +133,7 @@ class Scored(NamedTuple):
 class Scoring:
     """The work that finds `Scored`."""
 
-    def __init__(self, model: Model, rows: Any) -> None:
+    def __init__(self, model: Model, rows: AnyRows) -> None:
         self.model, self.names = model, list(rows.names or ())
         self.predict = model.predicting(rows.count)
 
@@ -162,7 +165,7 @@ class Scoring:
         )  # fmt: skip
 
 
-def score(model: Model, table: Any) -> Score:
+def score(model: Model, table: Data) -> Score:
     """R² of the predictions for a table, or for "logistic" their accuracy.
 
     ``R² = 1 - sum (y - p)^2 / sum (y - mean y)^2``, nan where all targets are equal; the accuracy is the part of the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from time import monotonic
-from typing import Any
+from typing import TextIO
 
 WIDTH = 30
 PAUSE = 0.1  # seconds between two drawings
@@ -13,7 +13,7 @@ PAUSE = 0.1  # seconds between two drawings
 class Bar:
     """The line ``[#####-----] 500/1000  loss 12.34``, drawn ten times a second at most, if the stream is a terminal."""
 
-    def __init__(self, steps: int, stream: Any = None, what: str = "") -> None:
+    def __init__(self, steps: int, stream: TextIO | None = None, what: str = "") -> None:
         self.what = what
         self.steps, self.stream = steps, sys.stderr if stream is None else stream
         self.alive = bool(getattr(self.stream, "isatty", bool)())

@@ -6,16 +6,16 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...arrays import np
+from ...arrays import Array, np
 from ...errors import InputValueError
 from ...interrupt import is_interrupted
-from ...tree import Spec, called, describe, flatten, unflatten
+from ...tree import Number, Spec, Tree, called, describe, flatten, unflatten
 from ..methods.lbfgs import lbfgs
 from ..methods.newton import newton
 from ..methods.saddle import SECOND, left
-from ..methods.trust import State, least_squares, norm
+from ..methods.trust import State, Watch, least_squares, norm
 from ..rows import Rows, entries, flattened
 from ..rows.curvature import Curvature, Sums
 from ..rows.residuals import Residuals
@@ -23,14 +23,17 @@ from . import checkpoint as checkpoints
 from .bar import Bar
 from .trail import Trail
 
+if TYPE_CHECKING:
+    from ..rows import AnyRows
+
 MANY = 100  # weights from which on L-BFGS needs less than Newton's Hessians
 REASONS = {"exact": "converged", "orthogonal": "converged", "settled": "converged", "scale": "stuck"}
 
 
-def mean_squares(residual: Callable[..., Any] | None) -> Callable[..., Any]:
+def mean_squares(residual: Callable[..., Tree] | None) -> Callable[..., Number]:
     """The loss of a row whose residuals are given: the sum of their squares."""
 
-    def loss(params: Any, *row: Any) -> Any:
+    def loss(params: Tree, *row: Tree) -> Number:
         assert residual is not None
         return sum(r * r for r in flatten(residual(params, *row), f"result of {called(residual)}")[0])
 
@@ -49,8 +52,8 @@ class Downhill:
     """
 
     def __init__(
-        self, loss: Callable[..., Any] | None, residual: Callable[..., Any] | None, x: list[float], spec: Spec, rows: Any,
-        method: str, about: dict[str, Any],
+        self, loss: Callable[..., Number] | None, residual: Callable[..., Tree] | None, x: list[float], spec: Spec,
+        rows: AnyRows | None, method: str, about: dict[str, Any],
     ) -> None:  # fmt: skip
         few = len(x) <= MANY
         self.method = ("lm" if loss is None else "newton" if few else "lbfgs") if method == "auto" else method
@@ -58,11 +61,9 @@ class Downhill:
         self._loss = mean_squares(residual) if loss is None else loss
         self._residual = residual
         self._alone = rows is None
-        if rows is None and self.method == "lm":  # one row that nobody looks at
-            rows, given = Rows((array("d", [0.0]),)), residual
-            assert given is not None
-            self._residual = lambda params, _: given(params)
-        self.rows = rows
+        if self._alone and residual is not None:
+            self._residual = lambda params, _: residual(params)
+        self.rows: AnyRows = Rows((array("d", [0.0]),)) if rows is None else rows  # alone, a row that nobody looks at
         self.loss, self.reason, self.steps = math.nan, "", 0
         self.state = State(list(x))
         self.trail = Trail()
@@ -124,13 +125,13 @@ class Downhill:
     def _mean(self, x: float, count: int) -> float:
         return x * x / count if self.method == "lm" else x / count
 
-    def _run(self, limit: int, watch: Any, pause: Callable[[], None]) -> tuple[str, bool]:
+    def _run(self, limit: int, watch: Watch, pause: Callable[[], None]) -> tuple[str, bool]:
         """Why it ended, and whether the rows leave weights open."""
         if self.method == "lm":
             return self._squares(limit, watch, pause)
         sums = self._sums(2 if self.method == "newton" else 1)
 
-        def at(x: Any) -> Sums:
+        def at(x: Array) -> Sums:
             found: Sums = sums.at(x.tolist(), pause=pause)
             if self._first is None and found.finite():
                 self._first = found.value
@@ -144,12 +145,12 @@ class Downhill:
             flattened(self._loss, self.spec), None if self._alone else self.rows, len(self.start), order
         )  # fmt: skip
 
-    def _squares(self, limit: int, watch: Any, pause: Callable[[], None]) -> tuple[str, bool]:
+    def _squares(self, limit: int, watch: Watch, pause: Callable[[], None]) -> tuple[str, bool]:
         assert self._residual is not None
         residuals = Residuals(self._residual, self.spec, len(self.start), self.rows, self.rows.threads)
 
-        def triangle(x: Any) -> Any:
-            root = residuals.triangle(x.tolist() if hasattr(x, "tolist") else x, pause)
+        def triangle(x: Array) -> Array | None:
+            root = residuals.triangle(x.tolist(), pause)
             if self._first is None and root is not None:
                 self._first = norm(root[:, -1])
             return root
@@ -159,7 +160,7 @@ class Downhill:
             return "settled" if end.converged and end.why == "stuck" else end.why, bool(end.lost.any())
         given, spec, m = self._residual, self.spec, len(self.start)
 
-        def half(leaves: Sequence[Any], *row: Any) -> Any:
+        def half(leaves: Sequence[Number], *row: Tree) -> Number:
             found = flatten(given(unflatten(spec, list(leaves[:m])), *row), f"result of {called(given)}")[0]
             return sum((r / leaves[m]) * (r / leaves[m]) for r in found) * 0.5
 

@@ -14,7 +14,7 @@ from ...arrays import np, numpy
 from ...errors import InputTypeError, InputValueError, NonFiniteGradientError
 from ...interrupt import no_pause
 from ...tree import an, describe, unflatten
-from ..rows import Objective
+from ..rows import Data, Objective, Rows
 from . import checkpoint as checkpoints
 from .trail import Trail
 
@@ -26,7 +26,7 @@ ABOVE, TINY = 1e-9, 1e-18  # what a loss ends above the first, relative and abso
 class _Weight:
     """A parameter as optimizers know it: one weight, or an array of all."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Data) -> None:
         self.data, self.grad = data, None
 
 
@@ -80,8 +80,8 @@ class Run:
         """Up to `steps` steps; says why it ended."""
         checkpoint, every = files
         batches = None
-        if self.rows is not None and self.batch_size is not None:
-            batches = self.rows.batches(self.batch_size, self.seed, len(self.losses))
+        if self.batch_size is not None:
+            batches = Rows.of(self.rows).batches(self.batch_size, self.seed, len(self.losses))
         try:
             while len(self.losses) < steps:
                 pause()
@@ -205,7 +205,7 @@ class Run:
         if self.rows is None or self.batch_size is None:
             value, _ = self.objective.whole(self.leaves(), pause)
         else:
-            value, _ = self.objective.batch(self.leaves(), next(self.rows.batches(self.batch_size, self.seed, 0)))
+            value, _ = self.objective.batch(self.leaves(), next(Rows.of(self.rows).batches(self.batch_size, self.seed, 0)))
         if not math.isclose(value, first, rel_tol=1e-9, abs_tol=1e-300):
             raise InputValueError(
                 f"checkpoint={os.fspath(path)!r} belongs to a run whose first loss was {first!r}, and here it is {value!r}: "
