@@ -26,7 +26,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 5 }; /* as in accelerated.py */
+enum { VERSION = 6 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
@@ -58,7 +58,7 @@ struct State {
     PyTypeObject *value, *row, *method, *entry, *called, *machine, *batch;
     PyObject *zero; /* the gradient of what no gradient has reached, always the same object */
     PyObject *python[OPERATORS][2]; /* the Python methods of the operators, as they stand and reflected */
-    PyObject *init, *negative, *contributions, *sum, *noted, *acquire, *release, *as_float, *bound;
+    PyObject *init, *negative, *contributions, *sum, *noted, *acquire, *release, *as_float, *bound, *watched;
     PyObject *rows[OPERATORS], *neg, *dot;
     PyObject *ramp, *above;         /* two functions that rows may have, by which they are known: see Row */
     PyObject *attributes[3];        /* of a neuron: the names of its weights, its bias and its activation */
@@ -590,6 +590,14 @@ static PyObject *apply2(State *s, Row *row, PyObject *a, PyObject *b, double x, 
     return make(s, row, a, b, x, y, data);
 }
 
+/* A node just made, looked at as somebody watches. */
+static PyObject *watched(State *s, PyObject *out) {
+    if (!s->active || !out) return out;
+    PyObject *seen = gone(s, s->watched) ? NULL : PyObject_CallFunctionObjArgs(s->watched, out, NULL);
+    Py_DECREF(out);
+    return seen;
+}
+
 /* The operator on two of which at least one is ours. */
 static PyObject *operator(PyObject *p, PyObject *q, int which) {
     State *s = NULL;
@@ -597,8 +605,8 @@ static PyObject *operator(PyObject *p, PyObject *q, int which) {
     double x, y;
     if (Py_TYPE(p) == Py_TYPE(q) || PyFloat_CheckExact(q) || PyLong_CheckExact(q)) s = state_of_node(NODE(p));
     else if (PyFloat_CheckExact(p) || PyLong_CheckExact(p)) s = state_of_node(NODE(q));
-    if (s && !s->active && s->rows[which] && operand(s, p, &a, &x) && operand(s, q, &b, &y))
-        return apply2(s, ROW(s->rows[which]), a, b, x, y);
+    if (s && s->rows[which] && operand(s, p, &a, &x) && operand(s, q, &b, &y))
+        return watched(s, apply2(s, ROW(s->rows[which]), a, b, x, y));
     if ((s = state_behind(Py_TYPE(p), node_dealloc)))
         return gone(s, s->python[which][0]) ? NULL : PyObject_CallFunctionObjArgs(s->python[which][0], p, q, NULL);
     s = state_behind(Py_TYPE(q), node_dealloc);
@@ -633,7 +641,7 @@ static PyObject *node_pow(PyObject *p, PyObject *q, PyObject *modulus) {
 
 static PyObject *node_neg(PyObject *p) {
     State *s = state_of_node(NODE(p));
-    if (!s->active && Py_TYPE(p) == s->value && s->neg) return apply1(s, ROW(s->neg), p);
+    if (Py_TYPE(p) == s->value && s->neg) return watched(s, apply1(s, ROW(s->neg), p));
     return gone(s, s->negative) ? NULL : PyObject_CallFunctionObjArgs(s->negative, p, NULL);
 }
 
@@ -703,7 +711,8 @@ static Operands *items_of(State *s, PyObject *const *lists, Py_ssize_t many, Py_
 
 static int is_plain_sequence(PyObject *o) { return PyList_CheckExact(o) || PyTuple_CheckExact(o); }
 
-/* What a row gives for arguments of the frequent kinds; NULL without an error where Python must look at them. */
+/* What a row gives for arguments of the frequent kinds; NULL without an error where Python must look at them, as at numbers
+ * alone while somebody watches. */
 static PyObject *applied(State *s, Row *row, PyObject *args) {
     Py_ssize_t n = PyTuple_Size(args), nodes;
     PyObject *a, *b, *out = NULL, *gathered = NULL;
@@ -718,7 +727,7 @@ static PyObject *applied(State *s, Row *row, PyObject *args) {
         data = added(all, row->native);
         if (nodes) return make_many(s, row, all, data);
         operands_free(all);
-        return PyFloat_FromDouble(data);
+        return s->active ? NULL : PyFloat_FromDouble(data);
     }
     if (row->settled) return NULL;
     if (!row->gather && row->arity == 1 && n == 1 && operand(s, PyTuple_GetItem(args, 0), &a, &x) && a) return apply1(s, row, a);
@@ -729,7 +738,7 @@ static PyObject *applied(State *s, Row *row, PyObject *args) {
         args = gathered;
     } else if (row->arity >= 0 && n != row->arity) return NULL;
     if (PyTuple_CheckExact(args) && (all = items_of(s, &args, 1, &nodes))) {
-        if (!nodes) out = PyObject_Call(row->forward, args, NULL);
+        if (!nodes) out = s->active ? NULL : PyObject_Call(row->forward, args, NULL);
         else {
             PyObject *worth = floats(all);
             PyObject *result = worth ? PyObject_Call(row->forward, worth, NULL) : NULL;
@@ -750,9 +759,9 @@ static PyObject *applied(State *s, Row *row, PyObject *args) {
 static PyObject *row_call(PyObject *o, PyObject *args, PyObject *kwargs) {
     Row *row = ROW(o);
     if (fresh(row)) return NULL;
-    if (!row->state->active && !kwargs) {
+    if (!kwargs) {
         PyObject *out = applied(row->state, row, args);
-        if (out || PyErr_Occurred()) return out;
+        if (out || PyErr_Occurred()) return out && Py_TYPE(out) == row->state->value ? watched(row->state, out) : out;
     }
     PyObject *python = PyObject_GetAttrString(o, "_call"), *out = python ? PyObject_Call(python, args, kwargs) : NULL;
     Py_XDECREF(python);
@@ -830,7 +839,7 @@ static PyObject *method_vectorcall(PyObject *o, PyObject *const *args, size_t na
     Method *m = (Method *)o;
     State *s = m->state;
     Py_ssize_t n = VECTORCALL_NARGS(nargsf), i, named = names ? PyTuple_Size(names) : 0;
-    if (n == 1 && !named && !s->active && Py_TYPE(args[0]) == s->value) return apply1(s, ROW(m->row), args[0]);
+    if (n == 1 && !named && Py_TYPE(args[0]) == s->value) return watched(s, apply1(s, ROW(m->row), args[0]));
     PyObject *all = PyTuple_New(n), *kwargs = named ? PyDict_New() : NULL, *out = NULL;
     for (i = 0; all && i < n; i++) PyTuple_SetItem(all, i, ref(args[i]));
     for (i = 0; kwargs && i < named; i++) if (PyDict_SetItem(kwargs, PyTuple_GetItem(names, i), args[n + i])) Py_CLEAR(kwargs);
@@ -1518,7 +1527,7 @@ static PyObject *core_adopt(PyObject *module, PyObject *args) {
     PyObject *f, *operators, *natives, *lasting, *o;
     if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyDict_Type, &f, &PyList_Type, &operators, &PyList_Type, &natives, &PyList_Type, &lasting)) return NULL;
     if (keep(&s->init, f, "init") || keep(&s->negative, f, "negative") || keep(&s->contributions, f, "contributions") ||
-        keep(&s->sum, f, "sum") || keep(&s->noted, f, "noted") || keep(&s->acquire, f, "acquire") || keep(&s->release, f, "release") ||
+        keep(&s->sum, f, "sum") || keep(&s->noted, f, "noted") || keep(&s->acquire, f, "acquire") || keep(&s->release, f, "release") || keep(&s->watched, f, "watched") ||
         keep(&s->as_float, f, "as_float") || keep(&s->bound, f, "bound") ||
         keep(&s->ramp, f, "ramp") || keep(&s->above, f, "above")) return NULL;
     for (Py_ssize_t i = 0; i < PyList_Size(lasting); i++) {
@@ -1590,7 +1599,7 @@ static int core_exec(PyObject *module) {
 }
 
 #define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->entry); F(s->called); F(s->machine); F(s->batch); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \
-    F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->neg); F(s->dot); F(s->ramp); F(s->above); \
+    F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->watched); F(s->neg); F(s->dot); F(s->ramp); F(s->above); \
     for (int i = 0; i < 3; i++) F(s->attributes[i]); \
     for (int i = 0; i < OPERATORS; i++) { F(s->rows[i]); F(s->python[i][0]); F(s->python[i][1]); } } while (0)
 

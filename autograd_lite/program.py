@@ -67,23 +67,45 @@ class Program:
         instructions: in order; each refers to inputs, to earlier instructions and to constants.
         outputs: the results.
         guards: the branches taken, in order.
+
+    It holds the ops and the operands of all instructions each in a tuple of its own, `ops` and `args`: a tuple of numbers is
+    nothing that the garbage collector looks at, so that long programs cost it nothing.
     """
 
-    __slots__ = ("guards", "inputs", "instructions", "outputs")
+    __slots__ = ("args", "guards", "inputs", "ops", "outputs")
 
     inputs: int
-    instructions: tuple[Instruction, ...]
+    ops: tuple[Op, ...]
+    args: tuple[tuple[Ref, ...], ...]
     outputs: tuple[Ref, ...]
     guards: tuple[Guard, ...]
 
     def __init__(
-        self, inputs: int, instructions: tuple[Instruction, ...], outputs: tuple[Ref, ...], guards: tuple[Guard, ...] = ()
+        self, inputs: int, instructions: Iterable[Instruction], outputs: tuple[Ref, ...], guards: tuple[Guard, ...] = ()
     ) -> None:
+        given = tuple(instructions)
+        ops, args = zip(*given, strict=True) if given else ((), ())
+        self._set(inputs, ops, args, outputs, guards)
+
+    @classmethod
+    def of(
+        cls, inputs: int, ops: Iterable[Op], args: Iterable[tuple[Ref, ...]], outputs: tuple[Ref, ...],
+        guards: tuple[Guard, ...] = (),
+    ) -> Program:  # fmt: skip
+        """That of ops and their operands, one after the other."""
+        made = cls.__new__(cls)
+        made._set(inputs, tuple(ops), tuple(args), outputs, guards)
+        return made
+
+    def _set(self, *parts: Any) -> None:
         set_once = object.__setattr__  # written out, as dataclasses would take a fifth of the time to import the package
-        set_once(self, "inputs", inputs)
-        set_once(self, "instructions", instructions)
-        set_once(self, "outputs", outputs)
-        set_once(self, "guards", guards)
+        for name, part in zip(("inputs", "ops", "args", "outputs", "guards"), parts, strict=True):
+            set_once(self, name, part)
+
+    @property
+    def instructions(self) -> tuple[Instruction, ...]:
+        """The instructions in order, made anew."""
+        return tuple(map(instruction, zip(self.ops, self.args, strict=True)))
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{name} of a program cannot be set: make a new one, Program(inputs, instructions, outputs)")
@@ -98,7 +120,7 @@ class Program:
         )
 
     def __len__(self) -> int:
-        return len(self.instructions)
+        return len(self.ops)
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same program: constants to the bit, and nan is nan."""
@@ -108,7 +130,7 @@ class Program:
         return hash(self._key())
 
     def _key(self) -> tuple[Any, ...]:
-        rows = [(op, *map(_stored, args)) for op, args in self.instructions]
+        rows = [(op, *map(_stored, args)) for op, args in zip(self.ops, self.args, strict=True)]
         return self.inputs, tuple(rows), tuple(map(_stored, self.outputs)), self.guards
 
     def run(self, inputs: Iterable[Number], apply: Apply, constant: Callable[[float], Number] | None = None) -> list[Number]:
@@ -138,10 +160,10 @@ class Program:
             raise InputValueError(f"{len(values)} inputs given, the program has {self.inputs}: give one float for each")
         found = values.append
         if constant is None:
-            for op, args in self.instructions:
+            for op, args in zip(self.ops, self.args, strict=True):
                 found(apply(op, *[values[a] if a.__class__ is int else a for a in args]))
         else:
-            for op, args in self.instructions:
+            for op, args in zip(self.ops, self.args, strict=True):
                 found(apply(op, *[values[a] if isinstance(a, int) else constant(a) for a in args]))
         return values
 
@@ -156,12 +178,20 @@ class Program:
         >>> SUM.varying([False, True])
         [False, True, False, True]
         """
-        return self.values(inputs, lambda op, *args: any(args), lambda x: False)
+        varies = list(inputs)
+        for args in self.args:
+            for a in args:
+                if a.__class__ is int and varies[a]:
+                    varies.append(True)
+                    break
+            else:
+                varies.append(False)
+        return varies
 
     def last_uses(self) -> list[int]:
         """For each value the number of the last one that an instruction makes of it; -1 where there is none."""
         last = [-1] * (self.inputs + len(self))
-        for number, (_, args) in enumerate(self.instructions, self.inputs):
+        for number, args in enumerate(self.args, self.inputs):
             for a in args:
                 if a.__class__ is int:
                     last[a] = number
@@ -171,10 +201,10 @@ class Program:
         """One line for each instruction, the branches where they were taken, and what is returned."""
         lines: list[str] = []
         waiting = list(self.guards[::-1])
-        for number, (op, args) in enumerate(self.instructions, self.inputs):
+        for number, (op, args) in enumerate(zip(self.ops, self.args, strict=True), self.inputs):
             lines += _passed(waiting, number)
             lines.append(f"v{number} = {op.name}({', '.join(map(written, args))})")
-        lines += _passed(waiting, self.inputs + len(self.instructions))
+        lines += _passed(waiting, self.inputs + len(self))
         lines.append(f"return {', '.join(map(written, self.outputs))}")
         return "\n".join(lines)
 
@@ -188,7 +218,7 @@ class Program:
         >>> Program(1, (Instruction(ops.mul, (0, 2.0)),), (1,)).to_list()
         ['autograd_lite.program', 1, 1, [['mul', 0, '0x1.0000000000000p+1']], [1], []]
         """
-        rows = [[_entered(op), *map(_stored, args)] for op, args in self.instructions]
+        rows = [[_entered(op), *map(_stored, args)] for op, args in zip(self.ops, self.args, strict=True)]
         guards = [list(guard) for guard in self.guards]
         return [FORMAT, VERSION, self.inputs, rows, [*map(_stored, self.outputs)], guards]
 
@@ -241,22 +271,29 @@ class Builder:
     """Instructions of a program with some inputs while it is made; `add` gives the number of the value that is new.
 
     >>> b = Builder(1)
-    >>> b.add(ops.mul, 0, b.add(ops.exp, 0)), b.instructions[1]
-    (2, Instruction(op=<op mul>, args=(0, 1)))
+    >>> b.add(ops.mul, 0, b.add(ops.exp, 0)), b.args
+    (2, [(0,), (0, 1)])
     """
 
     def __init__(self, inputs: int) -> None:
         self.inputs = inputs
-        self.instructions: list[Instruction] = []
+        self.ops: list[Op] = []
+        self.args: list[tuple[Ref, ...]] = []
+
+    def __len__(self) -> int:
+        return len(self.ops)
 
     def add(self, op: Op, *args: Ref) -> int:
         """The number of the value that a new instruction makes."""
-        self.instructions.append(instruction((op, args)))
-        return self.inputs + len(self.instructions) - 1
+        self.ops.append(op)
+        self.args.append(args)
+        return self.inputs + len(self.ops) - 1
 
-    def made(self, ref: Ref) -> Instruction | None:
-        """The instruction that makes a value; None for an input or a constant."""
-        return self.instructions[ref - self.inputs] if ref.__class__ is int and ref >= self.inputs else None
+    def of(self, op: Op, ref: Ref) -> tuple[Ref, ...] | None:
+        """The operands of the instruction that makes a value, if it applies `op`."""
+        if ref.__class__ is int and ref >= self.inputs and self.ops[ref - self.inputs] is op:
+            return self.args[ref - self.inputs]
+        return None
 
     def program(self, old: Program, place: Sequence[Ref]) -> Program:
         """The whole, in the stead of `old`, whose values are found at their new places."""
@@ -265,7 +302,7 @@ class Builder:
             ref = place[guard.ref]
             if isinstance(ref, int):
                 guards.setdefault(ref, guard._replace(ref=ref))
-        return Program(self.inputs, tuple(self.instructions), placed(old.outputs, place), tuple(guards.values()))
+        return Program.of(self.inputs, self.ops, self.args, placed(old.outputs, place), tuple(guards.values()))
 
 
 def placed(refs: Iterable[Ref], place: Mapping[Any, Any] | Sequence[Any]) -> tuple[Ref, ...]:
@@ -275,6 +312,23 @@ def placed(refs: Iterable[Ref], place: Mapping[Any, Any] | Sequence[Any]) -> tup
     (1, 2.0, 4)
     """
     return tuple([place[a] if a.__class__ is int else a for a in refs])
+
+
+def renumbered(some: Iterable[tuple[Ref, ...]], place: Mapping[Any, Any] | Sequence[Any]) -> list[tuple[Ref, ...]]:
+    """`placed` of the operands of many instructions.
+
+    >>> renumbered([(0, 2.0), (1,)], [3, 4])
+    [(3, 2.0), (4,)]
+    """
+    found: list[tuple[Ref, ...]] = []
+    add = found.append
+    for args in some:
+        if len(args) == 2:  # nearly all: written out
+            a, b = args
+            add((place[a] if a.__class__ is int else a, place[b] if b.__class__ is int else b))
+        else:
+            add(tuple([place[a] if a.__class__ is int else a for a in args]))
+    return found
 
 
 def written(ref: Ref) -> str:

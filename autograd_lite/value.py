@@ -389,7 +389,7 @@ _backward = accelerated.adopted(
     {
         "negative": _unary(ops.neg), "contributions": sweeps.contributions, "sum": _sum,
         "noted": sweeps.noted, "acquire": _commit.acquire, "release": _commit.release, "as_float": as_float,
-        "bound": MethodType, "ramp": ops.relu.forward, "above": (ops.relu.products or (None,))[0],
+        "bound": MethodType, "watched": _watched, "ramp": ops.relu.forward, "above": (ops.relu.products or (None,))[0],
     },
     [(op, _binary(op), _reflected(op)) for op in (ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.floordiv, ops.mod)],
     [ops.add, ops.sub, ops.mul, ops.div, ops.neg, ops.sum, ops.mean, ops.dot],

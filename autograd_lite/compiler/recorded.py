@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import graph
-from ..program import Instruction, Program, Ref
+from ..program import Builder, Program, Ref
 
 
 def program_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Program:
@@ -20,13 +20,12 @@ def program_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Program:
     return v2
     """
     place: dict[Any, Ref] = {leaf: i for i, leaf in enumerate(inputs)}
-    made: list[Instruction] = []
+    made = Builder(len(inputs))
 
     def ref(a: Any) -> Ref:
         found: Ref = a if a.__class__ is float else place.get(a, a._data)
         return found
 
     for node in reversed(graph.order([out for out in outputs if out.__class__ is not float], place)):
-        made.append(Instruction(node.op, tuple(map(ref, graph.operands(node)))))
-        place[node] = len(inputs) + len(made) - 1
-    return Program(len(inputs), tuple(made), tuple(map(ref, outputs)))
+        place[node] = made.add(node.op, *map(ref, graph.operands(node)))
+    return Program.of(len(inputs), made.ops, made.args, tuple(map(ref, outputs)))

@@ -17,13 +17,13 @@ from ..ops import Op
 from ..ops.operators import Operators
 from ..ops.powers import _is_small
 from ..ops.trigonometry import _direction_of, _length_parts
-from ..program import Builder, Instruction, Program, Ref, instruction, is_constant, same
+from ..program import Builder, Instruction, Program, Ref, instruction, is_constant, placed, same
 
 # What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
-# or None where it has nothing to say.  `made` gives the instruction that made a value, None for an input or a constant.
+# or None where it has nothing to say.  `of` gives the operands of a value that some op made, else None.
 New = Any
-Made = Callable[[Ref], "Instruction | None"]
-Rule = Callable[[Op, tuple[Ref, ...], Made], New]
+Of = Callable[[Op, Ref], "tuple[Ref, ...] | None"]
+Rule = Callable[[Op, tuple[Ref, ...], Of], New]
 
 
 def simplify(program: Program, fastmath: bool = False) -> Program:
@@ -47,16 +47,17 @@ def dead_code(program: Program) -> Program:
     for ref in (*program.outputs, *(guard.ref for guard in program.guards)):
         if ref.__class__ is int:
             needed[ref] = 1
-    for number in range(len(needed) - 1, first - 1, -1):
+    for number, args in zip(range(len(needed) - 1, first - 1, -1), reversed(program.args), strict=True):
         if needed[number]:
-            for a in program.instructions[number - first].args:
+            for a in args:
                 if a.__class__ is int:
                     needed[a] = 1
     if 0 not in needed[first:]:
         return program
-    wanted = iter(needed[first:])
-    new = Builder(first)
-    return new.program(program, program.values(range(first), lambda op, *args: new.add(op, *args) if next(wanted) else -1))
+    new, place = Builder(first), [*range(first)]
+    for keep, op, args in zip(needed[first:], program.ops, program.args, strict=True):
+        place.append(new.add(op, *placed(args, place)) if keep else -1)
+    return new.program(program, place)
 
 
 class _Step(Operators):
@@ -103,12 +104,11 @@ def shared(program: Program) -> Program:
     [16, 24, 32]
     """
     group = {ops.TABLE[name]: (pieces, one) for pieces, rows in GROUPS.items() for name, one in rows.items()}
-    in_group = [op in group and is_constant(args[0]) for op, args in program.instructions]
-    if sum(in_group) < 2:
+    if sum(map(group.__contains__, program.ops)) < 2:
         return program
     keys = [
-        (group[made.op][0], *_key(*made)[2:]) if is_one else ()
-        for made, is_one in zip(program.instructions, in_group, strict=True)
+        (group[op][0], *_key(op, args)[1:]) if op in group and is_constant(args[0]) else ()
+        for op, args in zip(program.ops, program.args, strict=True)
     ]
     several = {key for key, count in Counter(keys).items() if key and count > 1}
     if not several:
@@ -132,7 +132,11 @@ def rewrite(program: Program, *rules: Rule) -> Program:
     are made one.
     """
     new = _Rewritten(program.inputs, rules)
-    return new.program(program, program.values(range(program.inputs), new.emit))
+    place: list[Ref] = [*range(program.inputs)]
+    found, emit = place.append, new.emit
+    for op, args in zip(program.ops, program.args, strict=True):
+        found(emit(op, tuple([place[a] if a.__class__ is int else a for a in args])))
+    return new.program(program, place)
 
 
 class _Rewritten(Builder):
@@ -141,44 +145,48 @@ class _Rewritten(Builder):
     def __init__(self, inputs: int, rules: Sequence[Rule]) -> None:
         super().__init__(inputs)
         self._rules = rules
-        self._seen: dict[tuple[Any, ...], int] = {}
+        self._seen: dict[Op, dict[tuple[Any, ...], int]] = {}  # the value of each op and operands
 
-    def emit(self, op: Op, *args: Any) -> Ref:
-        made = self.made
+    def emit(self, op: Op, args: tuple[Any, ...]) -> Ref:
+        """The value of an instruction, or what has become of it."""
         while True:
             for rule in self._rules:
-                found = rule(op, args, made)
+                found = rule(op, args, self.of)
                 if found is not None:
                     break
             else:
+                seen = self._seen.get(op)
+                if seen is None:
+                    seen = self._seen[op] = {}
                 key = _key(op, args)
-                number = self._seen.get(key)
+                number = seen.get(key)
                 if number is None:
-                    number = self._seen[key] = self.inputs + len(self.instructions)
-                    self.instructions.append(instruction((op, args)))
+                    number = seen[key] = self.inputs + len(self.ops)
+                    self.ops.append(op)
+                    self.args.append(args)
                 return number
             if not isinstance(found, Instruction):
                 return found  # type: ignore[no-any-return]
             op = found.op
-            args = tuple([self.emit(a.op, *a.args) if isinstance(a, Instruction) else a for a in found.args])
+            args = tuple([self.emit(*a) if isinstance(a, Instruction) else a for a in found.args])
 
 
 def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
-    """What tells instructions from each other: as keys, value 0 and the constant 0.0 would be the same."""
+    """What tells the operands of an op from others: as keys, value 0 and the constant 0.0 would be the same."""
     if op in COMMUTATIVE:
         a, b = args
         if a > b if a.__class__ is b.__class__ else a.__class__ is float:
             args = b, a
     for a in args:
         if a.__class__ is float:
-            return (op, *[a if a.__class__ is int else a.hex() for a in args])  # type: ignore[union-attr]
-    return (op, *args)
+            return tuple([a if a.__class__ is int else a.hex() for a in args])  # type: ignore[union-attr]
+    return args
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------
 
 
-def fold(op: Op, args: tuple[Ref, ...], made: Made) -> New:
+def fold(op: Op, args: tuple[Ref, ...], of: Of) -> New:
     """An op of the table on constants alone."""
     for a in args:
         if a.__class__ is not float:
@@ -194,56 +202,53 @@ def _one_value(a: Ref, b: Ref) -> bool:
     return a.__class__ is int and b.__class__ is int and a == b
 
 
-def _of(op: Op, ref: Ref, made: Made) -> tuple[Ref, ...] | None:
-    """The operands of the instruction that made `ref`, if it applied `op`."""
-    found = made(ref)
-    return found[1] if found is not None and found[0] is op else None
+def _add(args: tuple[Ref, ...], of: Of) -> New:
+    x, y = args
+    if y == 0.0 and is_constant(y) and same(y, -0.0):
+        return x
+    if (inner := of(ops.neg, y)) is not None:
+        return _new(ops.sub, x, *inner)
+    if x == 0.0 and is_constant(x) and same(x, -0.0):
+        return y
+    return _new(ops.sub, y, *inner) if (inner := of(ops.neg, x)) is not None else None
 
 
-def _add(args: tuple[Ref, ...], made: Made) -> New:
-    for x, y in (args, args[::-1]):
-        if is_constant(y) and same(y, -0.0):
-            return x
-        if (inner := _of(ops.neg, y, made)) is not None:
-            return _new(ops.sub, x, *inner)
-    return None
-
-
-def _sub(args: tuple[Ref, ...], made: Made) -> New:
+def _sub(args: tuple[Ref, ...], of: Of) -> New:
     x, y = args
     if is_constant(y) and same(y, 0.0):
         return x
-    inner = _of(ops.neg, y, made)
+    inner = of(ops.neg, y)
     return _new(ops.add, x, *inner) if inner is not None else None
 
 
-def _mul(args: tuple[Ref, ...], made: Made) -> New:
-    for x, y in (args, args[::-1]) if float in (args[0].__class__, args[1].__class__) else ():
-        if is_constant(y):
-            if y == 1.0:
-                return x
-            if y == -1.0:
-                return _new(ops.neg, x)
-            if (inner := _of(ops.neg, x, made)) is not None:
-                return _new(ops.mul, *inner, -y)
-    first = _of(ops.neg, args[0], made)
-    second = _of(ops.neg, args[1], made) if first is not None else None
+def _mul(args: tuple[Ref, ...], of: Of) -> New:
+    x, y = args
+    if is_constant(x):
+        x, y = y, x
+    if is_constant(y):
+        if y == 1.0:
+            return x
+        if y == -1.0:
+            return _new(ops.neg, x)
+        return _new(ops.mul, *inner, -y) if (inner := of(ops.neg, x)) is not None else None
+    first = of(ops.neg, x)
+    second = of(ops.neg, y) if first is not None else None
     return _new(ops.mul, *first, *second) if first is not None and second is not None else None
 
 
-def _div(args: tuple[Ref, ...], made: Made) -> New:
+def _div(args: tuple[Ref, ...], of: Of) -> New:
     x, y = args
     if is_constant(y) and y and math.isfinite(y) and math.frexp(y)[0] in (0.5, -0.5) and 1e-300 < abs(y) < 1e300:
         return _new(ops.mul, x, 1.0 / y)  # a power of two: its reciprocal is exact
     return None
 
 
-def _neg(args: tuple[Ref, ...], made: Made) -> New:
-    inner = _of(ops.neg, args[0], made)
+def _neg(args: tuple[Ref, ...], of: Of) -> New:
+    inner = of(ops.neg, args[0])
     return inner[0] if inner is not None else None
 
 
-def _pow(args: tuple[Ref, ...], made: Made) -> New:
+def _pow(args: tuple[Ref, ...], of: Of) -> New:
     x, y = args
     if is_constant(y):
         if y == 0.0:
@@ -255,7 +260,7 @@ def _pow(args: tuple[Ref, ...], made: Made) -> New:
     return None
 
 
-def _pow_derivative(args: tuple[Ref, ...], made: Made) -> New:
+def _pow_derivative(args: tuple[Ref, ...], of: Of) -> New:
     """For a constant y, in the row's own words: ``c * x ** (y - n)`` with c the product of y, y - 1, ..."""
     x, y, n, k = args
     if not (is_constant(y) and is_constant(n) and is_constant(k)) or k != 0.0 or n < 1.0:
@@ -271,39 +276,39 @@ def _pow_derivative(args: tuple[Ref, ...], made: Made) -> New:
     return _new(ops.mul, c, _new(ops.pow, x, y - n)) if c else 0.0
 
 
-def _where(args: tuple[Ref, ...], made: Made) -> New:
+def _where(args: tuple[Ref, ...], of: Of) -> New:
     c, a, b = args
     if is_constant(c):
         return a if c else b
     if _one_value(a, b):
         return a
-    inner = _of(ops.where, a, made)
+    inner = of(ops.where, a)
     if inner is not None and _one_value(inner[0], c):
         return _new(ops.where, c, inner[1], b)
-    inner = _of(ops.where, b, made)
+    inner = of(ops.where, b)
     if inner is not None and _one_value(inner[0], c):
         return _new(ops.where, c, a, inner[2])
-    if (negated := _equal_to_zero(c, made)) is not None:  # the complement of a condition
+    if (negated := _equal_to_zero(c, of)) is not None:  # the complement of a condition
         return _new(ops.where, negated, b, a)
     return None
 
 
-def _equal_to_zero(c: Ref, made: Made) -> Ref | None:
-    inner = _of(ops.eq, c, made)
+def _equal_to_zero(c: Ref, of: Of) -> Ref | None:
+    inner = of(ops.eq, c)
     if inner is not None and is_constant(inner[1]) and inner[1] == 0.0:
         return inner[0]
     return None
 
 
-def _passed_on(args: tuple[Ref, ...], made: Made) -> New:
+def _passed_on(args: tuple[Ref, ...], of: Of) -> New:
     return args[0]
 
 
-def _square(args: tuple[Ref, ...], made: Made) -> New:
+def _square(args: tuple[Ref, ...], of: Of) -> New:
     return _new(ops.mul, args[0], args[0])
 
 
-_STRENGTH: dict[Op, Callable[[tuple[Ref, ...], Made], New]] = {
+_STRENGTH: dict[Op, Callable[[tuple[Ref, ...], Of], New]] = {
     ops.identity: _passed_on,
     ops.stop_gradient: _passed_on,
     ops.add: _add,
@@ -318,13 +323,13 @@ _STRENGTH: dict[Op, Callable[[tuple[Ref, ...], Made], New]] = {
 }
 
 
-def reduce_strength(op: Op, args: tuple[Ref, ...], made: Made) -> New:
+def reduce_strength(op: Op, args: tuple[Ref, ...], of: Of) -> New:
     """What gives the same bits for less."""
     rule = _STRENGTH.get(op)
-    return rule(args, made) if rule is not None else None
+    return rule(args, of) if rule is not None else None
 
 
-def relax(op: Op, args: tuple[Ref, ...], made: Made) -> New:
+def relax(op: Op, args: tuple[Ref, ...], of: Of) -> New:
     """For fastmath: algebra that holds for numbers but not for every rounding, nan and infinity."""
     if op is ops.mul and 0.0 in [a for a in args if is_constant(a)]:
         return 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import ops
 from ..ops import Op
-from ..program import Instruction, Program, Ref, instruction, placed
+from ..program import Program, Ref, placed, renumbered
 from .simplify import dead_code
 
 NOTHING = -0.0  # x + -0.0 is x
@@ -45,21 +45,20 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fas
     return v4
     """
     first = program.inputs
-    made = program.instructions
     varies = program.varying(is_column)
 
     def depends(ref: Ref) -> bool:
         return ref.__class__ is int and varies[ref]
 
     def op_of(ref: Ref) -> Op | None:
-        return made[ref - first].op if isinstance(ref, int) and ref >= first else None
+        return program.ops[ref - first] if isinstance(ref, int) and ref >= first else None
 
     def cut(ref: Ref) -> tuple[Ref, Ref]:
         """What of an output varies, and what does not."""
         if not depends(ref):
             return NOTHING, ref
         if reduce and op_of(ref) is ops.add:
-            args = made[int(ref) - first].args
+            args = program.args[int(ref) - first]
             if depends(args[0]) != depends(args[1]):
                 row, uniform = args if depends(args[0]) else args[::-1]
                 if fastmath or (op_of(row) is ops.mul and op_of(uniform) is not None):
@@ -81,31 +80,25 @@ def split(program: Program, is_column: Sequence[bool], reduce: bool = False, fas
             uniform.append(number)
         elif needed[number]:
             rows.append(number)
-            for a in made[number - first].args:
+            for a in program.args[number - first]:
                 if a.__class__ is int:
                     needed[a] = 1
     uniform.reverse()
     rows.reverse()
     given = [n for n in uniform if needed[n]]
 
-    place = [-1] * len(varies)
+    place: list[Any] = [-1] * len(varies)
+
+    def moved(inputs: int, some: list[int], outputs: list[Ref]) -> Program:
+        args = renumbered([program.args[number - first] for number in some], place)
+        return Program.of(inputs, [program.ops[number - first] for number in some], args, placed(outputs, place))
+
     for new, old in enumerate((*shared, *uniform)):
         place[old] = new
-    uniform_program = Program(
-        len(shared), _moved(made, first, uniform, place), placed([*given, *[same for _, same in parts]], place)
-    )
+    once = dead_code(moved(len(shared), uniform, [*given, *[same for _, same in parts]]))
     start = len(shared) + len(given) + len(parts)
     for new, old in (*enumerate((*shared, *given)), *enumerate((*columns, *rows), start)):
         place[old] = new
-    row_program = Program(start + len(columns), _moved(made, first, rows, place), placed([row for row, _ in parts], place))
+    by_row = moved(start + len(columns), rows, [row for row, _ in parts])
     added = any(same is not NOTHING for _, same in parts)
-    return Split(shared, columns, dead_code(uniform_program), row_program, len(given), added)
-
-
-def _moved(made: Sequence[Instruction], first: int, some: Sequence[int], place: Sequence[int]) -> tuple[Instruction, ...]:
-    """Some instructions, by the numbers of their values, which have other places now."""
-    found = []
-    for number in some:
-        op, args = made[number - first]
-        found.append(instruction((op, tuple([place[a] if a.__class__ is int else a for a in args]))))
-    return tuple(found)
+    return Split(shared, columns, once, by_row, len(given), added)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
-from ..program import Instruction, Program, Ref
+from ..program import Program, Ref
 from ..tree import Number
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, Named, Notes, lower
 
@@ -111,8 +111,8 @@ class _Emitted:
     def _varies(self, ref: Ref) -> bool:
         return isinstance(ref, int) and self.varies[ref]
 
-    def _numbered(self) -> Iterator[tuple[int, Instruction]]:
-        return enumerate(self.program.instructions, self.program.inputs)
+    def _numbered(self) -> Iterator[tuple[int, tuple[Op, tuple[Ref, ...]]]]:
+        return enumerate(zip(self.program.ops, self.program.args, strict=True), self.program.inputs)
 
     def _shared(self) -> Iterator[str]:
         yield f"def shared({', '.join(f'v{i}' for i in range(self.program.inputs))}):"

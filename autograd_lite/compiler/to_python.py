@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import ops
 from ..ops import Op
-from ..program import Instruction, Program, Ref
+from ..program import Program, Ref
 
 # How a row is written; {0}, {1} are its operands, {f} its own function, for the arguments this line does not cover.  None:
 # its function is called.  In the namespace: math's functions under their own names, inf and nan.
@@ -106,29 +106,28 @@ class Source:
         program = self.program
         waiting = list(enumerate(program.guards))[::-1]
         number = program.inputs
-        made = program.instructions
         while True:
             while waiting and waiting[-1][1].ref < number:
                 k, guard = waiting.pop()
                 truth = self._truth(guard.ref)
                 yield f"if {f'not ({truth})' if guard.expected else truth}: {leave(k)}"
-            if number == program.inputs + len(made):
+            k = number - program.inputs
+            if k == len(program):
                 return
-            instruction = made[number - program.inputs]
             # a comparison that only guards ask for is written where they are
-            if self.uses[number] or instruction.op not in RELATIONS:
-                yield from self._instruction(number, instruction)
+            if self.uses[number] or program.ops[k] not in RELATIONS:
+                yield from self._instruction(number, program.ops[k], program.args[k])
             number += 1
 
     def _truth(self, ref: int) -> str:
         if ref >= self.program.inputs:
-            op, args = self.program.instructions[ref - self.program.inputs]
+            k = ref - self.program.inputs
+            op, args = self.program.ops[k], self.program.args[k]
             if op in RELATIONS:
                 return f"{self.operand(args[0])} {RELATIONS[op]} {self.operand(args[1])}"
         return f"v{ref}"
 
-    def _instruction(self, number: int, instruction: Instruction) -> Iterator[str]:
-        op, args = instruction
+    def _instruction(self, number: int, op: Op, args: tuple[Ref, ...]) -> Iterator[str]:
         written = list(map(self.operand, args))
         name = op.name if ops.TABLE.get(op.name) is op else None
         if name in ("sum", "mean", "dot"):

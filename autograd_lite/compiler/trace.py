@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from .. import context, frames, graph, ops
 from ..errors import BranchError, InputTypeError, TraceError
-from ..graph import Node
+from ..graph import Node, operands
 from ..ops import Op
-from ..program import Guard, Instruction, Program, Ref, instruction, placed
+from ..program import Builder, Guard, Program, Ref, placed, renumbered
 from ..tree import Number, Spec, as_float, called, flatten, is_scalar, size, unflatten
 from ..truth import FALSE, TRUE, Truth, side
 from ..value import Value
@@ -100,8 +100,10 @@ class Trace(context.Recorder):
         self.constant: set[int] = set()  # ids of what depends on no input: leaves made inside, and nodes of such
         self.wild: set[int] = set()  # ids of what may be infinite or nan for finite inputs
         self.plain: set[int] = set()  # ids of what would be a plain number without jit: it depends on arguments alone
-        self.kept: list[Value] = []  # so that no id is used twice
-        self._made: list[Instruction] = []
+        self.leaves: list[Value] = []  # made inside; kept, so that no id is used twice
+        self.nodes: list[Value] = []  # the same of nodes, in order; what is known of them is found when it is asked for
+        self.recorded = self.nodes.append  # type: ignore[method-assign, assignment]  # every node of every trace passes here
+        self._made: Builder | None = None
         self._place: dict[int, int] = {}  # by id: of an input or a node its value, of a captured leaf -1, -2, ...
         self._captured: list[Value] = []
         self._joined = False
@@ -109,10 +111,9 @@ class Trace(context.Recorder):
     def input(self, number: float) -> Value:
         """An input: a node over a leaf of its own, as the transforms make them.  No other node is made before the last one."""
         node: Value = ops.identity(Value(number))
-        self._made.pop()
+        self.nodes.pop()
         self._place[id(node)] = len(self.inputs)
         self.inputs.append(node)
-        self.constant.discard(id(node))
         self.plain.add(id(node))
         return node
 
@@ -123,40 +124,45 @@ class Trace(context.Recorder):
         self.constant.add(id(leaf))
         if not isfinite(leaf._data):
             self.wild.add(id(leaf))
-        self.kept.append(leaf)
+        self.leaves.append(leaf)
 
-    def recorded(self, node: Value) -> None:
-        """A node was made."""
-        self.kept.append(node)
-        op = node.op
-        assert op is not None
-        place = self._place
-        constant = plain = True
-        tame = op in TAME
-        args: list[Ref] = []
-        for a in graph.operands(node):  # every node of every trace passes here
-            if a.__class__ is float:
-                args.append(a)
-                tame = tame and isfinite(a)
-            else:
-                key = id(a)
-                number = place.get(key)
-                args.append(number if number is not None else self._outside(node, a, key, len(args)))
-                constant = constant and key in self.constant
-                plain = plain and key in self.plain
-                tame = tame and key not in self.wild
-        key = id(node)
-        place[key] = len(self.inputs) + len(self._made)
-        without = op.plain  # the slopes have been taken, and are in the program
-        if without is not None:
-            op, args = without, args[: without.arity]
-        self._made.append(instruction((op, tuple(args))))
-        if constant:
-            self.constant.add(key)
-        if plain:
-            self.plain.add(key)
-        if not tame:
-            self.wild.add(key)
+    def _known(self) -> Builder:
+        """The instructions of all nodes made so far."""
+        made = self._made
+        if made is None:
+            made = self._made = Builder(len(self.inputs))
+        first, place, constant, plain, wild = len(self.inputs), self._place, self.constant, self.plain, self.wild
+        add_op, add_args = made.ops.append, made.args.append
+        for number, node in enumerate(self.nodes[len(made) :], first + len(made)):
+            op = node.op
+            depends, alone = False, True
+            tame = op in TAME
+            args: list[Ref] = []
+            for a in operands(node):
+                if a.__class__ is float:
+                    args.append(a)
+                    tame = tame and isfinite(a)
+                else:
+                    key = id(a)
+                    ref = place.get(key)
+                    args.append(ref if ref is not None else self._outside(node, a, key, len(args)))
+                    depends = depends or key not in constant
+                    alone = alone and key in plain
+                    tame = tame and key not in wild
+            key = id(node)
+            place[key] = number
+            if not depends:
+                constant.add(key)
+            if alone:
+                plain.add(key)
+            if not tame:
+                wild.add(key)
+            without = op.plain  # type: ignore[union-attr]  # the slopes have been taken, and are in the program
+            if without is not None:
+                op, args = without, args[: without.arity]
+            add_op(op)  # type: ignore[arg-type]
+            add_args(tuple(args))
+        return made
 
     def _outside(self, node: Value, a: Value, key: int, i: int) -> Ref:
         """What operand i of a node is that is no node of this trace."""
@@ -172,18 +178,24 @@ class Trace(context.Recorder):
 
     def lifted(self, node: Value) -> None:
         """A transform made a node its input."""
+        self._known()
         self.plain.discard(id(node))
 
     def is_plain(self, x: Number) -> bool:
         """Whether it would be a plain number if the function were called without jit, so that a 0 has no influence."""
+        self._known()
         return id(x) in self.plain
 
     def is_tame(self, x: Number) -> bool:
         """Whether a number is finite where the inputs are and no sum or product on the way overflows."""
-        return isfinite(x) if x.__class__ is float else isinstance(x, Value) and id(x) not in self.wild
+        if x.__class__ is float:
+            return isfinite(x)
+        self._known()
+        return isinstance(x, Value) and id(x) not in self.wild
 
     def compared(self, relation: Op, a: Value, b: Number, outcome: bool) -> Any:
         """Two were compared: the program is guarded by the outcome, or in a batch the comparison is a node."""
+        self._known()
         if id(a) in self.constant and (not isinstance(b, Value) or id(b) in self.constant):
             return TRUE if outcome else FALSE
         if not isinstance(b, Value) and float(b) != b and b == b:
@@ -200,6 +212,7 @@ class Trace(context.Recorder):
 
     def decided(self, node: Value, outcome: bool) -> None:
         """The truth of a Value was asked for."""
+        self._known()
         if id(node) in self.constant:
             return
         line = frames.source_line()
@@ -212,6 +225,7 @@ class Trace(context.Recorder):
 
     def looked_at(self, value: Value, how: str) -> None:
         """The number of a Value was asked for: an error, save where it is a constant of the program."""
+        self._known()
         if id(value) in self.constant:
             return
         title = value._title() if value.name else "a traced Value"
@@ -236,18 +250,19 @@ class Trace(context.Recorder):
                 self._joined = True
             return place if place is not None else out._data
 
+        made, inputs = self._known(), len(self.inputs)
         results = tuple(map(result, outputs))
-        made, captured, inputs = self._made, tuple(self._captured), len(self.inputs)
+        captured = tuple(self._captured)
         first = inputs + len(captured)
         if captured:  # their values come before those of the nodes
             places = {i: i for i in range(inputs)} | {-1 - j: inputs + j for j in range(len(captured))}
             places |= {inputs + k: first + k for k in range(len(made))}
-            made = [instruction((op, placed(args, places))) for op, args in made]
+            made.args = renumbered(made.args, places)
             results = placed(results, places)
         marks = [self._place[id(node)] - inputs for node, _, _ in self.guards]
         ways = zip(marks, self.guards, strict=True)
         guards = tuple([Guard(first + mark, yes, line, mark) for mark, (_, yes, line) in ways])
-        return Program(first, tuple(made), results, guards), captured, self._joined
+        return Program.of(first, made.ops, made.args, results, guards), captured, self._joined
 
 
 class Condition(Value):

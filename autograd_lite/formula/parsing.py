@@ -131,9 +131,8 @@ class Parser(Text):
         if opened is not None:
             self.fail(opened.at, "this '(' is never closed: add a ')'")
         inputs, builder = len(self.names), self.builder
-        place = {-1 - k: k for k in range(inputs)} | {k: k + inputs for k in range(len(builder.instructions))}
-        instructions = tuple(i._replace(args=placed(i.args, place)) for i in builder.instructions)
-        return Program(inputs, instructions, placed(self.operands, place))
+        place = {-1 - k: k for k in range(inputs)} | {k: k + inputs for k in range(len(builder))}
+        return Program.of(inputs, builder.ops, [placed(args, place) for args in builder.args], placed(self.operands, place))
 
     def apply(self, function: Callable[..., Any], count: int) -> None:
         """A function in place of its `count` operands, the latest."""

@@ -170,7 +170,7 @@ class _Builder:
 
     def append(self, op: Op, operands: tuple[int | float, ...]) -> int | None:
         """The number of a new value, or None where the op does not fit there."""
-        room = len(self.made.instructions) < PLAN * self.max_ops
+        room = len(self.made) < PLAN * self.max_ops
         span = _applied(op, [self.span(a) for a in operands]) if room else None
         if span is None:
             return None
@@ -203,21 +203,21 @@ class _Builder:
         """The names and values that a value comes from, itself included."""
         needed = {root}
         for ref in range(root, len(self.names) - 1, -1):
-            if ref in needed and (instruction := self.made.made(ref)) is not None:
-                needed.update(a for a in instruction.args if isinstance(a, int))
+            if ref in needed:
+                needed.update(a for a in self.made.args[ref - len(self.names)] if isinstance(a, int))
         return needed
 
     def _pruned(self) -> Program:
         """The largest expression that is small enough, the latest of several; empty where there is none."""
         n = len(self.names)
-        each = [self._needed(n + i) for i in range(len(self.made.instructions))]
+        each = [self._needed(n + i) for i in range(len(self.made))]
         needed: set[int] = max((s for s in reversed(each) if sum(a >= n for a in s) <= self.max_ops), key=len, default=set())
         kept = Builder(n)
         place = {a: a for a in range(n)}
-        for ref, (op, args) in enumerate(self.made.instructions, n):
+        for ref, (op, args) in enumerate(zip(self.made.ops, self.made.args, strict=True), n):
             if ref in needed:
                 place[ref] = kept.add(op, *placed(args, place))
-        return Program(n, tuple(kept.instructions), (n + len(kept.instructions) - 1,) if kept.instructions else ())
+        return Program.of(n, kept.ops, kept.args, (n + len(kept) - 1,) if kept.ops else ())
 
 
 def expressions(

@@ -230,7 +230,7 @@ WRONG = {  # what a careless rule would do, and the program that tells
         program(2, ("sub", 1, 0)),
     ),
     "where(x == 1, a, b) is where(x, b, a)": (
-        lambda op, a, made: Instruction(op, (made(a[0]).args[0], a[2], a[1])) if op is ops.where and made(a[0]) else None,
+        lambda op, a, of: Instruction(op, (of(ops.eq, a[0])[0], a[2], a[1])) if op is ops.where and of(ops.eq, a[0]) else None,
         program(3, ("eq", 0, 1.0), ("where", 3, 1, 2)),
     ),
     "-(a * b) is a * b": (lambda op, a, made: a[0] if op is ops.neg else None, program(1, ("neg", 0))),

@@ -157,13 +157,23 @@ class Cutting:
         for v, slot in later.items():
             made.setdefault(self.handles[v], []).append(slot)
         lines, self.k.lines = self.k.lines, []
-        for line in lines:
-            self.k.lines.append(line)
-            name = line[2 : line.find(" ", 2)]
-            if name in made:
-                for slot in made.pop(name):
-                    self.k.store(name, self._slot(slot), 8)
-        assert not made
+        if self.k.long:  # the stores have names, as numbers would be those of other values
+            done = 0
+            for place, name in sorted((self.k.at[int(name[1:])] + 1, name) for name in made):
+                self.k.lines += lines[done:place]
+                done = place
+                for slot in made[name]:
+                    self.k.lines.append(f"%slot{slot} = getelementptr i8, ptr %frame, i64 {slot * self.k.size}")
+                    self.k.store(name, f"%slot{slot}", 8)
+            self.k.lines += lines[done:]
+        else:
+            for line in lines:
+                self.k.lines.append(line)
+                name = line[2 : line.find(" ", 2)]
+                if name in made:
+                    for slot in made.pop(name):
+                        self.k.store(name, self._slot(slot), 8)
+            assert not made
         self._close()
         self.handles, self.made = {}, []
         self.k.restart()
@@ -176,7 +186,7 @@ class Cutting:
         return self.frame - 1
 
     def _arrange(self) -> None:
-        if self.k.width > 1:  # over rows; scalar code is short, or compiled to be called once
+        if self.k.width > 1 and not self.k.long:  # scalar code is short, or compiled to be called once
             self.k.lines = arranged(self.k.lines)
 
     def _close(self) -> None:
@@ -184,5 +194,4 @@ class Cutting:
         name = f"{self.name}{len(self.functions)}"
         head = f"define internal {self.result} @{name}({self.parameters}, ptr noalias %frame) #0 {{"
         leave = "  ret i64 -1" if self.program.guards else "  ret void"
-        lines = self.k.lines if self.k.table is None else self.k.from_table(self.k.lines)
-        self.functions.append("\n".join([head, "entry:", *lines, leave, "}"]))
+        self.functions.append("\n".join([head, "entry:", *self.k.lines, leave, "}"]))

@@ -6,7 +6,7 @@ One value is one double, or one vector of `width` rows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -78,39 +78,32 @@ class Emitter:
         self.library: set[str] = set()  # scalar functions of the C library that are called
         self.vectors: set[str] = set()  # and those of the vector library
         self.callbacks: dict[str, Callback] = {}
-        self.table: dict[str, int] | None = None  # constants of vectors, where they stand in memory: LLVM is quicker then
+        self.long = False  # for long programs: values have numbers, not names, and constants of vectors stand in a table, at
+        self.at: list[int] = []  # which LLVM is quicker; where the line of each value is
+        self.table: dict[str, int] = {}
+        self.loaded: dict[str, str] = {}  # of the table, in this function
         self._own: dict[Op, str] = {}  # how users' ops are called: several may have one name
 
     def restart(self) -> None:
         """Begin another function: nothing is known there."""
         self.lines, self.made, self.conditions, self.steps, self.calls = [], {}, {}, 0, 0
-
-    def from_table(self, lines: Iterable[str]) -> Iterator[str]:
-        """The lines of a function with constants loaded from the table, where there is one."""
-        yield "  %table = getelementptr i8, ptr @constants, i64 0"
-        table, word, count = self.table, f"splat ({self.element}", 0
-        assert table is not None
-        for line in lines:
-            while (start := line.find(word)) >= 0:
-                end = line.index(")", start) + 1
-                place = self.size * table.setdefault(line[start:end], len(table))
-                count += 1
-                yield f"  %p{count} = getelementptr i8, ptr %table, i64 {place}"
-                yield f"  %c{count} = load {self.type}, ptr %p{count}, align {self.size}"
-                line = f"{line[:start]}%c{count}{line[end:]}"
-            yield line
+        self.at, self.loaded = [], {}
 
     def constants(self) -> str:
         """The table, as text of the module."""
-        texts = [f"{self.type} {text}" for text in self.table or ()]
+        texts = [f"{self.type} {text}" for text in self.table]
         return f"@constants = internal constant [{len(texts)} x {self.type}] [{', '.join(texts)}], align {self.size}"
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
     def line(self, text: str) -> str:
         """A new value, even where the same text was written before."""
-        self.count += 1
         self.steps += not text.startswith(OPERANDS)
+        if self.long:
+            self.at.append(len(self.lines))
+            self.lines.append(text)
+            return f"%{len(self.at) - 1}"
+        self.count += 1
         name = f"%t{self.count}"
         self.lines.append(f"  {name} = {text}")
         return name
@@ -134,7 +127,16 @@ class Emitter:
         bits = f"0x{_packed(a).hex().upper()}"
         if self.width == 1:
             return bits
-        return f"splat ({self.element} {bits})"
+        text = f"splat ({self.element} {bits})"
+        return self._from_table(text) if self.long else text
+
+    def _from_table(self, text: str) -> str:
+        name = self.loaded.get(text)
+        if name is None:
+            place = self.size * self.table.setdefault(text, len(self.table))
+            at = self.line(f"getelementptr i8, ptr {self.value('getelementptr i8, ptr @constants, i64 0')}, i64 {place}")
+            name = self.loaded[text] = self.line(f"load {self.type}, ptr {at}, align {self.size}")
+        return name
 
     def typed(self, a: Handle) -> str:
         """An operand after its type."""

@@ -139,7 +139,7 @@ class Kernel:
         row = shortened(row)
         row, terms = plan(row) if self.reduce else Plan(row, ())
         factors = len(row.outputs) if self.reduce else 0
-        k.table = {} if len(row) > LONG else None
+        k.long = len(row) > LONG
         ordered = alike_together(on_demand(prepared(row)), {name: ALIKE[name] for name in ALIKE if name in k.rows})
         ordered = calls_together(ordered, PLAIN | k.rows.keys())
         body = Cutting(ordered, k, "row", driver.ROW, self._load(k), self._store(k, factors), part).parts()
@@ -148,7 +148,7 @@ class Kernel:
         sizes = machine.width, self.columns, self.outputs, factors, body.steps, body.frame, first.frame
         layout = Layout(*sizes, given, self.extra, self.single)
         around = driver.batch(layout, first, body, names, finish)
-        texts = [first.text, body.text, *[added] * self.reduce, around, *[k.constants()] * (k.table is not None)]
+        texts = [first.text, body.text, *[added] * self.reduce, around, *[k.constants()] * k.long]
         text = driver.module(once.declared | k.declared, texts, machine.width)
         library, callbacks = sorted(once.library | k.library), once.callbacks | k.callbacks
         return Code(text, tuple(library), tuple(sorted(k.vectors)), callbacks, (layout.size,), initial)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from ... import ops
-from ...program import Builder, Instruction, Program, Ref, instruction, is_constant, placed
+from ...program import Builder, Program, Ref, is_constant, placed, renumbered
 from ..simplify import dead_code
 
 __all__ = ["PLAIN", "Plan", "Term", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
@@ -32,10 +32,10 @@ def shortened(program: Program) -> Program:
     """The program with long sums, products and dot products in steps, each as long as a function may hold; same bits.
 
     >>> long = Program(300, (Instruction(ops.sum, tuple(range(300))),), (300,))
-    >>> [len(args) for _, args in shortened(long).instructions], shortened(long)([0.5] * 300)
+    >>> [len(args) for args in shortened(long).args], shortened(long)([0.5] * 300)
     ([256, 45], [150.0])
     """
-    if all(len(args) <= LONGEST for _, args in program.instructions):
+    if max(map(len, program.args), default=0) <= LONGEST:
         return program
     new = Builder(program.inputs)
     add = new.add
@@ -71,7 +71,7 @@ def prepared(program: Program) -> Program:
     v4 = where(v3, 1.0, v2)
     return v2, v4
     """
-    if all(op is not ops.relu for op, _ in program.instructions):
+    if ops.relu not in program.ops:
         return program
     new = Builder(program.inputs)
     add = new.add
@@ -103,27 +103,22 @@ def on_demand(program: Program) -> Program:
     v4 = exp(v1)
     return v3, v4
     """
-    first = program.inputs
-    made = program.instructions
-    place = [*range(first), *[-1] * len(made)]
-    instructions: list[Instruction] = []
+    first, args = program.inputs, program.args
+    place = [*range(first), *[-1] * len(args)]
+    order: list[int] = []
     for output in program.outputs:
-        stack = [output] if isinstance(output, int) else []
+        stack = [output] if output.__class__ is int else []
         while stack:
-            ref = stack[-1]
-            if place[ref] >= 0:
-                stack.pop()
-                continue
-            op, args = made[ref - first]
-            missing = [a for a in args if a.__class__ is int and place[a] < 0]
-            if missing:
-                missing.reverse()
-                stack += missing
-                continue
-            stack.pop()
-            place[ref] = first + len(instructions)
-            instructions.append(instruction((op, tuple([place[a] if a.__class__ is int else a for a in args]))))
-    return Program(first, tuple(instructions), placed(program.outputs, place))
+            ref = stack.pop()
+            if ref < 0:  # what it needs is there now
+                ref = ~ref
+                if place[ref] < 0:
+                    place[ref] = first + len(order)
+                    order.append(ref)
+            elif place[ref] < 0:
+                stack.append(~ref)
+                stack += [a for a in args[ref - first][::-1] if a.__class__ is int and place[a] < 0]
+    return _in_order(program, order)
 
 
 def alike_together(program: Program, alike: Mapping[str, tuple[str, ...]]) -> Program:
@@ -141,7 +136,7 @@ def alike_together(program: Program, alike: Mapping[str, tuple[str, ...]]) -> Pr
     first = program.inputs
     groups: dict[tuple[Any, Ref], list[int]] = {}
     keys: dict[int, tuple[Any, Ref]] = {}
-    for number, (op, args) in enumerate(program.instructions, first):
+    for number, (op, args) in enumerate(zip(program.ops, program.args, strict=True), first):
         if op.name in alike and args[0].__class__ is int and all(is_constant(a) for a in args[1:]):
             keys[number] = alike[op.name], args[0]
             groups.setdefault(keys[number], []).append(number)
@@ -157,9 +152,8 @@ def _in_order(program: Program, order: Sequence[int]) -> Program:
     """The program with its instructions, by number, in another order."""
     first = program.inputs
     place: dict[Ref, Ref] = {old: new for new, old in enumerate([*range(first), *order])}
-    moved = [program.instructions[old - first] for old in order]
-    instructions = tuple([Instruction(op, placed(args, place)) for op, args in moved])
-    return Program(first, instructions, placed(program.outputs, place))
+    moved = renumbered([program.args[old - first] for old in order], place)
+    return Program.of(first, [program.ops[old - first] for old in order], moved, placed(program.outputs, place))
 
 
 def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
@@ -175,20 +169,20 @@ def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
     v5 = exp(v1)
     return v4, v5
     """
-    if all(op.name in plain for op, _ in program.instructions):
+    if all(op.name in plain for op in set(program.ops)):
         return program
     first = program.inputs
     order: list[int] = []
     some: list[int] = []
     calls: dict[int, int] = {}  # how many of `some` an instruction waits for, one after the other
     met = 0
-    for number, (op, args) in enumerate(program.instructions, first):
+    for number, (op, args) in enumerate(zip(program.ops, program.args, strict=True), first):
         call = op.name not in plain
         calls[number] = max([calls.get(a, 0) for a in args if a.__class__ is int], default=0) + call
         some.append(number)
         met += call
         if met == CALLS or number == first + len(program) - 1:
-            order += sorted(some, key=lambda v: (calls[v], program.instructions[v - first].op.name in plain))
+            order += sorted(some, key=lambda v: (calls[v], program.ops[v - first].name in plain))
             some, calls, met = [], {}, 0
     return _in_order(program, order)
 
@@ -215,7 +209,7 @@ def plan(program: Program) -> Plan:
     >>> taken.program.outputs, taken.terms
     ((0, 1), (Term(factor=0, partner=1), Term(factor=0, partner=None)))
     """
-    used = {a for _, args in program.instructions for a in args if a.__class__ is int}
+    used = {a for args in program.args for a in args if a.__class__ is int}
     places: dict[int | str, int] = {}
     factors: list[Ref] = []
 
@@ -228,12 +222,12 @@ def plan(program: Program) -> Plan:
     terms = []
     for ref in program.outputs:
         if ref.__class__ is int and ref >= program.inputs and ref not in used:
-            op, args = program.instructions[ref - program.inputs]
-            if op is ops.mul:
+            args = program.args[ref - program.inputs]
+            if program.ops[ref - program.inputs] is ops.mul:
                 terms.append(Term(place_of(args[0]), place_of(args[1])))
                 continue
         terms.append(Term(place_of(ref), None))
-    return Plan(dead_code(Program(program.inputs, program.instructions, tuple(factors))), tuple(terms))
+    return Plan(dead_code(Program.of(program.inputs, program.ops, program.args, tuple(factors))), tuple(terms))
 
 
 def _key(ref: Ref) -> int | str:
