@@ -25,6 +25,7 @@ The rooms, from low to high; a module imports from lower rows only, which `tests
     sweeps  sparse                                    what flows along a graph, in reverse and forward; sparse Jacobians
     formula                                           text to program and program to text, the steps of a backward pass
     truth  protocols  value                           `Value`, what its comparisons give, what NumPy asks of it
+    inputs                                            what a transform differentiates by
     functional  nn                                    grad, jacobian, ...; networks and losses
     numerical  uncertainty                            derivatives by differences; errors that propagate
     compiler                                          jit, with `compiler/llvm` for machine code

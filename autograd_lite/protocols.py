@@ -10,7 +10,7 @@ import numbers
 import operator
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
 from . import accelerated, context, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
@@ -20,6 +20,8 @@ from .tree import Number, as_float, held, is_node
 from .truth import FALSE, TRUE
 
 if TYPE_CHECKING:
+    from .drawing.drawing import Drawing
+    from .explanation.found import Explanation
     from .value import Value
 
 __all__ = ["NeitherError", "Protocols", "clock", "described", "given_name", "looked_at", "neither", "other_number"]
@@ -126,7 +128,7 @@ class Protocols:
         op: Op | None
 
     @property
-    def args(self) -> tuple[Number, ...]:
+    def args(self) -> tuple[float | Value, ...]:
         """The operands this was computed from, in order, repeats kept; constants are plain floats."""
         return graph.operands(self)
 
@@ -162,8 +164,7 @@ class Protocols:
         return other // self, other % self
 
     def __round__(self, digits: int | None = None) -> Value:
-        rounded: Value = ops.round_(self, 0 if digits is None else digits)
-        return rounded
+        return cast("Value", ops.round_(self, 0 if digits is None else digits))
 
     def __float__(self) -> float:
         if frames.operation() == ("operator", "%"):  # "%.4f" % v is text, as f"{v:.4f}" is
@@ -195,13 +196,13 @@ class Protocols:
 
     # -- what it shows ----
 
-    def explain(self, **options: Any) -> Any:
+    def explain(self, **options: Any) -> Explanation:
         """The backward pass from here in readable steps: see `autograd_lite.explain`."""
         from .explanation import explain
 
         return explain(self, **options)
 
-    def draw(self, **options: Any) -> Any:
+    def draw(self, **options: Any) -> Drawing:
         """The picture of the computation and its gradients: see `autograd_lite.draw`."""
         from .drawing import draw
 
@@ -250,38 +251,38 @@ class Protocols:
             "functions of autograd_lite, as sum([abs(x) ** 3 for x in v]) ** (1 / 3) for np.linalg.norm(v, 3)"
         )
 
-    def conjugate(self) -> Number:
+    def conjugate(self) -> Self:
         """Itself: it is real."""
         return self
 
     # -- functions without a row of their own, under the names NumPy's ufuncs look for -----------------------------------
 
-    def hypot(self, *others: Number) -> Number:
+    def hypot(self, *others: float | Value) -> Value:
         """The length of the vector of this and the others."""
-        return ops.hypot(self, *others)
+        return cast("Value", ops.hypot(self, *others))
 
-    def reciprocal(self) -> Number:
+    def reciprocal(self) -> Value:
         """One over this."""
-        return ops.reciprocal(self)
+        return cast("Value", ops.reciprocal(self))
 
-    def degrees(self) -> Number:
+    def degrees(self) -> Value:
         """These radians in degrees."""
-        return ops.degrees(self)
+        return cast("Value", ops.degrees(self))
 
-    def radians(self) -> Number:
+    def radians(self) -> Value:
         """These degrees in radians."""
-        return ops.radians(self)
+        return cast("Value", ops.radians(self))
 
     rad2deg = degrees
     deg2rad = radians
 
-    def rint(self) -> Number:
+    def rint(self) -> Value:
         """Rounded to the nearest whole number, halves to even."""
-        return ops.round_(self)
+        return cast("Value", ops.round_(self))
 
-    def clip(self, low: Number, high: Number) -> Number:
+    def clip(self, low: float | Value, high: float | Value) -> Value:
         """Kept within [low, high]."""
-        return ops.clamp(self, low, high)
+        return cast("Value", ops.clamp(self, low, high))
 
     # -- micrograd's names ------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ ROWS = [
     "formula truth",
     "protocols",
     "value",
+    "inputs",
     "functional nn formula.notation",
     "formula.texmath",
     "formula.printer",

@@ -44,7 +44,7 @@ class Descent:
         """Go down."""
         bar = Bar(self.steps)
         table_of = printer(list(model.weights), self.every, self.digits, bar)
-        found: Result = minimize(
+        found: Result[dict[str, float]] = minimize(
             model.loss, model.weights, table, optimizer=partial(OPTIMIZERS[self.rule], lr=self.lr), steps=self.steps,
             batch_size=self.batch_size, seed=self.seed, tol=self.tol, checkpoint=self.checkpoint, about=self.about,
             callback=(lambda step, loss, _: bar.update(step, loss)) if self.quiet else table_of,
@@ -61,14 +61,14 @@ class Descended:
     model: Model
     rows: Table
     start: dict[str, float]
-    found: Result
+    found: Result[dict[str, float]]
 
     @property
     def noisy(self) -> bool:
         """Whether what a step sees is the loss of some rows only."""
         return self.asked.batch_size is not None
 
-    def trial(self, rate: float, steps: int = TRIAL) -> Result:
+    def trial(self, rate: float, steps: int = TRIAL) -> Result[dict[str, float]]:
         """Some steps with another rate."""
         rule = partial(OPTIMIZERS[self.asked.rule], lr=rate)
         size, seed = self.asked.batch_size, self.asked.seed

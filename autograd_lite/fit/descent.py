@@ -10,13 +10,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .. import optim
 from ..arrays import numpy
 from ..errors import ClusterError, InputTypeError, InputValueError, MissingPackageError
+from ..files import Json
 from ..interrupt import deferred_interrupt, is_interrupted, no_pause
 from ..notebook import table
+from ..optim import Optimizer
 from ..tree import Number, Tree, as_float, flatten, is_node, unflatten
 from .cluster import rows_of
 from .rows import Data, Objective
@@ -31,17 +33,18 @@ if TYPE_CHECKING:
 
 LISTED = 20  # weights that a notebook shows
 LIMIT = 1000  # steps of a method that is no descent, unless given
-OPTIMIZERS: dict[str, Any] = {
+OPTIMIZERS: dict[str, Callable[[list[Any]], Optimizer]] = {
     "sgd": partial(optim.SGD, lr=0.01), "adam": optim.Adam, "adamw": optim.AdamW, "rmsprop": optim.RMSprop,
     "adagrad": optim.Adagrad,
 }  # fmt: skip
 METHODS = ("auto", "descent", "lm", "newton", "lbfgs", *OPTIMIZERS)
 
-Callback = Callable[[int, float, Any], Any]
+P = TypeVar("P")  # the structure of the weights
+Callback = Callable[[int, float, P], object]
 
 
 @dataclass(frozen=True, repr=False)
-class Result:
+class Result(Generic[P]):
     """Where a fit ended.
 
     Attributes:
@@ -58,13 +61,13 @@ class Result:
         method: "descent", "lm", "newton" or "lbfgs".
     """
 
-    params: Any
+    params: P
     loss: float
     history: list[tuple[int, float]]
     steps: int
     reason: str
-    path: list[tuple[int, Any]] = field(default_factory=list, compare=False)
-    objective: Any = field(default=None, compare=False)
+    path: list[tuple[int, P]] = field(default_factory=list, compare=False)
+    objective: Callable[..., Number] | None = field(default=None, compare=False)
     data: Data = field(default=None, compare=False)
     method: str = field(default="descent", compare=False)
 
@@ -77,7 +80,8 @@ class Result:
         """The weights in a notebook."""
         leaves, _ = flatten(self.params)
         named = isinstance(self.params, dict) and len(self.params) == len(leaves)
-        rows = [(str(name), f"{x:.10g}") for name, x in zip(self.params if named else range(len(leaves)), leaves, strict=True)]
+        names = list(cast(Tree, self.params)) if named else range(len(leaves))
+        rows = [(str(name), f"{x:.10g}") for name, x in zip(names, leaves, strict=True)]
         more = [f"… and {len(rows) - LISTED} more"] if len(rows) > LISTED else []
         ended = f"{self.reason} after {self.steps} steps, loss = {self.loss:.8g}"
         return table(("weight", "value"), rows[:LISTED], [ended], more)
@@ -85,23 +89,23 @@ class Result:
 
 def minimize(
     loss: Callable[..., Number] | None = None,
-    params: Tree = None,
+    params: P = None,  # type: ignore[assignment]
     data: Data = None,
     *,
     method: str = "auto",
     residual: Callable[..., Tree] | None = None,
-    optimizer: Callable[[list[Any]], Any] | None = None,
+    optimizer: Callable[[list[Any]], Optimizer] | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
     tol: float | None = None,
-    callback: Callback | None = None,
+    callback: Callback[P] | None = None,
     progress: bool = False,
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
-    about: Mapping[str, Any] | None = None,
+    about: Mapping[str, Json] | None = None,
     client: Client = None,
-) -> Result:
+) -> Result[P]:
     """Go downhill on the mean of a loss over the rows of some data.
 
     ``params <- params + step, where mean over rows of loss(params, *row) is smaller``
@@ -220,7 +224,7 @@ def minimize(
     return Result(descent.tree(), value, [*history, (len(history), value)], len(history), reason, path, loss, data)
 
 
-def _by_descent(method: str, settings: tuple[Any, ...], steps: int | None, squares: bool) -> bool:
+def _by_descent(method: str, settings: tuple[object, ...], steps: int | None, squares: bool) -> bool:
     """Whether it is gradient descent.
 
     Raises for settings that do not go with the method.

@@ -7,14 +7,20 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, overload
 
+from ..files import Json
 from ..notebook import preformatted
 from .losses import LOSSES
 from .rows import Data, Rows
 from .rows.data import as_rows
 from .statistics import RELATED, Summary
 from .statistics.band import Band, Bands
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
+
+    from .model import Model
 
 Interval = tuple[float, float]
 NAMED = 8  # weights in one line
@@ -62,7 +68,7 @@ class Fit:
     steps: int
     correlation: dict[str, dict[str, float]]
     notes: list[str] = field(default_factory=list)
-    model: Any = None
+    model: Model = None  # type: ignore[assignment]
     history: list[tuple[int, float]] = field(default_factory=list, repr=False)
     path: list[tuple[int, dict[str, float]]] = field(default_factory=list, repr=False)
     data: Data = field(default=None, repr=False)
@@ -124,13 +130,13 @@ class Fit:
             return f"converged after {count} ({self.method}): {self.reason}"
         return f"not converged after {count} ({self.method}): {self.reason}"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Json]:
         """What `--json` prints: nan and inf are None."""
         params = {
             n: {"value": x, "stderr": self.stderr[n], "low": self.low[n], "high": self.high[n]} for n, x in self.params.items()
         }
         s = self.summary
-        more: dict[str, Any] = {}
+        more: dict[str, Json] = {}
         if s is not None:
             more = {
                 "rss": s.rss, "n": s.n, "dof": s.dof, "sd": s.sd, "r2": s.r2, "r2_adjusted": s.adjusted, "aic": s.aic,
@@ -138,7 +144,7 @@ class Fit:
             }  # fmt: skip
         if self.scale is not None:
             more |= {"scale": self.scale, "scale_given": self.scale_given}
-        found: dict[str, Any] = finite({
+        found: dict[str, Json] = finite({
             "converged": self.converged, "reason": self.reason, "method": self.method, "params": params, "loss": self.loss,
             **more, "correlation": self.correlation, "steps": self.before + self.steps, "level": self.level,
             "linear": self.linear, "notes": self.notes,
@@ -149,7 +155,11 @@ class Fit:
         """`as_dict` as text."""
         return json.dumps(self.as_dict(), ensure_ascii=False, allow_nan=False)
 
-    def predict(self, data: Data, interval: float | None = None) -> Any:
+    @overload
+    def predict(self, data: Data, interval: None = None) -> list[float]: ...
+    @overload
+    def predict(self, data: Data, interval: float) -> Bands: ...
+    def predict(self, data: Data, interval: float | None = None) -> list[float] | Bands:
         """The prediction for each row of a table, a DataFrame or a dict of columns.
 
         Args:
@@ -186,7 +196,7 @@ class Fit:
 
         page(self, path)
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """The picture: data with curve and bands, residuals, and loss; a matplotlib `Figure`, saved at `path`."""
         from .pictures.picture import plot_fit
 
@@ -251,7 +261,7 @@ def _share(r2: float) -> str:
     return f"{r2:.{6 if left > 1e-4 or not left else min(15, 2 - math.floor(math.log10(left)))}f}"
 
 
-def finite(data: Data) -> Any:
+def finite(data: Json) -> Json:
     """Data in which numbers that JSON has not are None."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None

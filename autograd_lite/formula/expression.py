@@ -8,7 +8,7 @@ length exhausts Python's stack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, overload
 
 from ..errors import InputTypeError, InputValueError
 from ..ops import Op
@@ -66,6 +66,10 @@ class Expression:
         self.indicators = indicators
         self.grouped = grouped
 
+    @overload
+    def __call__(self, values: Mapping[str, float] | None = None, /, **named: float) -> float: ...
+    @overload
+    def __call__(self, values: Mapping[str, Number] | None = None, /, *others: Number, **named: Number) -> Number: ...
     def __call__(self, values: Mapping[str, Number] | None = None, /, *others: Number, **named: Number) -> Number:
         """The value, given one for every name.
 

@@ -10,7 +10,7 @@ from .. import ops
 from ..errors import InputTypeError, InputValueError, StructureError
 from ..ops.arithmetic import share
 from ..ops.piecewise import difference
-from ..ops.row import numbers
+from ..ops.row import composed, numbers
 from ..tree import Number, Tree, is_node, is_scalar
 from ..value import Value
 
@@ -26,6 +26,7 @@ def _paired(name: str, predictions: Tree, targets: Tree, words: str = "predictio
     return list(zip(a, b, strict=True))
 
 
+@composed
 def mse(predictions: Tree, targets: Tree) -> Number:
     """The mean squared error: ``mean((p - y)^2)``.
 
@@ -35,6 +36,7 @@ def mse(predictions: Tree, targets: Tree) -> Number:
     return ops.mean([ops.square(difference(p, y)) for p, y in _paired("mse", predictions, targets)])
 
 
+@composed
 def mae(predictions: Tree, targets: Tree) -> Number:
     """The mean absolute error: ``mean(|p - y|)``.
 
@@ -44,6 +46,7 @@ def mae(predictions: Tree, targets: Tree) -> Number:
     return ops.mean([ops.abs(difference(p, y)) for p, y in _paired("mae", predictions, targets)])
 
 
+@composed
 def huber(predictions: Tree, targets: Tree, delta: float = 1.0) -> Number:
     """Squared near the target, absolute beyond `delta`: ``mean(r^2/2 if |r| <= delta else delta (|r| - delta/2))``.
 
@@ -62,6 +65,7 @@ def huber(predictions: Tree, targets: Tree, delta: float = 1.0) -> Number:
     return ops.mean(terms)
 
 
+@composed
 def hinge(scores: Tree, labels: Tree) -> Number:
     """The margin loss for labels -1 and 1: ``mean(relu(1 - y s))``.
 
@@ -75,6 +79,7 @@ def hinge(scores: Tree, labels: Tree) -> Number:
     return ops.mean([ops.relu(1.0 - y * s) for s, y in pairs])
 
 
+@composed
 def binary_cross_entropy_with_logits(logits: Tree, targets: Tree) -> Number:
     """Minus the log likelihood of targets in [0, 1]: ``-mean(y log s(z) + (1 - y) log s(-z))``, s the sigmoid.
 
@@ -92,6 +97,7 @@ def _share(weight: Number, score: Number) -> Number:
     return share(weight, score)
 
 
+@composed
 def cross_entropy(logits: Tree, targets: Tree) -> Number:
     """Minus the log likelihood of classes: ``-log_softmax(logits)[target]``, averaged over rows.
 

@@ -145,7 +145,7 @@ mod: Op = _choice(
     exact=lambda mp, at, x, y: x - y * mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
 )  # fmt: skip
-fmod: Op = _choice(
+fmod = _choice(
     "fmod", _fmod, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
     kinks=AT_MULTIPLE, edges=("1", "-trunc(x/y)"), example=(7.5, 2.0),
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],

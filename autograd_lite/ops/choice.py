@@ -6,6 +6,7 @@ function, save that the gradient of nan is nan (the row `zero`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, nan
 from typing import Any
 
@@ -13,7 +14,7 @@ from .. import context
 from ..errors import InputTypeError
 from ..tree import held, is_node
 from .columns import Kink, Number
-from .row import Op, enter, helper, publish, row
+from .row import Op, Rule, enter, helper, publish, row
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
 AT_TIE = (Kink("x = y", lambda x, y: x == y),)
@@ -55,22 +56,24 @@ def _chosen(g: Number, share: Number) -> Number:
     return g * share if share._data and share._data != 1.0 else g if share._data else None
 
 
-def _choice(name: str, forward: Any, *, partials: tuple[Number, ...], made: Any = row, **columns: Any) -> Number:
+def _choice(
+    name: str, forward: Callable[..., float], *, partials: tuple[Rule | float, ...], made: Callable[..., Op] = row,
+    **columns: Any,
+) -> Op:  # fmt: skip
     """A row whose partials are an operand's share of a choice: 0 where it is not taken, or has no influence."""
     products = [(lambda g, *args, rule=rule: _chosen(g, rule(*args))) if callable(rule) else None for rule in partials]
     return made(name, forward, partials, products=products, **columns)
 
 
-def _flat(name: str, forward: Any, **columns: Any) -> Op:
+def _flat(name: str, forward: Callable[..., float], **columns: Any) -> Op:
     """A row of one argument whose slope is 0 wherever its value is a number."""
-    op: Op = _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", **columns)
-    return op
+    return _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", **columns)
 
 
 # -- comparisons: 1.0 or 0.0 ------------------------------------------------------------------------------------------
 
 
-def _comparison(name: str, sign: str, forward: Any, doc: str) -> Op:
+def _comparison(name: str, sign: str, forward: Callable[[float, float], bool], doc: str) -> Op:
     return row(
         name, lambda x, y: 1.0 if forward(x, y) else 0.0, (0.0, 0.0), symbol=sign, kinks=AT_TIE, edges=("0", "0"),
         doc=doc, exact=lambda mp, at, x, y: mp.mpf(forward(*at)),
@@ -122,9 +125,9 @@ class Masked:
 
     __slots__ = ("c", "g", "loose", "varies", "wanted")
 
-    c: Any
+    c: Number
     wanted: bool
-    g: Any
+    g: Number
     loose: bool
     varies: bool
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from math import copysign as _copysign
 from math import inf, nan
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast, overload
 
 from .. import context
 from .choice import AT_TIE, AT_ZERO, _choice, _flat, eq, ge, gt, le, lt, where, zero
 from .columns import DIGITS, Kink, Number
-from .row import TABLE, Op, enter, helper, publish, row
+from .row import TABLE, Op, composed, enter, helper, publish, row
 from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 # -- signs and steps --------------------------------------------------------------------------------------------------
 
@@ -65,7 +69,7 @@ copysign: Op = row(
 # -- rounding ---------------------------------------------------------------------------------------------------------
 
 
-def _whole(rounding: Any) -> Number:
+def _whole(rounding: Callable[[float], int]) -> Callable[[float], float]:
     """Python's roundings go through int, which has no -0."""
 
     def forward(x: float) -> float:
@@ -173,18 +177,19 @@ class _Extreme(Op):
             return m * first + n * second if self is maximum else m * second + n * first
 
 
-def _tied(extreme: Any, sign: float) -> Op:
+def _tied(extreme: Op, sign: float) -> Op:
     """The row of an extreme of two that stand for m and n items which tie: at a tie each item has the same share."""
+    exact = cast(Callable[..., Number], extreme.exact)
 
     def share(x: Number, y: Number, m: Number, n: Number) -> Number:
         return heaviside(sign * difference(x, y), TABLE["div"](m, m + n))  # `arithmetic` comes after this module
 
-    tied: Op = _choice(
+    tied = _choice(
         extreme.name, lambda x, y, m, n: extreme.forward(x, y),
         partials=(lambda x, y, m, n, z: share(x, y, m, n), lambda x, y, m, n, z: share(y, x, n, m), 0.0, 0.0),
         made=Op, symbol=extreme.symbol, text=extreme.text, latex=extreme.latex, edges=(*extreme.edges, None, None),
         kinks=(Kink("x = y", lambda x, y, m, n: x == y),),
-        exact=lambda mp, at, x, y, m, n: (m * x + n * y) / (m + n) if at[0] == at[1] else extreme.exact(mp, at[:2], x, y),
+        exact=lambda mp, at, x, y, m, n: (m * x + n * y) / (m + n) if at[0] == at[1] else exact(mp, at[:2], x, y),
     )  # fmt: skip
     tied.plain = extreme
     return tied
@@ -243,6 +248,7 @@ clamp = _choice(
 )  # fmt: skip
 
 
+@composed
 def fabs(x: Number) -> Number:
     """The absolute value, by the name it has in math: ``abs(x)``.
 
@@ -252,6 +258,10 @@ def fabs(x: Number) -> Number:
     return abs(x)
 
 
+@overload
+def modf(x: float) -> tuple[float, float]: ...
+@overload
+def modf(x: Value) -> tuple[Value, Value]: ...
 def modf(x: Number) -> tuple[Number, Number]:
     """The fractional and the whole part of x, both with its sign, as in math.
 

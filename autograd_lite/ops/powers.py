@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from math import inf, nan
-from typing import Any
+from types import ModuleType
 
 from .. import context
 from ..tree import as_float, is_node
@@ -15,7 +15,7 @@ from .choice import Masked, eq, ge, gt, lt, ne, where
 from .columns import ORDER, POSITIVE, Interval, Kink, Number
 from .numerics import guarded
 from .piecewise import abs
-from .row import Op, enter, helper, publish, row
+from .row import Op, composed, enter, helper, publish, row
 from .words import both, c_sqrt, constant, either, word
 
 NONNEGATIVE = Interval(0.0, inf)
@@ -120,14 +120,14 @@ def _pow_derivative_core(x: Number, y: Number, n: float, k: float) -> Number:
 
 def _limit(vanishes: Number, power: Number, terms: Sequence[Number], logarithm: float) -> Number:
     """The limit where x is 0 or inf: 0 where the power says so, else that of the highest log that is left."""
-    result: Any = 0.0
+    result: Number = 0.0
     for j, c in enumerate(terms):
         infinite = c * (logarithm**j if j else inf)
         result = where(c, infinite if j else where(power, infinite, c), result)
     return where(vanishes, 0.0, result)
 
 
-def _pow_derivative_exact(mp: Any, at: Number, x: Number, y: Number, n: Number, k: Number) -> Number:
+def _pow_derivative_exact(mp: ModuleType, at: Number, x: Number, y: Number, n: Number, k: Number) -> Number:
     """By Leibniz's rule: y (y - 1) ... (y - n + 1) is a polynomial of y, and each derivative of x**y by y brings a log."""
     n, k = int(n), int(k)
     falling = [mp.mpf(1)]  # its coefficients, the lowest first
@@ -160,7 +160,7 @@ def _pow_core(x: Number, y: Number) -> Number:
     return where(eq(y, 2.0), x * x, c_pow(x, y))
 
 
-def _pow_exact(mp: Any, at: Number, x: Number, y: Number) -> Number:
+def _pow_exact(mp: ModuleType, at: Number, x: Number, y: Number) -> Number:
     if x == 0 and y == 0:
         return mp.mpf(1)
     return x ** int(y) if y == mp.floor(y) and abs(at[1]) < 1e6 else x**y
@@ -180,7 +180,7 @@ def _cubed(x: Number) -> Number:
 
 
 # products for small whole exponents and roots for halves; C's pow has an infinite root of -inf, unlike sqrt, and +0 for -0
-_SHORT: dict[float, Callable[[Any], Any]] = {
+_SHORT: dict[float, Callable[[Number], Number]] = {
     0.0: lambda x: 1.0,
     1.0: lambda x: x,
     2.0: lambda x: x * x,
@@ -230,6 +230,7 @@ square: Op = row(
 )  # fmt: skip
 
 
+@composed
 def reciprocal(x: Number) -> Number:
     """One over x: ``div(1.0, x)``.
 
@@ -239,6 +240,7 @@ def reciprocal(x: Number) -> Number:
     return div(1.0, x)
 
 
+@composed
 def ldexp(x: Number, y: Number) -> Number:
     """x times a power of 2, for whole y exactly, as in math: ``x * 2**y``.
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import accumulate
 from math import inf, nan
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ..errors import InputTypeError, InputValueError
 from ..tree import as_float, is_node
@@ -21,8 +22,11 @@ from .choice import eq, gt, lt, where, zero
 from .columns import INDEX, MANY, Number
 from .piecewise import abs, difference
 from .powers import exp, inverse, log1p
-from .row import Op, helper, numbers, publish, row
+from .row import Op, composed, helper, numbers, of_lists, publish, row
 from .words import both, either, negate
+
+if TYPE_CHECKING:
+    pass
 
 # -- sums and products ------------------------------------------------------------------------------------------------
 
@@ -66,7 +70,7 @@ def _dot(*args: float) -> float:
     return reduce(operator.add, map(operator.mul, args, args[len(args) // 2 :]), 0.0)
 
 
-def _weight_exact(mp: Any, at: Number, index: Number, *items: Number) -> Number:
+def _weight_exact(mp: ModuleType, at: Number, index: Number, *items: Number) -> Number:
     return mp.exp(items[int(index)]) / mp.fsum(map(mp.exp, items))
 
 
@@ -96,7 +100,7 @@ def _top_and_others(items: Sequence[Number], own: int | None = None) -> tuple[Nu
     top = _top(items)
     largest = [eq(x, top) for x in items]
     found = None if own is None else largest[own]
-    shares: list[Any] = []
+    shares: list[Number] = []
     for i, (x, is_top) in enumerate(zip(items, largest, strict=True)):
         left_out = is_top if i == own or found is None else both(is_top, negate(found))
         if i != own:
@@ -318,7 +322,7 @@ class _Many:
     would cancel otherwise: so slopes keep their digits at every order.
     """
 
-    def __init__(self, items: Sequence[Any]) -> None:
+    def __init__(self, items: Sequence[Number]) -> None:
         top, lead = items[0], 0.0
         for i, x in enumerate(items[1:], 1):
             higher = gt(x, top)
@@ -328,7 +332,7 @@ class _Many:
         self.gaps = [where(lead, zero(x), difference(x, top)) for lead, x in zip(self.is_lead, items, strict=True)]
         self.each = list(map(exp, self.gaps))
 
-    def weights(self) -> list[Any]:
+    def weights(self) -> list[Number]:
         total = sum.apply(*self.each)
         of_lead = inverse(total)
         return [
@@ -336,7 +340,7 @@ class _Many:
             for lead, e, x in zip(self.is_lead, self.each, self.items, strict=True)
         ]
 
-    def logarithms(self) -> list[Any]:
+    def logarithms(self) -> list[Number]:
         others = log1p(sum.apply(*[where(lead, zero(e), e) for lead, e in zip(self.is_lead, self.each, strict=True)]))
         return [
             where(lead, -others, _log_weight_by_norm(gap, others, x, self.norm))
@@ -344,6 +348,7 @@ class _Many:
         ]
 
 
+@of_lists
 def softmax(items: Iterable[Number]) -> list[Number]:
     """Positive weights that add up to 1: ``exp(x_i) / sum_j exp(x_j)``; one node an item, up to 12 of them.  Their condition
     number is the gap to the largest item: 300 below it, a weight is right to 300 times a few units in the last place.
@@ -382,6 +387,7 @@ def log_softmax(items: Iterable[Number], index: int | None = None) -> Number:
     return [log_softmax_weight(float(i), *items) for i in range(len(items))]
 
 
+@composed
 def sumprod(p: Iterable[Number], q: Iterable[Number]) -> Number:
     """The sum of products of two lists, by the name it has in math: ``dot(p, q)``.
 

@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
 from math import inf
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from .. import accelerated, context
 from ..errors import InputTypeError
@@ -100,10 +100,10 @@ class Op(accelerated.Row):
         products: Sequence[Rule | None] | None = None,
         settings: Mapping[int, Setting] | None = None,
         example: tuple[float, ...] = (),
-        core: Callable[..., Any] | None = None,
-        fast: Callable[..., Any] | None = None,
-        exact: str | Callable[..., Any] | None = None,
-        gather: Callable[..., tuple[Any, ...]] | None = None,
+        core: Callable[..., Number] | None = None,
+        fast: Callable[..., float] | None = None,
+        exact: str | Callable[..., Number] | None = None,
+        gather: Callable[..., tuple[Number, ...]] | None = None,
         defaults: tuple[float, ...] = (),
         text: str | None = None,
         latex: str | None = None,
@@ -188,8 +188,12 @@ class Op(accelerated.Row):
     @overload
     def __call__(self, *args: float | Value) -> Value: ...
     @overload
-    def __call__(self, *args: Any) -> Any: ...
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, *args: Iterable[float | Value]) -> Value: ...
+    @overload
+    def __call__(self, *args: Number) -> Number: ...
+    def __call__(self, *args: Number) -> Number:
         """Floats give a float, and where one is a Value the result is one; lists are for the rows that gather them."""
         if self.gather is not None:
             args = self.gather(*args)
@@ -314,6 +318,25 @@ def numbers(items: Iterable[Number], what: str) -> tuple[Number, ...]:
     name, _, of = what.partition(" ")
     each = enumerate(map(held, items))
     return tuple(x if x.__class__ is float or is_node(x) else as_float(x, f"{name}[{i}] {of}") for i, x in each)
+
+
+def composed(function: Callable[..., Number]) -> Op:
+    """A composition of rows, as it is; a type checker takes it for a row, since it is called as one."""
+    return function  # type: ignore[return-value]
+
+
+class OfLists(Protocol):
+    """A function of a list that gives one: of floats floats, of Values Values."""
+
+    @overload
+    def __call__(self, items: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, items: Iterable[float | Value]) -> list[Value]: ...
+
+
+def of_lists(function: Callable[[Iterable[Number]], list[Number]]) -> OfLists:
+    """Such a function, as it is."""
+    return function  # type: ignore[return-value]
 
 
 def _row(name: str) -> Op:

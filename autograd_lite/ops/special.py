@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from math import inf, nan
-from typing import Any
+from types import ModuleType
 
 from . import numerics
 from .arithmetic import _LARGEST, _LEAST, _div, div
@@ -81,7 +81,7 @@ def _gaussian(x: float, c: float) -> float:
     return _exp(-c * high * high) * _exp(-c * (x - high) * (x + high))
 
 
-def _gaussian_core(x: Number, c: Number, tail: Any = exp) -> Number:
+def _gaussian_core(x: Number, c: Number, tail: Callable[[Number], Number] = exp) -> Number:
     spread = 134217729.0 * x
     high = spread - (spread - x)
     body, rest = exp(-c * high * high), -c * (x - high) * (x + high)
@@ -147,7 +147,7 @@ polygamma: Op = row(
 )  # fmt: skip
 
 
-def _sinc_derivative_exact(mp: Any, at: Number, n: Number, x: Number) -> Number:
+def _sinc_derivative_exact(mp: ModuleType, at: Number, n: Number, x: Number) -> Number:
     """By the series, term by term."""
 
     def term(k: Number) -> Number:

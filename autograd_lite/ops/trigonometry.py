@@ -19,7 +19,7 @@ from .columns import INDEX, MANY, Interval, Kink, Number
 from .numerics import guarded
 from .piecewise import abs, copysign, sign
 from .powers import exp, inverse, sqrt, square
-from .row import Op, helper, publish, row
+from .row import Op, composed, helper, publish, row
 from .words import c_sqrt
 
 UNIT = Interval(-1.0, 1.0)
@@ -271,6 +271,7 @@ atan2 = row(
 )  # fmt: skip
 
 
+@composed
 def degrees(x: Number) -> Number:
     """Radians to degrees: ``x * (180 / pi)``.
 
@@ -280,6 +281,7 @@ def degrees(x: Number) -> Number:
     return mul(x, 180.0 / math.pi)
 
 
+@composed
 def radians(x: Number) -> Number:
     """Degrees to radians: ``x * (pi / 180)``.
 
@@ -287,9 +289,6 @@ def radians(x: Number) -> Number:
     3.141592653589793
     """
     return mul(x, math.pi / 180.0)
-
-
-# -- hyperbolic -------------------------------------------------------------------------------------------------------
 
 
 def _sinh(x: float) -> float:
@@ -383,6 +382,7 @@ atanh = row(
 )  # fmt: skip
 
 
+@composed
 def dist(p: Iterable[Number], q: Iterable[Number]) -> Number:
     """The distance of two points given by their coordinates, as in math: ``hypot(p1 - q1, p2 - q2, ...)``.
 

@@ -433,7 +433,7 @@ ENGINE = [
          "math.prod(s.partial for s in taken[1:])", *TEXT_TESTS),
     line("left and right are swapped", EXPLAIN, "yield Slopes(graph.operands(node)[i], left, right",
          "yield Slopes(graph.operands(node)[i], right, left", *TEXT_TESTS),
-    line("lifted numbers are the user's leaves", "autograd_lite/functional.py",
+    line("lifted numbers are the user's leaves", "autograd_lite/inputs.py",
          "            source = Value(as_float(leaf,",
          "            self.in_graph = True\n            source = Value(as_float(leaf,", *CONTRACT_TESTS),
     line("a flat function hands down a 0", "autograd_lite/ops/choice.py",

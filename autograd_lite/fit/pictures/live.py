@@ -69,7 +69,7 @@ _BODY = """<div id="top">
 
 
 def page(
-    result: Result | Fit, path: str | os.PathLike[str], *, model: Model | None = None, data: Data = None,
+    result: Result[Tree] | Fit, path: str | os.PathLike[str], *, model: Model | None = None, data: Data = None,
     client: Client = None,
 ) -> None:  # fmt: skip
     """Write the live page of a fit: one HTML file that needs nothing else, complete or not at all.
@@ -93,7 +93,7 @@ def page(
     write_atomically(path, html(result, model or getattr(result, "model", None), getattr(result, "data", None), data, client))
 
 
-def html(result: Result | Fit, model: Model | None, own: Data, data: Data = None, client: Client = None) -> str:
+def html(result: Result[Tree] | Fit, model: Model | None, own: Data, data: Data = None, client: Client = None) -> str:
     """The page as text."""
     given = own if data is None else data
     if given is None or (data is None and client is None and is_collection(given)):  # the rows are elsewhere
@@ -106,7 +106,7 @@ def html(result: Result | Fit, model: Model | None, own: Data, data: Data = None
         return _html(result, model, rows)
 
 
-def _html(result: Result | Fit, model: Model | None, rows: AnyRows | None) -> str:
+def _html(result: Result[Tree] | Fit, model: Model | None, rows: AnyRows | None) -> str:
     names = _names(result.params)
     loss = _loss(result, model)
     way = _thinned([(step, flatten(params)[0]) for step, params in result.path], max(2, WAY // max(1, len(names))))
@@ -146,7 +146,7 @@ def _names(params: Tree) -> list[str]:
     return [f"w[{i}]" for i in range(len(leaves))]
 
 
-def _loss(result: Result | Fit, model: Model | None) -> Callable[[Tree, Tree], Number] | None:
+def _loss(result: Result[Tree] | Fit, model: Model | None) -> Callable[[Tree, Tree], Number] | None:
     """The loss of one row, called with the weights as they are in the result and what `Rows.arguments` gives for a row."""
     if model is not None:
         return model.loss
@@ -155,7 +155,7 @@ def _loss(result: Result | Fit, model: Model | None) -> Callable[[Tree, Tree], N
 
 
 def _losses(
-    result: Result | Fit, loss: Callable[..., Number] | None, rows: AnyRows | None, scaled: bool
+    result: Result[Tree] | Fit, loss: Callable[..., Number] | None, rows: AnyRows | None, scaled: bool
 ) -> list[tuple[int, float]]:
     """The loss by step: descent saw it before each step, the other methods after it.
 
@@ -221,7 +221,7 @@ def _number(x: float) -> Any:
     return x if math.isfinite(x) else repr(x)
 
 
-def _report(names: Sequence[str], weights: Sequence[float], result: Result | Fit) -> str:
+def _report(names: Sequence[str], weights: Sequence[float], result: Result[Tree] | Fit) -> str:
     """What a descent came to, as text."""
     lines = [f"{clean(name)} = {x:.6g}" for name, x in zip(names, weights, strict=True)][:LISTED]
     why = "" if result.reason == "steps" else f"{result.reason} "
