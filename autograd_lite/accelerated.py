@@ -12,6 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+if TYPE_CHECKING:
+    from .ops import Op
+
+
 T = TypeVar("T")
 
 VERSION = 6  # of what the core offers; one that was compiled from another source is not used
@@ -82,13 +86,13 @@ def call_in_c(cls: Any) -> None:
         del cls.__call__
 
 
-def enter(jitted: Any, fast: Any) -> None:
+def enter(jitted: object, fast: object) -> None:
     """Let what `jit` gives go to `fast`, which takes all positional arguments, at once."""
     if loaded is not None and jitted is not None:
         loaded.enter(jitted, fast)
 
 
-def method(row: Any, function: T) -> T:
+def method(row: Op, function: T) -> T:
     """The method that applies `row` to one Value; in C `function` is left with what is not a Value itself."""
     if loaded is None:
         return function
@@ -100,7 +104,7 @@ def method(row: Any, function: T) -> T:
 layer: Callable[[Any, Any, type], list[Any] | None] | None = None if loaded is None else loaded.layer
 
 
-def adopted(functions: dict[str, Any], operators: list[Any], natives: list[Any], lasting: list[Any]) -> Any:
+def adopted(functions: dict[str, object], operators: list[object], natives: list[object], lasting: list[object]) -> Any:
     """Give the core the Python that it calls where a case is not frequent, and the rows; its ``backward``, None without it."""
     if loaded is None:
         return None

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from contextlib import ContextDecorator
 from contextvars import ContextVar
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import frames
@@ -79,7 +80,7 @@ class _Entry:
 
     __slots__ = ("changes", "generator", "only")
 
-    def __init__(self, changes: dict[str, Any], only: bool, generator: Any = None) -> None:
+    def __init__(self, changes: dict[str, Any], only: bool, generator: FrameType | None = None) -> None:
         self.changes, self.only, self.generator = changes, only, generator
 
 

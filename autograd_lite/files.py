@@ -13,9 +13,9 @@ from typing import Any
 
 from .errors import InputValueError
 
-Json = Any  # what a JSON file holds: numbers, texts, lists and dicts of them
+JsonData = Any  # what a JSON file holds: numbers, texts, lists and dicts of them
 
-__all__ = ["Json", "check_writable", "json_number", "read_json", "write_atomically"]
+__all__ = ["JsonData", "check_writable", "json_number", "read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes | Iterable[bytes]) -> None:
@@ -171,7 +171,7 @@ def json_number(x: float) -> float | str:
     return x if math.isfinite(x) else str(x)
 
 
-def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, Json]:
+def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, JsonData]:
     """The content of a file of this format and version, or an error that says what it is instead."""
     import json
 

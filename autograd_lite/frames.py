@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 import sys
+from types import FrameType
 from typing import Any
 
 # libraries that call functions of the user's, or of ours: not where a user looks for a mistake
@@ -39,7 +40,7 @@ def source_line() -> str:
     return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}" if frame is not None else "unknown line"
 
 
-def variable(value: Any) -> str:
+def variable(value: object) -> str:
     """The one variable of the caller that holds a value, by its name; empty where none or several do."""
     frame, _ = _caller()
     held = frame.f_locals.items() if frame is not None else ()
@@ -52,7 +53,7 @@ def stacklevel() -> int:
     return _caller()[1]
 
 
-def is_ours(frame: Any) -> bool:
+def is_ours(frame: FrameType) -> bool:
     """Whether it runs code of this library."""
     module: str = frame.f_globals.get("__name__", "")
     return module.partition(".")[0] == __package__

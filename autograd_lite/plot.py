@@ -17,23 +17,25 @@ from typing import TYPE_CHECKING, Any
 from .errors import InputTypeError, InputValueError, MissingPackageError
 from .files import check_writable, write_atomically
 from .interrupt import deferred_interrupt
-from .tree import as_float
+from .tree import Number, as_float
 from .value import Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes  # type: ignore[import-not-found,unused-ignore]
     from matplotlib.figure import Figure  # type: ignore[import-not-found,unused-ignore]
 
+
 __all__ = ["check_picture", "plot_descent", "plot_history"]
 
 LOG_FROM = 50.0  # how many times the largest loss exceeds the smallest before the scale turns logarithmic
 MARKED = 80  # points of a path that are marked one by one
 SUFFIXES = (".svg", ".png", ".pdf")
+History = Any  # what has a `history`, as the results of fits have
 BLUE, ORANGE = "#1f6fc4", "#c4560c"  # told apart by colour-blind readers too
 
 
 @deferred_interrupt()  # matplotlib would lose it in its weak references
-def plot_history(result: Any, *, path: str | PathLike[str] | None = None) -> Figure:
+def plot_history(result: History | Iterable[float | tuple[int, float]], *, path: str | PathLike[str] | None = None) -> Figure:
     """The loss against the step, on a logarithmic scale where it falls over more than a factor of 50.
 
         figure = plot_history([9.0, 4.0, 1.0])
@@ -69,8 +71,8 @@ def plot_history(result: Any, *, path: str | PathLike[str] | None = None) -> Fig
 
 @deferred_interrupt()
 def plot_descent(
-    f: Callable[..., Any],
-    path: Iterable[Any],
+    f: Callable[..., Number],
+    path: Iterable[Number | Sequence[Number]],
     *,
     names: Sequence[str] | None = None,
     limits: Sequence[tuple[float, float]] | None = None,
@@ -142,7 +144,7 @@ def check_picture(path: str | PathLike[str]) -> None:
 
 def _curve(
     axes: Axes,
-    f: Callable[..., Any],
+    f: Callable[..., Number],
     points: list[tuple[float, ...]],
     limits: tuple[float, float],
     grid: int,
@@ -158,7 +160,7 @@ def _curve(
 
 def _contours(
     axes: Axes,
-    f: Callable[..., Any],
+    f: Callable[..., Number],
     points: list[tuple[float, ...]],
     limits: Sequence[tuple[float, float]],
     grid: int,
@@ -193,15 +195,15 @@ def _path(axes: Axes, xs: list[float], ys: list[float], heights: list[float]) ->
 # -- data in, figure out ----------------------------------------------------------------------------------------------
 
 
-def _number(x: Any, what: str) -> float:
+def _number(x: object, what: str) -> float:
     return x.data if isinstance(x, Value) else as_float(x, what)
 
 
-def _is_sequence(x: Any) -> bool:
+def _is_sequence(x: object) -> bool:
     return hasattr(x, "__iter__") and not isinstance(x, (str, bytes, Value)) and getattr(x, "shape", None) != ()
 
 
-def _history(result: Any) -> tuple[list[float], list[float]]:
+def _history(result: History | Iterable[float | tuple[int, float]]) -> tuple[list[float], list[float]]:
     """Steps and losses, from whatever holds them."""
     entries = getattr(result, "history", result)
     if not _is_sequence(entries):
@@ -218,7 +220,7 @@ def _history(result: Any) -> tuple[list[float], list[float]]:
     return steps, losses
 
 
-def _points(path: Iterable[Any]) -> tuple[list[tuple[float, ...]], int]:
+def _points(path: Iterable[Number | Sequence[Number]]) -> tuple[list[tuple[float, ...]], int]:
     """The points of a path as tuples, and how many weights each has."""
     points: list[tuple[float, ...]] = []
     for i, point in enumerate(path):
@@ -251,7 +253,7 @@ def _spread(limits: tuple[float, float], count: int) -> list[float]:
     return [low + (high - low) * i / (count - 1) for i in range(count)]
 
 
-def _ask(f: Callable[..., Any], *point: float) -> float:
+def _ask(f: Callable[..., Number], *point: float) -> float:
     """f at a point, nan where it has no finite value."""
     try:
         height = _number(f(*point), f"result of {getattr(f, '__name__', 'f')}")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from . import ops
 from .errors import InputValueError
-from .files import write_atomically
+from .files import JsonData, write_atomically
 from .notebook import preformatted
 from .ops import Op
 from .tree import Number
@@ -107,10 +107,10 @@ class Program:
         """The instructions in order, made anew."""
         return tuple(map(instruction, zip(self.ops, self.args, strict=True)))
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} of a program cannot be set: make a new one, Program(inputs, instructions, outputs)")
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Program, (self.inputs, self.instructions, self.outputs, self.guards)
 
     def __repr__(self) -> str:
@@ -129,7 +129,7 @@ class Program:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def _key(self) -> tuple[Any, ...]:
+    def _key(self) -> tuple[object, ...]:
         rows = [(op, *map(_stored, args)) for op, args in zip(self.ops, self.args, strict=True)]
         return self.inputs, tuple(rows), tuple(map(_stored, self.outputs)), self.guards
 
@@ -212,7 +212,7 @@ class Program:
         """The lines in a notebook."""
         return preformatted(str(self))
 
-    def to_list(self) -> list[Any]:
+    def to_list(self) -> list[JsonData]:
         """The program as a flat list that JSON can hold; constants are written by float.hex.
 
         >>> Program(1, (Instruction(ops.mul, (0, 2.0)),), (1,)).to_list()
@@ -223,7 +223,7 @@ class Program:
         return [FORMAT, VERSION, self.inputs, rows, [*map(_stored, self.outputs)], guards]
 
     @classmethod
-    def from_list(cls, content: Any) -> Program:
+    def from_list(cls, content: JsonData) -> Program:
         """The program that `to_list` wrote.
 
         Raises InputValueError where the list is not one, or an instruction refers to what does not exist yet.
@@ -305,7 +305,7 @@ class Builder:
         return Program.of(self.inputs, self.ops, self.args, placed(old.outputs, place), tuple(guards.values()))
 
 
-def placed(refs: Iterable[Ref], place: Mapping[Any, Any] | Sequence[Any]) -> tuple[Ref, ...]:
+def placed(refs: Iterable[Ref], place: Mapping[Any, Ref] | Sequence[Ref]) -> tuple[Ref, ...]:
     """Operands of a program as those of another, in which each value has the place given for it.
 
     >>> placed((0, 2.0, 1), {0: 1, 1: 4})
@@ -357,7 +357,7 @@ def _stored(ref: Ref) -> int | str:
     return ref if isinstance(ref, int) else ref.hex()
 
 
-def _read(stored: Any, count: int) -> Ref:
+def _read(stored: JsonData, count: int) -> Ref:
     """A ref to one of the first `count` values, or a constant."""
     if stored.__class__ is str:
         return float.fromhex(stored)

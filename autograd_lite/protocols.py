@@ -85,7 +85,7 @@ class NeitherError(Exception):
     """Some argument is neither a Value nor a float, and must be looked at more closely."""
 
 
-def neither(arg: Any) -> NoReturn:
+def neither(arg: object) -> NoReturn:
     """Say so, in the middle of an expression."""
     raise NeitherError
 
@@ -106,7 +106,7 @@ _ROW = (
 def _kept(get: Callable[[Any], Any]) -> property:
     """An attribute of micrograd's that follows from the graph, and cannot be set."""
 
-    def refuse(self: Any, _: Any) -> None:
+    def refuse(self: Any, _: object) -> None:
         raise AttributeError(f"{get.__name__} of {self._title()} cannot be set: {_ROW}")
 
     return property(get, refuse, doc=get.__doc__)
@@ -200,7 +200,7 @@ class Protocols:
         """The backward pass from here in readable steps: see `autograd_lite.explain`."""
         from .explanation import explain
 
-        return explain(self, **options)
+        return explain(cast("Value", self), **options)
 
     def draw(self, **options: Any) -> Drawing:
         """The picture of the computation and its gradients: see `autograd_lite.draw`."""
@@ -329,7 +329,7 @@ def looked_at(value: Protocols, how: str) -> None:
         trace.looked_at(value, how)
 
 
-def given_name(data: Any, name: Any, op: Any, label: Any) -> Any:
+def given_name(data: object, name: object, op: object, label: object) -> str | None:
     """The name that a Value was given, as `name` or as `label`; where micrograd has the operands of a leaf, none may stand."""
     children = isinstance(name, (tuple, list, set, frozenset))
     if op or (children and name):

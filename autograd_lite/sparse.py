@@ -12,6 +12,7 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from . import context, sweeps
+from .arrays import Indices
 from .graph import Node
 from .tree import Number, is_node
 
@@ -40,7 +41,7 @@ class Pattern(NamedTuple):
         counts = zip(self.starts, self.starts[1:], strict=False)
         return [i for i, (start, end) in enumerate(counts) for _ in range(start, end)]
 
-    def matrix(self, values: Any) -> Any:
+    def matrix(self, values: Sequence[Number]) -> Number:
         """The matrix with these entries: SciPy's ``csr_array`` where it is installed, else `Coordinates`."""
         made = _scipy()
         if made is None:
@@ -90,18 +91,18 @@ class Coordinates:
 
 
 @functools.cache
-def _scipy() -> Callable[..., Any] | None:
+def _scipy() -> Callable[..., Number] | None:
     """SciPy's compressed rows."""
     try:
         from scipy.sparse import csr_array  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         return None
-    made: Callable[..., Any] = csr_array
+    made: Callable[..., Number] = csr_array
     return made
 
 
 @functools.lru_cache(maxsize=64)
-def _indices(pattern: Pattern) -> tuple[Any, Any]:
+def _indices(pattern: Pattern) -> tuple[Indices, Indices]:
     import numpy as np
 
     return np.array(pattern.columns, np.int32), np.array(pattern.starts, np.int32)

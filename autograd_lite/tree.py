@@ -23,7 +23,7 @@ Number = Any  # a float, or what computes like one: a Value, a number of a backe
 Tree = Any  # nested containers of scalars, or a scalar
 
 
-def as_float(number: Any, what: str = "data") -> float:
+def as_float(number: Number, what: str = "data") -> float:
     """The exact Python float of a number of any kind: bool, int, Fraction, float subclass, NumPy scalar.
 
     >>> as_float(True), as_float(3)
@@ -192,7 +192,7 @@ def flatten(tree: Tree, what: str = "argument") -> tuple[list[Number], Spec]:
 
     Raises InputTypeError naming the place of anything that is neither a scalar nor a container.
     """
-    leaves: list[Any] = []
+    leaves: list[Number] = []
     try:
         return leaves, _flatten(tree, leaves, what)
     except RecursionError:
@@ -209,7 +209,7 @@ def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
         leaves.append(tree)
         return LEAF
     cls = type(tree)
-    children: Sequence[Any]
+    children: Sequence[Tree]
     detail: Any
     steps: Iterable[str]
     if tree is None:
@@ -333,7 +333,7 @@ def array_of(children: list[Tree], shape: tuple[int, ...]) -> Number:
     return array.reshape(shape)
 
 
-def map_leaves(function: Callable[..., Any], tree: Tree, *others: Tree) -> Tree:
+def map_leaves(function: Callable[..., Tree], tree: Tree, *others: Tree) -> Tree:
     """The tree with `function` applied to each leaf, and to the leaves of `others` in the same places.
 
     >>> map_leaves(lambda w, g: w - 0.1 * g, {"w": 1.0, "b": [2.0]}, {"w": 10.0, "b": [20.0]})

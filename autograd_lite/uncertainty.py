@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .errors import GradientWarning, InputTypeError, InputValueError, StructureError
 from .functional import _value_and_grad, hessian
@@ -38,8 +38,8 @@ class Propagated(NamedTuple):
 
     value: float
     stderr: float
-    shares: Any
-    gradient: Any
+    shares: Tree
+    gradient: Tree
     mean: float | None
     order: int
     inputs: tuple[Input, ...]
@@ -103,7 +103,7 @@ def plus_minus(value: float, error: float) -> str:
     return f"({scaled[0]:.{digits}f} ± {scaled[1]:.{digits}f})e{first:+03d}"
 
 
-def propagate(f: Callable[..., Any], x: Tree, sigma: Tree, order: int = 1) -> Propagated:
+def propagate(f: Callable[..., Tree], x: Tree, sigma: Tree, order: int = 1) -> Propagated:
     """The error of a function's result from the errors of its inputs, and the share of each.
 
     ``stderr**2 = g^T C g``, and at order 2 ``+ tr((H C)**2) / 2``, ``mean = f + tr(H C) / 2``

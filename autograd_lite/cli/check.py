@@ -17,6 +17,7 @@ from ..errors import InputValueError
 from ..formula.expression import Expression
 from ..gradcheck import Report, Row, check_grads
 from ..gradcheck.verdict import FAIL, INCONCLUSIVE
+from ..tree import Number
 from ..value import Value
 from .common import Formula, Ieee, Json, Pairs, evaluated, read_formula, read_pairs, refuse_unknown, values_for
 from .options import Option
@@ -106,7 +107,7 @@ def _spelled(expression: Expression) -> dict[str, str]:
 def _by_position(expression: Expression) -> Any:
     """The formula as a function of its names in order, which a report can name."""
 
-    def f(*values: Any) -> Any:
+    def f(*values: Number) -> Any:
         result = expression(dict(zip(expression.names, values, strict=True)))
         return result if isinstance(result, Value) else Value(result)  # where(1, 2, x) does not depend on x
 

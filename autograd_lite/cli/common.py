@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import combinations
-from typing import Annotated, Any
+from typing import Annotated
 
 import click
 from click.shell_completion import get_completion_class
@@ -29,14 +29,14 @@ PAIR = re.compile(r"(?:`(?P<quoted>(?:[^`]|``)+)`|(?P<plain>is *\(.*\)|[^\W\d]\w
 RAISING = {"invalid": "raise", "divide": "raise", "overflow": "raise"}
 
 
-def _show_version(ctx: click.Context, _: Any, wanted: bool) -> None:
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         package = import_module(__name__.partition(".")[0])
         say(f"autograd-lite {package.__version__} (core in {package.core()})")
         ctx.exit()
 
 
-def _show_completion(ctx: click.Context, _: Any, shell: str | None) -> None:
+def _show_completion(ctx: click.Context, _: click.Parameter, shell: str | None) -> None:
     if shell is not None:
         made = get_completion_class(shell)
         assert made is not None

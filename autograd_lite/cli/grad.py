@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Annotated, Any, NamedTuple
 
@@ -12,6 +12,7 @@ from .. import context, functional
 from ..errors import GradientWarning, InputValueError
 from ..formula import notation, printer, texmath
 from ..formula.expression import Expression
+from ..tree import Number
 from ..uncertainty import Propagated, percent, propagate
 from ..value import Value
 from .common import RAISING, Formula, Ieee, Json, evaluated, read_formula, values_for
@@ -161,15 +162,15 @@ def _derivatives(expression: Expression, point: Mapping[str, float], order: int)
             patience.growing(f"order {n + 2} of this formula", f"give --order {n + 1}, or a shorter formula")
 
 
-def _differentiated(f: Any, by: Sequence[str]) -> Any:
+def _differentiated(f: Callable[..., Number], by: Sequence[str]) -> Any:
     """The derivative of a function of a dict of names, as another one."""
     for name in by:
         f = _by(f, name)
     return f
 
 
-def _by(f: Any, name: str) -> Any:
-    def derivative(values: Mapping[str, Any]) -> Any:
+def _by(f: Callable[..., Number], name: str) -> Any:
+    def derivative(values: Mapping[str, Number]) -> Any:
         return functional.grad(f)(values)[name]
 
     return derivative

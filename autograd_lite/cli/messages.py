@@ -36,25 +36,25 @@ class Commands(click.Group):
             ended = 130
         sys.exit(ended)
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what was typed."""
         ctx.meta[TYPED] = list(args)
         with errors_as_messages(ctx):
             return super().parse_args(ctx, args)
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         with errors_as_messages(ctx):
             return super().invoke(ctx)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: click.Context, formatter: Any) -> None:
         """Write the commands, each with its first sentence, into the help."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, found.help) for name, found in self.commands.items()])
 
 
 @contextmanager
-def errors_as_messages(ctx: Any = None) -> Iterator[None]:
+def errors_as_messages(ctx: click.Context | None = None) -> Iterator[None]:
     """What the library or the system refuses is said on stderr, without a traceback, and ends with status 2.
 
     Where `--json` was typed it is also an object on stdout, unless one is there already.

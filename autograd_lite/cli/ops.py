@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 from .. import graph
 from ..errors import InputValueError
+from ..files import JsonData
 from ..formula import nodes
 from ..formula.expression import Function
 from ..formula.vocabulary import VOCABULARY
+from ..graph import Node
 from ..ops import REAL, Op
 from ..value import Value
 from .common import Json
@@ -94,7 +96,7 @@ def _described(name: str) -> dict[str, Any]:
     return data
 
 
-def _slope(node: Any, leaf: Value, names: dict[Any, str]) -> str:
+def _slope(node: Node, leaf: Value, names: dict[Node, str]) -> str:
     """The derivative by a leaf, by the chain rule where it is in something that the node is made of; "" where it is nowhere."""
     for place, operand in enumerate(graph.operands(node)):
         if operand is leaf:  # they compare by value
@@ -104,7 +106,7 @@ def _slope(node: Any, leaf: Value, names: dict[Any, str]) -> str:
     return ""
 
 
-def _letters(row: Any, function: Function) -> list[str]:
+def _letters(row: Op, function: Function) -> list[str]:
     """What a row itself calls its arguments in its rules."""
     if not isinstance(row, Op) or row.arity is None:
         return list(LETTERS[: max(function.least, function.most or len(LETTERS))])
@@ -118,7 +120,7 @@ def _letters(row: Any, function: Function) -> list[str]:
 # -- as text ----------------------------------------------------------------------------------------------------------
 
 
-def _cells(data: dict[str, Any]) -> Sequence[str]:
+def _cells(data: dict[str, JsonData]) -> Sequence[str]:
     derivatives = data["derivatives"]
     several = len(derivatives) > 1
     slopes = "\n".join(f"{letter}: {slope}" if several else slope for letter, slope in derivatives.items())
@@ -126,12 +128,12 @@ def _cells(data: dict[str, Any]) -> Sequence[str]:
     return (data["name"], data["formula"], slopes, domain, "\n".join(map(_kink, data["kinks"])))
 
 
-def _kink(kink: dict[str, Any]) -> str:
+def _kink(kink: dict[str, JsonData]) -> str:
     taken = kink["taken"]
     return kink["where"] if taken is None else f"{kink['where']}: {', '.join(map(shown, taken))}"
 
 
-def _print_one(data: dict[str, Any]) -> None:
+def _print_one(data: dict[str, JsonData]) -> None:
     least, most = data["arguments"]
     count = f"{least}" if least == most else f"{least} or more" if most is None else f"{least} to {most}"
     count += "".join(f"; {letter} is {shown(default)} unless given" for letter, default in data["default"].items())

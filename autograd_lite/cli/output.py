@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from itertools import zip_longest
 from shutil import get_terminal_size
-from typing import Any
 
 import click
 
 from ..errors import printable
-from ..files import json_number
+from ..files import JsonData, json_number
 from ..formula.notation import clean, columns
 
 DIGITS = 12  # of a number in a table; JSON has them all
@@ -97,13 +96,13 @@ def _folded(text: str, room: int) -> list[str]:
     return [*lines, text]
 
 
-def say_json(data: Any, indent: int | None = 2) -> None:
+def say_json(data: JsonData, indent: int | None = 2) -> None:
     """Data as JSON on stdout."""
     answered.set(True)
     say(as_json(data, indent))
 
 
-def as_json(data: Any, indent: int | None = 2) -> str:
+def as_json(data: JsonData, indent: int | None = 2) -> str:
     """Data as JSON, in which numbers that JSON has not are strings, and what cannot be seen is an escape.
 
     >>> as_json({"x": [1.5, float("nan"), float("-inf")], "name": "a\\u202eb"}, None)
@@ -113,7 +112,7 @@ def as_json(data: Any, indent: int | None = 2) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
-def _finite(data: Any) -> Any:
+def _finite(data: JsonData) -> JsonData:
     if isinstance(data, float):
         return json_number(data)
     if isinstance(data, Mapping):

@@ -6,9 +6,10 @@ import os
 import sys
 from contextlib import nullcontext
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from ..errors import InputValueError
+from ..files import JsonData
 from ..fit.predicted import Predicting, Written, to_file
 from ..fit.saved import load
 from ..fit.statistics.scoring import check
@@ -74,7 +75,7 @@ def predict(
             say(scored(model, table, " on {}"), aside=True)
 
 
-def _many(file: str, predicting: Predicting, to: str, options: dict[str, Any], cluster: str | None) -> None:
+def _many(file: str, predicting: Predicting, to: str, options: dict[str, JsonData], cluster: str | None) -> None:
     """Write a file for each, here or on the workers of a cluster."""
     one = partial(to_file, predicting=predicting, folder=os.path.abspath(to), options=options)
     paths = expand(absolute(file if is_many(file) else [file]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any
 
+from ..files import JsonData
 from ..tables import MEMORY, Joined, Parts, Table, read_table
 from ..tables.choice import Pick
 from ..tables.dialect import COMMENT
@@ -70,7 +71,7 @@ class Reading:
             **({"header": False} if self.no_header else {}),
         }
 
-    def options(self, file: str, saved: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def options(self, file: str, saved: Mapping[str, JsonData] | None = None) -> dict[str, Any]:
         """What `read_table` is told of how the table is written."""
         dialect = self.dialect()
         if saved and not dialect:
@@ -85,7 +86,7 @@ class Reading:
 
     def read(
         self, file: str, columns: Pick, *, blank: Iterable[str] = (), text: Iterable[str] | Mapping[str, Iterable[str]] = (),
-        raw: bool = False, saved: Mapping[str, Any] | None = None,
+        raw: bool = False, saved: Mapping[str, JsonData] | None = None,
     ) -> Table:  # fmt: skip
         """The table, and on stderr what was guessed about it; `saved` is a dialect that holds where the options say nothing."""
         options = {"blank": blank, **self.options(file, saved)}
@@ -97,7 +98,7 @@ class Reading:
         return table
 
 
-def say_left_out(table: Any) -> None:
+def say_left_out(table: Table) -> None:
     """Tell on stderr what was guessed about a table, and how many rows were left out."""
     for note in table.notes:
         say_note(note)
@@ -105,7 +106,7 @@ def say_left_out(table: Any) -> None:
         say(f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out", aside=True)
 
 
-def _typed(name: str, sign: Any) -> str:
+def _typed(name: str, sign: object) -> str:
     return "--no-header" if name == "header" else f"--{name} {sign!r}"
 
 

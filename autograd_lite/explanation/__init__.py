@@ -5,7 +5,7 @@ What is printed is data first: an `Explanation` (in `found`) has the steps, the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputTypeError, InputValueError
 from ..value import Value
@@ -17,10 +17,10 @@ __all__ = ["explain"]
 
 
 def explain(
-    root: Any,
+    root: Value,
     *,
     format: str = "text",
-    of: Any = None,
+    of: Value | str | None = None,
     digits: int = 4,
     max_steps: int = 200,
     max_paths: int = 20,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from .. import frames, graph
 from ..errors import InputValueError
@@ -52,7 +52,7 @@ class Explanation(NamedTuple):
         return None if self.format == "latex" else preformatted(str(self))
 
 
-def found(root: Value, of: Any, format: str, digits: int, max_steps: int, max_paths: int) -> Explanation:
+def found(root: Value, of: Value | str | None, format: str, digits: int, max_steps: int, max_paths: int) -> Explanation:
     """The explanation of a Value; see `autograd_lite.explain`."""
     given = {} if root.name else {root: frames.variable(root)}
     names = {node: notation.clean(name) for node, name in notation.names_of([root], given, root).items()}
@@ -78,7 +78,7 @@ def found(root: Value, of: Any, format: str, digits: int, max_steps: int, max_pa
     )
 
 
-def _target(of: Any, names: dict[Node, str]) -> Node:
+def _target(of: Value | str | None, names: dict[Node, str]) -> Node:
     if isinstance(of, Value):
         if of not in names:
             raise InputValueError(f"of={of!r} is not among what the root depends on")

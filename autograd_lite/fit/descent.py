@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from .. import optim
 from ..arrays import numpy
 from ..errors import ClusterError, InputTypeError, InputValueError, MissingPackageError
-from ..files import Json
+from ..files import JsonData
 from ..interrupt import deferred_interrupt, is_interrupted, no_pause
 from ..notebook import table
 from ..optim import Optimizer
@@ -103,7 +103,7 @@ def minimize(
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     every: int | None = None,
-    about: Mapping[str, Json] | None = None,
+    about: Mapping[str, JsonData] | None = None,
     client: Client = None,
 ) -> Result[P]:
     """Go downhill on the mean of a loss over the rows of some data.

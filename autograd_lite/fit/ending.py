@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
-from ..files import Json
+from ..files import JsonData
 from ..notebook import preformatted
 from .losses import LOSSES
 from .rows import Data, Rows
@@ -130,13 +130,13 @@ class Fit:
             return f"converged after {count} ({self.method}): {self.reason}"
         return f"not converged after {count} ({self.method}): {self.reason}"
 
-    def as_dict(self) -> dict[str, Json]:
+    def as_dict(self) -> dict[str, JsonData]:
         """What `--json` prints: nan and inf are None."""
         params = {
             n: {"value": x, "stderr": self.stderr[n], "low": self.low[n], "high": self.high[n]} for n, x in self.params.items()
         }
         s = self.summary
-        more: dict[str, Json] = {}
+        more: dict[str, JsonData] = {}
         if s is not None:
             more = {
                 "rss": s.rss, "n": s.n, "dof": s.dof, "sd": s.sd, "r2": s.r2, "r2_adjusted": s.adjusted, "aic": s.aic,
@@ -144,7 +144,7 @@ class Fit:
             }  # fmt: skip
         if self.scale is not None:
             more |= {"scale": self.scale, "scale_given": self.scale_given}
-        found: dict[str, Json] = finite({
+        found: dict[str, JsonData] = finite({
             "converged": self.converged, "reason": self.reason, "method": self.method, "params": params, "loss": self.loss,
             **more, "correlation": self.correlation, "steps": self.before + self.steps, "level": self.level,
             "linear": self.linear, "notes": self.notes,
@@ -261,7 +261,7 @@ def _share(r2: float) -> str:
     return f"{r2:.{6 if left > 1e-4 or not left else min(15, 2 - math.floor(math.log10(left)))}f}"
 
 
-def finite(data: Json) -> Json:
+def finite(data: JsonData) -> JsonData:
     """Data in which numbers that JSON has not are None."""
     if isinstance(data, float):
         return data if math.isfinite(data) else None

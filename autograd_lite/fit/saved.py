@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from ..errors import InputValueError
-from ..files import Json, json_number, read_json, write_atomically
+from ..files import JsonData, json_number, read_json, write_atomically
 from ..formula.expression import parse
 from ..formula.vocabulary import VOCABULARY
 from ..tree import as_float
@@ -30,8 +30,8 @@ LARGEST = sys.float_info.max
 def save(
     path: str | os.PathLike[str],
     model: Model,
-    ending: Mapping[str, Json] | None = None,
-    dialect: Mapping[str, Json] | None = None,
+    ending: Mapping[str, JsonData] | None = None,
+    dialect: Mapping[str, JsonData] | None = None,
 ) -> None:
     """Write formula, target, loss and weights as JSON, how the fit ended, and how its table was written.
 
@@ -97,7 +97,7 @@ def kept_of(found: Fit) -> dict[str, Any]:
     return {**found.as_dict(), "covariance": finite(found.covariance), **more}
 
 
-def band(model: Model, ending: Mapping[str, Json], level: float, rows: int) -> Band:
+def band(model: Model, ending: Mapping[str, JsonData], level: float, rows: int) -> Band:
     """The bands of a saved fit, by how it ended.
 
     Raises InputValueError as `Band`.
@@ -106,7 +106,7 @@ def band(model: Model, ending: Mapping[str, Json], level: float, rows: int) -> B
     return Band(model, list(model.weights), ending.get("covariance"), sd, dof, level, rows)
 
 
-def _amiss(ending: Mapping[str, Json], count: int) -> str:
+def _amiss(ending: Mapping[str, JsonData], count: int) -> str:
     """What is wrong with the numbers that the bands of so many weights are made of; nothing where they may be right."""
     table = ending.get("covariance")
     if table is not None:

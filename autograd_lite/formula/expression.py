@@ -8,7 +8,7 @@ length exhausts Python's stack.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, overload
+from typing import NoReturn, overload
 
 from ..errors import InputTypeError, InputValueError
 from ..ops import Op
@@ -54,7 +54,7 @@ class Expression:
         names: tuple[str, ...],
         constants: frozenset[str],
         program: Program,
-        number: Callable[[Any, str], float],
+        number: Callable[[str, str], float],
         indicators: Mapping[str, tuple[str, str]],
         grouped: Mapping[str, tuple[str, str]],
     ) -> None:

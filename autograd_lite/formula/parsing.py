@@ -134,7 +134,7 @@ class Parser(Text):
         place = {-1 - k: k for k in range(inputs)} | {k: k + inputs for k in range(len(builder))}
         return Program.of(inputs, builder.ops, [placed(args, place) for args in builder.args], placed(self.operands, place))
 
-    def apply(self, function: Callable[..., Any], count: int) -> None:
+    def apply(self, function: Callable[..., Number], count: int) -> None:
         """A function in place of its `count` operands, the latest."""
         operands = self.operands[len(self.operands) - count :]
         del self.operands[len(self.operands) - count :]

@@ -32,6 +32,8 @@ __all__ = ["LATEX", "PYTHON", "UNICODE", "Piece", "Printer", "grouped", "name_of
 
 RELATION, LOOSE, SUM, PRODUCT, POWER, ATOM = range(6)  # how tightly a formula holds together
 
+Operand = Any  # a node, a number, or a piece that was written before
+
 
 class Sign(NamedTuple):
     """How an op is written with a sign: how tightly it holds, what its operands must, and the sign in each notation."""
@@ -168,7 +170,7 @@ class Printer:
         self.column, self.number, self.brackets, self.most = column, number, brackets, most
         self.relations = relations or brackets
 
-    def piece(self, x: Any) -> Piece:
+    def piece(self, x: Operand) -> Piece:
         """A number as a piece; pieces as they are."""
         if isinstance(x, Piece):
             return x
@@ -176,7 +178,7 @@ class Printer:
         negative = text.startswith(("-", notation.MINUS))
         return Piece((text,), PRODUCT if negative or "times" in text else ATOM, negative)
 
-    def at(self, x: Any, needed: int, first: bool = True) -> Piece:
+    def at(self, x: Operand, needed: int, first: bool = True) -> Piece:
         """A piece where it must hold so tightly; what begins with a minus stands bare only at the beginning."""
         piece = self.piece(x)
         if piece.level >= needed and (first or not piece.signed):
@@ -184,7 +186,7 @@ class Printer:
         left, right = self.relations if piece.level == RELATION else self.brackets
         return Piece((left, piece, right))
 
-    def apply(self, op: Op, *operands: Any) -> Piece:
+    def apply(self, op: Op, *operands: Operand) -> Piece:
         """An op of its operands."""
         sign = SIGNS.get(op)
         if op is ops.pow and self.column in ("unicode", "short") and (n := _whole(operands[1])) is not None:
@@ -202,7 +204,7 @@ class Printer:
             template = template.removesuffix(" {0}") + r"\left({0}\right)"
         return self._filled(template, operands, None)
 
-    def _filled(self, template: str, operands: Sequence[Any], sign: Sign | None) -> Piece:
+    def _filled(self, template: str, operands: Sequence[Operand], sign: Sign | None) -> Piece:
         slots, looks = _slots(template)
         parts: list[str | Piece] = []
         signed = template.startswith(("-", notation.MINUS))
@@ -221,7 +223,7 @@ class Printer:
         level = sign.level if sign is not None and not enclosing and looks != ATOM else looks
         return Piece(parts, level, signed)
 
-    def formula(self, text: str, operands: Sequence[Any], out: Any = None, index: int = 0) -> Any:
+    def formula(self, text: str, operands: Sequence[Operand], out: Operand = None, index: int = 0) -> Operand:
         """A row's own formula with its operands in place: a piece, or the number that is left.
 
         Beside x, y, z, u, the first operands, it may name ``out``, the result, and of a row with any number of operands the
@@ -237,7 +239,7 @@ class Printer:
             pass
         return Piece((rf"\text{{{texmath.text(text)}}}" if self.column == "latex" else text.replace("-", notation.MINUS),))
 
-    def _meaning(self, name: str, operands: Sequence[Any], out: Any, index: int) -> Any:
+    def _meaning(self, name: str, operands: Sequence[Operand], out: Operand, index: int) -> Operand:
         """What a name stands for in a row's own formula; KeyError where it means nothing."""
         if name in LETTERS[: len(operands)]:
             return operands[LETTERS.index(name)]
@@ -253,7 +255,7 @@ class Printer:
             "pi": Piece((r"\pi " if self.column == "latex" else "π",)),
         }[name]  # fmt: skip
 
-    def _tidy(self, op: Op, *operands: Any) -> Any:
+    def _tidy(self, op: Op, *operands: Operand) -> Operand:
         """An op of its operands; numbers are added and multiplied, and times 0, times 1 or to the power 1 is shorter."""
         if op in _EXACT and all(x.__class__ is float for x in operands):
             return op.forward(*operands)
@@ -266,7 +268,7 @@ class Printer:
             return operands[0]
         return 1.0 if op is ops.pow and numbers[1] == 0.0 else self.apply(op, *operands)
 
-    def _word(self, word: str, operands: Sequence[Any]) -> list[str | Piece]:
+    def _word(self, word: str, operands: Sequence[Operand]) -> list[str | Piece]:
         """What stands for several operands."""
         operands = operands[1:] if word == "rest" else operands
         shown = operands if self.most is None else operands[: self.most]
@@ -277,7 +279,7 @@ class Printer:
         dots = [between, r"\ldots" if self.column == "latex" else "..."] if len(shown) < len(operands) else []
         return [part for i, piece in enumerate(pieces) for part in ((between, piece) if i else (piece,))] + dots
 
-    def _terms(self, operands: Sequence[Any]) -> Piece:
+    def _terms(self, operands: Sequence[Operand]) -> Piece:
         """A product of two lists as a sum, of which three terms are written where it is long."""
         half = len(operands) // 2
         shown = 3 if half > 4 else half
@@ -286,7 +288,7 @@ class Printer:
         dots = [" + ", r"\ldots" if self.column == "latex" else "..."] if half > shown else []
         return Piece([*parts, *dots], SUM, bool(terms) and terms[0].signed)
 
-    def _called(self, op: Op, operands: Sequence[Any]) -> Piece:
+    def _called(self, op: Op, operands: Sequence[Operand]) -> Piece:
         parts: list[str | Piece] = [f"{name_of(op)}("]
         for i, group in enumerate(grouped(op, operands)):
             parts.append(", " if i else "")
@@ -314,14 +316,14 @@ class Printer:
                 if isinstance(a, int):
                     uses[a] += 1
         fresh = (v for v in (f"v{i}" for i in range(1, len(uses) + len(names) + 2)) if v not in names)
-        known: list[Any] = [Piece((name,)) for name in names]
+        known: list[Operand] = [Piece((name,)) for name in names]
         for number, (op, args) in enumerate(program.instructions, program.inputs):
             piece = self.apply(op, *[known[a] if isinstance(a, int) else a for a in args])
             known.append(_Named(piece.parts, piece.level, piece.signed) if uses[number] > 1 else piece)
         (out, *_) = program.outputs
         return _named_where_first(known[out] if isinstance(out, int) else self.piece(out), fresh)
 
-    def _folding(self, op: Op, *operands: Any) -> Any:
+    def _folding(self, op: Op, *operands: Operand) -> Operand:
         """An op of its operands; of numbers only, their number."""
         if any(isinstance(x, Piece) for x in operands):
             return self.apply(op, *operands)
@@ -334,7 +336,7 @@ class _Named(Piece):
     __slots__ = ()
 
 
-def _named_where_first(root: Piece, fresh: Any) -> str:
+def _named_where_first(root: Piece, fresh: Operand) -> str:
     out: list[str] = []
     names: dict[int, str] = {}
     todo: list[str | Piece] = [root]
@@ -354,7 +356,7 @@ def _named_where_first(root: Piece, fresh: Any) -> str:
     return "".join(out)
 
 
-def _whole(exponent: Any) -> int | None:
+def _whole(exponent: Operand) -> int | None:
     return int(exponent) if exponent.__class__ is float and abs(exponent) < 100 and exponent == int(exponent) else None
 
 
@@ -362,7 +364,7 @@ def _python(x: float) -> str:
     return repr(x) if math.isfinite(x) else f"float({str(x)!r})"
 
 
-def grouped(op: Op, args: Sequence[Any]) -> tuple[Any, ...]:
+def grouped(op: Op, args: Sequence[Operand]) -> Operand:
     """Flat arguments as the public call takes them: lists where the row gathers lists."""
     if op.gather is None:
         return tuple(args)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError
 from ..functional import jvp, vjp
 from ..numerical.derivative import Derivative, numerical_derivative
-from ..tree import as_float, flatten, is_scalar
+from ..tree import Number, Tree, as_float, flatten, is_scalar
 from .certify import Certify, certifier, replay_of
 from .localise import localise, swapped
 from .replay import Replay, forms_given, load_mpmath
@@ -27,14 +27,14 @@ SAME = 1e-12  # two sweeps that differ by less differ by rounding
 
 
 def check_grads(
-    f: Callable[..., Any],
-    args: tuple[Any, ...],
+    f: Callable[..., Tree],
+    args: tuple[Tree, ...],
     *,
     order: int = 2,
     modes: Sequence[str] = ("rev", "fwd"),
     rtol: float = 1e-8,
     fast: bool = False,
-    reference: Any = None,
+    reference: Mapping[str, Callable[..., Number]] | Callable[..., Number] | None = None,
 ) -> Report:
     """Check the library's derivatives of a function against its values, and say which op is wrong if one is.
 
@@ -81,9 +81,9 @@ def check_grads(
 
 
 def check_derivative(
-    f: Callable[..., Any],
-    df: Callable[..., Any],
-    x: Any,
+    f: Callable[..., Number],
+    df: Callable[..., Number],
+    x: Tree,
     *,
     rtol: float = 1e-8,
     fast: bool = False,
@@ -134,7 +134,7 @@ def check_derivative(
     return Report(rows, name)
 
 
-def _points(x: Any) -> list[tuple[float, ...]]:
+def _points(x: Tree) -> list[tuple[float, ...]]:
     """The points to check at, each a tuple of all arguments."""
     if isinstance(x, tuple):
         return [tuple(as_float(p, "x") for p in x)] if x else _points([])
@@ -237,8 +237,10 @@ def _hessians(
 
 
 def _symmetry(
-    subject: Subject, k: int, modes: Sequence[str], directions: Any, seconds: Any, errors: Any, roundings: Any, rtol: float
-) -> list[Row]:
+    subject: Subject, k: int, modes: Sequence[str], directions: Sequence[tuple[str, Vector]],
+    seconds: Mapping[str, list[list[float]]], errors: Mapping[tuple[int, int], float],
+    roundings: Mapping[tuple[int, int], Rounding], rtol: float,
+) -> list[Row]:  # fmt: skip
     """A failing row for each pair of mixed derivatives that differ, which no smooth function has."""
     rows: dict[tuple[int, int], Row] = {}
     for mode in modes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from .. import context, graph, sweeps
 from ..errors import AnomalyError
+from ..graph import Node
 from ..numerical.derivative import numerical_derivative
+from ..ops import Op
 from ..tree import flatten
 from ..value import Value
 from .report import Row
@@ -32,7 +33,7 @@ def _same(engine: float, row: Row) -> bool:
     return abs(engine - row.numeric) <= 2.0 * row.error + 1e-6 * abs(engine)
 
 
-def _swapped_with(op: Any, floats: Sequence[float], i: int, partial: float, truth: float, flows: Sequence[Any]) -> int:
+def _swapped_with(op: Op, floats: Sequence[float], i: int, partial: float, truth: float, flows: Sequence[float | None]) -> int:
     """The number, from 1, of the argument whose partial this one is, while its own stands there; 0 for none."""
     for k, flow in enumerate(flows):
         if k == i or flow is None or abs(flow - truth) > 1e-6 * abs(truth):
@@ -74,7 +75,7 @@ def localise(subject: Subject, order: int, rtol: float) -> str:
     )
 
 
-def _wrong_partial(node: Any, floats: tuple[float, ...], rtol: float) -> str:
+def _wrong_partial(node: Node, floats: tuple[float, ...], rtol: float) -> str:
     op = node.op
     where = getattr(node, "where", "unknown line")
     if op.name == "stop_gradient":

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import graph, sweeps
-from ..ops import TABLE
+from ..ops import TABLE, Op
+from ..tree import Number
 from ..value import Value
 from .subject import Subject, Vector
 
@@ -20,7 +21,7 @@ WHOLE = 2.0**46  # from here on the finest steps are a good part of a period of 
 UNSEEN = 2.0**30  # steps of a staircase that are fewer floats wide than this may look straight, where the finest are all noise
 
 
-def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list[Any]:
+def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list[Number]:
     """The steps to output k of a function, or to its gradient for two directions, that move with its inputs along them."""
     leaves = [Value(x) for x in subject.point]
     roots: list[Any] = [subject.out(k, leaves)]
@@ -75,7 +76,7 @@ def overflows_below(subject: Subject, k: int, directions: Sequence[Vector]) -> s
     return ""
 
 
-def _steps_beside(op: Any, floats: Sequence[float], out: float) -> bool:
+def _steps_beside(op: Op, floats: Sequence[float], out: float) -> bool:
     """Whether a staircase has a step close to the point."""
     for i, x in enumerate(floats):
         for beside in (x - UNSEEN * math.ulp(x), x + UNSEEN * math.ulp(x)):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
+from types import ModuleType
 from typing import Any
 
 from ..compiler.recorded import program_of
 from ..errors import InputTypeError, InputValueError, MissingPackageError
+from ..graph import Node
 from ..ops import TABLE, Op
+from ..tree import Number
 
 DIGITS = 50
 ROUNDING_TRIALS = 4
@@ -22,7 +25,7 @@ class NoReplayError(Exception):
     """Why a graph has no high-precision replay."""
 
 
-def load_mpmath() -> Any:
+def load_mpmath() -> Number:
     """mpmath, or an error that says how to get it."""
     try:
         import mpmath  # type: ignore[import-untyped]
@@ -33,7 +36,7 @@ def load_mpmath() -> Any:
     return mpmath
 
 
-def high_precision_forms(mp: Any) -> dict[str, Callable[..., Any]]:
+def high_precision_forms(mp: ModuleType) -> dict[str, Callable[..., Number]]:
     """Each op of the table by name as a function ``(floats, out, *arguments)`` in mpmath; floats and out are what was recorded.
 
     They decide every branch, so that the function is smooth: at a kink it is the piece whose slope is the convention's.
@@ -41,7 +44,7 @@ def high_precision_forms(mp: Any) -> dict[str, Callable[..., Any]]:
     return {name: form for name, op in TABLE.items() if (form := high_precision_form(op, mp)) is not None}
 
 
-def high_precision_form(op: Op, mp: Any) -> Callable[..., Any] | None:
+def high_precision_form(op: Op, mp: ModuleType) -> Callable[..., Number] | None:
     """That function of one row; None for one that does not say what it is exactly."""
     exact = op.exact
     if exact is None:
@@ -52,7 +55,7 @@ def high_precision_form(op: Op, mp: Any) -> Callable[..., Any] | None:
     return lambda floats, out, *args: exact(mp, floats, *args)
 
 
-def _of_arguments(form: Callable[..., Any], floats: Sequence[float], out: float, *args: Any) -> Any:
+def _of_arguments(form: Callable[..., Number], floats: Sequence[float], out: float, *args: Number) -> Number:
     return form(*args)
 
 
@@ -66,7 +69,7 @@ class Replay:
     Raises NoReplayError naming the op that has no form, or a value that is not finite.
     """
 
-    def __init__(self, root: Any, inputs: Sequence[Any], extra: Forms) -> None:
+    def __init__(self, root: Node, inputs: Sequence[Node], extra: Forms) -> None:
         self.mp = load_mpmath().mp
         self.inputs = list(inputs)
         self.program = program_of(self.inputs, [root])
@@ -86,12 +89,12 @@ class Replay:
 
         self.program.run([node._data for node in self.inputs], recorded)
 
-    def __call__(self, shifts: Sequence[Any], wobble: Sequence[Any] | None = None) -> Any:
+    def __call__(self, shifts: Sequence[Number], wobble: Sequence[Number] | None = None) -> Number:
         """The result with each input moved by a shift, and each instruction's result scaled by ``1 + wobble``."""
         mp = self.mp
         recorded = zip(self.forms, wobble or repeat(0), strict=False)
 
-        def repeated(op: Op, *numbers: Any) -> Any:
+        def repeated(op: Op, *numbers: Number) -> Number:
             (form, floats, out), error = next(recorded)
             try:
                 value = form(floats, out, *numbers)
@@ -118,7 +121,7 @@ class Replay:
                 moved = max(moved, abs(self._difference(directions, wobble) - exact))
             return float(exact), float(moved)
 
-    def _difference(self, directions: Sequence[Sequence[float]], wobble: Sequence[Any] | None) -> Any:
+    def _difference(self, directions: Sequence[Sequence[float]], wobble: Sequence[Number] | None) -> Number:
         mp = self.mp
         h = mp.mpf(10) ** -(DIGITS // 2 + 5)
         scale = [abs(mp.mpf(node._data)) or mp.mpf(1) for node in self.inputs]
@@ -135,7 +138,7 @@ class Replay:
         return total / (4 * h * h) if abs(total) > floor else mp.mpf(0)
 
 
-def forms_given(reference: Any) -> Forms | None:
+def forms_given(reference: object) -> Forms | None:
     """The argument `reference` as extra forms; None where no replay is asked for."""
     if reference is None:
         return None

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from .. import graph, sweeps
+from ..graph import Node
 from ..numerical.derivative import Derivative, numerical_derivative
 from ..numerical.probe import EPS, UNEVEN
 from ..value import Value
@@ -23,7 +24,7 @@ from .verdict import AMONG_THE_SMALLEST, DIGITS, FAIL, FEW_STEPS, INCONCLUSIVE, 
 STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
 
 
-def size_of_terms(out: Any, leaves: Sequence[Value], *directions: Vector, whole: bool = False) -> float:
+def size_of_terms(out: Node, leaves: Sequence[Value], *directions: Vector, whole: bool = False) -> float:
     """The size of what is added up to a derivative along some directions; along none, to the value itself.
 
     ``sum over the steps v of the sweeps of |v dD/dv|``, for the derivative D as it is computed from its own graph

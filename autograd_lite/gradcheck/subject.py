@@ -10,7 +10,7 @@ from .. import sweeps
 from ..errors import AutogradError, InputTypeError, InputValueError
 from ..functional import vjp
 from ..ops import Op
-from ..tree import Spec, as_float, flatten, unflatten
+from ..tree import Number, Spec, Tree, as_float, flatten, unflatten
 from ..value import Value
 
 FEW = 20  # inputs that are checked one by one; more are checked along random directions
@@ -22,7 +22,7 @@ Vector = Sequence[float]
 class Subject:
     """The function under check: flat inputs and outputs with names, and every value and gradient computed once."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def __init__(self, f: Callable[..., Tree], args: tuple[Tree, ...]) -> None:
         self.f = f
         self.name = name_of(f)
         leaves, self.spec = flatten(args, "args")
@@ -45,7 +45,7 @@ class Subject:
                     f"hold random numbers and state fixed"
                 )
 
-    def _run(self) -> tuple[list[Any], Spec]:
+    def _run(self) -> tuple[list[Number], Spec]:
         """What f gives at the point, flat."""
         try:
             return flatten(self.f(*self.tree([Value(x) for x in self.point])), f"result of {self.name}")
@@ -60,11 +60,11 @@ class Subject:
     def _at(self) -> str:
         return ", ".join(f"{name}={x:g}" for name, x in zip(self.inputs, self.point, strict=True))
 
-    def tree(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
+    def tree(self, leaves: Sequence[Number]) -> tuple[Number, ...]:
         """The arguments of f from flat ones."""
         return tuple(unflatten(self.spec, leaves))
 
-    def out(self, k: int, leaves: Sequence[Any]) -> Any:
+    def out(self, k: int, leaves: Sequence[Number]) -> Number:
         """Output k of f at flat arguments, as f gives it."""
         return flatten(self.f(*self.tree(leaves)))[0][k]
 
@@ -75,10 +75,10 @@ class Subject:
             self.known[point] = [plain(out) for out in outs]
         return self.known[point][k]
 
-    def gradient_of(self, k: int) -> Callable[..., list[Any]]:
+    def gradient_of(self, k: int) -> Callable[..., list[Number]]:
         """The gradient of output k as a function of the arguments, flat."""
 
-        def gradient(*args: Any) -> list[Any]:
+        def gradient(*args: Tree) -> list[Number]:
             pullback = vjp(lambda *a: flatten(self.f(*a))[0][k], *args)[1]
             return flatten(pullback(1.0))[0]
 
@@ -117,7 +117,7 @@ class Subject:
         return lambda t: g(tuple(x + (t - 1.0) * d for x, d in zip(point, direction, strict=True))), 1.0
 
 
-def plain(x: Any) -> float:
+def plain(x: Tree) -> float:
     """A number or a Value as a float."""
     return x.data if isinstance(x, Value) else as_float(x)
 
@@ -127,7 +127,7 @@ def pick(gradient: Sequence[float], weights: Vector) -> float:
     return sum(g * w for g, w in zip(gradient, weights, strict=True) if w)
 
 
-def parameters(f: Any, count: int) -> list[str]:
+def parameters(f: Callable[..., Tree], count: int) -> list[str]:
     """The names of a function's arguments from its signature, an op's from that of its rule."""
     import inspect  # slow to import, and wanted only here
 
@@ -154,7 +154,7 @@ def _paths(spec: Spec, name: str) -> list[str]:
     return [path for key, child in zip(keys, spec.children, strict=True) for path in _paths(child, f"{name}[{key}]")]
 
 
-def name_of(f: Any) -> str:
+def name_of(f: Callable[..., Tree]) -> str:
     """What a function is called in a report; ``f`` where it has no name that can be written."""
     name = getattr(f, "__name__", "f")
     return name if name.isidentifier() else "f"

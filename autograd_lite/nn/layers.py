@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import ops
 from ..accelerated import layer as in_c
 from ..errors import InputTypeError, InputValueError
-from ..tree import Number, an
+from ..tree import Number, Tree, an
 from ..value import Value
 from .module import Module
 
@@ -50,7 +50,7 @@ def _source(seed: int | random.Random | None) -> Any:
         raise InputTypeError(f"seed={seed!r} is {an(seed)}: give a whole number, a random.Random or None") from None
 
 
-def _count(name: str, n: Any) -> int:
+def _count(name: str, n: object) -> int:
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise InputValueError(f"{name}={n!r} must be a whole number of at least 1")
     return n
@@ -168,7 +168,7 @@ class MLP(Module):
         self.layers = [Layer(n, m, activation, draw, nonlin=i < len(nouts) - 1) for i, (n, m) in enumerate(pairwise(sizes))]
 
     def __call__(self, x: Sequence[Number]) -> Value | Any:
-        out: Value | Any = x
+        out: Tree = x
         for layer in self.layers:
             out = layer([out] if isinstance(out, Value) else out)
         return out

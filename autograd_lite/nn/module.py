@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import lru_cache, partial
 from itertools import repeat
 from numbers import Real
+from os import PathLike
 from types import FunctionType, MethodType, SimpleNamespace
 from typing import Any
 
 from .. import context
 from ..errors import InputOverflowError, InputTypeError, InputValueError, NotALeafError, listed
-from ..files import json_number, read_json, write_atomically
+from ..files import JsonData, json_number, read_json, write_atomically
 from ..ops import Op
 from ..protocols import looked_at
-from ..tree import as_float, refilled
+from ..tree import Number, Tree, as_float, refilled
 from ..value import Value
 
 
@@ -65,7 +66,7 @@ class Module:
         return values, _Shape(self, names)
 
     @classmethod
-    def tree_unflatten(cls, shape: _Shape, children: Sequence[Any]) -> Module:
+    def tree_unflatten(cls, shape: _Shape, children: Sequence[Tree]) -> Module:
         """A module like the one flattened, holding `children` as its parameters."""
         own = shape.module.parameters()
         # a number becomes a parameter of its own; a row of a Hessian may put whole modules in the parameters' places
@@ -127,7 +128,7 @@ class _Shape:
         return _fixed(self.module, (), {})
 
 
-def _saved_number(text: Any, name: str, path: Any) -> float:
+def _saved_number(text: JsonData, name: str, path: str | PathLike[str]) -> float:
     if isinstance(text, (int, float)) and not isinstance(text, bool):
         try:
             return as_float(text)
@@ -138,13 +139,13 @@ def _saved_number(text: Any, name: str, path: Any) -> float:
     raise InputValueError(f"{path} gives {name}={text!r}, which is not a number: give a file written by save()")
 
 
-def _has_attributes(thing: Any) -> bool:
+def _has_attributes(thing: Tree) -> bool:
     """Whether parameters are looked for in its attributes: a module, a plain namespace, and what a dataclass makes."""
     is_dataclass = hasattr(type(thing), "__dataclass_fields__") and not isinstance(thing, type)
     return is_dataclass or isinstance(thing, (Module, SimpleNamespace))
 
 
-def _items(thing: Any) -> dict[Any, Any] | None:
+def _items(thing: Tree) -> dict[Any, Any] | None:
     """What a module or a container holds, by name, key or place; None of anything else.
 
     Raises InputTypeError for parameters in any other container; in a set they would come in another order in each run.
@@ -168,7 +169,7 @@ def _items(thing: Any) -> dict[Any, Any] | None:
 
 
 @lru_cache(maxsize=128)
-def _all_slots(kind: Any) -> tuple[str, ...]:
+def _all_slots(kind: type) -> tuple[str, ...]:
     return tuple(name for cls in kind.__mro__ for name in _slots(cls))
 
 
@@ -178,7 +179,7 @@ def _slots(cls: type) -> list[str]:
     return [name for name in own if name not in ("__dict__", "__weakref__")]
 
 
-def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple[str, Value]]:
+def _walk(thing: Tree, path: str, inside: tuple[object, ...] = ()) -> Iterator[tuple[str, Value]]:
     """The Values in a module or container with their paths; a module within itself is walked once."""
     if isinstance(thing, Value):
         yield path, thing
@@ -195,7 +196,7 @@ def _walk(thing: Any, path: str, inside: tuple[Any, ...] = ()) -> Iterator[tuple
         yield from _walk(inner, f"{path}{step}" if path else step.removeprefix("."), inside)
 
 
-def _gather(thing: Any, found: dict[Value, None], inside: tuple[Any, ...] = ()) -> None:
+def _gather(thing: Tree, found: dict[Value, None], inside: tuple[object, ...] = ()) -> None:
     """Enter the Values that `_walk` gives, without their paths: every step of training asks for them."""
     if isinstance(thing, Value):
         found[thing] = None
@@ -229,7 +230,7 @@ def _of_class(kind: type) -> dict[str, Any]:
     return {name: x for c in own for name, x in vars(c).items() if name[:2] != "__" and not hasattr(type(x), "__get__")}
 
 
-def _holds_objects(thing: Any) -> bool:
+def _holds_objects(thing: Tree) -> bool:
     """Whether it is a NumPy array of objects, in which Values can be."""
     return bool(getattr(getattr(thing, "dtype", None), "hasobject", False))
 
@@ -237,7 +238,7 @@ def _holds_objects(thing: Any) -> bool:
 class _Itself:
     """An object that is equal to itself alone."""
 
-    def __init__(self, thing: Any) -> None:
+    def __init__(self, thing: Tree) -> None:
         self.thing = thing
 
     def __eq__(self, other: object) -> bool:
@@ -246,7 +247,7 @@ class _Itself:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _fixed(thing: Any, inside: tuple[Any, ...], seen: dict[int, int] | None) -> list[Any]:
+def _fixed(thing: Tree, inside: tuple[object, ...], seen: dict[int, int] | None) -> list[Any]:
     """The kinds of all containers, which parameters are one, and what they hold that is no parameter, in order.
 
     `seen` numbers the parameters; there is none within an object that is no container, whose Values are no parameters.
@@ -279,7 +280,7 @@ def _fixed(thing: Any, inside: tuple[Any, ...], seen: dict[int, int] | None) -> 
     return found
 
 
-def _rebuilt(thing: Any, replaced: dict[Value, Any], copies: dict[int, Any]) -> Any:
+def _rebuilt(thing: Tree, replaced: dict[Value, Number], copies: dict[int, Tree]) -> Any:
     """A copy that holds other parameters; what is not a container is shared, what is shared stays so."""
     if isinstance(thing, Value):
         return replaced[thing]

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import ref
 
 from .. import frames
 from ..errors import GradientWarning, InputValueError, NotALeafError, listed
+from ..files import JsonData
 from ..tree import Number, Tree
 from .parameters import assign, items, nonzero, numeric, parameters, require_finite
 from .settings import Configured, same_names, valid
+
+if TYPE_CHECKING:
+    from .schedules import Schedule
 
 # An object no arithmetic returns: while a parameter's grad *is* this zero, no gradient came since zero_grad().
 _CLEARED = float("0")
@@ -23,7 +27,7 @@ State = tuple[Number, ...]
 class Factor:
     """What one schedule multiplies the base rate by, and the schedule, as long as there is one."""
 
-    def __init__(self, schedule: Any) -> None:
+    def __init__(self, schedule: Schedule | None) -> None:
         self.value = 1.0
         self.schedule: Callable[[], Any] = ref(schedule)
 
@@ -161,7 +165,7 @@ class Optimizer(Configured):
         grads = {n: getattr(p.grad, "_data", p.grad) for n, p in self._params.items() if not self._untouched(n)}
         return {**vars(self), "_zeros": None, "_grads": grads}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, JsonData]) -> None:
         """Gradients that came, which a parameter alone does not keep, and which of them did not."""
         grads = state.pop("_grads")
         vars(self).update(state)
@@ -179,14 +183,14 @@ class Optimizer(Configured):
                 zeros[name][...] = 0.0
         assign([*self._params.values(), self], [*["grad"] * len(zeros), "_zeros"], [*zeros.values(), zeros])
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, JsonData]:
         """All that a later run needs, besides the parameters, to go on to the same bits; JSON if they are scalars."""
         self._settle()
         state = {name: dict(zip(("step", *self.state_names), s, strict=True)) for name, s in self._state.items()}
         head = {"optimizer": type(self).__name__, "lr": self.lr, "base_lr": self.base_lr}
         return {**head, **self._saved(), "step": self._steps, "state": state}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, JsonData]) -> None:
         """Continue where ``state_dict()`` was taken; on an error (StructureError, InputValueError) nothing changes."""
         settings = self._check_saved("optimizer", state, self.state_dict())
         rates = valid("lr", state["lr"]), valid("base_lr", state["base_lr"])
@@ -228,7 +232,7 @@ class SGD(Optimizer):
         self.momentum, self.nesterov, self.weight_decay, self.dampening = momentum, nesterov, weight_decay, dampening
         super().__init__(params, lr)
 
-    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, given: Mapping[str, JsonData]) -> dict[str, Any]:
         checked = super()._checked(given)
         if checked["nesterov"] and (checked["momentum"] == 0 or checked["dampening"] != 0):
             values = f"momentum={checked['momentum']!r}, dampening={checked['dampening']!r}"

@@ -107,6 +107,6 @@ def clip_grad_norm(params: Tree, max_norm: float) -> float:
     return norm
 
 
-def assign(things: Iterable[Any], names: Iterable[str], values: Iterable[Number]) -> None:
+def assign(things: Iterable[object], names: Iterable[str], values: Iterable[Number]) -> None:
     """Set an attribute of each: by one call that runs no Python code of ours, so that Ctrl-C comes before or after."""
     deque(map(setattr, things, names, values), maxlen=0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 from weakref import ref
 
 from ..errors import InputTypeError, InputValueError
+from ..files import JsonData
 from ..tree import an
 from .optimizers import Factor, Optimizer
 from .parameters import assign
@@ -49,7 +49,7 @@ class Schedule(Configured):
         """What the base lr is multiplied by after ``step`` steps; a pure function."""
         raise NotImplementedError(f"{type(self).__name__} must define factor(step)")
 
-    def _go_to(self, step: int, settings: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def _go_to(self, step: int, settings: Mapping[str, JsonData] = MappingProxyType({})) -> None:
         """Set the rate of a step, and other settings with it: all or nothing."""
         optimizer = self.optimizer
         new: Schedule = object.__new__(type(self))
@@ -71,7 +71,7 @@ class Schedule(Configured):
         owners = [self._factor, optimizer, *[self] * (1 + len(settings))]
         assign(owners, ["value", "_lr", "_step", *settings], [factor, lr, step, *settings.values()])
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, JsonData]) -> None:
         vars(self).update(state)
         self._factor.schedule = ref(self)
 
@@ -79,11 +79,11 @@ class Schedule(Configured):
         """Go one step on and set the optimizer's lr."""
         self._go_to(self._step + 1)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, JsonData]:
         """The settings and the step as plain data."""
         return {"schedule": type(self).__name__, **self._saved(), "step": self._step}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, JsonData]) -> None:
         """Continue where ``state_dict()`` was taken, once the optimizer's is loaded; on an error nothing changes."""
         settings = self._check_saved("schedule", state, self.state_dict())
         step = valid("step", state["step"])

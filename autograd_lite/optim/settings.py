@@ -9,6 +9,7 @@ from reprlib import Repr
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, StructureError
+from ..files import JsonData
 from ..tree import an
 
 _REPR = Repr()
@@ -52,7 +53,7 @@ _SHAPES = {Real: (float, "number"), Integral: (int, "whole number"), bool: (bool
 # fmt: on
 
 
-def valid(name: str, value: Any) -> Any:
+def valid(name: str, value: object) -> Any:
     """The setting as a plain float, int, bool or tuple; one without a rule (of a user's own optimizer) as it is."""
     if name not in _RULES:
         return value
@@ -86,14 +87,14 @@ class Configured:
         self._settings = tuple(vars(self))
         vars(self).update(self._checked(vars(self)))
 
-    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, given: Mapping[str, JsonData]) -> dict[str, Any]:
         return {name: valid(name, given[name]) for name in self._settings}
 
     def _saved(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in self._settings}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
-    def _check_saved(self, kind: str, state: Any, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    def _check_saved(self, kind: str, state: JsonData, wanted: Mapping[str, JsonData]) -> dict[str, Any]:
         same_names("state", state, wanted, f"use the state_dict() of {an(self)}")
         if state[kind] != type(self).__name__:
             raise InputValueError(f"{kind}={state[kind]!r} must be {type(self).__name__!r}; load it into its own class")

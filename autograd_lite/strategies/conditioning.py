@@ -68,7 +68,7 @@ class _Disturbance(NamedTuple):
 
 
 def _disturbances(
-    point: Sequence[float], program: Program, forms: Sequence[Callable[..., Any]], h: Number
+    point: Sequence[float], program: Program, forms: Sequence[Callable[..., Number]], h: Number
 ) -> Iterable[_Disturbance]:
     """Every place of a replay where rounding enters."""
     mpf = load_mpmath().mpf
@@ -84,7 +84,9 @@ def _disturbances(
         for j in moving:
             yield _Disturbance(s, 1, j, j, at, 0)
 
-        def of_moving(directions: tuple[int, ...], f: Any = f, at: Any = at, moving: Number = moving) -> Number:
+        def of_moving(
+            directions: tuple[int, ...], f: Callable[..., Number] = f, at: Number = at, moving: Number = moving
+        ) -> Number:
             args = list(at)
             for j, s in zip(moving, directions, strict=True):
                 args[j] += s * h

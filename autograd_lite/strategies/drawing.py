@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from math import inf
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hypothesis import reject
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from .. import ops as rows
 from ..errors import InputValueError
 from ..ops import Interval, Op
 from ..program import Builder, Program, placed
+from ..tree import Number
 from .arguments import NOT_DRAWN, PUBLIC, domain_of, row_of
 from .conditioning import judge
 from .formula import Expression
@@ -224,7 +225,7 @@ def expressions(
     max_ops: int = 10,
     names: Sequence[str] = ("x", "y"),
     ops: Iterable[Op | str] | None = None,
-    reference: Mapping[str, Callable[..., Any]] | None = None,
+    reference: Mapping[str, Callable[..., Number]] | None = None,
 ) -> st.SearchStrategy[Expression]:
     """Whole expressions, each with a point at which value, gradient and second derivatives are well conditioned.
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
+from ..files import JsonData
 from . import arrow, excel
 from . import text as texts
 from .choice import Pick, Wanted, coded, filled, selector
@@ -81,7 +81,7 @@ def read_table(
 
 def read_part(
     path: str, columns: list[str], *, rows: tuple[int, int] | None = None, levels: Mapping[str, Sequence[str]] | None = None,
-    blank: Iterable[str] = (), drop_missing: bool = False, memory: int = MEMORY, **dialect: Any,
+    blank: Iterable[str] = (), drop_missing: bool = False, memory: int = MEMORY, **dialect: JsonData,
 ) -> Table:  # fmt: skip
     """As `read_table`, of a file that is one of many: it may have no row, and the numbers of words are given.
 
@@ -93,7 +93,7 @@ def read_part(
     return _read(path, wanted, _dialect(**dialect), memory)
 
 
-def read_head(path: str, **options: Any) -> tuple[list[str], int | None]:
+def read_head(path: str, **options: JsonData) -> tuple[list[str], int | None]:
     """The columns of a file and, of a Parquet file, how many rows it has."""
     dialect = {name: options[name] for name in ("sep", "decimal", "thousands", "header", "comment") if name in options}
     with ExitStack() as stack:
@@ -107,7 +107,7 @@ def _dialect(
     return Dialect(sep, decimal, thousands, header, comment or None)
 
 
-def _opened(path: str, wanted: Wanted, dialect: Dialect, stack: ExitStack) -> texts.Text | arrow.Arrow | excel.Sheet:
+def _opened(path: str, wanted: Wanted, dialect: JsonData, stack: ExitStack) -> texts.Text | arrow.Arrow | excel.Sheet:
     """Whatever reads the rows of a file of that kind."""
     binary, kind = opened(path, stack)
     name = "standard input" if path == "-" else path
@@ -118,7 +118,7 @@ def _opened(path: str, wanted: Wanted, dialect: Dialect, stack: ExitStack) -> te
     return (excel.Sheet if kind == "excel" else arrow.Arrow)(name, binary, kind, wanted)
 
 
-def _read(path: str, wanted: Wanted, dialect: Dialect, memory: int) -> Table:
+def _read(path: str, wanted: Wanted, dialect: JsonData, memory: int) -> Table:
     with ExitStack() as stack:
         source = _opened(path, wanted, dialect, stack)
         table = Table(source.names, source.blocks(), memory=memory, raw=wanted.raw)

@@ -61,7 +61,7 @@ class Sheet:
                 block = [array("d") for _ in self.places]
         yield block
 
-    def _number(self, cell: Any, name: str, row: int) -> float:
+    def _number(self, cell: object, name: str, row: int) -> float:
         where = f"{self.path} row {row}, column {name!r}"
         if _is_missing(cell):
             if name in self.wanted.blank:
@@ -74,5 +74,5 @@ class Sheet:
         return self.cells.checked(str(cell), where)
 
 
-def _is_missing(cell: Any) -> bool:
+def _is_missing(cell: object) -> bool:
     return cell is None or (isinstance(cell, str) and is_missing(cell))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import InputTypeError, InputValueError, listed
+from ..files import JsonData
 from .choice import SHOWN, Pick, selector
 from .table import CELLS, MEMORY, Table
 
@@ -98,7 +99,7 @@ class Parts:
     def __init__(
         self, paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], columns: Iterable[str] | Pick | None = None, *,
         text: Iterable[str] = (), keep: Callable[[Table, int], tuple[Table, int]] | None = None, memory: int = MEMORY,
-        **options: Any,
+        **options: JsonData,
     ) -> None:  # fmt: skip
         self.paths = os.fspath(paths) if isinstance(paths, (str, os.PathLike)) else [os.fspath(p) for p in paths]
         self.pick = columns if callable(columns) else selector(columns)
@@ -160,7 +161,7 @@ class Joined(Table):
             raise InputValueError(f"the {len(found)} files have no row that counts: give at least one")
 
 
-def names_files(data: Any) -> bool:
+def names_files(data: object) -> bool:
     """Whether it is a path, a pattern, or a list of paths."""
     paths = data if isinstance(data, list) and data else [data]
     return all(isinstance(path, (str, os.PathLike)) for path in paths)
@@ -202,7 +203,7 @@ def _known(name: str) -> bool:
     return not name.startswith((".", "_")) and (stem if suffix in PACKED else name.lower()).endswith(SUFFIXES)
 
 
-def look(path: str, options: Mapping[str, Any]) -> Part:
+def look(path: str, options: Mapping[str, JsonData]) -> Part:
     """What a file says before its rows are read: its columns, and how many rows a Parquet file has."""
     from . import read_head
 

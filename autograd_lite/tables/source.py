@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from contextlib import ExitStack
 from importlib import import_module
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from ..errors import InputValueError, MissingPackageError
 
@@ -98,7 +98,7 @@ def _damaged() -> tuple[type[Exception], ...]:
 class _Named(io.RawIOBase):
     """Unpacked bytes whose damage is an error that names the file."""
 
-    def __init__(self, packed: Any, path: str) -> None:
+    def __init__(self, packed: IO[bytes], path: str) -> None:
         self.packed, self.path = packed, path
 
     def readable(self) -> bool:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from ...errors import InputValueError
-from ...files import Json, read_json, write_atomically
+from ...files import JsonData, read_json, write_atomically
 from ..methods import trust
 
 FORMAT, VERSION = "autograd_lite.checkpoint", 1
@@ -25,17 +25,17 @@ class State(NamedTuple):
 
     losses: list[float]  # what each step made so far saw; their number is the number of steps
     leaves: list[float]
-    optimizer: dict[str, Json]  # its state_dict(), arrays as lists
+    optimizer: dict[str, JsonData]  # its state_dict(), arrays as lists
     previous: float | None  # the loss that `tol` compares the next one with
 
 
-def save(path: str | os.PathLike[str], settings: dict[str, Json], state: State) -> None:
+def save(path: str | os.PathLike[str], settings: dict[str, JsonData], state: State) -> None:
     """Write the state of a run with these settings."""
     content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": state._asdict()}
     write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
 
 
-def load(path: str | os.PathLike[str], settings: dict[str, Json]) -> State | None:
+def load(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> State | None:
     """The state a run with these settings was left in; None where there is no file.
 
     Raises InputValueError where the file is no checkpoint, or one of a run with other settings.
@@ -55,14 +55,14 @@ def load(path: str | os.PathLike[str], settings: dict[str, Json]) -> State | Non
     return state
 
 
-def save_steps(path: str | os.PathLike[str], settings: dict[str, Json], state: trust.State) -> None:
+def save_steps(path: str | os.PathLike[str], settings: dict[str, JsonData], state: trust.State) -> None:
     """Write the state of a run of another method, with a digest of it."""
     fields = asdict(state)
     content = {"format": STEPS, "version": VERSION, "settings": settings, "state": fields, "digest": _digest(fields)}
     write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
 
 
-def load_steps(path: str | os.PathLike[str], settings: dict[str, Json]) -> trust.State | None:
+def load_steps(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> trust.State | None:
     """The state of such a run; None where there is no file.
 
     Raises InputValueError as `load`.
@@ -79,16 +79,16 @@ def load_steps(path: str | os.PathLike[str], settings: dict[str, Json]) -> trust
         raise damaged(path, error) from None
 
 
-def _digest(state: dict[str, Json]) -> str:
+def _digest(state: dict[str, JsonData]) -> str:
     """What shows that somebody or something has changed a state."""
     return blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
 
 
-def _read(path: str | os.PathLike[str], settings: dict[str, Json], form: str) -> dict[str, Json] | None:
+def _read(path: str | os.PathLike[str], settings: dict[str, JsonData], form: str) -> dict[str, JsonData] | None:
     """What is in a checkpoint of a run with these settings."""
     if not os.path.exists(path):
         return None
-    content: dict[str, Json] = read_json(path, form, VERSION, "a checkpoint")
+    content: dict[str, JsonData] = read_json(path, form, VERSION, "a checkpoint")
     saved = content.get("settings")
     saved = saved if isinstance(saved, dict) else {}
     ours = json.loads(json.dumps(settings))
