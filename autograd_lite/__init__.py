@@ -22,7 +22,7 @@ The rooms, from low to high; a module imports from lower rows only, which `tests
     optim                                             optimizers and schedules, which know nothing of derivatives
     ops                                               the op table, by family; `ops/row.py` says what a row holds
     graph  program                                    walks over a graph; straight lines
-    sweeps  sparse                                    what flows along a graph, in reverse and forward; sparse Jacobians
+    adjoints  sweeps  sparse                          what flows along a graph, in reverse and forward; sparse Jacobians
     formula                                           text to program and program to text, the steps of a backward pass
     truth  protocols  value                           `Value`, what its comparisons give, what NumPy asks of it
     inputs                                            what a transform differentiates by

@@ -26,10 +26,10 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 6 }; /* as in accelerated.py */
+enum { VERSION = 7 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
-enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2 };    /* as in ops/row.py */
+enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2, TIMES = 3, PLUS = 4 };    /* as in ops/columns.py */
 enum { SEEN = 1, HIT = 2, STOP = 4, MANY = 8, TRACKED = 16, GIVEN = 32, WALKED = 64, PAST = 128, OWN = 256, LED = 512 };
 enum { STACK = 1 << 16 };   /* how many places of a stack are kept for the next sweep, half a megabyte */
 enum { DOUBTFUL = 16 };     /* for how many sweeps edges are counted after one that had to be done anew */
@@ -189,7 +189,14 @@ no:
 
 static int row_setattro(PyObject *o, PyObject *name, PyObject *value) {
     ROW(o)->fresh = ROW(o)->native = 0; /* whoever changes a row is asked from then on */
-    return PyObject_GenericSetAttr(o, name, value);
+    if (PyObject_GenericSetAttr(o, name, value)) return -1;
+    if (PyUnicode_CompareWithASCIIString(name, "first") && PyUnicode_CompareWithASCIIString(name, "second")) return 0;
+    int kind = 0; /* and the sweep in Python does so too */
+    if (look_number(o, "kind", &kind)) { PyErr_Clear(); return 0; }
+    PyObject *slow = kind > BINARY ? PyLong_FromLong(BINARY) : NULL;
+    int status = kind > BINARY ? slow ? PyObject_SetAttrString(o, "kind", slow) : -1 : 0;
+    Py_XDECREF(slow);
+    return status;
 }
 
 static int row_traverse(PyObject *o, visitproc visit, void *arg) {
@@ -1178,7 +1185,7 @@ static int pass(Sweep *w, Node *n) {
             if (!o) continue;
             d = row->slopes[i];
             if (!PyFloat_CheckExact(rule)) {
-                status = ruled(row->kind == BINARY ? call3(rule, x, y, z) : call2(rule, x, z), &d, &flows);
+                status = ruled(row->kind >= BINARY ? call3(rule, x, y, z) : call2(rule, x, z), &d, &flows);
                 if (status || !flows) return status ? status : 1;
             }
             if (give(w, o, g * d, 1)) return -1;

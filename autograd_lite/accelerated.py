@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSION = 6  # of what the core offers; one that was compiled from another source is not used
+VERSION = 7  # of what the core offers; one that was compiled from another source is not used
 
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
 FREE_THREADED = "t" in getattr(sys, "abiflags", "")  # objects of such a Python are laid out in another way
@@ -51,6 +51,12 @@ if TYPE_CHECKING or loaded is None:
         """The base of `Op`, which in C keeps what the sweep asks for most."""
 
         __slots__ = ()
+        kind = 0
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+            if name in ("first", "second"):  # whoever changes a row is asked from then on
+                object.__setattr__(self, "kind", min(self.kind, 2))
 
     class Called:
         """The base of what `jit` gives, which in C goes to the entry of short programs at once."""

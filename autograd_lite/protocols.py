@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
-from . import accelerated, context, frames, graph, ops, sweeps
+from . import accelerated, adjoints, context, frames, graph, ops
 from .errors import InputTypeError, NotALeafError
 from .graph import Node
 from .ops import Op
@@ -318,7 +318,7 @@ class Protocols:
         if self.op is None:
             return
         g = as_float(_plain(self.grad or 0.0), "grad")
-        for a, d in zip(graph.operands(self), sweeps.contributions(self, g), strict=True):
+        for a, d in zip(graph.operands(self), adjoints.contributions(self, g), strict=True):
             if isinstance(a, Protocols) and d is not None:
                 a.grad = (a.grad or 0.0) + d
 

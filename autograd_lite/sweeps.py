@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from itertools import repeat
 from typing import Any, NamedTuple
 
 from . import context
 from .accelerated import loaded
+from .adjoints import UNREACHED, contributions, edges_of, flow, passed
 from .errors import AnomalyError
-from .graph import NOTHING, Identities, Node, as_they_were, operands, order, sharing, values
+from .graph import NOTHING, Identities, Node, operands, order, values
 from .ops.choice import Masked
-from .ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, first, second, times
 from .tree import Number
 
-Cells = dict[Node, list[Number]]
 _SMALLER, _LARGER = (2.0**-64, 2.0**-300, 2.0**-1000), (2.0**600, 2.0**1000)  # factors of tangents: a sweep is linear
 _LEAST = sys.float_info.min
-UNREACHED = -float("0")  # told from any sum by identity; -0.0 + d is d to the bit
 
 LinearForm = list[tuple[Node, list[tuple[Node, Number]]]]
 
@@ -59,14 +56,7 @@ def reverse(seeds: Mapping[Node, Number], graph: bool = False, stop: Identities 
 
 
 def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Identities) -> Adjoints:
-    # Nodes that gather from several places have a cell [how many are still to come, their sum so far]; inputs too, with
-    # a count that never comes to 0.  All other nodes pass on what they get at once.
-    cells: Cells = {node: [-1, UNREACHED] for node in stop}
-    cells.update((node, [count, UNREACHED]) for node, count in sharing(seeds, stop).items() if node not in stop)
-    ready: list[tuple[Node, Any]] = []  # a node with its whole adjoint; None where nothing flows
-    for root, seed in seeds.items():
-        _give(cells, ready, root, seed)
-    nodes, grads = _pass_nodes(cells, ready) if graph else _pass_floats(cells, ready)
+    cells, nodes, grads = passed(seeds, graph, stop)
     inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0}
     if graph and context.trace() is None:
         inputs, grads = {node: Masked.settled(g) for node, g in inputs.items()}, list(map(Masked.settled, grads))
@@ -74,182 +64,6 @@ def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Identities) -> Adj
     for node in unreached:
         del inputs[node]
     return Adjoints(inputs, nodes, grads, unreached)
-
-
-def _give(cells: Cells, ready: list[tuple[Node, Number]], a: Node, d: Number) -> None:
-    """Add `d` to what `a` has gathered, nothing where d is None, and make `a` ready if that was the last."""
-    cell = cells.get(a)
-    if cell is not None:
-        if d is not None:
-            cell[1] = d if cell[1] is UNREACHED else cell[1] + d
-        cell[0] -= 1
-        if not cell[0]:
-            ready.append((a, None if cell[1] is UNREACHED else cell[1]))
-    elif a.op is not None:
-        ready.append((a, d))
-    else:
-        cells[a] = [-1, UNREACHED if d is None else d]
-
-
-def noted(error: Exception, node: Node) -> None:
-    """Say in a rule's own error which op it is of."""
-    error.add_note(f"in the derivative rules of op {node.op.name}")
-
-
-def _pass_nodes(cells: Cells, ready: list[tuple[Node, Number]]) -> tuple[list[Node], list[Number]]:
-    """Pass on what is ready by rules run on nodes: the computed nodes that are reached, and their adjoints."""
-    nodes: list[Node] = []
-    grads: list[Any] = []
-    while ready:
-        node, g = ready.pop()
-        args = operands(node)
-        flows: Iterable[Any] = repeat(None, len(args))
-        if g is not None:
-            nodes.append(node)
-            grads.append(g)
-            try:
-                flows = contributions(node, g, graph=True)
-            except Exception as error:
-                noted(error, node)
-                raise
-        for a, d in zip(args, flows, strict=True):
-            if a.__class__ is not float:
-                _give(cells, ready, a, d)
-    return nodes, grads
-
-
-def _pass_floats(cells: Cells, ready: list[tuple[Node, Number]]) -> tuple[list[Node], list[Number]]:
-    """The same on floats, with `_give` written out, as nearly all time is spent here.
-
-    ``while True`` rather than ``while ready``: it ends in a jump that CPython counts, and is specialised at once.  What would
-    be pushed and popped again is gone on with instead, and no tuple is kept: the collector would look at them all.
-    """
-    nodes: list[Node] = []
-    grads: list[Any] = []
-    done, done_grad, cell_of, push, pop = nodes.append, grads.append, cells.get, ready.append, ready.pop
-    try:
-        while True:
-            if not ready:
-                return nodes, grads
-            node, g = pop()
-            while True:
-                op = node.op
-                a = node._a
-                if g is None:
-                    for b in a if type(a) is tuple else (a, node._b):
-                        if type(b) is not float:
-                            cell = cell_of(b)
-                            if cell is None:
-                                if b.op is None:
-                                    cells[b] = [-1, UNREACHED]
-                                else:
-                                    push((b, None))
-                            else:
-                                n = cell[0] = cell[0] - 1
-                                if not n:
-                                    push((b, None if cell[1] is UNREACHED else cell[1]))
-                    break
-                done(node)
-                done_grad(g)
-                kind = op.kind
-                if kind > GENERAL:  # one or two operands, by partials alone: nearly every node of nearly every graph
-                    if type(a) is not float:
-                        d = op.first
-                        if type(d) is float:
-                            d = g * d
-                        elif d is second:
-                            d = g * node._y
-                        elif kind == BINARY:
-                            d = g * d(node._x, node._y, node._data)
-                        else:
-                            d = g * d(node._x, node._data)
-                        cell = cell_of(a)
-                        if cell is None:
-                            if a.op is None:
-                                cells[a] = [-1, d]
-                            else:
-                                push((a, d))
-                        else:
-                            cell[1] += d
-                            n = cell[0] = cell[0] - 1
-                            if not n:
-                                push((a, cell[1]))
-                    a = node._b  # of a unary op the float 0.0
-                    if type(a) is float:
-                        break
-                    d = op.second
-                    if type(d) is float:
-                        d = g * d
-                    elif d is first:
-                        d = g * node._x
-                    else:
-                        d = g * d(node._x, node._y, node._data)
-                    cell = cell_of(a)
-                    if cell is None:
-                        if a.op is None:
-                            cells[a] = [-1, d]
-                            break
-                        node = a
-                        g = d
-                    else:
-                        cell[1] += d
-                        n = cell[0] = cell[0] - 1
-                        if n:
-                            break
-                        node = a
-                        g = cell[1]
-                    continue
-                if kind == ANY_NUMBER:
-                    for b, cell, d in zip(a, map(cell_of, a), op.rule(node._x, node._data), strict=True):
-                        if type(b) is not float:
-                            if cell is not None:
-                                cell[1] += g * d
-                                n = cell[0] = cell[0] - 1
-                                if not n:
-                                    push((b, cell[1]))
-                            elif b.op is None:
-                                cells[b] = [-1, g * d]
-                            else:
-                                push((b, g * d))
-                elif kind == PRODUCT:
-                    if op.arity == 1:
-                        if type(a) is not float:
-                            _give(cells, ready, a, op.products[0](g, node._x, node._data))
-                    else:
-                        for b, product in zip((a, node._b), op.products, strict=True):
-                            if type(b) is not float:
-                                _give(cells, ready, b, product(g, node._x, node._y, node._data))
-                else:
-                    for b, d in zip(operands(node), contributions(node, g), strict=True):
-                        if type(b) is not float:
-                            _give(cells, ready, b, d)
-                break
-    except Exception as error:
-        noted(error, node)
-        raise
-
-
-def contributions(node: Node, g: Number, graph: bool = False) -> list[Number]:
-    """What `node`, with adjoint `g`, adds to each operand's adjoint; None where nothing flows."""
-    return [None if edge is None else _flow(g, edge) for edge in _edges(node, graph)]
-
-
-def _edges(node: Node, graph: bool) -> list[Number]:
-    """What `node` multiplies by at each operand; None at one that is a constant, or to which nothing flows."""
-    op = node.op
-    args = operands(node)
-    inputs, out = (as_they_were(node), node) if graph else (values(node), node._data)
-    if op.rule is not None:
-        return [None if a.__class__ is float else d for a, d in zip(args, op.rule(inputs, out), strict=True)]
-    return [None if a.__class__ is float else op.edge(i, inputs, out) for i, a in enumerate(args)]
-
-
-def _flow(g: Number, edge: Number) -> Number:
-    """`times`, also for an adjoint or tangent that is masked: the rules see the number, and what they give is masked."""
-    if g.__class__ is Masked:
-        d = _flow(g.g, edge)
-        return None if d is None else g.over(d, edge)
-    return times(g, edge)
 
 
 def _name_nan(seeds: Mapping[Node, Number], stop: Identities) -> None:
@@ -292,7 +106,7 @@ def linear_form(roots: Iterable[Node], graph: bool = False, stop: Identities = N
     """
     with context.unchecked():
         return [
-            (node, [(a, e) for a, e in zip(operands(node), _edges(node, graph), strict=True) if e is not None])
+            (node, [(a, e) for a, e in zip(operands(node), edges_of(node, graph), strict=True) if e is not None])
             for node in order(roots, stop)
         ]
 
@@ -309,7 +123,7 @@ def pull(form: LinearForm, root: Node, seed: Number = 1.0, places: Mapping[Node,
             if g is None:
                 continue
             for a, edge in edges:
-                d = _flow(g, edge)
+                d = flow(g, edge)
                 if d is not None:
                     adjoint[a] = adjoint[a] + d if a in adjoint else d
     if context.current().anomaly:
@@ -367,7 +181,7 @@ def _push(form: LinearForm, tangent: Mapping[Node, Number]) -> dict[Node, Number
         for a, edge in edges:
             t = tangents.get(a)
             if t is not None:
-                t = _flow(t, edge)
+                t = flow(t, edge)
                 if t is not None:
                     total = t if total is None else total + t
         if total is not None:

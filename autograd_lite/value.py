@@ -15,7 +15,7 @@ from operator import add, attrgetter
 from types import MethodType
 from typing import Any
 
-from . import accelerated, context, ends, frames, graph, ops, sweeps
+from . import accelerated, adjoints, context, ends, frames, graph, ops, sweeps
 from .errors import InputTypeError, NotALeafError
 from .ops import Op
 from .protocols import NeitherError, Protocols, clock, described, given_name, looked_at, neither, other_number
@@ -387,8 +387,8 @@ def _sum(old: Number, new: Number, create_graph: bool) -> Number:
 
 _backward = accelerated.adopted(
     {
-        "negative": _unary(ops.neg), "contributions": sweeps.contributions, "sum": _sum,
-        "noted": sweeps.noted, "acquire": _commit.acquire, "release": _commit.release, "as_float": as_float,
+        "negative": _unary(ops.neg), "contributions": adjoints.contributions, "sum": _sum,
+        "noted": adjoints.noted, "acquire": _commit.acquire, "release": _commit.release, "as_float": as_float,
         "bound": MethodType, "watched": _watched, "ramp": ops.relu.forward, "above": (ops.relu.products or (None,))[0],
     },
     [(op, _binary(op), _reflected(op)) for op in (ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.floordiv, ops.mod)],

@@ -36,6 +36,7 @@ ROWS = [
     "ops.reductions",
     "ops",
     "graph program",
+    "adjoints",
     "sweeps",
     "sparse",
     "formula.tokens",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import context, graph, sweeps
+from .. import adjoints, context, graph
 from ..compiler import to_js
 from ..compiler.recorded import program_of
 from ..errors import LoweringError
@@ -179,7 +179,7 @@ def _sweep(found: Live, root: Node) -> None:
             continue
         args = graph.operands(copy)
         partials = copy.op.rule(args, copy) if copy.op.rule is not None else None
-        for i, (a, part) in enumerate(zip(graph.operands(node), sweeps.contributions(copy, g, graph=True), strict=True)):
+        for i, (a, part) in enumerate(zip(graph.operands(node), adjoints.contributions(copy, g, graph=True), strict=True)):
             if part is None or a.__class__ is float:
                 continue
             found.add("factor", node, i, copy.op.partial(i, args, copy) if partials is None else partials[i])

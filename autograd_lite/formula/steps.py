@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .. import context, graph, sweeps
+from .. import adjoints, context, graph
 from ..graph import Node
 from . import nodes, notation
 
@@ -44,7 +44,7 @@ def steps_of(root: Node, names: Mapping[Node, str] | None = None, digits: int = 
                 continue
             values, operands = graph.values(node), graph.operands(node)
             partials = node.op.rule(values, node._data) if node.op.rule is not None else None
-            for i, (a, product) in enumerate(zip(operands, sweeps.contributions(node, g), strict=True)):
+            for i, (a, product) in enumerate(zip(operands, adjoints.contributions(node, g), strict=True)):
                 if product is None:
                     continue
                 before = adjoint.get(a)

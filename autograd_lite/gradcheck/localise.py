@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .. import context, graph, sweeps
+from .. import adjoints, context, graph, sweeps
 from ..errors import AnomalyError
 from ..graph import Node
 from ..numerical.derivative import numerical_derivative
@@ -82,7 +82,7 @@ def _wrong_partial(node: Node, floats: tuple[float, ...], rtol: float) -> str:
         return f"first op that passes no gradient: stop_gradient at {where}, by definition"
     if op.name == "identity" or not all(map(math.isfinite, floats)):
         return ""
-    flows = sweeps.contributions(node, 1.0)
+    flows = adjoints.contributions(node, 1.0)
     for i, (a, flow) in enumerate(zip(graph.operands(node), flows, strict=True)):
         if a.__class__ is float:
             continue

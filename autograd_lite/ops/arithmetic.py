@@ -8,10 +8,10 @@ import sys
 from math import inf, nan
 
 from .choice import _choice, _taken, eq, ge, gt, le, lt, ne, where, zero
-from .columns import Kink, Number
+from .columns import Kink, Number, first, second
 from .numerics import guarded_of_two
 from .piecewise import abs, copysign, round_
-from .row import Op, first, helper, publish, row, second
+from .row import Op, helper, publish, row
 from .words import both, c_floor, constant, either, negate
 
 add = row(

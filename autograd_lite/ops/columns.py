@@ -10,6 +10,29 @@ from .. import tree
 from ..errors import InputValueError
 
 Number = tree.Number  # what rules and cores are written in
+Rule = Callable[..., Number]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
+
+PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY, TIMES, SUM = -2, -1, 0, 1, 2, 3, 4  # how the reverse sweep takes a row
+
+
+def first(x: Number, y: Number, out: Number) -> Number:
+    """A partial that is the first of two operands; the sweeps know it and do not call it."""
+    return x
+
+
+def second(x: Number, y: Number, out: Number) -> Number:
+    """A partial that is the second of two operands."""
+    return y
+
+
+def kind_of(partials: tuple[Rule | float, ...], products: tuple[Rule | None, ...] | None, plain: bool) -> int:
+    """How the reverse sweep takes a row of these partials, none with any number of arguments, and products."""
+    if plain and len(partials) == 2:
+        x, y = partials
+        return TIMES if x is second and y is first else SUM if x == y == 1.0 else BINARY
+    if plain or not partials:
+        return UNARY if partials else ANY_NUMBER
+    return PRODUCT if len(partials) <= 2 and products is not None and None not in products else GENERAL
 
 
 class Interval(NamedTuple):

@@ -28,25 +28,10 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from .. import accelerated, context
 from ..errors import InputTypeError
 from ..tree import Number, as_float, held, is_node
-from .columns import LETTERS, ORDINARY, REAL, Interval, Kink, Pin, Setting
+from .columns import LETTERS, ORDINARY, REAL, Interval, Kink, Pin, Rule, Setting, kind_of
 
 if TYPE_CHECKING:
     from ..value import Value
-
-Rule = Callable[..., Number]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
-
-PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY = -2, -1, 0, 1, 2  # how the reverse sweep takes a row
-
-
-def first(x: Number, y: Number, out: Number) -> Number:
-    """A partial that is the first of two operands; the sweeps know it and do not call it."""
-    return x
-
-
-def second(x: Number, y: Number, out: Number) -> Number:
-    """A partial that is the second of two operands."""
-    return y
-
 
 TABLE: dict[str, Op] = {}  # every built-in row by name; a user's rows stay the user's
 HELPERS: set[Op] = set()  # those that are no public functions
@@ -88,6 +73,7 @@ class Op(accelerated.Row):
     """
 
     optional = 0  # how many more arguments a subclass takes
+    entered = False  # into the table
     plain: Op | None = None  # the row of the first arguments that has the same value, where the others are for slopes only
 
     def __init__(
@@ -138,10 +124,9 @@ class Op(accelerated.Row):
         self.arity = None if variadic else len(self.partials)
         self.products = tuple(products) if products else None
         plain = not variadic and not products and len(self.partials) <= 2 and 0.0 not in self.partials
-        ruled = len(self.partials) <= 2 and self.products is not None and None not in self.products
-        self.kind = ANY_NUMBER if variadic else len(self.partials) if plain else PRODUCT if ruled else GENERAL
         self.first = self.partials[0] if plain else None
         self.second = self.partials[-1] if plain else None
+        self.kind = kind_of(self.partials, self.products, plain)  # after them: see `accelerated.Row`
         self.settings = settings or {}
         self.core = core
         self.fast = fast
@@ -359,6 +344,7 @@ def enter(op: Op) -> Op:
     """Put a row into the table; two rows of one name are a mistake."""
     assert op.name not in TABLE, op.name
     TABLE[op.name] = op
+    op.entered = True
     return op
 
 

@@ -291,8 +291,9 @@ def relu_one() -> None:
 
 # -- breaking the engine ----------------------------------------------------------------------------------------------
 
-VALUE, PROTOCOLS, GRAPH, SWEEPS, STEPS, EXPLAIN = (
-    f"autograd_lite/{name}.py" for name in ("value", "protocols", "graph", "sweeps", "formula/steps", "explanation/parts")
+VALUE, PROTOCOLS, GRAPH, ADJOINTS, SWEEPS, STEPS, EXPLAIN = (
+    f"autograd_lite/{name}.py"
+    for name in ("value", "protocols", "graph", "adjoints", "sweeps", "formula/steps", "explanation/parts")
 )
 ENGINE_TESTS = ("tests/test_value.py", "tests/test_functional.py", "tests/test_promises.py")
 CHECK, NUMERICAL = "autograd_lite/gradcheck", "autograd_lite/numerical"
@@ -370,35 +371,36 @@ ENGINE = [
          *checks("test_messages")),
     line("swapped partials are not recognized", f"{CHECK}/check.py",
          "        rows = swapped(rows, subject.inputs)\n", "", *CHECK_TESTS),
-    line("a shared node keeps only the last contribution (first operand)", SWEEPS,
-         "                            cell[1] += d\n                            n = cell[0] = cell[0] - 1\n"
-         "                            if not n:\n                                push((a, cell[1]))\n"
-         "                    a = node._b",
-         "                            cell[1] = d\n                            n = cell[0] = cell[0] - 1\n"
-         "                            if not n:\n                                push((a, cell[1]))\n"
-         "                    a = node._b"),
-    line("a shared node keeps only the last contribution (general ops)", SWEEPS,
+    line("a shared node keeps only the last contribution (first operand)", ADJOINTS,
+         "                                if d is not None:\n                                    cell[1] += d\n",
+         "                                if d is not None:\n                                    cell[1] = d\n"),
+    line("a shared node keeps only the last contribution (general ops)", ADJOINTS,
          "cell[1] = d if cell[1] is UNREACHED else cell[1] + d", "cell[1] = d"),
-    line("a shared node keeps only the last contribution (many arguments)", SWEEPS,
-         "                                cell[1] += g * d\n", "                                cell[1] = g * d\n"),
-    line("the second operand is forgotten", SWEEPS,
-         "a = node._b  # of a unary op the float 0.0", "a = 0.0"),
-    line("the second operand gets the first one's partial", SWEEPS,
-         "            d = op.second\n", "            d = op.first\n"),
-    line("the current data of a leaf in place of the saved", SWEEPS,
+    line("a shared node keeps only the last contribution (many arguments)", ADJOINTS,
+         "                        if d is not None:\n                            cell[1] += d\n",
+         "                        if d is not None:\n                            cell[1] = d\n"),
+    line("the second operand is forgotten", ADJOINTS, "                a = node._b\n", "                a = 0.0\n"),
+    line("the second operand gets the first one's partial", ADJOINTS, "e = op.second\n", "e = op.first\n"),
+    line("the current data of a leaf in place of the saved", ADJOINTS,
          "d = g * node._y", "d = g * getattr(node._b, '_data', node._b)"),
+    line("a reference is taken for no edge", ADJOINTS, "_ALONE = 3", "_ALONE = 4", "tests/test_adjoints.py"),
+    line("nodes that wait in the end are left", ADJOINTS, "if not any(cell[0] > 0 for cell in cells.values())", "if True",
+         "tests/test_adjoints.py"),
+    line("a rule of the user's is called twice", ADJOINTS, "elif alone and not op.entered:", "elif False:",
+         "tests/test_adjoints.py"),
+    line("a changed row has the old slope", "autograd_lite/accelerated.py", 'if name in ("first", "second"):', "if False:",
+         "tests/test_adjoints.py"),
     line("the current data of a leaf under create_graph", GRAPH,
          "a if a.__class__ is float or _same(a._data, x) else a._snapshot(x)", "a"),
     line("shared nodes are not counted (first operand)", GRAPH,
          "                        if b in seen:\n                            shared[b] = shared.get(b, 1) + 1\n",
          "                        if b in seen:\n                            pass\n"),
-    line("the gradient of the whole is not multiplied by the incoming one", SWEEPS,
+    line("the gradient of the whole is not multiplied by the incoming one", ADJOINTS,
          "contributions(node, g, graph=True)", "contributions(node, 1.0, graph=True)"),
-    line("what is not taken gets a zero", SWEEPS, "zip(operands(node), contributions(node, g), strict=True)",
-         "zip(operands(node), [0.0 * g if d is None else d for d in contributions(node, g)], strict=True)"),
+    line("what is not taken gets a zero", ADJOINTS, "[None if edge is None else flow", "[0.0 * g if edge is None else flow"),
     line("order: operands may come before all their results", GRAPH,
          "            if waiting[node]:\n                continue\n", "            if False:\n                continue\n"),
-    line("the sweep looks beyond the inputs", SWEEPS,
+    line("the sweep looks beyond the inputs", ADJOINTS,
          "sharing(seeds, stop).items() if node not in stop)", "sharing(seeds, stop).items())"),
     line("forward sweep: only the last term", SWEEPS, "total = t if total is None else total + t", "total = t"),
     line("pull: only the last term", SWEEPS, "adjoint[a] = adjoint[a] + d if a in adjoint else d", "adjoint[a] = d"),

@@ -20,7 +20,7 @@ from autograd_lite.formula.expression import parse
 from autograd_lite.formula.vocabulary import ROWS, VOCABULARY
 from autograd_lite.functional import grad
 from autograd_lite.ops import TABLE
-from autograd_lite.ops.row import ANY_NUMBER, BINARY, GENERAL, PRODUCT, UNARY
+from autograd_lite.ops.columns import ANY_NUMBER, BINARY, GENERAL, PRODUCT, UNARY
 from tests import same as numbers
 
 same = partial(numbers.same, rel=4e-16)
