@@ -13,8 +13,8 @@ from typing import Any
 from .. import context
 from ..errors import InputTypeError
 from ..tree import held, is_node
-from .columns import Kink, Number
-from .row import Op, Rule, enter, helper, publish, row
+from .columns import Kink, Number, Rule
+from .row import Op, enter, helper, publish, row
 
 AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
 AT_TIE = (Kink("x = y", lambda x, y: x == y),)

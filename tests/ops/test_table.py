@@ -20,7 +20,7 @@ from autograd_lite.formula.expression import parse
 from autograd_lite.formula.vocabulary import ROWS, VOCABULARY
 from autograd_lite.functional import grad
 from autograd_lite.ops import TABLE
-from autograd_lite.ops.columns import ANY_NUMBER, BINARY, GENERAL, PRODUCT, UNARY
+from autograd_lite.ops.columns import ANY_NUMBER, BINARY, GENERAL, PRODUCT, SUM, TIMES, UNARY
 from tests import same as numbers
 
 same = partial(numbers.same, rel=4e-16)
@@ -176,7 +176,7 @@ def test_rows_are_whole(op: Op) -> None:
     for i, edge in enumerate(op.edges):
         assert (edge is None) == (i in op.settings)
         assert edge is None or set(parse(edge, ROWS).names) <= {*"xyzu"[: sizes(op)], *IN_EDGES}, edge
-    assert op.kind in (PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY)
+    assert op.kind in (PRODUCT, ANY_NUMBER, GENERAL, UNARY, BINARY, TIMES, SUM)
     for pin in op.pins:
         assert len(pin.at) == len(pin.partials)
 
