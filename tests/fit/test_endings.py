@@ -38,8 +38,8 @@ OPEN = [
     ("a*x", 100 + DRAW.normal(size=30), {}, "the mean of the target does as well as the formula"),
     ("a*x + b", np.full(30, 3.0), {}, "the target is the same in every row"),
     ("a*x + b", np.full(30, 3.0), {"loss": "huber"}, "the target is the same in every row"),
-    ("a*x + b", (X > 5) * 1.0, {"loss": "logistic"}, "separates the 0s from the 1s perfectly"),
-    ("a*x + b", np.ones(30), {"loss": "logistic"}, "the target is the same in every row"),
+    ("a*x + b", (X > 5) * 1.0, {"loss": "logistic", "steps": 60}, "separates the 0s from the 1s perfectly"),
+    ("a*x + b", np.ones(30), {"loss": "logistic", "steps": 60}, "the target is the same in every row"),
     ("a*exp(-k*x)", Y, {"steps": 1, "init": {"a": 1.0, "k": 9.0}}, "the limit of steps is reached"),
 ]
 
