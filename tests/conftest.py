@@ -12,6 +12,7 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 from autograd_lite.errors import MissingPackageError  # noqa: E402
+from tests.drawing import chromium  # noqa: E402
 
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
 settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **_CALM)
@@ -21,6 +22,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One for all pages: each test opens its own."""
+    yield from chromium.started()
 
 
 @pytest.hookimpl(wrapper=True)

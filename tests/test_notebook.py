@@ -13,7 +13,6 @@ import pytest
 from autograd_lite import Value, check_derivative, draw, explain, jit
 from autograd_lite.fit import minimize
 from autograd_lite.notebook import preformatted, table
-from tests.drawing import chromium
 
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = [
@@ -128,11 +127,6 @@ def test_every_cell_stores_one_copy_of_what_it_shows(book):
     assert kinds == [{"text/html", "text/plain"}] * 6 + [{"text/plain"}]
     assert [data.get("text/html", "").count("<img ") for data in outputs] == [1, 1, 0, 0, 0, 0, 0]
     assert outputs[1]["text/html"].count("<iframe ") == 1
-
-
-@pytest.fixture(scope="module")
-def browser():
-    yield from chromium.started()
 
 
 IMAGES = (

@@ -573,12 +573,12 @@ def unpatched(tests: tuple[str, ...]) -> str | None:
 def run_copy(tests: Sequence[str], changed: dict[str, str]) -> str | None:
     """The first test that fails on a copy of the repository in which some files have other contents.
 
-    Without the core in C, beside which the Python of the sweeps would not be run.
+    With what has been compiled of them, and without the core in C, beside which the Python of the sweeps would not be run.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for part in ("autograd_lite", "tests"):
-            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns(".hypothesis"))
         shutil.copy(ROOT / "pyproject.toml", copy)
         for file, text in changed.items():
             (copy / file).write_text(text, encoding="utf-8")

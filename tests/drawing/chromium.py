@@ -163,6 +163,7 @@ class Page:
 
     def close(self) -> None:
         self.browser.call("Target.closeTarget", targetId=self.target)
+        self.browser.events = [event for event in self.browser.events if event.get("sessionId") not in self.sessions]
 
     def events(self, *methods: str) -> list[dict[str, Any]]:
         mine = [event for event in self.browser.events if event.get("sessionId") in self.sessions]

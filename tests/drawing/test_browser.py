@@ -10,7 +10,6 @@ import pytest
 from autograd_lite import Value, sin
 from autograd_lite.drawing import draw as draw_with
 from autograd_lite.drawing import html as page_module
-from tests.drawing import chromium
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz
 
@@ -47,11 +46,6 @@ def hostile():
     f = x * y + sin(x)
     f.name = "</style></svg><script>window.pwned=1</script>"
     return f
-
-
-@pytest.fixture(scope="module")
-def browser():
-    yield from chromium.started()
 
 
 @pytest.fixture(scope="module")

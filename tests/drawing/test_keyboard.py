@@ -3,7 +3,7 @@
 import pytest
 
 from autograd_lite import draw
-from tests.drawing.test_live import agree, browser, built, loop, opened, page, shown  # noqa: F401
+from tests.drawing.test_live import agree, built, loop, opened, page, shown  # noqa: F401
 
 SIZES = [(390, 800), (1400, 900)]
 SEEN = """(e => { const b = e.getBoundingClientRect();

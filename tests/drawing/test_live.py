@@ -10,7 +10,6 @@ from autograd_lite import Op, Value, cos, dot, draw, exp, gamma, gt, log, maximu
 from autograd_lite.errors import GradientWarning
 from autograd_lite.formula.printer import grouped
 from autograd_lite.nn import MLP
-from tests.drawing import chromium
 from tests.drawing.hostile import HOSTILE
 
 
@@ -50,11 +49,6 @@ def built(name, numbers):
     f, start = FORMULAS[name]
     leaves = [Value(x, "abcdefgh"[i]) for i, x in enumerate(numbers or start)]
     return draw(f(*leaves), engine="builtin"), leaves
-
-
-@pytest.fixture(scope="module")
-def browser():
-    yield from chromium.started()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from autograd_lite.drawing.live import live
 from autograd_lite.drawing.loops import Carried, loops_of
 from autograd_lite.errors import GraphTooLargeWarning
 from autograd_lite.nn import MLP
-from tests.drawing import chromium
 
 
 def heron(a, z):
@@ -258,11 +257,6 @@ SHOWN = """(() => {
   return [...svg.querySelectorAll('g[id]')].filter(g => /-n\\d+$/.test(g.id)).map(of);
 })()"""
 SLIDE = "(s => {{ s.value = {}; s.dispatchEvent(new Event('input')); }})(document.querySelectorAll('{}')[{}])"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    yield from chromium.started()
 
 
 @pytest.fixture

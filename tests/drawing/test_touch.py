@@ -4,7 +4,7 @@ import pytest
 
 from autograd_lite import draw
 from autograd_lite.nn import MLP
-from tests.drawing.test_live import agree, browser, built, opened, page  # noqa: F401
+from tests.drawing.test_live import agree, built, opened, page  # noqa: F401
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from autograd_lite.fit import fit, minimize, page
 from autograd_lite.fit.pictures.live import SHOWN, html
 from autograd_lite.fit.steps.trail import Trail
 from autograd_lite.optim import SGD
-from tests.drawing import chromium
 
 CARS = {"pounds": [3.50, 3.69, 3.44, 3.43, 4.34, 4.42, 2.37], "mpg": [18.0, 15.0, 18.0, 16.0, 15.0, 14.0, 24.0]}
 DECAY = {
@@ -129,11 +128,6 @@ def test_a_run_without_rows_has_the_loss_alone():
 
 
 # -- in a browser ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    yield from chromium.started()
 
 
 def opened(browser, path, width=1400, height=900):

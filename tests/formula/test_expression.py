@@ -467,7 +467,10 @@ def test_any_text_is_a_function_or_refused_at_a_place_within_it(text):
         assert all(line.isprintable() for line in str(refused).split("\n"))
 
 
-@pytest.mark.parametrize("text", benchmark.long_texts(100_000).values(), ids=benchmark.long_texts(100_000))
+DEPTH = 40_000  # in frames of 200 bytes all the memory that a thread has for them
+
+
+@pytest.mark.parametrize("text", benchmark.long_texts(DEPTH).values(), ids=benchmark.long_texts(DEPTH))
 def test_long_and_deep_texts_do_not_exhaust_the_stack(text):
     wide = dict.fromkeys(("max_length", "max_tokens", "max_depth"), 10**6)
     f = parse(text, VOCABULARY, **wide)
@@ -475,7 +478,7 @@ def test_long_and_deep_texts_do_not_exhaust_the_stack(text):
     with pytest.raises(ExpressionError, match="more than max_length=10000"):
         parse(text, VOCABULARY)
     with pytest.raises(ExpressionError, match=r"never closed|missing after|is missing"):
-        parse(text[:150_000].rstrip("x)") if text[0] in "(s" else text + "+", VOCABULARY, **wide)
+        parse(text[: DEPTH * 3 // 2].rstrip("x)") if text[0] in "(s" else text + "+", VOCABULARY, **wide)
 
 
 def test_numbers_are_given_by_name():
