@@ -13,9 +13,10 @@ from typing import Any
 
 from .errors import InputValueError
 
+FilePath = str | os.PathLike[str]
 JsonData = Any  # what a JSON file holds: numbers, texts, lists and dicts of them
 
-__all__ = ["JsonData", "check_writable", "json_number", "read_json", "write_atomically"]
+__all__ = ["FilePath", "JsonData", "check_writable", "json_number", "read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes | Iterable[bytes]) -> None:

@@ -206,7 +206,7 @@ class Protocols:
         """The picture of the computation and its gradients: see `autograd_lite.draw`."""
         from .drawing import draw
 
-        return draw(self, **options)
+        return draw(cast("Value", self), **options)
 
     # -- copies and files ---------------------------------------------------------------------------------------------
 

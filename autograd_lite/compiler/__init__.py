@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 from .. import accelerated, context
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..program import Guard, Instruction, Program
-from ..tree import called
+from ..tree import Tree, called
 from .paths import Settings
 from .specialize import Specializer
 
@@ -36,7 +36,7 @@ BACKENDS = ("auto", "python", "numpy", "llvm")
 class Jitted(accelerated.Called):
     """A function that `jit` compiled: called as the function is, with numbers in place of Values in its results."""
 
-    def __init__(self, f: Callable[..., Any], settings: Settings) -> None:
+    def __init__(self, f: Callable[..., Tree], settings: Settings) -> None:
         functools.update_wrapper(self, f, updated=())
         self._compiled = Specializer(f, settings, weakref.ref(self))
 
@@ -47,21 +47,21 @@ class Jitted(accelerated.Called):
             named = getattr(named, part, None)
         return self.__qualname__ if named is self else (Jitted, (self._compiled.f, self._compiled.settings))
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Tree, **kwargs: Tree) -> Any:
         if kwargs or context.active:
             return self._compiled.call(args, kwargs)
         return self._compiled.fast(*args)
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
         """As a method: called with the instance, a module or another container, as its first argument."""
         return self if instance is None else MethodType(self, instance)
 
-    def program(self, *args: Any, **kwargs: Any) -> Program:
+    def program(self, *args: Tree, **kwargs: Tree) -> Program:
         """The program for these arguments: printable, countable, savable."""
         found: Program = self._compiled.path(args, kwargs).program
         return found
 
-    def source(self, *args: Any, **kwargs: Any) -> str:
+    def source(self, *args: Tree, **kwargs: Tree) -> str:
         """The code emitted for these arguments."""
         text: str = self._compiled.path(args, kwargs).source
         return text
@@ -88,11 +88,11 @@ class Compiled(Protocol[P, R_co]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """The function's result, numbers in place of Values."""
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any: ...
-    def program(self, *args: Any, **kwargs: Any) -> Program:
+    def __get__(self, instance: object, owner: type | None = None) -> Any: ...
+    def program(self, *args: Tree, **kwargs: Tree) -> Program:
         """The program for these arguments."""
 
-    def source(self, *args: Any, **kwargs: Any) -> str:
+    def source(self, *args: Tree, **kwargs: Tree) -> str:
         """The code emitted for these arguments."""
 
     def share(self, threads: int) -> None:
@@ -105,7 +105,7 @@ def jit(f: Callable[P, Value], *, backend: str = ..., fastmath: bool = ..., cach
 def jit(f: Callable[P, R], *, backend: str = ..., fastmath: bool = ..., cache: Folder = ...) -> Compiled[P, R]: ...
 @overload
 def jit(
-    f: Callable[..., Any], *, batch: Batch = ..., reduce: str | None = ..., backend: str = ..., threads: int | None = ...,
+    f: Callable[..., Tree], *, batch: Batch = ..., reduce: str | None = ..., backend: str = ..., threads: int | None = ...,
     fastmath: bool = ..., sparse: bool = ..., cache: Folder = ..., float32: bool = ...,
 ) -> Compiled[..., Any]: ...  # fmt: skip
 @overload
@@ -114,7 +114,7 @@ def jit(
     sparse: bool = ..., cache: Folder = ..., float32: bool = ...,
 ) -> Callable[[Callable[..., Any]], Compiled[..., Any]]: ...  # fmt: skip
 def jit(
-    f: Callable[..., Any] = _ABSENT,
+    f: Callable[..., Tree] = _ABSENT,
     *,
     batch: Batch = None,
     reduce: str | None = None,

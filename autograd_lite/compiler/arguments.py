@@ -9,10 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import TOO_DEEP, InputTypeError, InputValueError, StructureError
-from ..tree import LEAF, Spec, an, array_of, as_float, flatten, is_node, kind_of, rebuild, require_plain, size, take
+from ..tree import (
+    LEAF,
+    Number,
+    Spec,
+    Tree,
+    an,
+    array_of,
+    as_float,
+    flatten,
+    is_node,
+    kind_of,
+    rebuild,
+    require_plain,
+    size,
+    take,
+)
 from ..value import Value
 from . import shapes
 
@@ -25,11 +40,11 @@ class Layout(NamedTuple):
     specs: tuple[Spec, ...]  # of the arguments that hold no rows
     containers: tuple[Spec, ...]  # of those that do
     rows: tuple[tuple[int, ...], ...]  # the shape of a row of each of their arrays
-    fixed: list[Any]  # what modules hold besides numbers
+    fixed: list[Tree]  # what modules hold besides numbers
 
     def filled(
-        self, batch: tuple[int, ...], shared: Iterable[Any], columns: Sequence[Any] = ()
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        self, batch: tuple[int, ...], shared: Iterable[Tree], columns: Sequence[Tree] = ()
+    ) -> tuple[tuple[Tree, ...], dict[str, Tree]]:
         """Arguments of this layout: the leaves that are the same for all rows, and what stands for those that hold rows."""
         specs, supply = iter(self.specs), iter(shared)
         parts = {key: take(next(specs), supply) for key in (*range(self.positional), *self.keywords) if key not in batch}
@@ -43,9 +58,9 @@ class Arguments:
     Args: the function's name for messages, its arguments, and which of them hold rows.
     """
 
-    def __init__(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], batch: tuple[int, ...] = ()) -> None:
+    def __init__(self, name: str, args: tuple[Tree, ...], kwargs: dict[str, Tree], batch: tuple[int, ...] = ()) -> None:
         self.columns: Columns | None = columns_of(name, args, batch) if batch else None
-        self.leaves: list[Any] = []
+        self.leaves: list[Tree] = []
         specs = []
         for key, arg in (*enumerate(args), *kwargs.items()):
             if key not in batch:
@@ -62,7 +77,7 @@ class Arguments:
         return [as_float(x._data if isinstance(x, Value) else x, f"an argument of {name}") for x in self.leaves]
 
 
-def fixed_content(spec: Spec) -> list[Any]:
+def fixed_content(spec: Spec) -> list[Tree]:
     """What modules in the arguments hold besides numbers: a program is for one such content."""
     found = [spec.detail.fixed()] if hasattr(spec.detail, "fixed") else []
     for child in spec.children:
@@ -70,7 +85,7 @@ def fixed_content(spec: Spec) -> list[Any]:
     return found
 
 
-def columns_of(name: str, args: tuple[Any, ...], batch: tuple[int, ...]) -> Columns:
+def columns_of(name: str, args: tuple[Tree, ...], batch: tuple[int, ...]) -> Columns:
     """The columns of the arguments that hold rows."""
     if max(batch) >= len(args):
         raise InputValueError(
@@ -89,17 +104,17 @@ class Columns:
     `specs`: the containers; `shapes`: of a row of each array; `arrays`: one 1-D array of doubles for each number of a row.
     """
 
-    def __init__(self, args: Sequence[tuple[str, Any]]) -> None:
+    def __init__(self, args: Sequence[tuple[str, Tree]]) -> None:
         self.rows = -1
         self.shapes: list[tuple[int, ...]] = []
-        self.arrays: list[Any] = []
+        self.arrays: list[Tree] = []
         self._first = ""
         self.specs = [self._taken(what, arg) for what, arg in args]
         self.count = len(self.arrays)
         if self.rows < 0:
             raise InputTypeError(f"{args[0][0]} holds no array: give one of n rows, or leave it out of batch")
 
-    def _taken(self, what: str, arg: Any) -> Spec:
+    def _taken(self, what: str, arg: Tree) -> Spec:
         if isinstance(arg, dict):
             return Spec(*kind_of(arg), tuple(self._taken(f"{what}[{key!r}]", arg[key]) for key in arg))
         if isinstance(arg, (list, tuple)) and any(map(_holds_array, arg)):
@@ -107,7 +122,7 @@ class Columns:
         self._array(what, doubles(what, arg))
         return LEAF
 
-    def _array(self, what: str, array: Any) -> None:
+    def _array(self, what: str, array: Tree) -> None:
         if self.rows not in (-1, len(array)):
             raise StructureError(f"{what} has {len(array)} rows, but {self._first} has {self.rows}: give all columns as many")
         self.rows, self._first = len(array), self._first or what
@@ -115,21 +130,21 @@ class Columns:
         flat = array if array.ndim == 1 else array.reshape(len(array), prod(array.shape[1:]))
         self.arrays += [flat] if array.ndim == 1 else [flat[:, j] for j in range(flat.shape[1])]
 
-    def traced(self, new: Callable[[float], Any]) -> list[Any]:
+    def traced(self, new: Callable[[float], Tree]) -> list[Tree]:
         """The arguments for one row, each number made by `new`, which is given that of the first row."""
         return self._rows([new(float(array[0]) if self.rows else 0.0) for array in self.arrays])
 
-    def row(self, number: int) -> list[Any]:
+    def row(self, number: int) -> list[Tree]:
         """The arguments for one row, as numbers."""
         return self._rows([float(array[number]) for array in self.arrays])
 
-    def _rows(self, numbers: list[Any]) -> list[Any]:
+    def _rows(self, numbers: list[Tree]) -> list[Tree]:
         supply = iter(numbers)
         leaves = iter([array_of([next(supply) for _ in range(prod(s))], s) if s else next(supply) for s in self.shapes])
         return [take(spec, leaves) for spec in self.specs]
 
 
-def _holds_array(thing: Any) -> bool:
+def _holds_array(thing: object) -> bool:
     """Whether it is an array with rows, or a container with one inside."""
     if isinstance(thing, dict):
         return True
@@ -138,7 +153,7 @@ def _holds_array(thing: Any) -> bool:
     return getattr(thing, "shape", ()) != ()
 
 
-def doubles(what: str, arg: Any) -> Any:
+def doubles(what: str, arg: Number) -> Number:
     """An array of doubles, of one axis at least."""
     import numpy as np
 
@@ -158,7 +173,7 @@ def doubles(what: str, arg: Any) -> Any:
     return array if array.dtype == np.float64 else array.astype(np.float64)
 
 
-def batch_assembly(spec: Spec, reduced: bool, names: dict[str, Any]) -> str:
+def batch_assembly(spec: Spec, reduced: bool, names: dict[str, object]) -> str:
     """The expression that puts the results together from ``out``: numbers if `reduced`, else one row for each output.
 
     Arrays become arrays, with the rows as their first axis; what it needs is entered in `names`.
@@ -184,7 +199,7 @@ def part(first: int, spec: Spec, count: int = -1) -> str:
     return taken if len(spec.detail) == 1 else f"{taken}.reshape({spec.detail})"
 
 
-def by_rows(spec: Spec, outputs: Iterator[Any], rows: int | None) -> Any:
+def by_rows(spec: Spec, outputs: Iterator[Number], rows: int | None) -> Number:
     """What a function returns for one row, as that of all rows: each of its outputs an array of so many, or one number."""
     import numpy as np
 
@@ -196,6 +211,6 @@ def by_rows(spec: Spec, outputs: Iterator[Any], rows: int | None) -> Any:
     return rebuild(spec, children)
 
 
-def rows_first(out: Any, shape: tuple[int, ...]) -> Any:
+def rows_first(out: Number, shape: tuple[int, ...]) -> Number:
     """One row for each number of an array, as an array for each row."""
     return out.T.reshape(out.shape[1], *shape)

@@ -12,14 +12,18 @@ import weakref
 from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..graph import Node
 from ..tree import Spec
 from . import short, to_python
 from .arguments import batch_assembly, part
 from .llvm.scalar import address
 from .paths import call_assembly
 from .shapes import Parameters, RefusedError, Unpacking, array_names, array_or
+
+if TYPE_CHECKING:
+    from .specialize import Specialization, Specializer
 
 # where the address of an array's numbers stands in the array itself, as NumPy's interface for C has it
 POINTER = object.__basicsize__
@@ -59,7 +63,7 @@ def _zeros(count: int, plain: bool) -> Any:
 TAKEN = ["try: held = take()", "except IndexError: held = make()"]
 
 
-def _pool(make: Callable[[], Buffers]) -> dict[str, Any]:
+def _pool(make: Callable[[], Buffers]) -> dict[str, object]:
     """The names that `TAKEN` needs, and `give`."""
     kept: deque[Buffers] = deque()
     return {"take": kept.pop, "give": kept.append, "make": make, "IndexError": IndexError}
@@ -68,7 +72,7 @@ def _pool(make: Callable[[], Buffers]) -> dict[str, Any]:
 class _Inputs:
     """The lines that check the arguments and write their numbers into ``held.inputs``."""
 
-    def __init__(self, specs: Mapping[int, Spec], captured: Sequence[Any], leave: str) -> None:
+    def __init__(self, specs: Mapping[int, Spec], captured: Sequence[Node], leave: str) -> None:
         self.views: list[tuple[int, int, tuple[int, ...]]] = []
         self.stores: list[str] = []
         unpacking = Unpacking(specs, leave, self._array)
@@ -84,7 +88,7 @@ class _Inputs:
         return []
 
 
-def scalar(owner: Any, known: Any) -> Callable[..., Any]:
+def scalar(owner: Specializer, known: Specialization) -> Callable[..., Any]:
     """The way into one path's machine code.  Raises RefusedError where the structure has none of its own."""
     path = known.root
     call = Parameters(known.layout.positional)
@@ -133,7 +137,7 @@ def scalar(owner: Any, known: Any) -> Callable[..., Any]:
     return to_python.define(text, "entry", names)  # type: ignore[no-any-return]
 
 
-def batch(owner: Any, known: Any) -> Callable[..., Any]:
+def batch(owner: Specializer, known: Specialization) -> Callable[..., Any]:
     """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
     import numpy as np
 

@@ -54,17 +54,17 @@ class Handle(Operators):
         self.own = own
 
     @property
-    def number(self) -> Any:
+    def number(self) -> Number:
         """What the backend knows it by."""
         return self.own
 
     @property
-    def truth(self) -> Any:
+    def truth(self) -> Number:
         """The backend's condition that it is not 0."""
         return self.k.truth(self.own)
 
     @staticmethod
-    def _record(op: Op, args: tuple[Number, ...]) -> Any:
+    def _record(op: Op, args: tuple[Number, ...]) -> Number:
         k = next(a.k for a in args if isinstance(a, Handle))
         return _lowered(k, op, [a if isinstance(a, Handle) else op.number(a, i) for i, a in enumerate(args)])
 
@@ -107,11 +107,11 @@ class Condition(Handle):
     __slots__ = ()
 
     @property
-    def number(self) -> Any:
+    def number(self) -> Number:
         return self.k.number(self.own)
 
     @property
-    def truth(self) -> Any:
+    def truth(self) -> Number:
         return self.own
 
 
@@ -127,14 +127,14 @@ def lower(op: Op) -> Lowering:
     'select(le(v0, 0.0), 0.0, v0)'
     """
 
-    def lowering(k: Emitter, *args: Number) -> Any:
+    def lowering(k: Emitter, *args: Number) -> Number:
         result = _lowered(k, op, [a if a.__class__ is float else Handle(k, a) for a in args])
         return result.number if isinstance(result, Handle) else result
 
     return lowering
 
 
-def _lowered(k: Emitter, op: Op, args: list[Number]) -> Any:
+def _lowered(k: Emitter, op: Op, args: list[Number]) -> Number:
     """A row applied to Handles and constants, as a Handle or a constant."""
     if op is where:
         return _chosen(k, *args)
@@ -158,17 +158,17 @@ def _lowered(k: Emitter, op: Op, args: list[Number]) -> Any:
     return Handle(k, k.call(op, *map(_number, args)))
 
 
-def _number(a: Number) -> Any:
+def _number(a: Number) -> Number:
     return a.number if isinstance(a, Handle) else a
 
 
-def _chosen(k: Emitter, c: Number, a: Number, b: Number) -> Any:
+def _chosen(k: Emitter, c: Number, a: Number, b: Number) -> Number:
     if c.__class__ is float:
         return a if c else b
     return Handle(k, k.select(c.truth, _number(a), _number(b)))
 
 
-def _joined(k: Emitter, op: Op, *args: Number) -> Any:
+def _joined(k: Emitter, op: Op, *args: Number) -> Number:
     if all(c.__class__ is float for c in args):
         return op.forward(*args)
     for c, other in (args, args[::-1]) if len(args) == 2 else ():

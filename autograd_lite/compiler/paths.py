@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from .. import frames, ops
 from ..errors import CompilationError, JitWarning, LoweringError
-from ..tree import Spec, array_of
+from ..tree import Number, Spec, Tree, array_of
 from . import to_python
-from .arguments import batch_assembly
+from .arguments import Columns, batch_assembly
 from .shapes import assembly
 from .simplify import simplify
 from .split import Split, split
@@ -91,7 +91,7 @@ class ScalarPath(Path):
 
     def source_of(
         self, unpack: list[str], signature: str = "run(inputs)", leave: str = "return exits[{}]"
-    ) -> tuple[str, str, dict[str, Any]]:
+    ) -> tuple[str, str, dict[str, object]]:
         """A Python function of this path, whose first lines name the inputs: text, name and names needed."""
         source = to_python.Source(self.program, leave.format)
         result, names = call_assembly(self.traced, [*map(source.operand, self.program.outputs)])
@@ -132,13 +132,13 @@ def _array_of(first: int, spec: Spec) -> str:
 def call_assembly(
     traced: Traced,
     leaves: list[str],
-    array: Callable[[int, Any], str] | None = None,
+    array: Callable[[int, Tree], str] | None = None,
     run: Callable[[int, int, bool], str] | None = None,
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, dict[str, object]]:
     """The expression of the result, from expressions of the outputs and, as for `shapes.assembly`, of arrays and runs of
     them; and its names.  Plain numbers are given back as they were, arrays of them as new ones.
     """
-    names: dict[str, Any] = {}
+    names: dict[str, object] = {}
 
     def several(first: int, last: int, as_list: bool) -> str | None:
         plain = run is not None and not any(first <= i < last for i in traced.literals)
@@ -161,7 +161,7 @@ class BatchPath(Path):
     def __init__(self, traced: Traced, settings: Settings, shared: int, columns: int) -> None:
         self._is_column = [False] * shared + [True] * columns + [False] * len(traced.captured)
         super().__init__(traced, settings)
-        names: dict[str, Any] = {}
+        names: dict[str, object] = {}
         expression = batch_assembly(traced.spec, self.reduced, names)
         self.pack = to_python.define(f"def pack(out):\n    return {expression}\n", "pack", names)
 
@@ -172,7 +172,7 @@ class BatchPath(Path):
             return ("llvm",)
         return ("llvm", "numpy", "python") if self.settings.backend == "auto" else (self.settings.backend,)
 
-    def __call__(self, floats: list[float], columns: Any, threads: int) -> Any:
+    def __call__(self, floats: list[float], columns: Columns, threads: int) -> Any:
         import numpy as np
 
         numbers = np.array([*floats, *[leaf._data for leaf in self.captured]], dtype=float)
@@ -184,7 +184,7 @@ class BatchPath(Path):
         uniform = to_python.function(cut.uniform)[0]
         row, source = to_python.function(cut.row)
 
-        def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
+        def run(shared: Number, columns: Sequence[Number], rows: int, threads: int) -> Any:
             numbers = shared.tolist()
             extra = uniform(numbers)
             given = [*numbers, *extra]
@@ -206,7 +206,7 @@ class BatchPath(Path):
         is_column = [i >= cut.row.inputs - len(cut.columns) for i in range(cut.row.inputs)]
         run_rows = to_numpy.compile(cut.row, is_column, reduce=self.reduced)
 
-        def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
+        def run(shared: Number, columns: Sequence[Number], rows: int, threads: int) -> Any:
             numbers = shared.tolist()
             extra = uniform(numbers)
             found = run_rows([*numbers, *extra, *columns])
@@ -223,14 +223,14 @@ class BatchPath(Path):
         programs = cut.uniform, cut.row, len(cut.columns), self.reduced, self.settings.fastmath
         self.machine = machine = kernel.batch(*programs, finish=finish, store=self._store(), single=self.settings.float32)
 
-        def run(shared: Any, columns: Sequence[Any], rows: int, threads: int) -> Any:
+        def run(shared: Number, columns: Sequence[Number], rows: int, threads: int) -> Any:
             uniform, found = machine(shared, columns, rows, threads)
             return found if reduce else _combined(cut, reduce, uniform, found, rows)
 
         return run, machine.source
 
 
-def _combined(cut: Split, reduce: str | None, uniform: Any, by_row: Any, rows: int) -> Any:
+def _combined(cut: Split, reduce: str | None, uniform: Tree, by_row: Tree, rows: int) -> Tree:
     """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
     import numpy as np
 

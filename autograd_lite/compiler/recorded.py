@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .. import graph
+from ..graph import Node
 from ..program import Builder, Program, Ref
+from ..tree import Number
 
 
-def program_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Program:
+def program_of(inputs: Sequence[Node], outputs: Sequence[Number]) -> Program:
     """The program that computes `outputs`, nodes or floats, from the leaves `inputs`; other leaves are constants.
 
     >>> from autograd_lite import Value
@@ -19,10 +20,10 @@ def program_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Program:
     v2 = add(v1, 1.0)
     return v2
     """
-    place: dict[Any, Ref] = {leaf: i for i, leaf in enumerate(inputs)}
+    place: dict[Node, Ref] = {leaf: i for i, leaf in enumerate(inputs)}
     made = Builder(len(inputs))
 
-    def ref(a: Any) -> Ref:
+    def ref(a: Number) -> Ref:
         found: Ref = a if a.__class__ is float else place.get(a, a._data)
         return found
 

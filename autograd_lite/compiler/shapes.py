@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 from ..sparse import Coordinates
-from ..tree import Spec, rebuild, unflatten
+from ..tree import Spec, Tree, rebuild, unflatten
 
 DEEP = 60  # containers in each other, of which an expression is made: Python's parser has an end
 MOST_LEAVES = 64  # of arguments taken apart by source of their own
@@ -40,10 +39,10 @@ class Parameters:
         last = f" or b{count - 1} is absent" if count else ""
         self.first = f"if more{last}: return other(given({each}*more), {{}})"
         self.leave = f"return other(({each.rstrip()}), {{}})"
-        self.names: dict[str, Any] = {"absent": ABSENT, "given": _given}
+        self.names: dict[str, object] = {"absent": ABSENT, "given": _given}
 
 
-def _given(*args: Any) -> tuple[Any, ...]:
+def _given(*args: Tree) -> tuple[Tree, ...]:
     return tuple([arg for arg in args if arg is not ABSENT])
 
 
@@ -63,7 +62,7 @@ class Unpacking:
     def __init__(
         self, specs: Mapping[int, Spec], otherwise: str, array: Callable[[str, Spec, int], list[str]] | None = None
     ) -> None:
-        self.names: dict[str, Any] = {}
+        self.names: dict[str, object] = {}
         self.scalars: list[int] = []
         self.leaves = 0
         self._otherwise, self._array = otherwise, array or _numbers
@@ -115,12 +114,12 @@ def _named(targets: Sequence[str], source: str) -> list[str]:
     return [f"{', '.join(targets)}, = {source}"] if targets else []
 
 
-def array_or(name: str, shape: Any, otherwise: str, kind: str = "float64") -> str:
+def array_or(name: str, shape: object, otherwise: str, kind: str = "float64") -> str:
     """The line that leaves by `otherwise` where `name` is no array of some numbers of a shape; its names are `array_names`."""
     return f"if {name}.__class__ is not ndarray or {name}.dtype is not {kind} or {name}.shape != {shape}: {otherwise}"
 
 
-def array_names() -> dict[str, Any]:
+def array_names() -> dict[str, object]:
     """The names that `array_or` needs."""
     import numpy as np
 
@@ -138,7 +137,7 @@ def _numbers(name: str, spec: Spec, first: int) -> list[str]:
 def assembly(
     spec: Spec,
     leaves: Sequence[str],
-    names: dict[str, Any],
+    names: dict[str, object],
     array: Callable[[int, Spec], str] | None = None,
     known: Mapping[int, str] = MappingProxyType({}),
     run: Callable[[int, int, bool], str | None] | None = None,
@@ -161,7 +160,7 @@ class _Assembly:
     def __init__(
         self,
         leaves: Sequence[str],
-        names: dict[str, Any],
+        names: dict[str, object],
         array: Callable[[int, Spec], str] | None,
         known: Mapping[int, str],
         run: Callable[[int, int, bool], str | None] | None,

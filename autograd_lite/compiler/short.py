@@ -4,17 +4,22 @@ of arithmetic, and of batches in machine code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import ops
 from ..accelerated import loaded
 from ..program import Program
-from ..tree import Spec
+from ..tree import Number, Spec, Tree
 from ..value import Value
+from .arguments import Layout
 from .shapes import MOST_LEAVES, is_array
+
+if TYPE_CHECKING:
+    from ..ops import Op
+    from .paths import BatchPath, ScalarPath
 
 # in the order of the codes in `_entry.h`
 CODES = {
@@ -35,7 +40,7 @@ class _Unsuited(Exception):  # noqa: N818
     """There is something in it that the core does not have."""
 
 
-def entry(python: Callable[..., Any], specs: Sequence[Spec], path: Any) -> Callable[..., Any]:
+def entry(python: Callable[..., Tree], specs: Sequence[Spec], path: ScalarPath) -> Callable[..., Tree]:
     """What is called in place of `python`, the entry of a path: itself, or where the core can do it the core's.
 
     Args: `specs`, the structure of each argument; `path`, whose program has no guards and makes lists and tuples of numbers.
@@ -52,11 +57,13 @@ def entry(python: Callable[..., Any], specs: Sequence[Spec], path: Any) -> Calla
             return python
     except _Unsuited:
         return python
-    made: Callable[..., Any] = loaded.entry(python, (*takes,), (*path.captured,), (*constants,), (*steps,), (*gives,))
+    made: Callable[..., Tree] = loaded.entry(python, (*takes,), (*path.captured,), (*constants,), (*steps,), (*gives,))
     return made
 
 
-def batch(python: Callable[..., Any], layout: Any, positions: Sequence[int], path: Any, kind: Any) -> Callable[..., Any]:
+def batch(
+    python: Callable[..., Tree], layout: Layout, positions: Sequence[int], path: BatchPath, kind: Any
+) -> Callable[..., Tree]:
     """What is called in place of `python`, the entry of a batch in machine code: itself, or the core's where it can do it.
 
     Args: `layout` of the arguments, of which those at `positions` hold columns of NumPy's `kind`; the `path` that is run.
@@ -112,7 +119,7 @@ def _taken(spec: Spec) -> tuple[int, int]:
     return (LIST if spec.kind is list else TUPLE), len(spec.children)
 
 
-def _given(spec: Spec, outputs: Any, gives: list[int], arrays: bool = False) -> None:
+def _given(spec: Spec, outputs: Iterator[int], gives: list[int], arrays: bool = False) -> None:
     """Enter how a result is made, what is in a container before it."""
     if spec.kind is None:
         gives += 0, next(outputs)
@@ -138,10 +145,10 @@ def _steps(program: Program) -> tuple[list[float], list[int], list[int]]:
     steps: list[int] = []
     at = list(range(program.inputs))  # of each value of the program
 
-    def place(x: Any) -> int:
+    def place(x: Number) -> int:
         return places[x.hex()] if x.__class__ is float else at[x]
 
-    def step(op: Any, *operands: int) -> int:
+    def step(op: Op, *operands: int) -> int:
         if op not in CODES:
             raise _Unsuited
         steps.extend((CODES[op], *operands, *[0] * (3 - len(operands))))

@@ -14,13 +14,13 @@ from typing import Any
 from .. import accelerated, context, frames, ops
 from ..errors import InputTypeError, InputValueError, JitWarning
 from ..program import Program
-from ..tree import array_of, as_float, called, flatten, is_node, map_leaves, unflatten
+from ..tree import Number, Tree, array_of, as_float, called, flatten, is_node, map_leaves, unflatten
 from ..value import Value
 from . import short, to_python
 from .arguments import Arguments, by_rows, columns_of
 from .paths import BatchPath, Function, Path, ScalarPath, Settings, SideExit
 from .shapes import Parameters, RefusedError, Unpacking
-from .trace import Locked, trace
+from .trace import Locked, Trace, trace
 
 MOST_PATHS = 64
 MOST_LAYOUTS = 64
@@ -51,7 +51,7 @@ class Specializer(Locked):
         self.first: Function = lambda *args: other(args, {})
         self.fast = self.first
 
-    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """The result for any arguments."""
         if context.active:
             now = context.current()
@@ -70,7 +70,7 @@ class Specializer(Locked):
             return known.root(floats, given.columns, self.settings.threads)
         return self._follow(known, known.root, floats)
 
-    def path(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def path(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """The path that these arguments take, compiled if need be."""
         given = self._given(args, kwargs)
         floats = given.floats(self.name)
@@ -96,7 +96,7 @@ class Specializer(Locked):
 
     # -- what is compiled ---------------------------------------------------------------------------------------------
 
-    def _given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+    def _given(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Arguments:
         given = Arguments(self.name, args, kwargs, self.batch)
         if self.settings.reduce == "mean" and not given.columns.rows:  # type: ignore[union-attr]
             raise InputValueError(f'reduce="mean" of {self.name} over a batch of no rows: a mean needs one at least')
@@ -133,10 +133,10 @@ class Specializer(Locked):
     def _known(self, given: Arguments) -> Specialization | None:
         return next((s for s in self.found if s.layout == given.layout), None)
 
-    def _traced(self, given: Arguments, floats: list[float]) -> Any:
+    def _traced(self, given: Arguments, floats: list[float]) -> Tree:
         """The path that the function takes at these arguments; None where it joins a graph outside."""
 
-        def build(record: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def build(record: Trace) -> tuple[tuple[Tree, ...], dict[str, Tree]]:
             shared = [record.input(x) for x in floats]
             return given.layout.filled(self.batch, shared, given.columns.traced(record.input) if given.columns else ())
 
@@ -177,18 +177,18 @@ class Specializer(Locked):
 
     # -- from path to path --------------------------------------------------------------------------------------------
 
-    def left(self, known: Specialization) -> Callable[[int, list[float]], Any]:
+    def left(self, known: Specialization) -> Callable[[int, list[float]], Tree]:
         """A function that gives the result for numbers at which a guard of the first path does not hold."""
         owner = weakref.ref(self)
         return lambda guard, floats: owner()._left(known, known.root, guard, floats)  # type: ignore[union-attr]
 
-    def _left(self, known: Specialization, path: ScalarPath, guard: int, floats: list[float]) -> Any:
+    def _left(self, known: Specialization, path: ScalarPath, guard: int, floats: list[float]) -> Tree:
         other = self._turn(known, path, guard, floats)
         if other is None:  # the function itself, on Values: so that 1/0 is inf here too
             return self._plainly(*known.layout.filled((), map(on_values, floats)))
         return self._follow(known, other, floats)
 
-    def _follow(self, known: Specialization, path: ScalarPath, floats: list[float]) -> Any:
+    def _follow(self, known: Specialization, path: ScalarPath, floats: list[float]) -> Tree:
         """The result of the path that these numbers take, from `path` on."""
         result = path.run(path.inputs(floats))
         while result.__class__ is SideExit:
@@ -199,7 +199,7 @@ class Specializer(Locked):
             result = path.run(path.inputs(floats))
         return result
 
-    def _turn(self, known: Specialization, path: Path, guard: int, floats: list[float]) -> Any:
+    def _turn(self, known: Specialization, path: Path, guard: int, floats: list[float]) -> Tree:
         """The path that turns off `path` at a guard; None where there are too many to make another."""
         other = path.exits.get(guard)
         if other is not None or known.full:
@@ -235,13 +235,13 @@ class Specializer(Locked):
 
     # -- not compiled -------------------------------------------------------------------------------------------------
 
-    def _uncompiled(self, args: tuple[Any, ...], kwargs: dict[str, Any], in_graph: bool) -> Any:
+    def _uncompiled(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], in_graph: bool) -> Tree:
         """What the function itself gives: nodes where it is part of a graph, else numbers."""
         if self.batch:
             return self._row_by_row(args, kwargs, in_graph)
         return self.f(*args, **kwargs) if in_graph else self._plainly(*map_leaves(on_values, (args, kwargs)))
 
-    def _plainly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _plainly(self, args: tuple[Tree, ...], kwargs: dict[str, Tree]) -> Tree:
         """What it gives, with plain numbers in place of Values."""
         out = self.f(*args, **kwargs)
         leaves, spec = flatten(out, "result")
@@ -249,14 +249,14 @@ class Specializer(Locked):
             return out
         return unflatten(spec, [leaf._data if isinstance(leaf, Value) else leaf for leaf in leaves])
 
-    def _row_by_row(self, args: tuple[Any, ...], kwargs: dict[str, Any], in_graph: bool) -> Any:
+    def _row_by_row(self, args: tuple[Tree, ...], kwargs: dict[str, Tree], in_graph: bool) -> Tree:
         """One row after the other."""
         columns = columns_of(self.name, args, self.batch)
         if not in_graph:
             kwargs = map_leaves(on_values, kwargs)
             args = tuple([arg if i in self.batch else map_leaves(on_values, arg) for i, arg in enumerate(args)])
 
-        def outputs(parts: list[Any]) -> tuple[list[Any], Any]:
+        def outputs(parts: list[Tree]) -> tuple[list[Tree], Tree]:
             own = list(args)
             for i, part in zip(self.batch, parts, strict=True):
                 own[i] = part if in_graph else map_leaves(on_values, part)
@@ -286,11 +286,11 @@ def _turns_off(old: Program, guard: int, new: Program) -> bool:
     return ways[1] == [*ways[0], (mark, not expected)]
 
 
-def on_values(x: Any) -> Any:
+def on_values(x: Number) -> Number:
     """An argument as a Value, so that 1/0 is inf, or an error that names it, as in compiled code and on Values."""
     return x if is_node(x) else ops.identity(Value(x))
 
 
-def _number(x: Any, in_graph: bool) -> Any:
+def _number(x: Number, in_graph: bool) -> Number:
     """A result as a float, or as the node it is."""
     return x if in_graph and isinstance(x, Value) else as_float(x._data if isinstance(x, Value) else x)

@@ -87,7 +87,7 @@ class Emitter:
 
         return self._sloped(value, lambda x: lower(TABLE["sech2"])(self, x), x)
 
-    def _sloped(self, value: Callable[[Any], Any], slope: Callable[[Any], Any], x: Number) -> Number:
+    def _sloped(self, value: Callable[[Number], Number], slope: Callable[[Number], Number], x: Number) -> Number:
         """``value(x)``, which JAX differentiates by `slope`."""
         sloped = self.jax.custom_jvp(value)
         sloped.defjvps(lambda t, out, x: t * slope(x))

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import LoweringError
 from ..ops import TABLE, Op
-from ..program import Program
+from ..program import Program, Ref
 from ..tree import Number
 from .lowering import Named, Notes, lower
 
@@ -87,7 +87,7 @@ def source(program: Program, name: str = "run") -> str:
     return "\n".join([*lines, f"return [{','.join(map(_written, results))}]}}"])
 
 
-def _written(ref: Any) -> str:
+def _written(ref: Ref) -> str:
     """An operand; a negative number in parentheses, as ``--`` and ``-2**`` mean something else."""
     if isinstance(ref, Named):
         return ref.name

@@ -10,8 +10,10 @@ import builtins
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any
 
+from ..arrays import Array
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
 from ..program import Program, Ref
@@ -149,7 +151,9 @@ class _Emitted:
         yield f"    return {_tuple(list(map(_operand, results)))}"
 
 
-def _freed(calls: list[Any], results: list[Any], inputs: set[Named]) -> list[tuple[Any, list[Named]]]:
+def _freed(
+    calls: list[tuple[Named, str, tuple[Any, ...]]], results: list[Any], inputs: set[Named]
+) -> list[tuple[Any, list[Named]]]:
     """The calls that something needs, each with the handles that no later one does."""
     needed = {h for h in results if isinstance(h, Named)} | inputs
     lines = []
@@ -161,7 +165,7 @@ def _freed(calls: list[Any], results: list[Any], inputs: set[Named]) -> list[tup
     return lines[::-1]
 
 
-def _operand(ref: Any) -> str:
+def _operand(ref: Ref) -> str:
     if isinstance(ref, Named):
         return ref.name
     return repr(ref) if ref.__class__ is float else f"v{ref}"  # repr is exact; inf and nan are names
@@ -202,7 +206,7 @@ def _each(forward: Callable[..., float]) -> Callable[..., Number]:
 
 def compile(
     program: Program, is_column: Sequence[bool], *, reduce: bool = False, block: int = BLOCK
-) -> Callable[[Sequence[Any]], list[Any]]:
+) -> Callable[[Sequence[Number]], list[Number]]:
     """The program as a function of floats and columns: for each output an array of n rows, or a float where it is the same
     in all rows.
 
@@ -235,7 +239,7 @@ def compile(
     shared, some_rows, varies = names.pop("shared"), names.pop("block"), emitted.rows
     columns = emitted.columns
 
-    def run(inputs: Sequence[Any]) -> list[Any]:
+    def run(inputs: Sequence[Number]) -> list[Number]:
         if len(inputs) != program.inputs:
             raise InputValueError(f"{len(inputs)} inputs given, the program has {program.inputs}: give one for each")
         arrays = [_column(np, inputs[i], i) for i in columns]
@@ -263,7 +267,7 @@ def compile(
     return run
 
 
-def chunk_sums(rows: Any) -> Any:
+def chunk_sums(rows: Array) -> Number:
     """The sums of each `CHUNK` of an array of shape (n,), the last of what is left: the same bits in whatever block.
 
     >>> import numpy
@@ -273,7 +277,7 @@ def chunk_sums(rows: Any) -> Any:
     return _numpy().add.reduceat(rows, range(0, len(rows), CHUNK))
 
 
-def _column(np: Any, column: Any, index: int) -> Any:
+def _column(np: ModuleType, column: Number, index: int) -> Number:
     try:
         array = np.asarray(column, dtype=float)
     except (TypeError, ValueError):
@@ -284,7 +288,7 @@ def _column(np: Any, column: Any, index: int) -> Any:
     return array
 
 
-def _length(arrays: list[Any], columns: list[int]) -> int:
+def _length(arrays: list[Number], columns: list[int]) -> int:
     lengths = {len(a): i for a, i in zip(arrays, columns, strict=True)}
     if len(lengths) > 1:
         (n, i), (m, j) = list(lengths.items())[:2]

@@ -65,7 +65,7 @@ class Source:
 
     def __init__(self, program: Program, leave: Any) -> None:
         self.program = program
-        self.names: dict[str, Any] = {
+        self.names: dict[str, object] = {
             "inf": math.inf, "nan": math.nan,
             **{f: getattr(math, f) for f in MATH},
         }  # fmt: skip
@@ -176,7 +176,7 @@ def function(program: Program) -> tuple[Any, str]:
     return define(text, "run", source.names), text
 
 
-def define(text: str, name: str, names: dict[str, Any]) -> Any:
+def define(text: str, name: str, names: dict[str, object]) -> Any:
     """The function that a source text of ours defines."""
     scope = {"__name__": __name__, **names}  # a warning from there is not the caller's
     exec(compile(text, "<autograd_lite.jit>", "exec"), scope)

@@ -17,7 +17,7 @@ from ..errors import BranchError, InputTypeError, TraceError
 from ..graph import Node, operands
 from ..ops import Op
 from ..program import Builder, Guard, Program, Ref, placed, renumbered
-from ..tree import Number, Spec, as_float, called, flatten, is_scalar, size, unflatten
+from ..tree import Number, Spec, Tree, as_float, called, flatten, is_scalar, size, unflatten
 from ..truth import FALSE, TRUE, Truth, side
 from ..value import Value
 
@@ -81,8 +81,8 @@ class Traced(NamedTuple):
     program: Program
     captured: tuple[Value, ...]
     spec: Spec
-    literals: dict[int, Any]  # results that are plain numbers: which output, and the number as f gave it
-    arrays: dict[int, Any]  # results that are arrays of plain numbers: by the first of their outputs, the array
+    literals: dict[int, Number]  # results that are plain numbers: which output, and the number as f gave it
+    arrays: dict[int, Number]  # results that are arrays of plain numbers: by the first of their outputs, the array
     joined: bool  # whether it reads a node of a graph outside, as in a transform of something larger: not to be compiled
 
 
@@ -235,12 +235,12 @@ class Trace(context.Recorder):
 
     # -- the program --------------------------------------------------------------------------------------------------
 
-    def program(self, outputs: Sequence[Any]) -> tuple[Program, tuple[Value, ...], bool]:
+    def program(self, outputs: Sequence[Number]) -> tuple[Program, tuple[Value, ...], bool]:
         """The instructions in the order they were made, the captured Values that are inputs after those of the arguments, and
         whether a graph outside is joined.
         """
 
-        def result(out: Any) -> Ref:
+        def result(out: Tree) -> Ref:
             if not isinstance(out, Value):
                 return as_float(out)
             place = self._place.get(id(out))
@@ -316,7 +316,7 @@ def _condition(node: Node) -> Any:
     return node
 
 
-def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...], dict[str, Any]]], batch: bool) -> Traced:
+def trace(f: Callable[..., Tree], build: Callable[[Trace], tuple[tuple[Tree, ...], dict[str, Tree]]], batch: bool) -> Traced:
     """Run `f` on the arguments that `build` makes of a new trace's inputs, and give what was recorded."""
     record = Trace(batch)
     with context.tracing(record):
@@ -338,12 +338,12 @@ def trace(f: Callable[..., Any], build: Callable[[Trace], tuple[tuple[Any, ...],
         for i, o in enumerate(outs)
         if not isinstance(o, Value) and o.__class__ is not float
     }
-    arrays: dict[int, Any] = {}
+    arrays: dict[int, Number] = {}
     _arrays(out, 0, arrays)
     return Traced(program, captured, spec, literals, arrays, joined)
 
 
-def _arrays(tree: Any, first: int, found: dict[int, Any]) -> int:
+def _arrays(tree: Tree, first: int, found: dict[int, Number]) -> int:
     """Enter the arrays of plain numbers in a tree by the number of their first leaf; how many leaves there are then."""
     if is_scalar(tree):
         return first + 1

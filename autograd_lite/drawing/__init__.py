@@ -7,35 +7,39 @@ with what facts tells it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..tree import Number, Tree
 
 if TYPE_CHECKING:
     import graphviz  # type: ignore[import-untyped,unused-ignore]
 
+    from ..value import Value
     from .drawing import Drawing
 
 __all__ = ["draw", "draw_dot"]
 
 
 def draw(
-    root: Any = None,
+    root: Value | Callable[..., Number] | str | None = None,
     *,
     name: str | None = None,
     engine: str = "auto",
     rankdir: str = "LR",
-    params: Any = None,
+    params: Tree = None,
     grad: str | None = "adjoint",
     labels: str = "auto",
     fold: bool | str = "auto",
-    only_paths_to: Any = None,
-    highlight: Any = None,
+    only_paths_to: Value | str | None = None,
+    highlight: Value | str | None = None,
     max_depth: int | None = None,
     max_nodes: int | None = 250,
     digits: int = 4,
     theme: str = "auto",
     timeout: float = 5.0,
     title: str | None = None,
-    **named: Any,
+    **named: Tree,
 ) -> Drawing:
     """The picture of how `root` was computed and of how the chain rule goes back through it.
 
@@ -93,7 +97,7 @@ def draw(
     return make(found.root, options, engine, rankdir, theme, timeout, title)
 
 
-def draw_dot(root: Any, format: str = "svg", rankdir: str = "LR") -> graphviz.Digraph:
+def draw_dot(root: Value | Callable[..., Number] | str, format: str = "svg", rankdir: str = "LR") -> graphviz.Digraph:
     """The graph as a `graphviz.Digraph`, as micrograd's `draw_dot` gives it; to render it takes Graphviz's program `dot`.
 
     >>> from autograd_lite import Value, draw_dot

@@ -12,16 +12,20 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import frames
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..files import write_atomically
 from ..formula.notation import clean
+from ..tree import Number
 from . import dot, layout, svg
 from .build import Options, Picture
 from .model import Card, Edge, Frame, Move
 from .moves import build
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 RANKDIRS = ("LR", "RL", "TB", "BT")
 ENGINES = ("auto", "dot", "builtin")
@@ -142,7 +146,7 @@ class Drawing:
     def __str__(self) -> str:
         return f'{self!r}: .save("x.html") writes the page, .show() opens it'
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/html": self._image(), "text/plain": repr(self)}
 
     def _image(self) -> str:
@@ -177,7 +181,8 @@ class Stepper:
 
 
 def make(
-    root: Any, options: Options, engine: str, rankdir: str, theme: str, timeout: float, title: str | None
+    root: Value | Callable[..., Number] | str, options: Options, engine: str, rankdir: str, theme: str, timeout: float,
+    title: str | None,
 ) -> Drawing:  # fmt: skip
     """What `draw` does, options checked first."""
     _check(root, rankdir, options.digits)
@@ -198,14 +203,14 @@ def make(
     )  # fmt: skip
 
 
-def content(root: Any, rankdir: str) -> tuple[Picture, str]:
+def content(root: Value | Callable[..., Number] | str, rankdir: str) -> tuple[Picture, str]:
     """The cards and edges of the default picture, without places, and its title."""
     _check(root, rankdir, 4)
     picture = build(root, Options())
     return picture, f"Chain-rule graph of {picture.name}"
 
 
-def _check(root: Any, rankdir: str, digits: Any) -> None:
+def _check(root: Value | Callable[..., Number] | str, rankdir: str, digits: object) -> None:
     if not hasattr(root, "_data"):
         raise InputTypeError(f"root={root!r} must be a Value: draw what a computation on Values gave")
     if rankdir not in RANKDIRS:

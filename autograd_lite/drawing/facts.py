@@ -10,9 +10,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .. import graph
+from ..files import JsonData
 from ..formula import nodes
 from ..formula.notation import clean
 from ..formula.steps import Step
+from ..graph import Node
 from ..ops.columns import REAL
 from . import live
 from .live import is_whole_power
@@ -34,7 +36,7 @@ def before(label: str) -> str:
 
 def facts(
     drawing: Drawing, pictures: list[Drawing], found: live.Live, stepping: bool, searching: bool
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, JsonData]:  # fmt: skip
     """Everything the script knows: the leaves, and of each of the pictures cards, edges and steps."""
     builder: Telling = drawing.builder
     given = builder.given
@@ -64,7 +66,7 @@ def facts(
     }  # fmt: skip
 
 
-def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[str, Any]:
+def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[str, JsonData]:
     """One of the pictures: whose gradients, and its cards, edges and steps."""
     builder: Telling = drawing.builder
     root = next(card for card in drawing.nodes if card.node is builder.root)
@@ -95,7 +97,7 @@ def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[st
     }  # fmt: skip
 
 
-def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
+def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, JsonData]]:
     """Cards and rows whose numbers change."""
     slots = []
     for card in drawing.nodes:
@@ -129,7 +131,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
     return slots
 
 
-def _numbers(card: Card | None, node: Any, found: live.Live) -> dict[str, Any]:
+def _numbers(card: Card | None, node: Node, found: live.Live) -> dict[str, JsonData]:
     """Where the numbers of a card stand for one of its nodes."""
     if node.__class__ is float:
         return {"v": found.constant(node), "g": None}
@@ -142,7 +144,7 @@ def _numbers(card: Card | None, node: Any, found: live.Live) -> dict[str, Any]:
     return numbers
 
 
-def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
+def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, JsonData]:
     data: dict[str, Any] = {"s": edge.source, "t": edge.target}
     if edge.silent:
         data["silent"] = True
@@ -157,7 +159,7 @@ def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, Any]:
     return data
 
 
-def _factor(found: live.Live, owner: Any, argument: int, label: str) -> dict[str, Any]:
+def _factor(found: live.Live, owner: Node, argument: int, label: str) -> dict[str, JsonData]:
     """Where the numbers of an edge stand: its factor, what flows along it, and whether anything does."""
     f = None if owner is None else found.at("factor", owner, argument)
     data: dict[str, Any] = {"f": f, "c": None if f is None else found.at("part", owner, argument)}
@@ -175,7 +177,7 @@ def _factor(found: live.Live, owner: Any, argument: int, label: str) -> dict[str
     return data
 
 
-def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
+def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, JsonData]]:
     """The values in the order they are computed, then the moves; in loops, of each iteration."""
     builder: Telling = drawing.builder
     steps: list[dict[str, Any]] = []
@@ -207,7 +209,7 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, Any]]:
     return steps + told
 
 
-def _told(builder: Telling, found: live.Live, move: Move | None) -> dict[str, Any]:
+def _told(builder: Telling, found: live.Live, move: Move | None) -> dict[str, JsonData]:
     """A step; where an iteration has none, as at the start, that is what is said."""
     if move is None:
         return {
@@ -246,7 +248,7 @@ def _telling(drawing: Drawing, found: live.Live) -> list[Move]:
     return builder.moves(drawing.nodes, drawing.edges, every=True)
 
 
-def _text(builder: Telling, found: live.Live, text: Text) -> list[Any]:
+def _text(builder: Telling, found: live.Live, text: Text) -> list[JsonData]:
     """A text as the script has it: numbers as places among the outputs."""
     parts: list[Any] = []
     for part in text:
@@ -261,7 +263,7 @@ def _text(builder: Telling, found: live.Live, text: Text) -> list[Any]:
     return parts
 
 
-def _end(found: live.Live, builder: Telling) -> list[Any]:
+def _end(found: live.Live, builder: Telling) -> list[JsonData]:
     """The closing sentence."""
     parts: list[str | Number] = ["Done: "]
     room = SAID

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from .. import graph
 from ..errors import InputTypeError, InputValueError
 from ..graph import Node
+from ..tree import Tree
 from .model import Frame
 
 PLUS = frozenset({"add", "sum", "dot"})  # ops that hand their adjoint on unchanged to each term
@@ -177,7 +178,7 @@ class Shown:
     stubs: dict[Node, int]
 
 
-def values_of(option: str, given: Any, known: Mapping[Node, str]) -> list[Node] | None:
+def values_of(option: str, given: Tree, known: Mapping[Node, str]) -> list[Node] | None:
     """The Values given to an option, one or several; each must be one that the root was computed from."""
     if given is None:
         return None

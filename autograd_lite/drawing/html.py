@@ -17,9 +17,10 @@ import string
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import LoweringError
+from ..files import JsonData
 from ..formula.notation import clean
 from . import live, svg
 from .facts import PREFIXES, ROOM, before, facts
@@ -274,7 +275,7 @@ STEPS = """<div class="group" role="group" aria-label="Steps">
 _LEGEND = '<details id="legend"><summary id="about">Legend</summary><ul>{}</ul></details>'
 
 
-def script(data: Any) -> str:
+def script(data: JsonData) -> str:
     r"""Data as JSON that may stand inside a script element.
 
     >>> script(["</script>"])
@@ -284,7 +285,7 @@ def script(data: Any) -> str:
 
 
 def document(
-    title: str, theme: str, body: str, data: Any, styles: Sequence[str], pieces: Sequence[str], functions: str = ""
+    title: str, theme: str, body: str, data: JsonData, styles: Sequence[str], pieces: Sequence[str], functions: str = ""
 ) -> str:
     """The page.
 

@@ -31,7 +31,7 @@ TINY = 2.0**-80  # and where that number is 0
 class _Numbers(context.Recorder):
     """The program is for numbers: what a Value is when it is worked out counts, not that it varies."""
 
-    def is_plain(self, x: Any) -> bool:
+    def is_plain(self, x: object) -> bool:
         """Whether a mask may hang on it, as that of x**y does on y."""
         return isinstance(x, Value)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import graph
 from ..graph import Node
+from ..tree import Number
 from .fold import PLUS
 from .model import Card, Edge, Frame
 
@@ -206,7 +207,7 @@ def _loop(
     return loop if loop.carried and loop.left and loop.shown <= count - 2 else None
 
 
-def _is_leaf(a: Any) -> bool:
+def _is_leaf(a: Number) -> bool:
     return a.__class__ is not float and a.op is None
 
 
@@ -215,7 +216,7 @@ def _own(line: list[Node], users: Mapping[Node, list[int]], start: int, period: 
     return all(a not in keep and {(i - start) // period for i in users[a]} == {iteration} for iteration, a in enumerate(line))
 
 
-def _equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
+def _equal(some: Sequence[Number], others: Sequence[Number]) -> bool:
     return all(
         a is b or (a.__class__ is float and b.__class__ is float and a == b) for a, b in zip(some, others, strict=True)
     )  # fmt: skip
@@ -250,7 +251,7 @@ def told_in_each(builder: Builder, cards: Sequence[Card], edges: Sequence[Edge],
 
 
 def _carried(
-    builder: Builder, cards: Sequence[Card], index: Mapping[Node, int], k: int, carried: Any, line: list[Any]
+    builder: Builder, cards: Sequence[Card], index: Mapping[Node, int], k: int, carried: Any, line: list[Node]
 ) -> Card | None:  # fmt: skip
     """The card of what each iteration takes from the one before."""
     loop: Loop = builder.loops[k]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .. import context, frames
 from ..errors import InputTypeError
 from ..formula import notation
+from ..graph import Node
 from ..ops import Op, ne
+from ..tree import Number, Tree
 from ..value import Value
 
 
@@ -28,7 +30,7 @@ class _Branches(context.Recorder):
     def __init__(self) -> None:
         self.guards: list[tuple[Any, bool, str]] = []
 
-    def compared(self, relation: Op, a: Value, b: Any, outcome: bool) -> bool:
+    def compared(self, relation: Op, a: Value, b: Number, outcome: bool) -> bool:
         """Two were compared."""
         self.note(relation, a, b if isinstance(b, Value) else float(b), outcome)
         return outcome
@@ -37,14 +39,14 @@ class _Branches(context.Recorder):
         """The truth of a Value was asked for."""
         self.note(ne, node, 0.0, outcome)
 
-    def note(self, relation: Op, a: Any, b: Any, outcome: bool) -> None:
+    def note(self, relation: Op, a: Number, b: Number, outcome: bool) -> None:
         """Keep a branch, with the line it was taken at."""
         with context.unwatched():
             node = relation(a, b)
         self.guards.append((node, outcome, frames.source_line()))
 
 
-def subject(root: Any, name: str | None, named: Mapping[str, Any]) -> Subject:
+def subject(root: Any, name: str | None, named: Mapping[str, Tree]) -> Subject:
     """What is to be drawn, of the arguments of `draw`.
 
     Raises InputTypeError for what is no Value, and says how a function is given.
@@ -78,7 +80,7 @@ def subject(root: Any, name: str | None, named: Mapping[str, Any]) -> Subject:
     return Subject(root, {} if name is None else {root: name})
 
 
-def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
+def _called(f: Callable[..., Number], name: str, numbers: Mapping[str, Tree]) -> Subject:
     """A function called on named Values, its branches kept."""
     leaves = {key: x if isinstance(x, Value) else Value(x, key) for key, x in numbers.items()}
     branches = _Branches()
@@ -93,7 +95,7 @@ def _called(f: Any, name: str, numbers: Mapping[str, Any]) -> Subject:
     return _results(several, {}, name or notation.RESULT)._replace(guards=tuple(branches.guards))
 
 
-def _results(roots: Iterable[Value], names: dict[Any, str], name: str) -> Subject:
+def _results(roots: Iterable[Value], names: dict[Node, str], name: str) -> Subject:
     """One result or several; those without a name are numbered where there is more than one."""
     results = list(dict.fromkeys(roots))
     unnamed = [each for each in results if not (each.name or each in names) and (each.op is not None or len(results) == 1)]
@@ -102,7 +104,7 @@ def _results(roots: Iterable[Value], names: dict[Any, str], name: str) -> Subjec
     return Subject(results[0], names, tuple(results[1:]))
 
 
-def _bound(f: Any, name: str, leaves: Mapping[str, Value]) -> tuple[list[Value], dict[str, Value]]:
+def _bound(f: Callable[..., Number], name: str, leaves: Mapping[str, Value]) -> tuple[list[Value], dict[str, Value]]:
     """How a function takes these: by name, or in order where it has no names for them, as `sin` has none.
 
     Raises InputTypeError where it takes others.
@@ -129,7 +131,7 @@ def _bound(f: Any, name: str, leaves: Mapping[str, Value]) -> tuple[list[Value],
 # -- names -----------------------------------------------------------------------------------------------------------
 
 
-def given_names(params: Any) -> dict[Any, str] | None:
+def given_names(params: Tree) -> dict[Node, str] | None:
     """The names in `params`, by Value; None where none were given."""
     if params is None:
         return None

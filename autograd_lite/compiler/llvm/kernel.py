@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from ...arrays import Array
 from ...program import Program
 from . import driver, native, stored
 from .cutting import Cutting
@@ -182,7 +183,7 @@ class Kernel:
             self._run(shared, extra, table, rows, size, out, entry[1])
             self._pool.append(entry)
 
-    def __call__(self, shared: Any, arrays: Sequence[Any], rows: int, threads: int = 1) -> tuple[Any, Any]:
+    def __call__(self, shared: Any, arrays: Sequence[Array], rows: int, threads: int = 1) -> tuple[Any, Any]:
         """The outputs of `uniform`, and those of the rows: sums if reduced, else an array of `rows` numbers for each.
 
         Args:

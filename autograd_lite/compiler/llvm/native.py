@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from ...accelerated import loaded
 from ...errors import CompilationError, MissingPackageError
+from ...fit.rows import T
 from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
 from .workers import undisturbed
@@ -185,10 +186,10 @@ def _entry(callback: Callback) -> Any:
     return ctypes.CFUNCTYPE(None, _Pointer, _Pointer)(enter)
 
 
-def collecting(run: Callable[..., Any]) -> Callable[..., Any]:
+def collecting(run: Callable[..., T]) -> Callable[..., T]:
     """A function of machine code that raises what the rows it calls back have raised, an interruption by the keyboard too."""
 
-    def collected(*args: Any) -> Any:
+    def collected(*args: Any) -> T:
         _raised.error = None
         result = run(*args)
         error, _raised.error = _raised.error, None
@@ -209,12 +210,12 @@ class Module:
     that waits there frees the code.
     """
 
-    def __init__(self, addresses: Mapping[str, int], engine: Any, kept: list[Any]) -> None:
+    def __init__(self, addresses: Mapping[str, int], engine: Any, kept: list[object]) -> None:
         self._addresses, self._kept = addresses, kept
         _engines[weakref.ref(self, _gone.put)] = engine
         _closing()
 
-    def function(self, name: str, *arguments: Any) -> Callable[..., Any]:
+    def function(self, name: str, *arguments: type) -> Callable[..., Any]:
         """A function of addresses and whole numbers, which releases the interpreter lock; the result is an int64."""
         if loaded is not None:
             return loaded.machine(self._addresses[name], len(arguments), self)  # type: ignore[no-any-return]
@@ -290,7 +291,7 @@ def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[
 
 
 def _loaded(
-    text: str, machine: Machine, addresses: Mapping[str, int], names: Sequence[str], kept: list[Any], known: bytes | None,
+    text: str, machine: Machine, addresses: Mapping[str, int], names: Sequence[str], kept: list[object], known: bytes | None,
     files: list[bytes],
 ) -> Module:  # fmt: skip
     """The module of a text that calls functions at these addresses, and defines those with these names."""

@@ -16,7 +16,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
 
 from ... import files, frames
 from ...errors import InputValueError, JitWarning
@@ -93,7 +92,7 @@ class Store:
 
 
 def made(
-    store: Store | None, kind: str, programs: Sequence[Program], options: tuple[Any, ...], machine: native.Machine,
+    store: Store | None, kind: str, programs: Sequence[Program], options: tuple[object, ...], machine: native.Machine,
     write: Callable[[], Code],
 ) -> tuple[Code, native.Module]:  # fmt: skip
     """Code and its module: from the store if it is there, else written, compiled, and put there."""
@@ -109,7 +108,7 @@ def made(
     return code, module
 
 
-def _name(kind: str, programs: Sequence[Program], options: tuple[Any, ...], machine: native.Machine) -> str | None:
+def _name(kind: str, programs: Sequence[Program], options: tuple[object, ...], machine: native.Machine) -> str | None:
     """The digest that an entry is found by; None for programs with a user's own ops, which have no name."""
     try:
         parts = [(p.to_list()[2:5], [(g.ref, g.expected) for g in p.guards]) for p in programs]
@@ -121,7 +120,7 @@ def _name(kind: str, programs: Sequence[Program], options: tuple[Any, ...], mach
 
 
 @functools.cache
-def _version() -> tuple[Any, ...]:
+def _version() -> tuple[object, ...]:
     """The versions of LLVM, its binding and this package: every file of it, by its size and the time it was written."""
     binding = native.llvmlite()
     from llvmlite import __version__  # type: ignore[import-untyped,import-not-found,unused-ignore]

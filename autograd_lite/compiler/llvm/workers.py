@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import threading
-from _thread import allocate_lock, stack_size, start_new_thread
+from _thread import LockType, allocate_lock, stack_size, start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
+
+from ...fit.rows import T
 
 __all__ = ["share", "undisturbed"]
 
@@ -73,7 +75,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-def share(work: Callable[[int], None], count: int, stop: Callable[[], Any]) -> None:
+def share(work: Callable[[int], None], count: int, stop: Callable[[], object]) -> None:
     """Call ``work(0)`` here and ``work(1)`` to ``work(count - 1)`` in threads that are free before that ends.
 
     Where it is interrupted it calls `stop`, by which the others end soon, and does not wait for them.
@@ -97,7 +99,7 @@ def share(work: Callable[[int], None], count: int, stop: Callable[[], Any]) -> N
             raise piece.error
 
 
-def undisturbed(work: Callable[[], Any]) -> Any:
+def undisturbed(work: Callable[[], T]) -> T:
     """What `work` gives or raises, done by a thread of its own: Python runs signal handlers in the main thread alone.
 
     So Ctrl-C interrupts the waiting, at once, and never the work, which goes on by itself and is forgotten.
@@ -126,12 +128,13 @@ def undisturbed(work: Callable[[], Any]) -> Any:
     try:
         if found.error is not None:
             raise found.error
-        return found.result
+        result: T = found.result
+        return result
     finally:
         found.error = None  # whose traceback holds it
 
 
-def _wait_for(lock: Any) -> None:
+def _wait_for(lock: LockType) -> None:
     """Acquire a lock; a signal that comes just before the waiting begins ends it only when that is looked at again."""
     while not lock.acquire(timeout=0.1):
         pass

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ClusterError, InputTypeError, InputValueError
 from ...interrupt import no_pause
 from ...tables.parts import Part, Parts, absolute, expand, names_files
-from ...tree import an
+from ...tree import Tree, an
 from ..rows import BLOCK, Columns, Data, Digest, Rows, Work
 from ..rows.data import is_collection
 from .shares import (
@@ -86,7 +86,7 @@ class Spread:
         self._memory, self._most = int(room / SHARES), threads * SHARES
         self._generation, self._shares = 0, list[Any]()
         self._sent: tuple[Any, str, bytes] = (None, "", b"")
-        self.names: list[Any] = []
+        self.names: list[str] = []
         self._head: Columns = []
         self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
         self._read: Callable[[], list[Any]]
@@ -105,7 +105,7 @@ class Spread:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         """In work that travels, what it needs to know of the rows."""
         return Elsewhere, (self.names, self.count)
 
@@ -116,7 +116,7 @@ class Spread:
 
     # -- what a fit asks of rows ------------------------------------------------------------------------------------------
 
-    def arguments(self, columns: Columns) -> tuple[Any, ...]:
+    def arguments(self, columns: Columns) -> tuple[Tree, ...]:
         """What the loss is called with beside the parameters: one dict of columns."""
         return (dict(zip(self.names, columns, strict=True)),)
 
@@ -267,7 +267,11 @@ class Spread:
         ) from last
 
     def _asked(
-        self, function: Any, args: tuple[Any, ...], pause: Callable[[], None] = no_pause, later: tuple[Any, ...] | None = None
+        self,
+        function: Callable[..., Tree],
+        args: tuple[object, ...],
+        pause: Callable[[], None] = no_pause,
+        later: tuple[object, ...] | None = None,
     ) -> list[Any]:
         """What a function of a share, and more, finds in all of them.
 
@@ -352,7 +356,7 @@ def rows_of(data: Data, client: Client = None, pause: Callable[[], None] = no_pa
         )
 
 
-def packed(work: Any) -> bytes:
+def packed(work: Work[Any]) -> bytes:
     """What travels to the workers; a loss typed in a notebook travels as a whole."""
     cloudpickle = import_module("cloudpickle")
     try:

@@ -15,8 +15,9 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from ...errors import AutogradError, ClusterError, InputValueError, MissingPackageError
+from ...files import JsonData
 from ...tables.parts import Part, look
-from ..rows import BLOCK, Columns, Rows, Work
+from ..rows import BLOCK, Column, Columns, Data, Rows, Work
 from ..rows.pairs import Node, Pairs
 from ..rows.words import coded
 
@@ -87,7 +88,7 @@ def _reading(path: str) -> Iterator[None]:
 class Elsewhere(Rows):
     """Stands for all the rows where work is unpacked: how one of them reaches the loss, and how many they are."""
 
-    def __init__(self, names: list[Any], count: int) -> None:
+    def __init__(self, names: list[str], count: int) -> None:
         self.names, self.count = names, count
 
 
@@ -99,7 +100,7 @@ class Share:
         self.wanted, self.spans, self.memory = wanted, list(spans), memory
         self._lock = threading.Lock()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return Share, (self.wanted, self.spans, self.memory)
 
     def __del__(self) -> None:
@@ -180,8 +181,8 @@ _stopped: set[str] = set()  # passes that nobody waits for
 
 
 async def asked(
-    turn: str, wanted: dict[str, int], function: Callable[..., Any], args: tuple[Any, ...], dask_worker: Any = None
-) -> dict[int, Any]:  # fmt: skip
+    turn: str, wanted: dict[str, int], function: Callable[..., object], args: tuple[object, ...], dask_worker: Any = None
+) -> dict[int, object]:  # fmt: skip
     """What a function finds in those of the shares wanted that are here, by their numbers.
 
     It runs in the worker's threads, beside its tasks: the scheduler has nothing to keep account of.
@@ -194,7 +195,7 @@ async def asked(
     """
     data, threads = dask_worker.data, dask_worker.executors["default"]
 
-    def one(key: str, share: Share) -> Any:
+    def one(key: str, share: Share) -> object:
         _at.address, _at.stopped = dask_worker.address, lambda: turn in _stopped or key not in data  # type: ignore[method-assign]
         try:
             return function(share, *args)
@@ -225,7 +226,7 @@ def hold(recipe: tuple[Kind | None, Sequence[Span], int]) -> Share:
 
 
 def hold_frames(
-    wanted: Kind | None, memory: int, names: list[Any], levels: dict[str, list[str]], first: int, *frames: Any
+    wanted: Kind | None, memory: int, names: list[str], levels: dict[str, list[str]], first: int, *frames: Data
 ) -> Share:  # fmt: skip
     """A share of neighbouring partitions of a collection, from number `first` on."""
     spans = [Span(first + i, 0, True, None, _columns(frame, names, levels, first + i)) for i, frame in enumerate(frames)]
@@ -280,7 +281,7 @@ def picked(share: Share, wanted: dict[tuple[int, int], list[tuple[int, int]]]) -
     return found
 
 
-def frame_words(names: list[str], number: int, frame: Any) -> dict[str, list[str]]:
+def frame_words(names: list[str], number: int, frame: Data) -> dict[str, list[str]]:
     """The words in some columns of a partition, in the order they come."""
     try:
         return coded(frame, names)[1]
@@ -288,7 +289,7 @@ def frame_words(names: list[str], number: int, frame: Any) -> dict[str, list[str
         raise InputValueError(f"partition {number} {error}") from None
 
 
-def _columns(frame: Any, names: list[Any], levels: dict[str, list[str]], number: int) -> dict[Any, Any]:
+def _columns(frame: Data, names: list[str], levels: dict[str, list[str]], number: int) -> dict[str, Column]:
     """A partition as columns of doubles, words as their places: a DataFrame, or the records of a bag."""
     import numpy as np
 
@@ -322,7 +323,7 @@ def _is_number(cell: Any) -> bool:
     return True
 
 
-def heads(paths: list[str], options: dict[str, Any]) -> list[Part]:
+def heads(paths: list[str], options: dict[str, JsonData]) -> list[Part]:
     """What some files say before their rows are read."""
     found = []
     for path in paths:

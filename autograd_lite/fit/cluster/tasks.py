@@ -47,7 +47,7 @@ class Tasks:
         raise AssertionError
 
     def told(
-        self, function: Callable[..., Any], pause: Callable[[], None], *args: Any, stop: Callable[..., Any] | None = None
+        self, function: Callable[..., Any], pause: Callable[[], None], *args: object, stop: Callable[..., Any] | None = None
     ) -> dict[str, Any]:  # fmt: skip
         """What a function gives on each worker, beside the scheduler's tasks; one that dies over it says nothing.
 
@@ -97,7 +97,7 @@ class Tasks:
             f"{self.address}, and run again; the log of the last one says why it left"
         )
 
-    def mapped(self, function: Any, what: str, items: Sequence[Any], *args: Any) -> list[Any]:
+    def mapped(self, function: Callable[..., object], what: str, items: Sequence[object], *args: object) -> list[Any]:
         """A task for each item, all in one message."""
         keys = [f"autograd_lite-{self.id}-{function.__name__}-{what}-{i}" for i in range(len(items))]
         with self.translated():
@@ -117,7 +117,7 @@ class Tasks:
         ended, finished = threading.Event(), itertools.count(1)
         pending = [future for future in futures if not future.done()]
 
-        def one(_: Any) -> None:
+        def one(_: object) -> None:
             if next(finished) == len(pending):
                 ended.set()
 
@@ -138,7 +138,7 @@ class Tasks:
             if future.status == "cancelled":  # "lost" with the worker that had it, it is computed again
                 raise self.gone(future.status)
 
-    def _until(self, ended: threading.Event, pause: Callable[[], None], look: Callable[[], Any] = no_pause) -> None:
+    def _until(self, ended: threading.Event, pause: Callable[[], None], look: Callable[[], object] = no_pause) -> None:
         """Wait for it, with an eye on the keyboard, the scheduler, and whether there are workers."""
         without, looked = 0.0, time.monotonic()
         while not ended.wait(POLL):

@@ -6,10 +6,11 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...arrays import Array, np
 from ...errors import InputValueError
+from ...files import FilePath, JsonData
 from ...interrupt import is_interrupted
 from ...tree import Number, Spec, Tree, called, describe, flatten, unflatten
 from ..methods.lbfgs import lbfgs
@@ -24,6 +25,7 @@ from .bar import Bar
 from .trail import Trail
 
 if TYPE_CHECKING:
+    from ..descent import Callback
     from ..rows import AnyRows
 
 MANY = 100  # weights from which on L-BFGS needs less than Newton's Hessians
@@ -53,7 +55,7 @@ class Downhill:
 
     def __init__(
         self, loss: Callable[..., Number] | None, residual: Callable[..., Tree] | None, x: list[float], spec: Spec,
-        rows: AnyRows | None, method: str, about: dict[str, Any],
+        rows: AnyRows | None, method: str, about: dict[str, JsonData],
     ) -> None:  # fmt: skip
         few = len(x) <= MANY
         self.method = ("lm" if loss is None else "newton" if few else "lbfgs") if method == "auto" else method
@@ -70,7 +72,8 @@ class Downhill:
         self._first: float | None = None
 
     def go(
-        self, limit: int, callback: Any, bar: Bar | None, checkpoint: Any, every: int, pause: Callable[[], None]
+        self, limit: int, callback: Callback[Tree] | None, bar: Bar | None, checkpoint: FilePath | None, every: int,
+        pause: Callable[[], None],
     ) -> None:  # fmt: skip
         """Run to the end, or on from the checkpoint."""
         count = 1 if self._alone else self.rows.count
@@ -190,7 +193,7 @@ class Downhill:
         )
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, JsonData]:
         """What must be the same for a checkpoint to be gone on from."""
         digest = blake2b(repr([x.hex() for x in self.start]).encode(), digest_size=16).hexdigest()
         data = None if self._alone else self.rows.fingerprint()

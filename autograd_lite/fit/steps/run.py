@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...arrays import np, numpy
 from ...errors import InputTypeError, InputValueError, NonFiniteGradientError
+from ...files import FilePath, JsonData
 from ...interrupt import no_pause
-from ...tree import an, describe, unflatten
-from ..rows import Data, Objective, Rows
+from ...optim import Optimizer
+from ...tree import Spec, Tree, an, describe, unflatten
+from ..rows import Columns, Data, Objective, Rows
 from . import checkpoint as checkpoints
+from .bar import Bar
 from .trail import Trail
+
+if TYPE_CHECKING:
+    from ..descent import Callback
 
 ARRAY_FROM = 10  # weights from which an optimizer moves them as one array, rather than one by one
 RISES, RISEN = 20, 1e3  # a loss that rose at so many steps in a row, to so many times the first, runs away
@@ -34,8 +40,8 @@ class Run:
     """The state of a fit, and how it moves; between two steps it is always whole."""
 
     def __init__(
-        self, objective: Objective, leaves: list[float], spec: Any, optimizer: Any, batch_size: int | None, seed: int,
-        about: dict[str, Any],
+        self, objective: Objective, leaves: list[float], spec: Spec, optimizer: Callable[[list[Any]], Optimizer],
+        batch_size: int | None, seed: int, about: dict[str, JsonData],
     ) -> None:  # fmt: skip
         self.objective, self.spec, self.batch_size, self.seed, self.about = objective, spec, batch_size, seed, about
         self.losses: list[float] = []
@@ -70,13 +76,16 @@ class Run:
         """The flat weights."""
         return [w.data for w in self.weights] if not self.as_array else self.weights[0].data.tolist()
 
-    def tree(self) -> Any:
+    def tree(self) -> Tree:
         """The weights in their structure."""
         return unflatten(self.spec, self.leaves())
 
     # -- going down ---------------------------------------------------------------------------------------------------
 
-    def descend(self, steps: int, tol: float | None, callback: Any, bar: Any, files: Any, pause: Callable[[], None]) -> str:
+    def descend(
+        self, steps: int, tol: float | None, callback: Callback[Tree] | None, bar: Bar | None,
+        files: tuple[FilePath | None, int], pause: Callable[[], None],
+    ) -> str:  # fmt: skip
         """Up to `steps` steps; says why it ended."""
         checkpoint, every = files
         batches = None
@@ -99,7 +108,10 @@ class Run:
                 bar.clear()
         return "steps"
 
-    def _one_step(self, tol: float | None, callback: Any, bar: Any, batches: Any, pause: Callable[[], None]) -> str:
+    def _one_step(
+        self, tol: float | None, callback: Callback[Tree] | None, bar: Bar | None, batches: Iterator[Columns] | None,
+        pause: Callable[[], None],
+    ) -> str:  # fmt: skip
         leaves, step, previous = self.leaves(), len(self.losses), self.previous
         self.trail.add(step, leaves)
         settled, look = False, tol is not None and step % self.turn == 0
@@ -152,7 +164,7 @@ class Run:
     # -- leaving and coming back --------------------------------------------------------------------------------------
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, JsonData]:
         """What must be the same for a checkpoint to be gone on from."""
         digest = blake2b(repr([x.hex() for x in self.start]).encode(), digest_size=16).hexdigest()
         return {
@@ -168,7 +180,7 @@ class Run:
         """What a checkpoint holds."""
         return checkpoints.State(self.losses, self.leaves(), _listed(self.optimizer.state_dict()), self.previous)
 
-    def resume(self, path: Any, steps: int, pause: Callable[[], None]) -> None:
+    def resume(self, path: FilePath, steps: int, pause: Callable[[], None]) -> None:
         """Take on the state in the file, if there is one, after seeing that the loss is the one it was made with."""
         state = checkpoints.load(path, self.settings)
         if state is None:
@@ -200,7 +212,7 @@ class Run:
         for weight, data in zip(self.weights, leaves, strict=True):
             weight.data = data
 
-    def _same_loss(self, path: Any, first: float, pause: Callable[[], None]) -> None:
+    def _same_loss(self, path: FilePath, first: float, pause: Callable[[], None]) -> None:
         """The first step is looked at again: its loss must be the one on file."""
         if self.rows is None or self.batch_size is None:
             value, _ = self.objective.whole(self.leaves(), pause)
@@ -213,7 +225,7 @@ class Run:
             )
 
 
-def _listed(state: Any) -> Any:
+def _listed(state: JsonData) -> JsonData:
     """A state_dict with lists for arrays, as JSON takes it."""
     if isinstance(state, dict):
         return {key: _listed(item) for key, item in state.items()}
