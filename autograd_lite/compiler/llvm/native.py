@@ -18,11 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ...accelerated import loaded
 from ...errors import CompilationError, MissingPackageError
-from ...fit.rows import T
 from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
 from .workers import undisturbed
@@ -39,6 +38,8 @@ OLDEST = 20  # LLVM; before, pointers had types
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+T = TypeVar("T")
 
 
 class Machine(NamedTuple):

@@ -11,13 +11,13 @@ import threading
 from _thread import LockType, allocate_lock, stack_size, start_new_thread
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any
-
-from ...fit.rows import T
+from typing import Any, TypeVar
 
 __all__ = ["share", "undisturbed"]
 
 STACK = 1 << 24  # bytes: what LLVM may need, and more than new threads have on some systems
+
+T = TypeVar("T")
 
 
 class _Piece:
