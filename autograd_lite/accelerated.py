@@ -47,7 +47,7 @@ watch: Callable[[int], None] = _nothing if loaded is None else loaded.watch  # t
 
 if TYPE_CHECKING or loaded is None:
 
-    class Row:
+    class RowBase:
         """The base of `Op`, which in C keeps what the sweep asks for most."""
 
         __slots__ = ()
@@ -62,7 +62,7 @@ if TYPE_CHECKING or loaded is None:
         """The base of what `jit` gives, which in C goes to the entry of short programs at once."""
 
 else:
-    Row, Called = loaded.Row, loaded.Called
+    RowBase, Called = loaded.Row, loaded.Called
 
 _python: dict[str, Any] = {}  # methods that the type in C has in its own way, for what it leaves to them
 # what the type in C has of its own, beside the slots

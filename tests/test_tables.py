@@ -257,13 +257,13 @@ def test_decimals_are_rounded_right_by_every_reader(reader, tmp_path):
 
 @pytest.mark.parametrize("reader", ["pyarrow", "numpy"], indirect=True)
 def test_plain_lines_are_read_many_at_once(reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables.texts.Text, "_one_by_one", None)
+    monkeypatch.setattr(tables.texts.TextRows, "_one_by_one", None)
     assert content(read_table(saved(tmp_path, "x,name,y\n1,a,2\n 3 ,b,4e5\n"), ["x", "y"])) == {"x": [1, 3], "y": [2, 4e5]}
 
 
 def test_words_in_quotes_and_rows_with_gaps_are_plain_to_pyarrow(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr(tables.texts.Text, "_one_by_one", None)
+    monkeypatch.setattr(tables.texts.TextRows, "_one_by_one", None)
     path = saved(tmp_path, 'site;y\n"a; b";1,5\nc;NA\n"a; b";2\n')
     with read_table(path, text=["site"], decimal=",", drop_missing=True) as table:
         assert (content(table), table.levels, table.dropped) == ({"site": [0, 0], "y": [1.5, 2]}, {"site": ["a; b"]}, 1)

@@ -30,7 +30,7 @@ from ..tables.choice import SHOWN, resembling
 from .cluster import spread
 from .common import read_formula, read_pairs, refuse_one_file
 from .descent import OPTIMIZERS, Descended, Descent
-from .methods import METHODS, Options, by_method, read_ranges
+from .methods import METHODS, MethodOptions, by_method, read_ranges
 from .options import Argument, Option
 from .output import say, say_json, say_note, say_on, say_saved
 from .reading import File, Reading, reads_tables, say_left_out
@@ -187,7 +187,7 @@ def fit(
             begun, within, fixed_at = (
                 model.spread(*pair) for pair in ((start, "starts"), (ranges, "bounds"), (held_at, "holds"))
             )
-            options = Options(method, begun, within, fixed_at, seed, starts, steps, absolute, checkpoint, every)
+            options = MethodOptions(method, begun, within, fixed_at, seed, starts, steps, absolute, checkpoint, every)
             found = by_method(model, table, options)
         model.weights = found.params
         lost = None

@@ -111,11 +111,11 @@ class Found(NamedTuple):
     root: Value
     gradient: dict[str, float]
     seconds: dict[str, dict[str, float]] | None
-    higher: list[Derivative] | None
+    higher: list[NamedDerivative] | None
     spread: Propagated | None
 
 
-class Derivative(NamedTuple):
+class NamedDerivative(NamedTuple):
     """One derivative by names, each as often as it is differentiated by."""
 
     by: tuple[str, ...]
@@ -147,7 +147,7 @@ def _hessian(expression: Expression, point: Mapping[str, float]) -> dict[str, di
     return found
 
 
-def _derivatives(expression: Expression, point: Mapping[str, float], order: int) -> Iterator[Derivative]:
+def _derivatives(expression: Expression, point: Mapping[str, float], order: int) -> Iterator[NamedDerivative]:
     """All derivatives up to an order, by order, each once."""
     names = list(point)
     patience = Patience()
@@ -157,7 +157,7 @@ def _derivatives(expression: Expression, point: Mapping[str, float], order: int)
                 warnings.simplefilter("ignore", GradientWarning)
                 gradient = functional.grad(_differentiated(expression, by))(dict(point))
             for name in names[names.index(by[-1]) if by else 0 :]:
-                yield Derivative((*by, name), gradient[name])
+                yield NamedDerivative((*by, name), gradient[name])
         if n + 2 <= order:
             patience.growing(f"order {n + 2} of this formula", f"give --order {n + 1}, or a shorter formula")
 

@@ -23,7 +23,7 @@ METHODS = (*SOLVERS, *OPTIMIZERS)
 
 
 @dataclass
-class Options:
+class MethodOptions:
     """What the command line says of a method."""
 
     method: str
@@ -56,7 +56,7 @@ def read_ranges(pairs: Sequence[str] | None) -> dict[str, tuple[float, float]]:
     return found
 
 
-def by_method(model: Model, table: Table, options: Options) -> Fit:
+def by_method(model: Model, table: Table, options: MethodOptions) -> Fit:
     """The fit by least squares or Newton's method, going on from its checkpoint if there is one."""
     settings = {
         "formula": model.formula.text, "target": model.target, "loss": model.kind,

@@ -79,7 +79,7 @@ def edge(
     if text is None:
         return Piece(("none",))
     out = Piece((names.get(node, "out"),))
-    return printer.at(printer.formula(text, _Named(operands, names), out, index), LOOSE)
+    return printer.at(printer.formula(text, _NamedOperands(operands, names), out, index), LOOSE)
 
 
 def _formula(node: Node, index: int, operands: Sequence[Number]) -> str | None:
@@ -92,10 +92,10 @@ def _formula(node: Node, index: int, operands: Sequence[Number]) -> str | None:
 
 
 def _computed(printer: Printer, node: Node, names: Mapping[Node, str]) -> str:
-    return "" if node.op is None else str(printer.apply(node.op, *_Named(graph.operands(node), names)))
+    return "" if node.op is None else str(printer.apply(node.op, *_NamedOperands(graph.operands(node), names)))
 
 
-class _Named(Sequence[Any]):
+class _NamedOperands(Sequence[Any]):
     """Operands as pieces, each made when it is asked for: a partial of one of 10,000 needs few of them."""
 
     def __init__(self, operands: Sequence[Number], names: Mapping[Node, str]) -> None:

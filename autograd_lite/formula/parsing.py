@@ -15,7 +15,7 @@ from ..ops import Op
 from ..ops.operators import Operators
 from ..program import Builder, Program, Ref, placed
 from ..tree import Number
-from .tokens import LONGEST, TOKEN, UNKNOWN, Text, Token, short
+from .tokens import LONGEST, TOKEN, UNKNOWN, Token, TypedText, short
 
 __all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted"]
 
@@ -68,7 +68,7 @@ class _Operand(Operators):
         return _Operand(parser, parser.builder.add(op, *refs))
 
 
-class _Waiting(NamedTuple):
+class _WaitingSign(NamedTuple):
     """A sign whose right operand is still being read."""
 
     binds: int
@@ -76,7 +76,7 @@ class _Waiting(NamedTuple):
     arity: int
 
 
-class _Open:
+class _OpenBracket:
     """A parenthesis that is open: of a call, or of a group."""
 
     __slots__ = ("arguments", "at", "call", "name")
@@ -88,7 +88,7 @@ class _Open:
         self.arguments = 0  # that have ended with a comma
 
 
-class Parser(Text):
+class Parser(TypedText):
     """One left-to-right pass: operands go to a stack, signs and parentheses wait on another, what is applied is an instruction.
 
     Until the whole is read, an operand is -1 - k for the name k, or the number of an instruction.
@@ -106,7 +106,7 @@ class Parser(Text):
         self.indicators: dict[str, tuple[str, str]] = {}
         self.grouped: dict[str, tuple[str, str]] = {}
         self.constants: set[str] = set()
-        self.waiting: list[_Waiting | _Open] = []
+        self.waiting: list[_WaitingSign | _OpenBracket] = []
         self.depth = 0
         self.called: Token | None = None  # the name of a function, whose parenthesis must follow
 
@@ -159,15 +159,15 @@ class Parser(Text):
             self.open(at, None)
             return True
         if text in ("-", "+"):
-            self.waiting.append(_Waiting(SIGN, self.vocabulary.negative if text == "-" else None, 1))
+            self.waiting.append(_WaitingSign(SIGN, self.vocabulary.negative if text == "-" else None, 1))
             return True
         top = self.waiting[-1] if self.waiting else None
-        if text == ")" and isinstance(top, _Open) and top.call is not None and self.last.text == "(":
+        if text == ")" and isinstance(top, _OpenBracket) and top.call is not None and self.last.text == "(":
             self.close(at, arguments=0)
             return False
-        if text == ")" and isinstance(top, _Open) and top.call is None:
+        if text == ")" and isinstance(top, _OpenBracket) and top.call is None:
             self.fail(top.at, "nothing stands between '(' and ')'")
-        if text == ")" and not any(isinstance(w, _Open) for w in self.waiting):
+        if text == ")" and not any(isinstance(w, _OpenBracket) for w in self.waiting):
             self.fail(at, "this ')' closes no '('")
         if text in (")", ",") and self.last.text in ("(", ","):
             self.fail(at, f"an argument is missing before {text!r}")
@@ -235,7 +235,7 @@ class Parser(Text):
         self.depth += 1
         if self.depth > (most := self.limits["max_depth"]):
             self.fail(at, f"more than max_depth={most} parentheses in each other: simplify the text, or give parse() more")
-        self.waiting.append(_Open(at, call))
+        self.waiting.append(_OpenBracket(at, call))
 
     # -- where a sign must come ---------------------------------------------------------------------------------------
 
@@ -244,7 +244,7 @@ class Parser(Text):
         kind, text, at = token
         if kind == "sign":
             self.reduce(BINDING[text] + (text == "**"), token)
-            self.waiting.append(_Waiting(BINDING[text], self.vocabulary.signs[text], 2))
+            self.waiting.append(_WaitingSign(BINDING[text], self.vocabulary.signs[text], 2))
             return True
         if text == "(" and self.called is not None:
             self.open(at, self.called)
@@ -269,12 +269,12 @@ class Parser(Text):
         sign = "a sign" if what == before == "number" else "'*'"
         self.fail(at, f"missing {sign} between {before} and {what}")
 
-    def reduce(self, binds: int, sign: Token | None = None) -> _Open | None:
+    def reduce(self, binds: int, sign: Token | None = None) -> _OpenBracket | None:
         """Apply the waiting signs that bind as tightly or more; the open parenthesis that ended it, if one did."""
         waiting = self.waiting
         while waiting:
             top = waiting[-1]
-            if isinstance(top, _Open):
+            if isinstance(top, _OpenBracket):
                 return top
             if top.binds < binds:
                 return None
@@ -314,7 +314,7 @@ class Parser(Text):
     def fail_character(self, at: int) -> NoReturn:
         """A character that has no place in a formula, where it is the way that others write calls."""
         last, rest, functions = self.last, self.text[at:], self.vocabulary.functions
-        opened = next((w for w in reversed(self.waiting) if isinstance(w, _Open)), None)
+        opened = next((w for w in reversed(self.waiting) if isinstance(w, _OpenBracket)), None)
         if rest[0] == "=" and opened is not None and opened.call is not None and last.kind == "name":
             self.fail(at, f"unexpected '=': arguments have no names here: {opened.name}(x, 2)")
         if rest[0] == "." and (called := re.match(r"\.[ ]*([A-Za-z]\w*)[ ]*\(", rest)) and called[1] in functions:
@@ -330,7 +330,7 @@ class Parser(Text):
             self.fail(0, "the text is empty: give a formula such as (w*x + b - y)**2")
         if self.last.kind == "sign":
             self.fail(self.last.at, f"an operand is missing after {self.last.text!r}")
-        opened = next(w for w in reversed(self.waiting) if isinstance(w, _Open))
+        opened = next(w for w in reversed(self.waiting) if isinstance(w, _OpenBracket))
         self.fail(opened.at, "this '(' is never closed: add a ')'")
 
     def fail_uncalled(self, token: Token) -> NoReturn:

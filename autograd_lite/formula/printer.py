@@ -319,7 +319,7 @@ class Printer:
         known: list[Operand] = [Piece((name,)) for name in names]
         for number, (op, args) in enumerate(program.instructions, program.inputs):
             piece = self.apply(op, *[known[a] if isinstance(a, int) else a for a in args])
-            known.append(_Named(piece.parts, piece.level, piece.signed) if uses[number] > 1 else piece)
+            known.append(_SharedPiece(piece.parts, piece.level, piece.signed) if uses[number] > 1 else piece)
         (out, *_) = program.outputs
         return _named_where_first(known[out] if isinstance(out, int) else self.piece(out), fresh)
 
@@ -330,7 +330,7 @@ class Printer:
         return op.apply(*operands)
 
 
-class _Named(Piece):
+class _SharedPiece(Piece):
     """A piece that is used more than once."""
 
     __slots__ = ()
@@ -344,9 +344,9 @@ def _named_where_first(root: Piece, fresh: Operand) -> str:
         part = todo.pop()
         if isinstance(part, str):
             out.append(part)
-        elif isinstance(part, _Named) and id(part) in names:
+        elif isinstance(part, _SharedPiece) and id(part) in names:
             out.append(names[id(part)])
-        elif isinstance(part, _Named):
+        elif isinstance(part, _SharedPiece):
             names[id(part)] = next(fresh)
             out.append(f"({names[id(part)]} := ")
             todo.append(")")

@@ -25,7 +25,7 @@ from typing import NamedTuple, NoReturn
 
 from ..errors import ExpressionError
 
-__all__ = ["TOKEN", "Text", "Token", "short"]
+__all__ = ["TOKEN", "Token", "TypedText", "short"]
 
 SHOWN = 64  # characters of a text that a message shows around the place
 LONGEST = 40  # characters of a name that a message quotes
@@ -78,7 +78,7 @@ class Token(NamedTuple):
     at: int
 
 
-class Text:
+class TypedText:
     """A text as tokens, and the errors that point into it.
 
     Args: the text, and the limits by the names of the arguments of `expression.parse`.

@@ -8,7 +8,7 @@ from ..value import Value
 from .replay import ALLOWANCE, Forms, NoReplayError, Replay
 from .report import Row
 from .rounding import Rounding
-from .subject import Subject
+from .subject import CheckedFunction
 from .verdict import FAIL, PASS, WEAK, ratio_hint
 
 CERTAIN = 1e-13  # relative agreement with a replay in high precision
@@ -16,7 +16,7 @@ CERTAIN = 1e-13  # relative agreement with a replay in high precision
 Certify = Callable[[Row], Row]
 
 
-def replay_of(subject: Subject, k: int, forms: Forms | None) -> tuple[Replay | None, str]:
+def replay_of(subject: CheckedFunction, k: int, forms: Forms | None) -> tuple[Replay | None, str]:
     """The replay of output k, or why there is none."""
     if forms is None:
         return None, ""

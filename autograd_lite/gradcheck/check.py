@@ -17,7 +17,7 @@ from .localise import localise, swapped
 from .replay import Replay, forms_given, load_mpmath
 from .report import Report, Row
 from .rounding import Rounding
-from .subject import FEW, Subject, Vector, name_of, parameters, pick, plain
+from .subject import FEW, CheckedFunction, Vector, name_of, parameters, pick, plain
 from .verdict import FAIL, INCONCLUSIVE, PASS, UNDERFLOW, WEAK, Verdict, judge
 
 __all__ = ["check_derivative", "check_grads"]
@@ -70,7 +70,7 @@ def check_grads(
     forms = forms_given(reference)
     if forms is not None:
         load_mpmath()
-    subject = Subject(f, args)
+    subject = CheckedFunction(f, args)
     rows = []
     for k in range(len(subject.outputs)):
         replay, reason = replay_of(subject, k, forms)
@@ -167,8 +167,9 @@ def _rtol(rtol: Any) -> None:
 
 
 def _check_order(
-    subject: Subject, k: int, order: int, modes: tuple[str, ...], rtol: float, fast: bool, replay: Replay | None, reason: str
-) -> list[Row]:
+    subject: CheckedFunction, k: int, order: int, modes: tuple[str, ...], rtol: float, fast: bool, replay: Replay | None,
+    reason: str,
+) -> list[Row]:  # fmt: skip
     directions = subject.directions()
     rows = []
     if order == 1:
@@ -206,7 +207,7 @@ def _check_order(
 
 
 def _gradients(
-    subject: Subject, k: int, modes: Sequence[str], directions: Sequence[tuple[str, Vector]]
+    subject: CheckedFunction, k: int, modes: Sequence[str], directions: Sequence[tuple[str, Vector]]
 ) -> dict[str, list[float]]:
     """The engine's derivative along each direction, by each mode."""
     found = {}
@@ -221,7 +222,7 @@ def _gradients(
 
 
 def _hessians(
-    subject: Subject, k: int, modes: Sequence[str], directions: Sequence[tuple[str, Vector]]
+    subject: CheckedFunction, k: int, modes: Sequence[str], directions: Sequence[tuple[str, Vector]]
 ) -> dict[str, list[list[float]]]:
     """The engine's second derivatives by pairs of directions: reverse over reverse, and forward over reverse."""
     found = {}
@@ -237,7 +238,7 @@ def _hessians(
 
 
 def _symmetry(
-    subject: Subject, k: int, modes: Sequence[str], directions: Sequence[tuple[str, Vector]],
+    subject: CheckedFunction, k: int, modes: Sequence[str], directions: Sequence[tuple[str, Vector]],
     seconds: Mapping[str, list[list[float]]], errors: Mapping[tuple[int, int], float],
     roundings: Mapping[tuple[int, int], Rounding], rtol: float,
 ) -> list[Row]:  # fmt: skip
@@ -260,7 +261,7 @@ def _symmetry(
     return list(rows.values())
 
 
-def _wrong_inputs(subject: Subject, k: int, modes: Sequence[str], rtol: float) -> list[Row]:
+def _wrong_inputs(subject: CheckedFunction, k: int, modes: Sequence[str], rtol: float) -> list[Row]:
     """The failing rows of the first inputs one by one, to name what a direction only hints at."""
     n = len(subject.point)
     gradient = [plain(g) for g in subject.gradient_of(k)(*subject.tree(subject.point))]

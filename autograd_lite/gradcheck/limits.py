@@ -8,7 +8,7 @@ from itertools import islice
 from math import inf, isfinite, isinf
 
 from ..numerical.derivative import numerical_derivative
-from .subject import Subject, Vector
+from .subject import CheckedFunction, Vector
 from .verdict import STRONG
 
 FAR = (3, 5, 7, 9, 20, 60, 200, 500)  # exponents of two of what stands for an infinite argument, one after another
@@ -19,7 +19,7 @@ ENOUGH = 3  # slopes that must agree
 
 
 def agrees_in_the_limit(
-    engine: float, subject: Subject, g: Callable[[tuple[float, ...]], float], direction: Vector, rtol: float
+    engine: float, subject: CheckedFunction, g: Callable[[tuple[float, ...]], float], direction: Vector, rtol: float
 ) -> str:
     """Why an engine's derivative of `g` along a direction is right at a point where `g` has no difference quotient.
 
@@ -58,8 +58,9 @@ def _ways(point: tuple[float, ...], moving: Sequence[int]) -> Iterator[list[tupl
 
 
 def _slopes(
-    subject: Subject, g: Callable[[tuple[float, ...]], float], direction: Vector, way: Sequence[tuple[float, ...]], trust: float
-) -> list[float]:
+    subject: CheckedFunction, g: Callable[[tuple[float, ...]], float], direction: Vector, way: Sequence[tuple[float, ...]],
+    trust: float,
+) -> list[float]:  # fmt: skip
     """The first slope on a way and the last few; those that the values of `g` show to within an error of `trust`."""
 
     def known(points: Iterable[tuple[float, ...]]) -> Iterator[float]:

@@ -13,7 +13,7 @@ from ..ops import Op
 from ..tree import flatten
 from ..value import Value
 from .report import Row
-from .subject import Subject
+from .subject import CheckedFunction
 from .verdict import FAIL, PASS, judge
 
 
@@ -44,7 +44,7 @@ def _swapped_with(op: Op, floats: Sequence[float], i: int, partial: float, truth
     return 0
 
 
-def localise(subject: Subject, order: int, rtol: float) -> str:
+def localise(subject: CheckedFunction, order: int, rtol: float) -> str:
     """The first op, operands before results, whose own partial disagrees with its own values; with its source line."""
     leaves = [Value(x, name) for x, name in zip(subject.point, subject.inputs, strict=True)]
     try:

@@ -11,7 +11,7 @@ from .. import graph, sweeps
 from ..ops import TABLE, Op
 from ..tree import Number
 from ..value import Value
-from .subject import Subject, Vector
+from .subject import CheckedFunction, Vector
 
 STEPPED = ("floor", "ceil", "trunc", "round", "floordiv")  # flat between jumps
 REMAINDERS = ("mod", "fmod", "remainder", "floordiv")
@@ -21,7 +21,7 @@ WHOLE = 2.0**46  # from here on the finest steps are a good part of a period of 
 UNSEEN = 2.0**30  # steps of a staircase that are fewer floats wide than this may look straight, where the finest are all noise
 
 
-def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list[Number]:
+def moving_steps(subject: CheckedFunction, k: int, directions: Sequence[Vector]) -> list[Number]:
     """The steps to output k of a function, or to its gradient for two directions, that move with its inputs along them."""
     leaves = [Value(x) for x in subject.point]
     roots: list[Any] = [subject.out(k, leaves)]
@@ -36,7 +36,7 @@ def moving_steps(subject: Subject, k: int, directions: Sequence[Vector]) -> list
     return steps
 
 
-def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
+def hidden_place(subject: CheckedFunction, k: int, directions: Sequence[Vector]) -> str:
     """Why values beside the point cannot tell a derivative there, by the built-in ops on the way; empty where they can."""
     for node in moving_steps(subject, k, directions):
         op, floats = node.op, graph.values(node)
@@ -57,7 +57,7 @@ def hidden_place(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
     return ""
 
 
-def whole_exponents_only(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
+def whole_exponents_only(subject: CheckedFunction, k: int, directions: Sequence[Vector]) -> str:
     """Why a derivative is nan though values are numbers: by an exponent of a negative base whose neighbours are all whole."""
     for node in moving_steps(subject, k, directions):
         if node.op in (TABLE["pow"], TABLE["pow_derivative"]):
@@ -67,7 +67,7 @@ def whole_exponents_only(subject: Subject, k: int, directions: Sequence[Vector])
     return ""
 
 
-def overflows_below(subject: Subject, k: int, directions: Sequence[Vector]) -> str:
+def overflows_below(subject: CheckedFunction, k: int, directions: Sequence[Vector]) -> str:
     """Why a derivative may be nan by overflow alone: an operand on the way whose reciprocal no float can hold."""
     for node in moving_steps(subject, k, directions):
         for x in graph.values(node):

@@ -18,7 +18,7 @@ from ..numerical.probe import EPS, UNEVEN
 from ..value import Value
 from .limits import agrees_in_the_limit
 from .places import hidden_place, overflows_below, whole_exponents_only
-from .subject import Subject, Vector
+from .subject import CheckedFunction, Vector
 from .verdict import AMONG_THE_SMALLEST, DIGITS, FAIL, FEW_STEPS, INCONCLUSIVE, PASS, Verdict, judge
 
 STEP = 2.0**-50  # of the size of the terms; what rounding was seen to do is 1/6 of it at most
@@ -102,7 +102,7 @@ class Rounding:
     """
 
     def __init__(
-        self, subject: Subject, k: int, g: Callable[[tuple[float, ...]], float], fast: bool, *directions: Vector
+        self, subject: CheckedFunction, k: int, g: Callable[[tuple[float, ...]], float], fast: bool, *directions: Vector
     ) -> None:
         self.subject, self.k, self.g, self.fast, self.directions = subject, k, g, fast, directions
         self.differenced = subject.along(g, directions[-1])

@@ -19,7 +19,7 @@ DIRECTIONS = 8
 Vector = Sequence[float]
 
 
-class Subject:
+class CheckedFunction:
     """The function under check: flat inputs and outputs with names, and every value and gradient computed once."""
 
     def __init__(self, f: Callable[..., Tree], args: tuple[Tree, ...]) -> None:

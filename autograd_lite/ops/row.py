@@ -38,7 +38,7 @@ HELPERS: set[Op] = set()  # those that are no public functions
 PUBLIC: dict[str, Any] = {}  # the public functions by name: rows and compositions
 
 
-class Op(accelerated.Row):
+class Op(accelerated.RowBase):
     """A primitive: forward on floats, one partial rule per argument, where it holds, and how it is written.
 
     Args:

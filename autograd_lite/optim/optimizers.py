@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 # An object no arithmetic returns: while a parameter's grad *is* this zero, no gradient came since zero_grad().
 _CLEARED = float("0")
 
-State = tuple[Number, ...]
+Moments = tuple[Number, ...]
 
 
-class Factor:
+class RateFactor:
     """What one schedule multiplies the base rate by, and the schedule, as long as there is one."""
 
     def __init__(self, schedule: Schedule | None) -> None:
@@ -77,7 +77,7 @@ class Optimizer(Configured):
         # Zeros that say by identity that no gradient came: the one each parameter had when we met it, or ours.
         self._zeros = {name: _CLEARED if nonzero(p.grad) else p.grad for name, p in self._params.items()}
         self._warned: set[str] = set()
-        self._factors: list[Factor] = []  # one per schedule; lr is base_lr times all of them
+        self._factors: list[RateFactor] = []  # one per schedule; lr is base_lr times all of them
         self._steps = 0
         self._state = {name: (0, *self._start()) for name in self._params}
 
@@ -99,14 +99,14 @@ class Optimizer(Configured):
         base = math.prod([factor.value for factor in self._factors if factor not in left], start=self.base_lr)
         self.base_lr, self._factors = base, left
 
-    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
+    def rule(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         """The new data and state, as a pure function; floats and NumPy arrays alike.
 
         ``state`` holds the number of this very update (1, 2, ...), then one item per name in ``state_names``.
         """
         raise NotImplementedError(f"{type(self).__name__} must define rule(data, grad, state)")
 
-    def _start(self) -> State:
+    def _start(self) -> Moments:
         return (0.0,) * len(self.state_names)
 
     def _decayed(self, data: Number, grad: Number) -> Number:
@@ -239,7 +239,7 @@ class SGD(Optimizer):
             raise InputValueError(f"nesterov=True needs momentum > 0 and dampening 0, not {values}; try momentum=0.9")
         return checked
 
-    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
+    def rule(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         step, buffer = state
         grad = self._decayed(data, grad)
         if self.momentum:
@@ -273,10 +273,10 @@ class Adam(Optimizer):
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
         super().__init__(params, lr)
 
-    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
+    def rule(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         return self._move(data, self._decayed(data, grad), state)
 
-    def _move(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
+    def _move(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         (step, m, v), (beta1, beta2) = state, self.betas
         m = _mean(m, grad, beta1)
         v = beta2 * v + (1 - beta2) * grad * grad
@@ -302,7 +302,7 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay)
 
-    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
+    def rule(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         return self._move(data * (1 - self.lr * self.weight_decay), grad, state)
 
 
@@ -329,7 +329,7 @@ class RMSprop(Optimizer):
         self.momentum, self.centered = momentum, centered
         super().__init__(params, lr)
 
-    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
+    def rule(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         step, square, mean, buffer = state
         grad = self._decayed(data, grad)
         square = self.alpha * square + (1 - self.alpha) * grad * grad
@@ -368,10 +368,10 @@ class Adagrad(Optimizer):
         self.initial_accumulator_value = initial_accumulator_value
         super().__init__(params, lr)
 
-    def _start(self) -> State:
+    def _start(self) -> Moments:
         return (self.initial_accumulator_value,)
 
-    def rule(self, data: Number, grad: Number, state: State) -> tuple[Number, State]:
+    def rule(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         step, total = state
         grad = self._decayed(data, grad)
         total = total + grad * grad

@@ -10,7 +10,7 @@ from weakref import ref
 from ..errors import InputTypeError, InputValueError
 from ..files import JsonData
 from ..tree import an
-from .optimizers import Factor, Optimizer
+from .optimizers import Optimizer, RateFactor
 from .parameters import assign
 from .settings import Configured, short, valid
 
@@ -42,7 +42,7 @@ class Schedule(Configured):
         if not isinstance(optimizer, Optimizer):
             raise InputTypeError(f"optimizer={short(optimizer)} is {an(optimizer)}, not an optimizer; try an SGD")
         self.optimizer = optimizer
-        self._factor = Factor(self)
+        self._factor = RateFactor(self)
         self._go_to(0)
 
     def factor(self, step: int) -> float:

@@ -107,14 +107,14 @@ def _dialect(
     return Dialect(sep, decimal, thousands, header, comment or None)
 
 
-def _opened(path: str, wanted: Wanted, dialect: JsonData, stack: ExitStack) -> texts.Text | arrow.Arrow | excel.Sheet:
+def _opened(path: str, wanted: Wanted, dialect: JsonData, stack: ExitStack) -> texts.TextRows | arrow.Arrow | excel.Sheet:
     """Whatever reads the rows of a file of that kind."""
     binary, kind = opened(path, stack)
     name = "standard input" if path == "-" else path
     if kind == "text":
         file = texts.lines_of(binary)
         stack.callback(file.detach)
-        return texts.Text(name, file, dialect, wanted)
+        return texts.TextRows(name, file, dialect, wanted)
     return (excel.Sheet if kind == "excel" else arrow.Arrow)(name, binary, kind, wanted)
 
 

@@ -54,7 +54,7 @@ def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
         first = raw.peek(8)[:8]
         packer = next((name for mark, name in _PACKED.items() if first.startswith(mark)), None)
         if packer is not None:
-            raw = io.BufferedReader(_Named(stack.enter_context(_unpacker(packer, path)(raw, "rb")), path))
+            raw = io.BufferedReader(_NamedBytes(stack.enter_context(_unpacker(packer, path)(raw, "rb")), path))
         elif first.startswith(ZIP):
             archive = _archive(path, raw, stack)
             if "xl/workbook.xml" in archive.namelist():
@@ -64,7 +64,7 @@ def opened(path: str, stack: ExitStack) -> tuple[BinaryIO, str]:
                 packed = stack.enter_context(archive.open(only))
             except DAMAGED as error:
                 raise InputValueError(f"{path} is a zip file, and damaged ({error}): pack it again") from None
-            raw = io.BufferedReader(_Named(packed, path))
+            raw = io.BufferedReader(_NamedBytes(packed, path))
         else:
             break
     _refuse_others(path, raw.peek(512)[:512])
@@ -95,7 +95,7 @@ def _damaged() -> tuple[type[Exception], ...]:
     return (*DAMAGED, sys.modules["lzma"].LZMAError) if sys.modules.get("lzma") else DAMAGED
 
 
-class _Named(io.RawIOBase):
+class _NamedBytes(io.RawIOBase):
     """Unpacked bytes whose damage is an error that names the file."""
 
     def __init__(self, packed: IO[bytes], path: str) -> None:

@@ -34,7 +34,7 @@ def lines_of(binary: BinaryIO) -> io.TextIOWrapper:
     return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-class Text:
+class TextRows:
     """The rows of a table in text: plain lines many at once, others as records, cell by cell where one is wrong."""
 
     def __init__(self, path: str, file: TextIO, dialect: Dialect, wanted: Wanted) -> None:

@@ -31,6 +31,7 @@ PLAIN = {
 def shortened(program: Program) -> Program:
     """The program with long sums, products and dot products in steps, each as long as a function may hold; same bits.
 
+    >>> from autograd_lite.program import Instruction
     >>> long = Program(300, (Instruction(ops.sum, tuple(range(300))),), (300,))
     >>> [len(args) for args in shortened(long).args], shortened(long)([0.5] * 300)
     ([256, 45], [150.0])
@@ -64,6 +65,7 @@ def prepared(program: Program) -> Program:
     ``where(x < 0, 0, x)`` is a maximum of x86, nan and all.  The result h is 0, nan or positive: ``where(h > 0, 1, h)`` is the
     slope, in half the steps of one that looks for nan.  The sign of zero is x's.
 
+    >>> from autograd_lite.program import Instruction
     >>> print(prepared(Program(1, (Instruction(ops.relu, (0,)), Instruction(ops.heaviside, (0, 0.0))), (1, 2))))
     v1 = lt(v0, 0.0)
     v2 = where(v1, 0.0, v0)
@@ -96,6 +98,7 @@ def on_demand(program: Program) -> Program:
 
     A reverse sweep makes all products that flow into the sums of a layer before it adds up the first.
 
+    >>> from autograd_lite.program import Instruction
     >>> far = Program(2, (Instruction(ops.exp, (0,)), Instruction(ops.exp, (1,)), Instruction(ops.sin, (2,))), (4, 3))
     >>> print(on_demand(far))
     v2 = exp(v0)
@@ -126,6 +129,7 @@ def alike_together(program: Program, alike: Mapping[str, tuple[str, ...]]) -> Pr
 
     A reverse sweep asks for tanh's slope long after tanh: what they share would wait in memory, and longer than the slope.
 
+    >>> from autograd_lite.program import Instruction
     >>> x = Instruction(ops.TABLE["tanh"], (0,)), Instruction(ops.neg, (1,)), Instruction(ops.TABLE["sech2"], (0,))
     >>> print(alike_together(Program(1, x, (2, 3)), {"tanh": ("tanh", "sech2"), "sech2": ("tanh", "sech2")}))
     v1 = tanh(v0)
@@ -162,6 +166,7 @@ def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
     A call keeps no register, so that sums between two calls would find what they add up in memory only.  An instruction moves
     past others by no more than `CALLS` calls, or too many values would wait.
 
+    >>> from autograd_lite.program import Instruction
     >>> print(calls_together(Program(2, tuple([Instruction(op, (i,)) for i in (0, 1) for op in (ops.neg, ops.exp)]), (3, 5))))
     v2 = neg(v0)
     v3 = neg(v1)

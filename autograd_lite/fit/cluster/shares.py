@@ -18,11 +18,11 @@ from ...errors import AutogradError, ClusterError, InputValueError, MissingPacka
 from ...files import JsonData
 from ...tables.parts import Part, look
 from ..rows import BLOCK, Column, Columns, Data, Rows, Work
-from ..rows.pairs import Node, Pairs
+from ..rows.pairs import Pairs, Subtotal
 from ..rows.words import coded
 
 Read = tuple[Rows | None, int, int]
-Found = tuple[list[Node[Any]], list[tuple[int, list[Node[Any]]]]]  # of whole files; of blocks of a file, by its number
+Found = tuple[list[Subtotal[Any]], list[tuple[int, list[Subtotal[Any]]]]]  # of whole files; of blocks of a file, by its number
 
 
 class Kind(NamedTuple):
@@ -126,7 +126,7 @@ class Share:
     def total(self, work: Work[Any], leaves: Sequence[float]) -> Found | None:
         """What the work finds in each block, added up as far as the blocks here allow; None where it was stopped."""
         files: Pairs[Any] | None = None
-        loose: list[tuple[int, list[Node[Any]]]] = []
+        loose: list[tuple[int, list[Subtotal[Any]]]] = []
         for span, (rows, _, _) in zip(self.spans, self.rows(), strict=True):
             blocks: Pairs[Any] = Pairs(work.both, span.first)
             for block in rows.blocks() if rows is not None else ():
@@ -151,8 +151,8 @@ def returned() -> None:
 
 def merged(found: Iterable[Found], both: Callable[[Any, Any], Any]) -> Any:
     """All that the shares found, added up in the order of the rows."""
-    wholes: list[Node[Any]] = []
-    loose: dict[int, list[Node[Any]]] = {}
+    wholes: list[Subtotal[Any]] = []
+    loose: dict[int, list[Subtotal[Any]]] = {}
     for files, blocks in found:
         wholes += files
         for number, nodes in blocks:

@@ -119,7 +119,7 @@ def _multipliers(a: Array, g: Array) -> Array:
     return np.clip(found, -1.0, 1.0)
 
 
-class Rows(Protocol):
+class AbsoluteRows(Protocol):
     """What the search asks of the rows; weights are arrays."""
 
     def value(self, x: Array) -> float:
@@ -168,7 +168,7 @@ class Together:
 
 
 def least_absolute(
-    rows: Rows,
+    rows: AbsoluteRows,
     state: State,
     bounds: Box | None = None,
     limit: int = 200,

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from ...arrays import Array, np
 from ..rows.near import NOTHING, Alike, Ask, Near, NearRows
 from ..rows.residuals import OverRows
-from .absolute import AT, BALANCED, COARSE, ROUNDED, Rows, Straight, Together, corner, inverse, walls
+from .absolute import AT, BALANCED, COARSE, ROUNDED, AbsoluteRows, Straight, Together, corner, inverse, walls
 from .trust import norm
 
 TOGETHER = 2**21  # numbers of all rows up to which they are brought together at once
@@ -31,7 +31,7 @@ ROUNDS, TURNS = 60, 20
 WIDER = 4
 
 
-def deviations(misses: OverRows, weights: int, heard: Heard = lambda f: f) -> Rows:
+def deviations(misses: OverRows, weights: int, heard: Heard = lambda f: f) -> AbsoluteRows:
     """What `least_absolute` asks: of few rows all at once, of many by passes, which `heard` makes such as Ctrl-C leaves."""
 
     def matrix(x: Array) -> Array:

@@ -28,7 +28,7 @@ SAME = 1e-6  # of the length of residuals: ends that differ less are one minimum
 ROWS = 400  # looked at in a trial
 
 
-class Plan(NamedTuple):
+class SearchPlan(NamedTuple):
     """What a program says of its weights: the set that is linear, and values to try for each of the others."""
 
     linear: list[int]
@@ -69,7 +69,7 @@ def linear_weights(program: Program, count: int) -> list[int]:
     return kept
 
 
-def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: Sequence[float | None]) -> Plan:
+def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: Sequence[float | None]) -> SearchPlan:
     """What to try for each weight that is not linear; those with a start of their own keep it."""
     linear = [i for i in linear_weights(program, count) if start[i] is None]
     depends = dependence(program, count)
@@ -110,7 +110,7 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
             values[i] = [float(start[i])]  # type: ignore[arg-type]
         elif i not in linear:
             values[i] = _values(met[i], columns, i in waves, i in phases)
-    return Plan(linear, values)
+    return SearchPlan(linear, values)
 
 
 def _values(met: list[tuple[str, int]], columns: dict[int, Array], wave: bool, phase: bool) -> list[float]:
@@ -160,7 +160,7 @@ class Search:
         starts: how many trials are gone on with in each round.
     """
 
-    def __init__(self, sample: Any, plan_: Plan, bounds: Box | None, seed: int, starts: int | None) -> None:
+    def __init__(self, sample: Any, plan_: SearchPlan, bounds: Box | None, seed: int, starts: int | None) -> None:
         self.sample, self.plan, self.bounds = sample, plan_, bounds
         self.draw = random.Random(seed)
         self.starts = GONE_ON if starts is None else starts

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-Node = tuple[int, int, T | None]  # level, index, what its leaves add up to; None for leaves without rows
+Subtotal = tuple[int, int, T | None]  # level, index, what its leaves add up to; None for leaves without rows
 
 
 class Pairs(Generic[T]):
@@ -33,14 +33,14 @@ class Pairs(Generic[T]):
 
     def __init__(self, both: Callable[[T, T], T], first: int = 0) -> None:
         self._add, self._next = both, first
-        self.nodes: list[Node[T]] = []
+        self.nodes: list[Subtotal[T]] = []
 
     def leaf(self, found: T | None) -> None:
         """The next leaf; None adds nothing, as a file without rows does."""
         self._push(0, self._next, found)
         self._next += 1
 
-    def take(self, nodes: Iterable[Node[T]]) -> Pairs[T]:
+    def take(self, nodes: Iterable[Subtotal[T]]) -> Pairs[T]:
         """Nodes that others made, in any order."""
         for level, index, found in sorted(nodes, key=lambda node: (node[1] << node[0], -node[0])):
             self._push(level, index, found)

@@ -20,7 +20,7 @@ FORMAT, VERSION = "autograd_lite.checkpoint", 1
 STEPS = "autograd_lite.steps"  # the format of methods other than descent
 
 
-class State(NamedTuple):
+class DescentState(NamedTuple):
     """A run between two steps."""
 
     losses: list[float]  # what each step made so far saw; their number is the number of steps
@@ -29,13 +29,13 @@ class State(NamedTuple):
     previous: float | None  # the loss that `tol` compares the next one with
 
 
-def save(path: str | os.PathLike[str], settings: dict[str, JsonData], state: State) -> None:
+def save(path: str | os.PathLike[str], settings: dict[str, JsonData], state: DescentState) -> None:
     """Write the state of a run with these settings."""
     content = {"format": FORMAT, "version": VERSION, "settings": settings, "state": state._asdict()}
     write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
 
 
-def load(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> State | None:
+def load(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> DescentState | None:
     """The state a run with these settings was left in; None where there is no file.
 
     Raises InputValueError where the file is no checkpoint, or one of a run with other settings.
@@ -44,7 +44,7 @@ def load(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> State |
     if content is None:
         return None
     try:
-        state = State(**content["state"])
+        state = DescentState(**content["state"])
         numbers = [*state.losses, *state.leaves, *([] if state.previous is None else [state.previous])]
     except (KeyError, TypeError):
         raise damaged(path, "a part is missing") from None

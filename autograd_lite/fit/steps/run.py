@@ -176,9 +176,9 @@ class Run:
     def digest(self) -> str | None:
         return None if self.rows is None else self.rows.fingerprint()
 
-    def state(self) -> checkpoints.State:
+    def state(self) -> checkpoints.DescentState:
         """What a checkpoint holds."""
-        return checkpoints.State(self.losses, self.leaves(), _listed(self.optimizer.state_dict()), self.previous)
+        return checkpoints.DescentState(self.losses, self.leaves(), _listed(self.optimizer.state_dict()), self.previous)
 
     def resume(self, path: FilePath, steps: int, pause: Callable[[], None]) -> None:
         """Take on the state in the file, if there is one, after seeing that the loss is the one it was made with."""
@@ -198,7 +198,7 @@ class Run:
         except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise checkpoints.damaged(path, error) from error
 
-    def _take(self, state: checkpoints.State) -> None:
+    def _take(self, state: checkpoints.DescentState) -> None:
         saved = state.optimizer
         if self.as_array:
             listed = {
