@@ -76,7 +76,8 @@ class Solver:
         self.seed, self.starts, self.limit, self.known, self.watched = seed, starts, limit, known, watch
         self.trail = Trail()
         self.block, self.state, self.pause = block, state, pause
-        self.threads = self.rows.threads if threads is None else threads
+        if threads is not None:
+            self.rows.threads = threads
         self.names = [name for name in model.weights if name not in self.fixed]
         if not self.names:
             raise InputValueError("every weight is held by --fix: leave one free")
@@ -126,14 +127,14 @@ class Solver:
         """The residuals ``residual(weights, row)`` over the rows, as functions of the free weights."""
         rows = self.rows if rows is None else rows
         if self.model.grouped:
-            return GroupedResiduals(residual, self.places, rows, self.threads, self.block)
+            return GroupedResiduals(residual, self.places, rows, self.block)
         _, spec = flatten(dict.fromkeys(self.names, 0.0), "weights")
         held = self.fixed
 
         def flat(params: Mapping[str, Number], row: Mapping[str, Number]) -> Number:
             return residual({**held, **params}, row)
 
-        return Residuals(flat, spec, len(self.names), rows, self.threads, self.block)
+        return Residuals(flat, spec, len(self.names), rows, self.block)
 
     def run(self) -> Fit:
         """The fit."""
@@ -200,7 +201,7 @@ class Solver:
         model.kind = "huber"
         found = Solver(
             model, self.table, given=dict(zip(self.names, x, strict=True)), bounds=self.limits, fixed=self.fixed,
-            threads=self.threads, block=self.block, pause=self.pause, watch=lambda _: is_interrupted(self.pause),
+            block=self.block, pause=self.pause, watch=lambda _: is_interrupted(self.pause),
         ).run()  # fmt: skip
         return [found.params[name] for name in self.names]
 

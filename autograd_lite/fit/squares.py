@@ -107,10 +107,10 @@ def _half(solver: Solver) -> Callable[..., Number]:
 def curvature_of(solver: Solver, loss: Callable[..., Number], order: int = 2) -> Curvature | GroupedCurvature:
     """``loss(weights, row, *more)`` over the rows, as a function of the free weights, which more may follow."""
     if solver.model.grouped:
-        return GroupedCurvature(loss, solver.places, solver.rows, order, solver.threads)
+        return GroupedCurvature(loss, solver.places, solver.rows, order)
     names, held, m = solver.names, solver.fixed, len(solver.names)
 
     def flat(leaves: Sequence[Number], row: Tree) -> Number:
         return loss({**held, **dict(zip(names, leaves[:m], strict=True))}, row, *leaves[m:])
 
-    return Curvature(flat, solver.rows, m, order, solver.threads)
+    return Curvature(flat, solver.rows, m, order)

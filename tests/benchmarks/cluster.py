@@ -163,9 +163,9 @@ def passes(rows):
 def one_process(folder, leaves, spec, steps, row):
     """The same in this process, by one thread and by two, and with NumPy; the seconds of a pass by each number of threads."""
     began = time.perf_counter()
-    here = Rows(Parts(folder, memory=2**34))
+    here = Rows(Parts(folder, memory=2**34), threads=1)
     read = time.perf_counter() - began
-    work = Objective(loss, spec, here, threads=1)
+    work = Objective(loss, spec, here)
     kernel = timed(lambda: here.total(work, leaves), PASSES)
     row("one process, one thread", read, kernel, steps(here))
     blocks = [(i, min(i + BLOCK, end)) for start, end in pairwise([0, *here._ends]) for i in range(start, end, BLOCK)]

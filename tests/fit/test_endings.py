@@ -183,8 +183,8 @@ def test_the_bits_do_not_depend_on_threads_and_pieces(backend, monkeypatch):
     start = {"a": 1.0, "k": 0.5, "b": 0.1}
     _, spec = flatten(start, "p")
 
-    def end(**options):
-        made = Residuals(lambda w, row: formula({**w, **row}) - row["y"], spec, 3, Rows(columns), **options)
+    def end(threads=None, **options):
+        made = Residuals(lambda w, row: formula({**w, **row}) - row["y"], spec, 3, Rows(columns, threads), **options)
         found = least_squares(made.triangle, State(list(start.values())), made.size)
         return found.x.tolist(), found.triangle.tolist(), found.steps
 

@@ -12,11 +12,11 @@ from autograd_lite.tree import flatten
 from tests.fit.nist import FORMULAS, digits, problem
 
 
-def residuals(p, **options):
+def residuals(p, threads=None, **options):
     model, target = parse(p.formula), parse(p.target)
     leaves, spec = flatten(p.starts[0], "p")
     columns = {name: np.array(column) for name, column in p.columns.items()}
-    return Residuals(lambda w, row: model({**w, **row}) - target(row), spec, len(leaves), Rows(columns), **options)
+    return Residuals(lambda w, row: model({**w, **row}) - target(row), spec, len(leaves), Rows(columns, threads), **options)
 
 
 @pytest.mark.parametrize("name", FORMULAS)

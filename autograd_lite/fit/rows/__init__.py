@@ -60,9 +60,9 @@ class Rows:
     are many of them, one after the other.
     """
 
-    threads: int | None = None  # how many cores share the rows, unless it is said: as many as it is worth
-
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, threads: int | None = None) -> None:
+        """Of `threads` cores that share the rows; None is as many as it is worth, and the bits are the same for any."""
+        self.threads = threads
         self.names: list[str] | None = None
         self.source, self._columns = None, []
         self._ends: list[int] | None = None  # of files, the rows up to the end of each
@@ -315,6 +315,12 @@ def flattened(loss: Callable[..., Number], spec: Spec) -> Callable[..., Number]:
     return flat
 
 
+def warn_of_rows(error: TraceError) -> None:
+    """Say that a loss is not compiled over rows, and why."""
+    how = "minimize runs the loss row by row, which takes many times as long"
+    warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
+
+
 class Objective:
     """The mean of a loss over rows, with its gradient; with no rows, the loss itself.
 
@@ -323,11 +329,10 @@ class Objective:
     """
 
     def __init__(
-        self, loss: Callable[..., Number], spec: Spec, rows: AnyRows | None, batch_size: int | None = None,
-        threads: int | None = None,
+        self, loss: Callable[..., Number], spec: Spec, rows: AnyRows | None, batch_size: int | None = None
     ) -> None:  # fmt: skip
         flat = flattened(loss, spec)
-        self.rows, self._threads = rows, rows.threads if threads is None and rows is not None else threads
+        self.rows = rows
         self._plain = value_and_grad(flat)
         self._row: Callable[..., Tree] = self._plain
         self._block: Callable[..., Tree] | None = None
@@ -365,8 +370,7 @@ class Objective:
                 return float(value), list(map(float, slopes))
             except TraceError as error:  # it branches, or needs the number itself: row by row it may
                 self._together = False
-                how = "minimize runs the loss row by row, which takes many times as long"
-                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
+                warn_of_rows(error)
         rows = zip(*map(entries, columns), strict=True)
         return _total(self._one(leaves, self.rows.arguments(list(row))) for row in rows)
 
@@ -374,7 +378,7 @@ class Objective:
         """The sum over the rows of a block; by all cores where that is worth waking them."""
         assert self.rows is not None
         block = jit(self._plain, batch=tuple(range(1, len(given) + 1)), reduce="sum")
-        if self._threads is None and len(block.program(leaves, *given)) * min(self.rows.count, BLOCK) > HEAVY:
+        if self.rows.threads is None and len(block.program(leaves, *given)) * min(self.rows.count, BLOCK) > HEAVY:
             block.share(os.cpu_count() or 1)
         return block
 

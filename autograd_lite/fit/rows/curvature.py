@@ -6,20 +6,19 @@ possible.  Needs NumPy.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from operator import mul
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ... import frames, ops
+from ... import ops
 from ...arrays import Array, np
 from ...compiler import jit
-from ...errors import JitWarning, TraceError
+from ...errors import TraceError
 from ...functional import hessian, value_and_grad
 from ...interrupt import no_pause
 from ...tree import Number, Tree
 from ..rows import Columns
-from . import FEW, entries
+from . import FEW, entries, warn_of_rows
 from .groups import Places
 from .residuals import MACHINE, threads_for
 
@@ -70,14 +69,10 @@ class Curvature:
         rows: the data; None where the loss is the whole.
         weights: how many there are.
         order: 1 for the gradient, 2 for the Hessian too.
-        threads: how many cores share the rows.
     """
 
-    def __init__(
-        self, loss: Callable[..., Number], rows: AnyRows | None, weights: int, order: int = 2, threads: int | None = None
-    ) -> None:
+    def __init__(self, loss: Callable[..., Number], rows: AnyRows | None, weights: int, order: int = 2) -> None:
         self.loss, self.rows, self.weights, self.order = loss, rows, weights, order
-        self.threads = rows.threads if threads is None and rows is not None else threads
         self._fast: Callable[..., Tree] | None = None
         self._together = rows is not None and rows.count >= FEW
 
@@ -103,8 +98,7 @@ class Curvature:
                 return filled(self._fast(list(leaves), *given), self.weights, self.order)
             except TraceError as error:
                 self._together = False
-                how = "minimize runs the loss row by row, which takes many times as long"
-                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
+                warn_of_rows(error)
         total: Number = 0.0
         for row in zip(*map(entries, columns), strict=True):
             total = total + np.array([float(x) for x in self._one(leaves, *self.rows.arguments(list(row)))])
@@ -129,7 +123,7 @@ class Curvature:
         work = self.rows.count * max(1, len(few.program(list(leaves), *given)))
         if work <= MACHINE:
             return few  # type: ignore[no-any-return]
-        made: Callable[..., Tree] = jit(self._one, batch=batch, reduce="sum", threads=threads_for(work, self.threads))
+        made: Callable[..., Tree] = jit(self._one, batch=batch, reduce="sum", threads=threads_for(work, self.rows.threads))
         return made
 
 
@@ -139,11 +133,11 @@ class GroupedCurvature:
     Args:
         loss: ``loss(weights, row, *more)`` of the weights by name.
         places: where a row's own weights are.
-        rows, order, threads: as of `Curvature`.
+        rows, order: as of `Curvature`.
     """
 
     def __init__(
-        self, loss: Callable[..., Number], places: Places, rows: AnyRows, order: int = 2, threads: int | None = None
+        self, loss: Callable[..., Number], places: Places, rows: AnyRows, order: int = 2
     ) -> None:  # fmt: skip
         self.places, self.rows, self.order = places, rows, order
         p, own = len(places.shared), len(places.shared) + len(places.spelled)
@@ -154,7 +148,7 @@ class GroupedCurvature:
             taking = places.taking(lambda weights, plain: loss(weights, plain, *more))
             return derivatives(lambda x: taking([*map(mul, x, units)], row), places.mine(leaves[:p], row), order)
 
-        self._each = places.by_rows_of(one, list(rows.names or ()), rows.count, threads)
+        self._each = places.by_rows_of(one, list(rows.names or ()), rows.count, rows.threads)
 
     def at(
         self, x: Sequence[float], units: Sequence[float] | None = None, more: Sequence[float] = (),

@@ -122,8 +122,7 @@ class GroupedResiduals(OverRows):
     """The residuals of a fit with weights that are one for each group, as `Residuals` is for others."""
 
     def __init__(
-        self, residual: Callable[..., Number], places: Places, rows: AnyRows, threads: int | None = None,
-        block: int | None = None,
+        self, residual: Callable[..., Number], places: Places, rows: AnyRows, block: int | None = None
     ) -> None:  # fmt: skip
         self.places, self.rows, self.count, self.each = places, rows, len(places.names), 1
         self.size = rows.count
@@ -131,7 +130,7 @@ class GroupedResiduals(OverRows):
         self.leaf_rows = leaf_rows(rows.count, self.own + 1)
         self.block = block
         self.names = list(rows.names or ())
-        self._both = places.by_rows(value_and_grad(places.taking(residual)), self.names, rows.count, threads)
+        self._both = places.by_rows(value_and_grad(places.taking(residual)), self.names, rows.count, rows.threads)
 
     def _part(self, leaves: Sequence[Number], columns: Columns) -> tuple[dict[str, Column], Array]:
         """Of a block the derivatives by the row's own weights, families first, and the residual."""

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ... import frames
 from ...arrays import Array, np
 from ...compiler import jit, to_numpy
-from ...errors import JitWarning, TraceError
+from ...errors import TraceError
 from ...functional import jacobian, value_and_grad
 from ...interrupt import no_pause
 from ...tree import Number, Spec, Tree, called, flatten, unflatten
 from ..methods.triangle import Reduction, leaf_rows, stacked
 from ..rows import Columns
-from . import HEAVY, entries, first
+from . import HEAVY, entries, first, warn_of_rows
 from .order import Gathered
 
 if TYPE_CHECKING:
@@ -67,8 +65,7 @@ class ByRows:
                 return self._run(leaves, columns)
             except TraceError as error:
                 self._slow = True
-                how = "minimize runs the loss row by row, which takes many times as long"
-                warnings.warn(f"{how}: {error}", JitWarning, stacklevel=frames.stacklevel())
+                warn_of_rows(error)
         table = zip(*map(entries, columns), strict=True)
         by_row = [_listed(self.f(list(leaves), *self.arguments(list(row)))) for row in table]
         return [np.array(x, dtype=float) for x in zip(*by_row, strict=True)]
@@ -166,13 +163,11 @@ class Residuals(OverRows):
         residual: ``residual(params, *row)``, a number or a container of several; the fit makes the sum of their squares small.
         spec: the structure of params.
         rows: the data.
-        threads: how many cores share the rows; the result has the same bits for any number.
         block: rows whose derivatives are in memory together, rounded up to whole leaves; the bits are the same for any.
     """
 
     def __init__(
-        self, residual: Callable[..., Tree], spec: Spec, weights: int, rows: AnyRows, threads: int | None = None,
-        block: int | None = None,
+        self, residual: Callable[..., Tree], spec: Spec, weights: int, rows: AnyRows, block: int | None = None
     ) -> None:  # fmt: skip
         def flat(leaves: Sequence[Number], *row: Tree) -> list[Number]:
             return flatten(residual(unflatten(spec, leaves), *row), f"result of {called(residual)}")[0]
@@ -188,8 +183,8 @@ class Residuals(OverRows):
         self.size = rows.count * self.each
         self.leaf_rows, self.block = leaf_rows(rows.count, weights + 1), block
         both = (lambda p, *row: (several(p, *row)[0], *several(p, *row)[1])) if self.each > 1 else value_and_grad(one)
-        self._both = ByRows(both, rows.arguments, rows.count, threads)
-        self._values = ByRows(flat, rows.arguments, rows.count, threads)
+        self._both = ByRows(both, rows.arguments, rows.count, rows.threads)
+        self._values = ByRows(flat, rows.arguments, rows.count, rows.threads)
 
     def matrix(self, leaves: Sequence[float], columns: Columns) -> Array:
         """[J r] of a block: the derivatives of each residual by each weight, and the residual."""

@@ -150,7 +150,7 @@ class Downhill:
 
     def _squares(self, limit: int, watch: Watch, pause: Callable[[], None]) -> tuple[str, bool]:
         assert self._residual is not None
-        residuals = Residuals(self._residual, self.spec, len(self.start), self.rows, self.rows.threads)
+        residuals = Residuals(self._residual, self.spec, len(self.start), self.rows)
 
         def triangle(x: Array) -> Array | None:
             root = residuals.triangle(x.tolist(), pause)
