@@ -44,9 +44,14 @@ if loaded is not None:
 
 def as_they_were(node: Node) -> tuple[Number, ...]:
     """The operands as nodes worth what they were then: a leaf changed since is replaced by a copy of its old self."""
+    args = operands(node)
+    for a in args:
+        if a.__class__ is not float and a.op is None:
+            break
+    else:
+        return args
     return tuple(
-        a if a.__class__ is float or _same(a._data, x) else a._snapshot(x)
-        for a, x in zip(operands(node), values(node), strict=True)
+        a if a.__class__ is float or _same(a._data, x) else a._snapshot(x) for a, x in zip(args, values(node), strict=True)
     )
 
 

@@ -145,30 +145,31 @@ class _Rewritten(Builder):
     def __init__(self, inputs: int, rules: Sequence[Rule]) -> None:
         super().__init__(inputs)
         self._rules = rules
-        self._seen: dict[Op, dict[tuple[Any, ...], int]] = {}  # the value of each op and operands
+        self._seen: dict[Op, dict[tuple[Any, ...], Ref]] = {}  # what has become of each op and operands
 
     def emit(self, op: Op, args: tuple[Any, ...]) -> Ref:
         """The value of an instruction, or what has become of it."""
-        while True:
-            for rule in self._rules:
-                found = rule(op, args, self.of)
-                if found is not None:
-                    break
-            else:
-                seen = self._seen.get(op)
-                if seen is None:
-                    seen = self._seen[op] = {}
-                key = _key(op, args)
-                number = seen.get(key)
-                if number is None:
-                    number = seen[key] = self.inputs + len(self.ops)
-                    self.ops.append(op)
-                    self.args.append(args)
-                return number
+        seen = self._seen.get(op)
+        if seen is None:
+            seen = self._seen[op] = {}
+        key = _key(op, args)
+        result = seen.get(key)
+        if result is None:
+            result = seen[key] = self._emitted(op, args)
+        return result
+
+    def _emitted(self, op: Op, args: tuple[Any, ...]) -> Ref:
+        """The same of one that is met for the first time."""
+        for rule in self._rules:
+            found = rule(op, args, self.of)
+            if found is None:
+                continue
             if not isinstance(found, Instruction):
                 return found  # type: ignore[no-any-return]
-            op = found.op
-            args = tuple([self.emit(*a) if isinstance(a, Instruction) else a for a in found.args])
+            return self.emit(found.op, tuple([self.emit(*a) if isinstance(a, Instruction) else a for a in found.args]))
+        self.ops.append(op)
+        self.args.append(args)
+        return self.inputs + len(self.ops) - 1
 
 
 def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:

@@ -75,6 +75,11 @@ TAME = frozenset(map(ops.TABLE.__getitem__, (
 )))  # fmt: skip
 
 
+# what is known of a value: that it depends on an input; that it may be infinite or nan for finite inputs; that it would be no
+# plain number without jit, as it depends on more than arguments
+VARIES, WILD, LIFTED = 1, 2, 4
+
+
 class Traced(NamedTuple):
     """What a trace found: the program, the captured Values it reads after the arguments, how the results are put together."""
 
@@ -97,14 +102,13 @@ class Trace(context.Recorder):
         self.batch = batch
         self.inputs: list[Value] = []
         self.guards: list[tuple[Value, bool, str]] = []
-        self.constant: set[int] = set()  # ids of what depends on no input: leaves made inside, and nodes of such
-        self.wild: set[int] = set()  # ids of what may be infinite or nan for finite inputs
-        self.plain: set[int] = set()  # ids of what would be a plain number without jit: it depends on arguments alone
-        self.leaves: list[Value] = []  # made inside; kept, so that no id is used twice
+        self.leaves: dict[int, Value] = {}  # made inside, by id; kept, so that no id is used twice
         self.nodes: list[Value] = []  # the same of nodes, in order; what is known of them is found when it is asked for
         self.recorded = self.nodes.append  # type: ignore[method-assign, assignment]  # every node of every trace passes here
+        self._lifted: set[int] = set()
         self._made: Builder | None = None
         self._place: dict[int, int] = {}  # by id: of an input or a node its value, of a captured leaf -1, -2, ...
+        self._flags = bytearray()  # of each value: VARIES, WILD, LIFTED
         self._captured: list[Value] = []
         self._joined = False
 
@@ -113,50 +117,42 @@ class Trace(context.Recorder):
         node: Value = ops.identity(Value(number))
         self.nodes.pop()
         self._place[id(node)] = len(self.inputs)
+        self._flags.append(VARIES if isfinite(number) else VARIES | WILD)
         self.inputs.append(node)
-        self.plain.add(id(node))
         return node
 
     # -- what `value` tells -------------------------------------------------------------------------------------------
 
     def made(self, leaf: Value) -> None:
         """A leaf was made by the function itself: a constant of the program."""
-        self.constant.add(id(leaf))
-        if not isfinite(leaf._data):
-            self.wild.add(id(leaf))
-        self.leaves.append(leaf)
+        self.leaves[id(leaf)] = leaf
 
     def _known(self) -> Builder:
         """The instructions of all nodes made so far."""
         made = self._made
         if made is None:
             made = self._made = Builder(len(self.inputs))
-        first, place, constant, plain, wild = len(self.inputs), self._place, self.constant, self.plain, self.wild
+        place, flags, lifted = self._place, self._flags, self._lifted
         add_op, add_args = made.ops.append, made.args.append
-        for number, node in enumerate(self.nodes[len(made) :], first + len(made)):
+        for node in self.nodes[len(made) :]:
             op = node.op
-            depends, alone = False, True
-            tame = op in TAME
+            flag = 0 if op in TAME else WILD
             args: list[Ref] = []
             for a in operands(node):
                 if a.__class__ is float:
                     args.append(a)
-                    tame = tame and isfinite(a)
+                    if a - a != 0.0:
+                        flag |= WILD
                 else:
-                    key = id(a)
-                    ref = place.get(key)
-                    args.append(ref if ref is not None else self._outside(node, a, key, len(args)))
-                    depends = depends or key not in constant
-                    alone = alone and key in plain
-                    tame = tame and key not in wild
+                    number = place.get(id(a))
+                    if number is not None and number >= 0:
+                        args.append(number)
+                        flag |= flags[number]
+                    else:
+                        flag |= self._outside(node, a, number, args)
             key = id(node)
-            place[key] = number
-            if not depends:
-                constant.add(key)
-            if alone:
-                plain.add(key)
-            if not tame:
-                wild.add(key)
+            place[key] = len(flags)
+            flags.append(flag | LIFTED if key in lifted else flag)
             without = op.plain  # type: ignore[union-attr]  # the slopes have been taken, and are in the program
             if without is not None:
                 op, args = without, args[: without.arity]
@@ -164,12 +160,25 @@ class Trace(context.Recorder):
             add_args(tuple(args))
         return made
 
-    def _outside(self, node: Value, a: Value, key: int, i: int) -> Ref:
-        """What operand i of a node is that is no node of this trace."""
-        if key not in self.constant and a.op is None:
-            return self._read(a)
-        self._joined = self._joined or key not in self.constant
-        return graph.values(node)[i]  # a leaf made inside is what it was when it was used
+    def _outside(self, node: Value, a: Value, number: int | None, args: list[Ref]) -> int:
+        """Add to the operands of a node one that is no node of this trace; its flags."""
+        inside = id(a) in self.leaves
+        if a.op is None and not inside:
+            args.append(self._read(a) if number is None else number)
+            return VARIES | LIFTED
+        self._joined = self._joined or not inside
+        x = graph.values(node)[len(args)]  # a leaf made inside is what it was when it was used
+        args.append(x)
+        return LIFTED | (WILD if inside and not isfinite(a._data) else 0) | (0 if inside else VARIES)
+
+    def _flag(self, x: Number) -> int:
+        """What is known of a Value."""
+        self._known()
+        number = self._place.get(id(x), -1)
+        if number >= 0:
+            return self._flags[number]
+        leaf = self.leaves.get(id(x))
+        return LIFTED | (VARIES if leaf is None else 0 if isfinite(leaf._data) else WILD)
 
     def _read(self, leaf: Value) -> int:
         """The place of a leaf from the surroundings."""
@@ -178,25 +187,21 @@ class Trace(context.Recorder):
 
     def lifted(self, node: Value) -> None:
         """A transform made a node its input."""
-        self._known()
-        self.plain.discard(id(node))
+        self._lifted.add(id(node))
 
     def is_plain(self, x: Number) -> bool:
         """Whether it would be a plain number if the function were called without jit, so that a 0 has no influence."""
-        self._known()
-        return id(x) in self.plain
+        return not self._flag(x) & LIFTED
 
     def is_tame(self, x: Number) -> bool:
         """Whether a number is finite where the inputs are and no sum or product on the way overflows."""
         if x.__class__ is float:
             return isfinite(x)
-        self._known()
-        return isinstance(x, Value) and id(x) not in self.wild
+        return isinstance(x, Value) and not self._flag(x) & WILD
 
     def compared(self, relation: Op, a: Value, b: Number, outcome: bool) -> Any:
         """Two were compared: the program is guarded by the outcome, or in a batch the comparison is a node."""
-        self._known()
-        if id(a) in self.constant and (not isinstance(b, Value) or id(b) in self.constant):
+        if not self._flag(a) & VARIES and not (isinstance(b, Value) and self._flag(b) & VARIES):
             return TRUE if outcome else FALSE
         if not isinstance(b, Value) and float(b) != b and b == b:
             raise TraceError(
@@ -212,8 +217,7 @@ class Trace(context.Recorder):
 
     def decided(self, node: Value, outcome: bool) -> None:
         """The truth of a Value was asked for."""
-        self._known()
-        if id(node) in self.constant:
+        if not self._flag(node) & VARIES:
             return
         line = frames.source_line()
         if self.batch:
@@ -225,8 +229,7 @@ class Trace(context.Recorder):
 
     def looked_at(self, value: Value, how: str) -> None:
         """The number of a Value was asked for: an error, save where it is a constant of the program."""
-        self._known()
-        if id(value) in self.constant:
+        if not self._flag(value) & VARIES:
             return
         title = value._title() if value.name else "a traced Value"
         raise TraceError(
@@ -244,7 +247,7 @@ class Trace(context.Recorder):
             if not isinstance(out, Value):
                 return as_float(out)
             place = self._place.get(id(out))
-            if place is None and id(out) not in self.constant:
+            if place is None and id(out) not in self.leaves:
                 if out.op is None:
                     return self._read(out)
                 self._joined = True

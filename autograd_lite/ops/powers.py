@@ -142,7 +142,7 @@ def _pow_derivative_exact(mp: ModuleType, at: Number, x: Number, y: Number, n: N
 
 pow_derivative: Op = helper(
     "pow_derivative", _pow_derivative, core=_pow_derivative_core, settings={2: ORDER, 3: ORDER}, partials=
-    (lambda x, y, n, k, z: pow_derivative(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative(x, y, n, k + 1.0),
+    (lambda x, y, n, k, z: pow_derivative.apply(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative.apply(x, y, n, k + 1.0),
      nan, nan),
     latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
     domain=(POSITIVE, Interval(), NONNEGATIVE, NONNEGATIVE), kinks=(Kink("x <= 0", lambda x, y, n, k: x <= 0.0),),
@@ -200,16 +200,18 @@ def _base_product(g: Number, x: Number, y: Number, z: Number) -> Number:
         return None  # x**0 is 1, whatever x is
     if x.__class__ is float is y.__class__:
         return g * _pow_derivative(x, y, 1.0, 0.0)
-    d = g * pow_derivative(x, y, 1.0, 0.0)
+    d = g * pow_derivative.apply(x, y, 1.0, 0.0)
+    if not is_node(y):
+        return d
     if (trace := context.trace()) is not None:
-        return Masked(y, True, d, loose=trace.is_tame(g), varies=not trace.is_plain(y)) if is_node(y) else d
-    return Masked(y, True, d, varies=True) if is_node(y) and y._data == 0.0 else d
+        return Masked(y, True, d, loose=trace.is_tame(g), varies=not trace.is_plain(y))
+    return Masked(y, True, d, varies=True) if y._data == 0.0 else d
 
 
 pow: Op = row(
     "pow", _pow, core=_pow_core, fast=_pow_fast,
-    partials=(lambda x, y, z: pow_derivative(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative(x, y, 0.0, 1.0)),
-    products=(_base_product, lambda g, x, y, z: g * pow_derivative(x, y, 0.0, 1.0)),
+    partials=(lambda x, y, z: pow_derivative.apply(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative.apply(x, y, 0.0, 1.0)),
+    products=(_base_product, lambda g, x, y, z: g * pow_derivative.apply(x, y, 0.0, 1.0)),
     symbol="**", domain=(POSITIVE, Interval()),
     kinks=(Kink("x = 0 and y is not 0, 1, 2, ...", lambda x, y: x == 0.0 and not (y >= 0.0 and y % 1.0 == 0.0)),),
     edges=("y*x**(y - 1)", "out*log(x)"),

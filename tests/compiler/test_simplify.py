@@ -385,7 +385,7 @@ def test_each_instruction_is_asked_about_a_bounded_number_of_times(rule):
 
     made = long_program(1000)
     rewrite(made, counting)
-    assert 1000 <= asked <= 4000
+    assert 100 < asked <= 4000  # of equal ones the first alone
 
 
 # -- what several weights share ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ How a program becomes code, in this order:
     emit       each row written as lines of IR by `compiler.lowering`, some over rows by polynomials of `functions`
     singles    the same in single precision: twice the lanes, and factors kept as doubles, of two blocks at once
     cutting    a long program cut into functions
+    loops      what repeats itself in scalar code, written once
     schedule   list scheduling: lines that wait for each other are moved apart
     sums       the layout of the memory, and functions that add up the terms tile by tile
     driver     the functions around them, which call each other in this order: gather (columns to a block), block (the program),

@@ -16,6 +16,7 @@ from ...program import Program
 from . import driver, native, stored
 from .cutting import Cutting, Parts
 from .emit import Emitter, Handle
+from .loops import looped
 from .native import Code
 from .prepare import on_demand, shortened
 
@@ -62,7 +63,7 @@ class ScalarCode:
         def write() -> Code:
             short = shortened(program)
             k = Emitter(1, exact=True, fastmath=fastmath)
-            parts, initial = parts_of(short if short.guards else on_demand(short), k, "part", part)
+            parts, initial = parts_of(short, k, "part", part)
             text = driver.module(k.declared, [parts.text, driver.scalar(parts)], 1)
             return Code(text, tuple(k.library), (), k.callbacks, (parts.frame,), initial)
 
@@ -106,7 +107,7 @@ def parts_of(program: Program, k: Emitter, name: str, part: int) -> tuple[Parts,
 
     Constants among the outputs are not stored: they stand there from the beginning.
     """
-    constants: dict[int, float] = {}
+    constants = {i: a for i, a in enumerate(program.outputs) if a.__class__ is float}
 
     def load(i: int) -> Handle:
         return k.value(f"load double, ptr {k.value(f'getelementptr i8, ptr %in, i64 {8 * i}')}, align 8")
@@ -117,5 +118,7 @@ def parts_of(program: Program, k: Emitter, name: str, part: int) -> tuple[Parts,
         else:
             k.store(a, k.value(f"getelementptr i8, ptr %out, i64 {8 * i}"), 8)
 
-    parts = Cutting(program, k, name, PARAMETERS, load, store, part).parts()
+    parts = looped(program, k, name, PARAMETERS, part)
+    if parts is None:
+        parts = Cutting(program if program.guards else on_demand(program), k, name, PARAMETERS, load, store, part).parts()
     return parts, tuple([constants.get(i, 0.0) for i in range(len(program.outputs))])
