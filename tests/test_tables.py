@@ -1,6 +1,7 @@
 """Tables: what a cell may be and what is said of any other, by both readers of CSV, from Parquet, in memory and in files."""
 
 import bz2
+import ctypes
 import decimal
 import gzip
 import importlib
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 
 from autograd_lite import tables
 from autograd_lite.errors import InputTypeError, InputValueError, MissingPackageError
+from autograd_lite.fit.rows import Rows
 from autograd_lite.tables import Table, read_table
 from autograd_lite.tables import table as module
 from autograd_lite.tables.choice import Wanted
@@ -693,7 +695,34 @@ def test_a_table_reads_the_same_from_memory_and_from_files(lengths, memory, data
 def test_beyond_its_memory_a_table_keeps_its_numbers_in_files():
     with Table(["x"], ([[1.0] * 10] for _ in range(3)), memory=100) as table:
         assert len(table._files) == 1
-        assert sum(map(len, table._columns)) == 0
+        assert sum(len(column.view()) for column in table._columns) == 0
+
+
+@pytest.mark.parametrize("memory", [0, 2**30])
+@pytest.mark.parametrize("lengths", [(0,), (7, 600), (511,), (512,), (513, 1, 0, 5000), (65536, 65536, 17), (40_000,) * 4])
+def test_columns_begin_at_lines_of_the_cache_each_at_another(lengths, memory):
+    rows = sum(lengths)
+    numbers = [array("d", range(j, rows + j)) for j in range(12)]
+    cuts = [0, *itertools.accumulate(lengths)]
+    blocks = [[column[a:b] for column in numbers] for a, b in itertools.pairwise(cuts)]
+    with Table([f"x{j}" for j in range(12)], blocks, memory=memory) as table:
+        found = [*table.read(0, rows).values()]
+        assert [*map(bytes, found)] == [*map(bytes, numbers)]
+        if rows >= 512:
+            at = [ctypes.addressof(ctypes.c_char.from_buffer(column)) for column in found]
+            assert [a % 64 for a in at] == [0] * 12
+            assert len({a % 4096 for a in at}) == 12
+
+
+def test_a_list_given_as_a_column_is_copied_to_a_line_of_the_cache_and_an_array_is_not():
+    np = pytest.importorskip("numpy")
+    own = np.arange(5001.0)[1:]
+    rows = Rows((list(range(5000)), own, tuple(range(5000))))
+    a, b, c = rows.read(0, 5000)
+    assert [a.ctypes.data % 64, c.ctypes.data % 64] == [0, 0]
+    assert a.ctypes.data % 4096 != c.ctypes.data % 4096
+    assert b.ctypes.data == own.ctypes.data
+    assert a.tolist() == c.tolist() == [*range(5000)]
 
 
 def test_split():

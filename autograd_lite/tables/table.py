@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from ..ends import interrupt_again
 from ..errors import InputValueError
+from .column import Column, aligned
 from .raw import Raw
 
 MEMORY = 2**28  # bytes of numbers a table keeps in memory before it moves to a temporary file
@@ -49,7 +50,7 @@ class Table(AbstractContextManager["Table"]):
         if len(set(self.names)) < len(self.names):
             raise InputValueError(f"names={list(self.names)} must be different: rename a column")
         self.raw = raw
-        self._columns = [array("d") for _ in self.names]
+        self._columns = [*map(Column, range(len(self.names)))]
         self._files: list[BinaryIO] = []
         self._stack = ExitStack()
         self._end: Any = None  # what closes files that nobody has closed, when the table goes
@@ -59,6 +60,8 @@ class Table(AbstractContextManager["Table"]):
         try:
             for block in blocks:
                 self._append(block, memory)
+            for column in self._columns:
+                column.settle()
         except BaseException:
             self.close()
             raise
@@ -69,26 +72,25 @@ class Table(AbstractContextManager["Table"]):
             raise InputValueError(f"a block of columns of {lengths} rows for {len(self.names)} names: fill it up")
         self.rows += lengths[0] if lengths else 0
         for column, more in zip(self._columns, block, strict=True):
-            column.extend(more if isinstance(more, array) else array("d", more))
+            column.extend(more)
         if self._files or 8 * self.rows * len(self.names) > memory:
             self._end = self._end or weakref.finalize(self, _closed, self._stack)
             self._files = self._files or [self._stack.enter_context(tempfile.TemporaryFile()) for _ in self.names]  # noqa: SIM115
             for file, column in zip(self._files, self._columns, strict=True):
-                file.write(column)
-                del column[:]
+                file.write(column.view())
+                column.clear()
 
     def read(self, start: int, stop: int) -> dict[str, Any]:
         """The rows from `start` up to `stop`, each column as a memoryview of doubles, which NumPy takes without a copy."""
         if not 0 <= start <= stop <= self.rows:
             raise InputValueError(f"start={start}, stop={stop} must be rows of a table of {self.rows}, in order")
         if not self._files:
-            return {n: memoryview(column)[start:stop] for n, column in zip(self.names, self._columns, strict=True)}
+            return {n: column.view()[start:stop] for n, column in zip(self.names, self._columns, strict=True)}
         found = {}
-        for name, file in zip(self.names, self._files, strict=True):
-            numbers = bytearray(8 * (stop - start))
+        for place, (name, file) in enumerate(zip(self.names, self._files, strict=True)):
+            found[name] = aligned(stop - start, place)
             file.seek(8 * start)
-            file.readinto(numbers)  # type: ignore[attr-defined]
-            found[name] = memoryview(numbers).cast("d")
+            file.readinto(found[name])  # type: ignore[attr-defined]
         return found
 
     @property
@@ -127,7 +129,7 @@ class Table(AbstractContextManager["Table"]):
 
     def close(self) -> None:
         """Let go of the numbers and of the temporary files."""
-        self.rows, self._columns, self._files = 0, [array("d") for _ in self.names], []
+        self.rows, self._columns, self._files = 0, [*map(Column, range(len(self.names)))], []
         self._stack.close()
         if self._end is not None:
             self._end.detach()

@@ -22,6 +22,7 @@ from ...compiler.arguments import doubles
 from ...errors import AutogradError, InputTypeError, InputValueError, JitWarning, StructureError, TraceError
 from ...functional import value_and_grad
 from ...interrupt import no_pause
+from ...tables.column import aligned
 from ...tables.parts import Joined, Parts
 from ...tree import Number, Spec, Tree, an, as_float, called, flatten, unflatten
 from .pairs import Pairs
@@ -72,9 +73,9 @@ class Rows:
             self._ends = getattr(data, "ends", None)
         elif isinstance(data, dict):
             self.names = list(data)
-            self._columns = [_column(column, f"data[{name!r}]") for name, column in data.items()]
+            self._columns = [_column(column, f"data[{name!r}]", i) for i, (name, column) in enumerate(data.items())]
         elif isinstance(data, tuple):
-            self._columns = [_column(column, f"data[{i}]") for i, column in enumerate(data)]
+            self._columns = [_column(column, f"data[{i}]", i) for i, column in enumerate(data)]
         else:
             raise InputTypeError(f"data is {an(data)}: give a tuple of columns (x, y), a dict of them, or a Table")
         if self.names is None or self._columns:
@@ -249,7 +250,7 @@ def _joined(blocks: Sequence[Columns]) -> Columns:
     return [[x for column in columns for x in column] for columns in zip(*blocks, strict=True)]
 
 
-def _column(column: Column, what: str) -> Column:
+def _column(column: Column, what: str, place: int) -> Column:
     """A column of numbers or of rows of numbers: an array where NumPy is there, else a list."""
     bare = numpy() is None
     if bare and isinstance(column, Sequence) and not isinstance(column, (str, bytes)):
@@ -262,7 +263,10 @@ def _column(column: Column, what: str) -> Column:
         raise InputTypeError(f"{what} is {an(column)}: a column has one entry for each row, give a list or an array")
     if numbers.dtype.kind not in "fiub":  # text among them, or numbers of another kind
         numbers = np.array(_floats(column, what))
-    return np.ascontiguousarray(doubles(what, numbers))
+    found = np.ascontiguousarray(doubles(what, numbers))
+    if isinstance(column, (list, tuple)) and found.ndim == 1:  # memory of our own
+        return np.concatenate([found], out=np.asarray(aligned(len(found), place)))
+    return found
 
 
 def _floats(column: Column, what: str) -> list[Any]:
