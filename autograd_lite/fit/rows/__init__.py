@@ -264,9 +264,8 @@ def _column(column: Column, what: str, place: int) -> Column:
     if numbers.dtype.kind not in "fiub":  # text among them, or numbers of another kind
         numbers = np.array(_floats(column, what))
     found = np.ascontiguousarray(doubles(what, numbers))
-    if isinstance(column, (list, tuple)) and found.ndim == 1:  # memory of our own
-        return np.concatenate([found], out=np.asarray(aligned(len(found), place)))
-    return found
+    own = isinstance(column, (list, tuple)) and found.ndim == 1
+    return np.concatenate([found], out=np.asarray(aligned(len(found), place))) if own else found
 
 
 def _floats(column: Column, what: str) -> list[Any]:
@@ -332,9 +331,7 @@ class Objective:
     than many a step does.
     """
 
-    def __init__(
-        self, loss: Callable[..., Number], spec: Spec, rows: AnyRows | None, batch_size: int | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, loss: Callable[..., Number], spec: Spec, rows: AnyRows | None, batch_size: int | None = None) -> None:
         flat = flattened(loss, spec)
         self.rows = rows
         self._plain = value_and_grad(flat)
