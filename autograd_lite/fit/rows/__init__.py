@@ -327,8 +327,7 @@ def warn_of_rows(error: TraceError) -> None:
 class Objective:
     """The mean of a loss over rows, with its gradient; with no rows, the loss itself.
 
-    As functions of the flat list of parameters that `spec` puts in their places: a container for each step would cost more
-    than many a step does.
+    As functions of the flat list of parameters that `spec` puts in their places: containers would cost more than many a step.
     """
 
     def __init__(self, loss: Callable[..., Number], spec: Spec, rows: AnyRows | None, batch_size: int | None = None) -> None:
