@@ -30,6 +30,12 @@ def browser():
     yield from chromium.started()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """One more than there are processors: tests of pages and of clusters wait for other processes."""
+    return len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)) + 1
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """What a test needs and is not installed is a reason to skip it."""
