@@ -1,5 +1,6 @@
-"""Lists in lists, deeper than anybody writes them."""
+"""Containers in containers: deeper than anybody writes them, and all that is in one."""
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -15,3 +16,11 @@ def innermost(x: Any) -> Any:
     while isinstance(x, list):
         x = x[0]
     return x
+
+
+def places(content: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where anything is in what was read of JSON, the whole too."""
+    yield at
+    if isinstance(content, (dict, list)):
+        for key in content if isinstance(content, dict) else range(len(content)):
+            yield from places(content[key], (*at, key))

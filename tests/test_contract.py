@@ -20,6 +20,7 @@ import pytest
 import autograd_lite as al
 from autograd_lite import Value, grad, hessian, hvp, jacobian, jit, jvp, nn, vjp
 from autograd_lite.ops import TABLE
+from tests.functions import backward
 
 Function = Callable[..., Any]
 
@@ -187,15 +188,6 @@ ROUTES: dict[str, Callable[[Function], Function]] = {
     "jit llvm": lambda f: al.jit(al.grad(f), backend="llvm"),
     "batch": lambda f: lambda x: float(al.jit(al.grad(f), batch=0)(np.array([x]))[0]),
 }
-
-
-def backward(f: Function, create_graph: bool = False) -> Function:
-    def slope(x: float) -> float:
-        leaf = Value(x)
-        f(leaf).backward(create_graph=create_graph)
-        return float(getattr(leaf.grad, "data", leaf.grad))
-
-    return slope
 
 
 ROUTES |= {"backward": backward, "create_graph": lambda f: backward(f, True)}

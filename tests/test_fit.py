@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite import Value, dot, exp, log, nn, where
+from autograd_lite import Value, dot, log, nn, where
 from autograd_lite.errors import InputTypeError, InputValueError, JitWarning, MissingPackageError, StructureError
 from autograd_lite.fit import minimize, rows, scipy_objective
 from autograd_lite.fit.steps import bar
 from autograd_lite.optim import SGD, Adagrad, Adam, AdamW, RMSprop
 from autograd_lite.tables import Table
+from tests.functions import decayed
 
 POUNDS = [3.50, 3.69, 3.44, 3.43, 4.34, 4.42, 2.37]
 MILES = [18.0, 15.0, 18.0, 16.0, 15.0, 14.0, 24.0]
@@ -726,10 +727,6 @@ def test_scipy_minimises_it(method):
 
 
 DECAY = ([0.0, 1.0, 2.0, 3.0], [5.1, 2.9, 1.9, 1.0])
-
-
-def decayed(p, x, y):
-    return p["a"] * exp(-p["k"] * x) - y
 
 
 @pytest.mark.parametrize("times", [1, 100])  # few rows, and as many as are compiled

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import autograd_lite as al
 from autograd_lite import Value, errors, grad, hessian, hvp, jacobian, jvp, nn, value_and_grad, vjp
 from autograd_lite.errors import GradientWarning, InputTypeError, InputValueError, StructureError
+from tests.functions import along, back
 
 Point = namedtuple("Point", "x y")
 
@@ -155,19 +156,11 @@ def test_gradients_of_gradients():
     assert f(2.0) == 28.0
 
 
-def d_jvp(f):
-    return lambda x: jvp(f, (x,), (1.0,))[1]
-
-
-def d_vjp(f):
-    return lambda x: vjp(f, x)[1](1.0)[0]
-
-
 def d_value_and_grad(f):
     return lambda x: value_and_grad(f)(x)[1]
 
 
-ROUTES = [grad, jacobian, d_jvp, d_vjp, d_value_and_grad, lambda f: lambda x: jacobian(lambda y: [f(y)])(x)[0]]
+ROUTES = [grad, jacobian, along, back, d_value_and_grad, lambda f: lambda x: jacobian(lambda y: [f(y)])(x)[0]]
 
 
 @pytest.mark.parametrize("inner", ROUTES)
@@ -233,7 +226,7 @@ def test_functions_that_read_values_from_their_surroundings():
     slope.backward()
     assert (slope.data, w.grad) == (12.0, 4.0)
     w.zero_grad()
-    for out in (jacobian(lambda x: [w * w * x])(2.0)[0], d_jvp(lambda x: w * w * x)(2.0), d_vjp(lambda x: w * w * x)(2.0)):
+    for out in (jacobian(lambda x: [w * w * x])(2.0)[0], along(lambda x: w * w * x)(2.0), back(lambda x: w * w * x)(2.0)):
         w.zero_grad()
         out.backward()
         assert (out.data, w.grad) == (9.0, 6.0)
@@ -249,7 +242,7 @@ def test_given_values_they_build_graph():
     assert x.grad == 24.0
 
 
-@pytest.mark.parametrize("transform", [grad, jacobian, hessian, d_jvp, d_vjp])
+@pytest.mark.parametrize("transform", [grad, jacobian, hessian, along, back])
 def test_transforms_touch_no_grad(transform):
     x, w = Value(2.0), Value(5.0)
     x.grad, w.grad = 7.0, -1.0

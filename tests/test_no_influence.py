@@ -18,6 +18,7 @@ import autograd_lite as al
 from autograd_lite import Value
 from autograd_lite.formula.printer import grouped
 from autograd_lite.ops import TABLE, Op
+from tests.functions import backward
 
 Function = Callable[[Any], Any]
 
@@ -63,15 +64,6 @@ def behind_an_infinite_slope(op: Op, at: tuple[float, ...], i: int) -> Function:
         return op(*grouped(op, args)) + t
 
     return f
-
-
-def backward(f: Function, create_graph: bool) -> Function:
-    def slope(x: float) -> float:
-        leaf = Value(x)
-        f(leaf).backward(create_graph=create_graph)
-        return float(getattr(leaf.grad, "data", leaf.grad))
-
-    return slope
 
 
 FIRST: dict[str, Callable[[Function], Function]] = {

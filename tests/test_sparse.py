@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Value, errors, exp, grad, hessian, jacobian, jit, maximum, nn, ops, relu, sin, sparse, tanh, where
+from tests.functions import rosenbrock
 from tests.same import same_bits
 
 np = pytest.importorskip("numpy", reason="sparse matrices are compared as arrays")
@@ -92,10 +93,6 @@ def test_compiled_sparse_is_compiled_dense(seed, backend):
     for at in (x, np.array(x), [2.0 * v for v in x]):
         wanted = np.asarray(jacobian(f)(at), float).tolist()
         assert same_matrix(dense(fast(at)), wanted)
-
-
-def rosenbrock(v):
-    return sum(100 * (v[i + 1] - v[i] ** 2) ** 2 + (1 - v[i]) ** 2 for i in range(len(v) - 1))
 
 
 def tridiagonal(x):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from click.testing import CliRunner
 
@@ -25,3 +26,12 @@ def printed(command: str, *arguments: Any, status: int = 0, **options: Any) -> s
     done = invoke(command, *arguments, **options)
     assert done.exit_code == status, done.output
     return str(done.output)
+
+
+def full(file: str) -> Callable[..., NoReturn]:
+    """What writes that file, where there is no room for it."""
+
+    def write(*_: Any, **__: Any) -> NoReturn:
+        raise OSError(28, "No space left on device", file)
+
+    return write

@@ -18,7 +18,8 @@ import pytest
 from autograd_lite.cli import descent, output
 from autograd_lite.cli import fit as command
 from autograd_lite.fit.steps import bar
-from tests.cli.command import invoke, printed
+from tests.cli.command import full, invoke, printed
+from tests.nesting import places
 
 run = partial(invoke, "fit")
 
@@ -342,11 +343,8 @@ def test_without_matplotlib_a_plot_is_refused_before_the_first_step(monkeypatch)
 
 
 def test_weights_are_printed_and_saved_before_the_plot_is_drawn(folder, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device", "l.svg")
-
     pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
-    monkeypatch.setattr(command, "plot_fit", full)
+    monkeypatch.setattr(command, "plot_fit", full("l.svg"))
     done = run(*LINE, "--steps", 6, "--plot", "l.svg", "--save", "w.json")
     assert (done.exit_code, done.stderr) == (2, "error: l.svg: No space left on device\n")
     assert done.stdout.splitlines()[9].startswith("weight = 3.61")
@@ -615,13 +613,6 @@ RUNS = {
     "mae": ("--loss", "mae"),
 }  # fmt: skip
 JUNK = [None, True, 0, -1, 1.5, 10**400, "", "x", "nan", [], [[]], [1], {}, {"x": 1}, 1e308, [10**400], "\x1b[2J"]
-
-
-def places(content, at=()):
-    yield at
-    if isinstance(content, (dict, list)):
-        for key in content if isinstance(content, dict) else range(len(content)):
-            yield from places(content[key], (*at, key))
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -10,7 +10,7 @@ import pytest
 
 from autograd_lite.cli import COMMANDS, application
 from autograd_lite.cli.output import as_json, print_table
-from tests.cli.command import invoke
+from tests.cli.command import full, invoke
 from tests.cli.test_app import ROOT, piped
 
 EVIL = "m\x1b]0;t\x07p\r\x85g\u202e"
@@ -143,11 +143,8 @@ def test_json_is_one_object_whatever_happens(arguments):
 def test_an_error_after_the_answer_is_no_second_object(monkeypatch):
     from autograd_lite.cli import fit as command
 
-    def full(*_, **__):
-        raise OSError(28, "No space left on device", "l.svg")
-
     pytest.importorskip("matplotlib", reason="matplotlib is only in the extra that plots")
-    monkeypatch.setattr(command, "plot_fit", full)
+    monkeypatch.setattr(command, "plot_fit", full("l.svg"))
     done = invoke("fit", "cars.csv", "w*pounds + b", "--target", "mpg", "--plot", "l.svg", "--json")
     assert (done.exit_code, done.stderr) == (2, "error: l.svg: No space left on device\n")
     assert json.loads(done.stdout)["converged"] is True
@@ -219,10 +216,7 @@ def test_a_message_has_a_longest_length():
 def test_a_fit_that_cannot_be_saved_is_told_all_the_same(monkeypatch, folder):
     from autograd_lite.cli import fit as command
 
-    def full(*_, **__):
-        raise OSError(28, "No space left on device", "w.json")
-
-    monkeypatch.setattr(command, "save_model", full)
+    monkeypatch.setattr(command, "save_model", full("w.json"))
     done = invoke("fit", "cars.csv", "w*pounds + b", "--target", "mpg", "--save", "w.json")
     assert (done.exit_code, done.stderr) == (2, "error: w.json: No space left on device\n")
     assert done.stdout.startswith("weight ")

@@ -33,7 +33,6 @@ from autograd_lite import (
     nn,
     ops,
     value_and_grad,
-    vjp,
     where,
 )
 from autograd_lite.errors import AnomalyError, InputOverflowError, InputTypeError, InputValueError
@@ -41,6 +40,7 @@ from autograd_lite.ops import TABLE
 from autograd_lite.tree import flatten
 from tests.compiler import cases
 from tests.compiler import programs as p
+from tests.functions import along, applied, back
 from tests.same import same_bits
 
 Pair = collections.namedtuple("Pair", "a b")
@@ -480,14 +480,6 @@ def curved(x):
     return al.exp(al.sin(x)) * x + 1.0 / x if x > 0.3 else x * x * x
 
 
-def along(f):
-    return lambda x: jvp(f, (x,), (1.0,))[1]
-
-
-def back(f):
-    return lambda x: vjp(f, x)[1](1.0)[0]
-
-
 TRANSFORMS = {"grad": grad, "jacobian": jacobian, "jvp": along, "vjp": back}
 
 
@@ -623,10 +615,6 @@ ORDERS = {
     "grad of jvp": lambda f: grad(along(f)),
     "third": lambda f: grad(grad(grad(f))),
 }  # fmt: skip
-
-
-def applied(op, args):
-    return Value._record(op, tuple(args)) if any(isinstance(a, Value) for a in args) else op.forward(*args)
 
 
 def operands(op, count, place, x):

@@ -29,6 +29,7 @@ from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAI
 from autograd_lite.errors import CompilationError, InputValueError, MissingPackageError
 from autograd_lite.program import Guard, Program
 from tests.compiler import cases
+from tests.functions import rosenbrock
 from tests.same import same_bits
 
 made = cases.made
@@ -144,9 +145,6 @@ def test_outputs_that_are_constants_are_not_stored() -> None:
 
 
 def test_a_dense_hessian_of_many_zeros() -> None:
-    def rosenbrock(v: Any) -> Any:
-        return sum(100 * (v[i + 1] - v[i] ** 2) ** 2 + (1 - v[i]) ** 2 for i in range(len(v) - 1))
-
     fast, n = jit(hessian(rosenbrock), backend="llvm"), 30
     at = [0.5 + 0.01 * i for i in range(n)]
     wanted = hessian(rosenbrock)(at)

@@ -67,6 +67,19 @@ def started() -> Iterator[Browser]:
         yield it
 
 
+def quiet(browser: Browser) -> Iterator[Page]:
+    """What a fixture of a page does that is to report nothing."""
+    it = browser.page(1400, 900)
+    yield it
+    assert it.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
+    it.close()
+
+
+def number(text: str) -> float:
+    """What a card or a chart says."""
+    return float(text.replace("−", "-"))
+
+
 def _high(fd: int) -> int:
     """The same pipe end under a number that 3 and 4, which Chromium reads and writes, cannot collide with."""
     import fcntl

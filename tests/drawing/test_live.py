@@ -10,6 +10,8 @@ from autograd_lite import Op, Value, cos, dot, draw, exp, gamma, gt, log, maximu
 from autograd_lite.errors import GradientWarning
 from autograd_lite.formula.printer import grouped
 from autograd_lite.nn import MLP
+from tests.drawing import chromium
+from tests.drawing.chromium import number
 from tests.drawing.hostile import HOSTILE
 
 
@@ -17,8 +19,8 @@ def network(*numbers):
     """A small network whose weights are the leaves."""
     model = MLP(2, [3, 1], seed=3)
     leaves = [p for _, p in model.named_parameters()]
-    for leaf, number in zip(leaves, numbers, strict=False):
-        leaf.data = number
+    for leaf, x in zip(leaves, numbers, strict=False):
+        leaf.data = x
     return (model([0.5, -1.2]) - 1.0) ** 2, leaves
 
 
@@ -53,10 +55,7 @@ def built(name, numbers):
 
 @pytest.fixture
 def page(browser):
-    it = browser.page(1400, 900)
-    yield it
-    assert it.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
-    it.close()
+    yield from chromium.quiet(browser)
 
 
 def opened(page, tmp_path, drawing):
@@ -172,10 +171,6 @@ def test_secants_and_tangents_are_the_engines(page, tmp_path, name):
                 else rise * secant == pytest.approx(other * slope, rel=5e-2, abs=0.5 * abs(slope) + 0.5 * abs(secant))
             )
         assert flat > 100
-
-
-def number(text):
-    return float(text.replace("−", "-"))
 
 
 def ends_of(path):

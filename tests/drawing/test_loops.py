@@ -13,6 +13,8 @@ from autograd_lite.drawing.live import live
 from autograd_lite.drawing.loops import Carried, loops_of
 from autograd_lite.errors import GraphTooLargeWarning
 from autograd_lite.nn import MLP
+from tests.drawing import chromium
+from tests.drawing.chromium import number
 
 
 def heron(a, z):
@@ -261,10 +263,7 @@ SLIDE = "(s => {{ s.value = {}; s.dispatchEvent(new Event('input')); }})(documen
 
 @pytest.fixture
 def tab(browser):
-    it = browser.page(1400, 900)
-    yield it
-    assert it.events("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded") == []
-    it.close()
+    yield from chromium.quiet(browser)
 
 
 def agree(tab, drawing, iterations):
@@ -412,10 +411,6 @@ def test_the_products_of_the_paths_add_up_through_the_turns(tab, tmp_path, name)
         assert sum(products) == pytest.approx(number(card.adjoint), rel=2e-2, abs=1e-3)  # of factors of four digits
         listed += 1
     assert listed > 2
-
-
-def number(text):
-    return float(text.replace("−", "-"))
 
 
 def test_the_page_of_a_loop_asks_no_layout_that_takes_long_and_writes_its_program_once(monkeypatch, recwarn):

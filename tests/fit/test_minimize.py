@@ -12,14 +12,11 @@ from autograd_lite.errors import InputTypeError, InputValueError, MissingPackage
 from autograd_lite.fit import minimize
 from autograd_lite.optim import SGD
 from tests.fit.nist import digits, problem
+from tests.functions import decayed, rosenbrock
 
 DRAW = np.random.default_rng(5)
 X = DRAW.uniform(0, 4, 80)
 Y = 3.0 * np.exp(-0.7 * X) + 0.02 * DRAW.normal(size=80)
-
-
-def decayed(p, x, y):
-    return p["a"] * exp(-p["k"] * x) - y
 
 
 def square(p, x, y):
@@ -62,10 +59,6 @@ def test_residuals_without_data():
     assert found.params == pytest.approx([1.0, 1.0], rel=1e-12)
 
 
-def rosenbrock(p):
-    return sum(100 * (p[i + 1] - p[i] ** 2) ** 2 + (1 - p[i]) ** 2 for i in range(len(p) - 1))
-
-
 @pytest.mark.parametrize(("count", "method"), [(2, "newton"), (10, "newton"), (2, "lbfgs"), (150, "lbfgs")])
 def test_rosenbrock(count, method):
     found = minimize(rosenbrock, [0.4, 0.6] * (count // 2), method=method, steps=2000)
@@ -82,11 +75,8 @@ def test_auto_takes_what_suits_the_loss():
 
 @pytest.mark.parametrize("size", [1e-300, 1e-20, 1.0, 1e20, 1e300])
 def test_residuals_of_any_size(size):
-    def residual(p, x, y):
-        return p["a"] * exp(-p["k"] * x) - y
-
-    found = minimize(residual=residual, params={"a": size, "k": 0.5}, data=(X, Y * size))
-    wanted = minimize(residual=residual, params={"a": 1.0, "k": 0.5}, data=(X, Y))
+    found = minimize(residual=decayed, params={"a": size, "k": 0.5}, data=(X, Y * size))
+    wanted = minimize(residual=decayed, params={"a": 1.0, "k": 0.5}, data=(X, Y))
     assert found.reason == wanted.reason == "converged"
     assert found.params["a"] / size == pytest.approx(wanted.params["a"], rel=1e-9)
     assert found.params["k"] == pytest.approx(wanted.params["k"], rel=1e-9)

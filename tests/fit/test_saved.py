@@ -10,6 +10,7 @@ import pytest
 from autograd_lite.errors import InputValueError
 from autograd_lite.fit import fit
 from autograd_lite.fit.saved import band, kept_of, load, save
+from tests.nesting import places
 
 RNG = np.random.default_rng(1)
 X = RNG.uniform(1, 4, 30)
@@ -50,13 +51,6 @@ def test_all_of_a_fit_comes_back(options, tmp_path):
 
 
 JUNK = [None, True, 0, -1, 1.5, 10**400, "", "x", "nan", [], [[]], [1], {}, {"x": 1}, {"": []}, [{}], "\x1b[2J", "w*" * 5000]
-
-
-def places(content, at=()):
-    yield at
-    if isinstance(content, (dict, list)):
-        for key in content if isinstance(content, dict) else range(len(content)):
-            yield from places(content[key], (*at, key))
 
 
 def test_whatever_is_changed_in_the_file_is_named(tmp_path):

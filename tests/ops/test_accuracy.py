@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("mpmath", reason="the oracle is mpmath: install the extra 'test'")
 
-from autograd_lite import Value
 from autograd_lite.functional import grad, hessian
 from autograd_lite.ops import TABLE, Op
+from tests.functions import applied
 from tests.ops import reference
 
 ULP = 8.0
@@ -45,11 +45,6 @@ def points(op: Op) -> st.SearchStrategy[tuple[float, ...]]:
     return st.tuples(*each).filter(lambda at: reference.usable(op, at))
 
 
-def apply(op: Op, args: list[Any]) -> Any:
-    """The row on flat arguments, without the gathering of lists that the public call does."""
-    return Value._record(op, tuple(args)) if any(isinstance(a, Value) for a in args) else op.forward(*args)
-
-
 def engine(op: Op, at: tuple[float, ...], order: int) -> dict[tuple[int, ...], float]:
     """What the library says: the value or all derivatives of one order, by how often each argument is differentiated."""
     variables, n = reference.variables(op), len(at)
@@ -58,7 +53,7 @@ def engine(op: Op, at: tuple[float, ...], order: int) -> dict[tuple[int, ...], f
         args = list(at)
         for i, x in zip(variables, xs, strict=True):
             args[i] = x
-        return apply(op, args)
+        return applied(op, args)
 
     xs, argnums = [at[i] for i in variables], tuple(range(len(variables)))
     if order == 0:
@@ -131,12 +126,12 @@ def test_gradients_against_finite_differences(name: str) -> None:
                 nearest = 0.5 * (op.name == "remainder")
                 assume(len({p[0] / p[1] // 1.0 for p in near}) == 1)  # no jump within the step
                 assume(len({(p[0] / p[1] + nearest) // 1.0 for p in near}) == 1)
-            far, left, right, out = (apply(op, list(p)) for p in near)
+            far, left, right, out = (applied(op, list(p)) for p in near)
             numeric = (8 * (right - left) - (out - far)) / (12 * h)
             coarse = (right - left) / (2 * h)
             (exact,) = (g for o, g in engine(op, at, 1).items() if o[i])
             noise = (4e-16 * max(map(abs, (far, left, right, out))) + 5e-324) / h  # which the smallest doubles have too
-            here = apply(op, list(at))
+            here = applied(op, list(at))
             assume(abs((right - here) - (here - left)) <= h * (0.1 * abs(numeric) + 10 * noise))  # no kink within the step
             assume(math.isfinite(numeric) and abs(numeric - coarse) <= 1e-4 * abs(numeric) + noise)  # smooth over the step
             assert abs(exact - numeric) <= 1e-5 * abs(numeric) + 10 * noise
