@@ -7,7 +7,7 @@ import math
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,7 +16,7 @@ from .errors import InputValueError
 FilePath = str | os.PathLike[str]
 JsonData = Any  # what a JSON file holds: numbers, texts, lists and dicts of them
 
-__all__ = ["FilePath", "JsonData", "check_writable", "json_number", "read_json", "write_atomically"]
+__all__ = ["FilePath", "JsonData", "check_writable", "for_json", "json_number", "read_json", "write_atomically"]
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes | Iterable[bytes]) -> None:
@@ -170,6 +170,19 @@ def json_number(x: float) -> float | str:
     (1.5, '-inf')
     """
     return x if math.isfinite(x) else str(x)
+
+
+def for_json(data: JsonData, number: Callable[[float], JsonData] = json_number) -> JsonData:
+    """Data with `number` of each float, which JSON may not have.
+
+    >>> for_json({"x": [1.5, math.nan]}), for_json((math.inf, 1), lambda x: None)
+    ({'x': [1.5, 'nan']}, [None, 1])
+    """
+    if isinstance(data, float):
+        return number(data)
+    if isinstance(data, Mapping):
+        return {key: for_json(item, number) for key, item in data.items()}
+    return [for_json(item, number) for item in data] if isinstance(data, (list, tuple)) else data
 
 
 def read_json(path: str | os.PathLike[str], kind: str, version: int, what: str) -> dict[str, JsonData]:

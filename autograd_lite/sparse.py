@@ -12,7 +12,7 @@ from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 from . import context, sweeps
-from .arrays import Indices
+from .arrays import Indices, np
 from .graph import Node
 from .tree import Number, is_node
 
@@ -46,8 +46,6 @@ class Pattern(NamedTuple):
         made = _scipy()
         if made is None:
             return Coordinates(self, list(values))
-        import numpy as np
-
         columns, starts = _indices(self)
         return made((np.asarray(values, float), columns.copy(), starts.copy()), shape=self.shape)
 
@@ -103,8 +101,6 @@ def _scipy() -> Callable[..., Number] | None:
 
 @functools.lru_cache(maxsize=64)
 def _indices(pattern: Pattern) -> tuple[Indices, Indices]:
-    import numpy as np
-
     return np.array(pattern.columns, np.int32), np.array(pattern.starts, np.int32)
 
 

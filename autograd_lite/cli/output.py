@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from itertools import zip_longest
 from shutil import get_terminal_size
@@ -13,7 +13,7 @@ from shutil import get_terminal_size
 import click
 
 from ..errors import printable
-from ..files import JsonData, json_number
+from ..files import JsonData, for_json
 from ..formula.notation import clean, columns
 
 DIGITS = 12  # of a number in a table; JSON has them all
@@ -108,16 +108,8 @@ def as_json(data: JsonData, indent: int | None = 2) -> str:
     >>> as_json({"x": [1.5, float("nan"), float("-inf")], "name": "a\\u202eb"}, None)
     '{"x": [1.5, "nan", "-inf"], "name": "a\\\\u202eb"}'
     """
-    text = json.dumps(_finite(data), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(for_json(data), indent=indent, ensure_ascii=False, allow_nan=False)
     return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-
-
-def _finite(data: JsonData) -> JsonData:
-    if isinstance(data, float):
-        return json_number(data)
-    if isinstance(data, Mapping):
-        return {key: _finite(item) for key, item in data.items()}
-    return [_finite(item) for item in data] if isinstance(data, (list, tuple)) else data
 
 
 def width() -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from typing import NamedTuple
 
+from ..arrays import np
 from ..errors import TOO_DEEP, InputTypeError, InputValueError, StructureError
 from ..tree import (
     LEAF,
@@ -155,8 +156,6 @@ def _holds_array(thing: object) -> bool:
 
 def doubles(what: str, arg: Number) -> Number:
     """An array of doubles, of one axis at least."""
-    import numpy as np
-
     try:
         array = arg if isinstance(arg, np.ndarray) else np.asarray(arg)
     except ValueError:
@@ -201,8 +200,6 @@ def part(first: int, spec: Spec, count: int = -1) -> str:
 
 def by_rows(spec: Spec, outputs: Iterator[Number], rows: int | None) -> Number:
     """What a function returns for one row, as that of all rows: each of its outputs an array of so many, or one number."""
-    import numpy as np
-
     if spec.kind is None:
         return next(outputs)
     children = [by_rows(child, outputs, rows) for child in spec.children]

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..arrays import np
 from ..graph import Node
 from ..tree import Spec
 from . import short, to_python
@@ -54,8 +55,6 @@ def _zeros(count: int, plain: bool) -> Any:
     """Memory for so many doubles: NumPy's, which takes longer to import than all else, unless it is `plain`."""
     if plain:
         return array("d", bytes(8 * max(count, 1)))
-    import numpy as np
-
     return np.zeros(max(count, 1))
 
 
@@ -108,8 +107,6 @@ def scalar(owner: Specializer, known: Specialization) -> Callable[..., Any]:
     plain = not inputs.views and "out" not in needed
     others = [i for i, c in enumerate(kernel.initial) if c or math.copysign(1.0, c) < 0.0]
     if count >= MANY and needed == ["out"] and len(others) <= FEW:  # which is quicker than a copy of so many numbers
-        import numpy as np
-
         names |= {f"c{i}": kernel.initial[i] for i in others}
         lines += [f"out = zeros({count})", *(f"out[{i}] = c{i}" for i in others)]
         lines += [f"guard = run(held.at, pointer(id(out) + {POINTER}).value, held.frame_at)"]
@@ -139,8 +136,6 @@ def scalar(owner: Specializer, known: Specialization) -> Callable[..., Any]:
 
 def batch(owner: Specializer, known: Specialization) -> Callable[..., Any]:
     """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
-    import numpy as np
-
     from .llvm.kernel import CHUNK
 
     path = known.root

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .. import frames, ops
+from ..arrays import np
 from ..errors import CompilationError, JitWarning, LoweringError
 from ..tree import Number, Spec, Tree, array_of
 from . import to_python
@@ -173,8 +174,6 @@ class BatchPath(Path):
         return ("llvm", "numpy", "python") if self.settings.backend == "auto" else (self.settings.backend,)
 
     def __call__(self, floats: list[float], columns: Columns, threads: int) -> Any:
-        import numpy as np
-
         numbers = np.array([*floats, *[leaf._data for leaf in self.captured]], dtype=float)
         return self.pack(self.run(numbers, columns.arrays, columns.rows, threads))
 
@@ -197,8 +196,6 @@ class BatchPath(Path):
 
     def _numpy(self) -> tuple[Function, str]:
         """Whole columns at a time."""
-        import numpy as np
-
         from . import to_numpy
 
         cut, reduce = self.cut, self.settings.reduce
@@ -232,8 +229,6 @@ class BatchPath(Path):
 
 def _combined(cut: Split, reduce: str | None, uniform: Tree, by_row: Tree, rows: int) -> Tree:
     """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
-    import numpy as np
-
     kind = getattr(by_row, "dtype", float)
     out = np.array(by_row, dtype=kind).reshape(len(cut.row.outputs), *(() if reduce else (rows,)))
     with np.errstate(all="ignore"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from ..arrays import np
 from ..sparse import Coordinates
 from ..tree import Spec, Tree, rebuild, unflatten
 
@@ -121,8 +122,6 @@ def array_or(name: str, shape: object, otherwise: str, kind: str = "float64") ->
 
 def array_names() -> dict[str, object]:
     """The names that `array_or` needs."""
-    import numpy as np
-
     return {"ndarray": np.ndarray, "float64": np.dtype(float)}
 
 
@@ -211,8 +210,6 @@ class _Assembly:
             names.update(zip(keys, spec.detail, strict=True))
             return "{" + ", ".join(f"{k}: {x}" for k, x in zip(keys, inside, strict=True)) + "}"
         if is_array(spec):
-            import numpy as np
-
             names["array"] = np.array
             return f"array([{', '.join(inside)}], float).reshape({spec.detail})"
         names[name], names["rebuild"] = spec, rebuild

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import ops
 from ..accelerated import loaded
+from ..arrays import np
 from ..program import Program
 from ..tree import Number, Spec, Tree
 from ..value import Value
@@ -68,8 +69,6 @@ def batch(
 
     Args: `layout` of the arguments, of which those at `positions` hold columns of NumPy's `kind`; the `path` that is run.
     """
-    import numpy as np
-
     from .llvm.kernel import CHUNK
 
     cut, kernel, specs, rows = path.cut, path.machine, iter(layout.specs), iter(layout.rows)

@@ -111,6 +111,7 @@ def _slopes(node: Node) -> Iterable[Slopes]:
         yield Slopes(graph.operands(node)[i], left, right, used, below, above)
 
 
+# `numerical_derivative` has these slopes too, from ten times as many values, but not the limits of f that tell a jump
 def one_sided(f: Callable[[float], float], x: float, scale: float) -> tuple[float, float]:
     """The slope of f beside x and its limit there; left of x where `scale` is negative.  The value at x is not used.
 

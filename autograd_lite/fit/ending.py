@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
-from ..files import JsonData
+from ..files import JsonData, for_json
 from ..notebook import preformatted
 from .losses import LOSSES
 from .rows import Data, Rows
@@ -263,8 +263,4 @@ def _share(r2: float) -> str:
 
 def finite(data: JsonData) -> JsonData:
     """Data in which numbers that JSON has not are None."""
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None
-    if isinstance(data, dict):
-        return {key: finite(item) for key, item in data.items()}
-    return [finite(item) for item in data] if isinstance(data, (list, tuple)) else data
+    return for_json(data, lambda x: x if math.isfinite(x) else None)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from ...arrays import Array
+from ...arrays import Array, np
 from ...program import Program
 from . import driver, native, stored
 from .cutting import Cutting
@@ -190,8 +190,6 @@ class Kernel:
             shared: an array of the shared inputs, doubles one after the other.
             arrays: a 1-D array of doubles for each column, of any stride.
         """
-        import numpy as np
-
         shared = np.ascontiguousarray(shared, dtype=np.float64)
         kind = np.float32 if self.single else np.float64
         arrays = [a.astype(kind) for a in arrays] if self.single else arrays

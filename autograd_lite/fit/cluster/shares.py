@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ...arrays import np
 from ...errors import AutogradError, ClusterError, InputValueError, MissingPackageError
 from ...files import JsonData
 from ...tables.parts import Part, look
@@ -293,8 +294,6 @@ def frame_words(names: list[str], number: int, frame: Data) -> dict[str, list[st
 
 def _columns(frame: Data, names: list[str], levels: dict[str, list[str]], number: int) -> dict[str, Column]:
     """A partition as columns of doubles, words as their places: a DataFrame, or the records of a bag."""
-    import numpy as np
-
     found = {}
     for name in names:
         if name in levels:

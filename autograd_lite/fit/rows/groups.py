@@ -104,7 +104,7 @@ class Places:
 
     def rows_of_cells(self, columns: Mapping[str, Column]) -> Iterator[tuple[tuple[int, ...], Indices, Indices]]:
         """For each cell of a block its key, its rows, and the places of the row's own weights, families first."""
-        words = np.stack(self.words(columns)) if self.spelled else np.zeros((1, _length(columns)), dtype=int)
+        words = np.stack(self.words(columns)) if self.spelled else np.zeros((1, length(columns)), dtype=int)
         order = np.lexsort(words[::-1])
         sorted_words = words[:, order]
         starts = np.r_[order.size > 0, (sorted_words[:, 1:] != sorted_words[:, :-1]).any(axis=0), True]
@@ -206,5 +206,6 @@ def first_row(rows: Rows) -> dict[str, float]:
     return dict(zip(rows.names or (), [float(entries(c)[0]) for c in rows.read(0, 1)], strict=True))
 
 
-def _length(columns: Mapping[str, Column]) -> int:
-    return len(next(iter(columns.values())))
+def length(columns: Mapping[str, Column]) -> int:
+    """How many rows columns have; 1 where there is none."""
+    return len(next(iter(columns.values()))) if columns else 1

@@ -15,7 +15,7 @@ from ...errors import InputValueError
 from ...functional import value_and_grad
 from ..model import Model
 from ..rows import Column
-from ..rows.groups import Places
+from ..rows.groups import Places, length
 from . import students_t
 
 
@@ -83,7 +83,7 @@ class Band:
 
     def block(self, columns: Mapping[str, Column]) -> Bands:
         """The bands for one block of rows: its columns are those of the formula, and of sigma and weights if any."""
-        given = {n: np.asarray(columns[n], dtype=float) for n in self.columns} or {"": np.zeros(_length(columns))}
+        given = {n: np.asarray(columns[n], dtype=float) for n in self.columns} or {"": np.zeros(length(columns))}
         leaves = [self.model.weights[n] for n in self.names]
         with np.errstate(all="ignore"):
             value, *slopes = self.places.called(self._both, leaves, given)
@@ -122,7 +122,3 @@ class Band:
         if self.model.weighting and self.model.weighting in columns:
             found = found / np.sqrt(np.asarray(columns[self.model.weighting], dtype=float))
         return found
-
-
-def _length(columns: Mapping[str, Column]) -> int:
-    return len(next(iter(columns.values()))) if columns else 1
