@@ -124,16 +124,14 @@ static int batch_traverse(PyObject *o, visitproc visit, void *arg) {
 
 static int batch_clear(PyObject *o) { Py_CLEAR(((Batch *)o)->python); return 0; }
 
-static void batch_dealloc(PyObject *o) {
-    PyTypeObject *t = Py_TYPE(o);
+static int batch_freed(PyObject *o) {
     Batch *b = (Batch *)o;
-    PyObject_GC_UnTrack(o);
-    batch_clear(o);
     Py_CLEAR(b->owner); Py_CLEAR(b->captured); Py_CLEAR(b->kind); Py_CLEAR(b->doubles);
     PyMem_Free(b->takes); PyMem_Free(b->gives); PyMem_Free(b->memory);
-    PyObject_GC_Del(o);
-    Py_DECREF((PyObject *)t);
+    return batch_clear(o);
 }
+
+static void batch_dealloc(PyObject *o) { ended(o, batch_freed); }
 
 /* Whether every number in it is one that the calls can go by. */
 static int batch_sound(const Batch *b, Py_ssize_t takes) {

@@ -214,13 +214,16 @@ static int row_clear(PyObject *o) {
     return 0;
 }
 
-static void row_dealloc(PyObject *o) {
+/* The end of an object that the collector knows: of what it holds, and then of itself. */
+static void ended(PyObject *o, inquiry clear) {
     PyTypeObject *t = Py_TYPE(o);
     PyObject_GC_UnTrack(o);
-    row_clear(o);
+    clear(o);
     PyObject_GC_Del(o);
     Py_DECREF((PyObject *)t);
 }
+
+static void row_dealloc(PyObject *o) { ended(o, row_clear); }
 
 /* -- what the collector sees ------------------------------------------------------------------------------------------ */
 
@@ -874,13 +877,7 @@ static int method_traverse(PyObject *o, visitproc visit, void *arg) {
 
 static int method_clear(PyObject *o) { Py_CLEAR(((Method *)o)->row); Py_CLEAR(((Method *)o)->python); return 0; }
 
-static void method_dealloc(PyObject *o) {
-    PyTypeObject *t = Py_TYPE(o);
-    PyObject_GC_UnTrack(o);
-    method_clear(o);
-    PyObject_GC_Del(o);
-    Py_DECREF((PyObject *)t);
-}
+static void method_dealloc(PyObject *o) { ended(o, method_clear); }
 
 /* -- the attributes of a node ----------------------------------------------------------------------------------------- */
 

@@ -121,16 +121,14 @@ static int entry_traverse(PyObject *o, visitproc visit, void *arg) {
 
 static int entry_clear(PyObject *o) { Py_CLEAR(((Entry *)o)->python); return 0; }
 
-static void entry_dealloc(PyObject *o) {
-    PyTypeObject *t = Py_TYPE(o);
+static int entry_freed(PyObject *o) {
     Entry *e = (Entry *)o;
-    PyObject_GC_UnTrack(o);
-    entry_clear(o);
     Py_CLEAR(e->captured);
     PyMem_Free(e->takes); PyMem_Free(e->fixed); PyMem_Free(e->program); PyMem_Free(e->made);
-    PyObject_GC_Del(o);
-    Py_DECREF((PyObject *)t);
+    return entry_clear(o);
 }
+
+static void entry_dealloc(PyObject *o) { ended(o, entry_freed); }
 
 static int *numbers_of(PyObject *t) { /* whole numbers in a tuple */
     Py_ssize_t n = PyTuple_Size(t);
@@ -249,13 +247,8 @@ static PyObject *machine_call(PyObject *o, PyObject *args, PyObject *kwargs) { /
 static int machine_traverse(PyObject *o, visitproc visit, void *arg) { Py_VISIT(Py_TYPE(o)); Py_VISIT(((Machine *)o)->owner); return 0; }
 static int machine_clear(PyObject *o) { (void)o; return 0; } /* what owns the code knows nothing of it */
 
-static void machine_dealloc(PyObject *o) {
-    PyTypeObject *t = Py_TYPE(o);
-    PyObject_GC_UnTrack(o);
-    Py_XDECREF(((Machine *)o)->owner);
-    PyObject_GC_Del(o);
-    Py_DECREF((PyObject *)t);
-}
+static int machine_freed(PyObject *o) { Py_CLEAR(((Machine *)o)->owner); return 0; }
+static void machine_dealloc(PyObject *o) { ended(o, machine_freed); }
 
 /* machine(address, count, owner): the code at an address as a function of so many whole numbers. */
 static PyObject *core_machine(PyObject *module, PyObject *args) {
@@ -319,13 +312,7 @@ static PyObject *core_enter(PyObject *module, PyObject *const *args, Py_ssize_t 
 static int called_traverse(PyObject *o, visitproc visit, void *arg) { Py_VISIT(Py_TYPE(o)); Py_VISIT(((Called *)o)->entry); return 0; }
 static int called_clear(PyObject *o) { Py_CLEAR(((Called *)o)->entry); return 0; }
 
-static void called_dealloc(PyObject *o) {
-    PyTypeObject *t = Py_TYPE(o);
-    PyObject_GC_UnTrack(o);
-    called_clear(o);
-    PyObject_GC_Del(o);
-    Py_DECREF((PyObject *)t);
-}
+static void called_dealloc(PyObject *o) { ended(o, called_clear); }
 
 static PyType_Slot called_slots[] = {
     {Py_tp_call, called_call}, {Py_tp_dealloc, called_dealloc}, {Py_tp_traverse, called_traverse}, {Py_tp_clear, called_clear}, {0}};

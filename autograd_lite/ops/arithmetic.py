@@ -206,11 +206,16 @@ def _halves(x: Number) -> tuple[Number, Number]:
     return high, x - high
 
 
-def _fma_fast(x: Number, y: Number, z: Number) -> Number:
-    """The product with what its rounding lost (Dekker), where nothing on the way overflows."""
+def _two_product(x: Number, y: Number) -> tuple[Number, Number]:
+    """A product and what its rounding lost, exactly (Dekker), where nothing on the way overflows."""
     product, (a, b), (c, d) = x * y, _halves(x), _halves(y)
+    return product, (a * c - product) + a * d + b * c + b * d
+
+
+def _fma_fast(x: Number, y: Number, z: Number) -> Number:
+    product, rest = _two_product(x, y)
     total, lost = _two_sum(product, z)
-    lost = lost + ((a * c - product) + a * d + b * c + b * d)
+    lost = lost + rest
     return where(lt(abs(lost), inf), total + lost, total)
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 
 from ...arrays import Array, np
+from ...ops.arithmetic import _two_product, _two_sum
 from .trust import EPS, norm, norms, power_of_two
 
 TURNS = 8
-SPLIT = 134217729.0  # 2**27 + 1
 NUMBERS = 2**17  # of a table: above it refining costs more than the fit
 
 
@@ -54,35 +54,16 @@ def refined(a: Array, b: Array) -> Array | None:
 
 def _less(a: Array, x: Array, b: Array, left: Array) -> Array:
     """``b + a x - left`` for each row, in twice the precision."""
-    high, low = _sum(b, -left)
+    high, low = _two_sum(b, -left)
     for column, factor in zip(a.T, x.tolist(), strict=True):
-        product, error = _product(column, factor)
-        high, lost = _sum(high, product)
+        product, error = _two_product(column, factor)
+        high, lost = _two_sum(high, product)
         low = low + (error + lost)
-    return high + low
+    found: Array = high + low
+    return found
 
 
 def _dots(a: Array, r: Array) -> Array:
     """``aᵀ r``, each sum rounded once."""
-    pairs = [_product(column, r) for column in a.T]
+    pairs = [_two_product(column, r) for column in a.T]
     return np.array([math.fsum([*product.tolist(), *error.tolist()]) for product, error in pairs])
-
-
-def _sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """A rounded sum, and what it lost."""
-    total = a + b
-    t = total - a
-    return total, (a - (total - t)) + (b - t)
-
-
-def _product(a: Array, b: Array) -> tuple[Array, Array]:
-    """A rounded product, and what it lost."""
-    product = a * b
-    (high, low), (over, under) = _halves(a), _halves(b)
-    return product, ((high * over - product) + high * under + low * over) + low * under
-
-
-def _halves(a: Array) -> tuple[Array, Array]:
-    c = SPLIT * a
-    high = c - (c - a)
-    return high, a - high
