@@ -1,7 +1,7 @@
 """`Truth`: what a comparison of Values gives, a bool whose ``& | ^ ~`` are the words and, or, not.
 
 Python's own bool is an int in these: ``~True`` is -2, which is true, and ``2 & True`` is 0.  A comparison over a batch is a
-node under the same rules (`compiler.trace.Condition`), so that a loss means the same for one row and for many.
+node under the same rules (`compiler.trace.TracedCondition`), so that a loss means the same for one row and for many.
 """
 
 from __future__ import annotations

@@ -44,13 +44,13 @@ class SideExit:
         self.guard = guard
 
 
-class Path:
+class CompiledPath:
     """One way through the function: its program, and that compiled by the first of some backends that can."""
 
     def __init__(self, traced: Traced, settings: Settings) -> None:
         self.traced, self.captured, self.settings = traced, traced.captured, settings
         self.program = simplify(traced.program, settings.fastmath)
-        self.exits: dict[int, Path] = {}  # the paths that turn off this one, by guard
+        self.exits: dict[int, CompiledPath] = {}  # the paths that turn off this one, by guard
         self.machine: Any = None  # its machine code
         self.run, self.source, self.backend = self._compiled()
 
@@ -77,7 +77,7 @@ class Path:
         return Store(self.settings.cache) if self.settings.cache is not None else None
 
 
-class ScalarPath(Path):
+class ScalarPath(CompiledPath):
     """A path for calls with numbers; `run` takes a list of them and gives the result, or a `SideExit`."""
 
     def _backends(self) -> tuple[str, ...]:
@@ -153,7 +153,7 @@ def call_assembly(
     return assembly(traced.spec, leaves, names, array, constant, several), names
 
 
-class BatchPath(Path):
+class BatchPath(CompiledPath):
     """The program of a row, cut into what is uniform and what is not.
 
     `run` takes the shared numbers, the columns, how many rows and threads there are; it gives sums, or one row for each output.

@@ -18,7 +18,7 @@ from ..tree import Number, Tree, array_of, as_float, called, flatten, is_node, m
 from ..value import Value
 from . import short, to_python
 from .arguments import Arguments, by_rows, columns_of
-from .paths import BatchPath, Function, Path, ScalarPath, Settings, SideExit
+from .paths import BatchPath, CompiledPath, Function, ScalarPath, Settings, SideExit
 from .shapes import Parameters, RefusedError, Unpacking
 from .trace import Locked, Trace, trace
 
@@ -199,7 +199,7 @@ class Specializer(Locked):
             result = path.run(path.inputs(floats))
         return result
 
-    def _turn(self, known: Specialization, path: Path, guard: int, floats: list[float]) -> Tree:
+    def _turn(self, known: Specialization, path: CompiledPath, guard: int, floats: list[float]) -> Tree:
         """The path that turns off `path` at a guard; None where there are too many to make another."""
         other = path.exits.get(guard)
         if other is not None or known.full:

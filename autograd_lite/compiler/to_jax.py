@@ -17,7 +17,7 @@ from ..program import Program
 from ..tree import Number
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 
-__all__ = ["WORDS", "Emitter", "function"]
+__all__ = ["WORDS", "JaxWords", "function"]
 
 _OTHER_NAMES = {
     "neg": "negative", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "lt": "less",
@@ -29,7 +29,7 @@ WORDS = {
 }
 
 
-class Emitter:
+class JaxWords:
     """The vocabulary of `lowering` in jax.numpy; a handle is an array or what JAX traces in its place."""
 
     exact = False
@@ -163,7 +163,7 @@ def function(program: Program) -> Callable[..., list[Number]]:
             f"the program holds for numbers that go one way at {program.guards[0].line}: write where(condition, a, b), "
             f"maximum, minimum or clamp there, or take the program of a batch"
         )
-    k = Emitter()
+    k = JaxWords()
     for op, _ in program.instructions:
         lower(op)  # or it is refused
 

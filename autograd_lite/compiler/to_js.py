@@ -19,7 +19,7 @@ from ..program import Program, Ref
 from ..tree import Number
 from .lowering import Named, Notes, lower
 
-__all__ = ["CALLED", "WORDS", "Emitter", "runtime", "source"]
+__all__ = ["CALLED", "WORDS", "JsWords", "runtime", "source"]
 
 _MATH = ("abs", "sqrt", "floor", "ceil", "trunc", "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
          "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "cbrt", "atan2")  # fmt: skip
@@ -42,7 +42,7 @@ CALLED = {
 }  # fmt: skip
 
 
-class Emitter(Notes):
+class JsWords(Notes):
     """The vocabulary of `lowering`: each word notes one expression, and one already noted is not written again."""
 
     def __getattr__(self, word: str) -> Callable[..., Any]:
@@ -70,7 +70,7 @@ def source(program: Program, name: str = "run") -> str:
 
     Guards are not looked at: what they ask for can be an output.  Raises LoweringError for an op without a formula.
     """
-    k = Emitter()
+    k = JsWords()
     values: list[Any] = [Named(f"v{i}") for i in range(program.inputs)]
     for op, args in program.instructions:
         values.append(lower(op)(k, *[values[a] if a.__class__ is int else a for a in args]))

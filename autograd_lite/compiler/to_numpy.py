@@ -20,7 +20,7 @@ from ..program import Program, Ref
 from ..tree import Number
 from .lowering import COMPARISONS, FUNCTIONS, PAIRS, Named, Notes, lower
 
-__all__ = ["BLOCK", "CHUNK", "WORDS", "Emitter", "compile", "source"]
+__all__ = ["BLOCK", "CHUNK", "WORDS", "NumpyWords", "compile", "source"]
 
 CHUNK = 512  # rows that are added up together
 BLOCK = 8192  # rows worked out at a time, a multiple of CHUNK: some hundred values of a block fit into the second cache
@@ -40,7 +40,7 @@ WORDS = {
 }
 
 
-class Emitter(Notes):
+class NumpyWords(Notes):
     """The vocabulary of `lowering`: each word notes one NumPy call, and a call already noted is not made again."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class _Emitted:
         yield f"    return {_tuple([f'v{a}' for a in self.read])}, {_tuple(results)}"
 
     def _block(self) -> Iterator[str]:
-        k = Emitter()
+        k = NumpyWords()
         inputs = [*self.columns, *self.read]
         handles: dict[int, Any] = {i: Named(f"v{i}") for i in inputs}
         for number, (op, args) in self._numbered():

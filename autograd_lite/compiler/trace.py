@@ -210,7 +210,7 @@ class Trace(context.Recorder):
             )
         node = relation(a, b)
         if self.batch:
-            node.__class__ = Condition
+            node.__class__ = TracedCondition
             return node
         self.guards.append((node, outcome, frames.source_line()))
         return TRUE if outcome else FALSE
@@ -268,24 +268,24 @@ class Trace(context.Recorder):
         return Program.of(first, made.ops, made.args, results, guards), captured, self._joined
 
 
-class Condition(Value):
+class TracedCondition(Value):
     """A comparison over a batch: 1 or 0 for each row, for `where`; joined by ``&``, ``|`` and ``^``, turned by ``~``."""
 
     __slots__ = ()
     _joins = True  # which `truth.Truth` leaves the joining to
 
     def __and__(self, other: Number) -> Any:
-        if isinstance(other, Condition):
+        if isinstance(other, TracedCondition):
             return _condition(ops.mul(self, other))
         return self if side(other, "&") else FALSE
 
     def __or__(self, other: Number) -> Any:
-        if isinstance(other, Condition):
+        if isinstance(other, TracedCondition):
             return _condition(ops.maximum(self, other))
         return TRUE if side(other, "|") else self
 
     def __xor__(self, other: Number) -> Any:
-        if isinstance(other, Condition):
+        if isinstance(other, TracedCondition):
             return _condition(ops.ne(self, other))
         return ~self if side(other, "^") else self
 
@@ -315,7 +315,7 @@ class Condition(Value):
 
 
 def _condition(node: Node) -> Any:
-    node.__class__ = Condition
+    node.__class__ = TracedCondition
     return node
 
 

@@ -68,7 +68,7 @@ class Use(NamedTuple):
     term: int | None
 
 
-class Builder:
+class PictureBuilder:
     """Everything that a picture of a graph is made of."""
 
     def __init__(self, root: Node, options: Options) -> None:

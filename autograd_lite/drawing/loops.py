@@ -19,7 +19,7 @@ from .fold import PLUS
 from .model import Card, Edge, Frame
 
 if TYPE_CHECKING:
-    from .build import Builder
+    from .build import PictureBuilder
 
 ITERATIONS, NODES = 4, 10  # a loop has at least so many iterations, and nodes in all of them
 LONGEST = 60  # nodes of a body
@@ -222,7 +222,9 @@ def _equal(some: Sequence[Number], others: Sequence[Number]) -> bool:
     )  # fmt: skip
 
 
-def told_in_each(builder: Builder, cards: Sequence[Card], edges: Sequence[Edge], index: Mapping[Node, int]) -> Iterator[Frame]:
+def told_in_each(
+    builder: PictureBuilder, cards: Sequence[Card], edges: Sequence[Edge], index: Mapping[Node, int]
+) -> Iterator[Frame]:
     """Tell the cards and edges of loops what they are in each iteration; gives the box of each loop."""
     for k, loop in enumerate(builder.loops):
         members = [_carried(builder, cards, index, k, *each) for each in loop.carried.items()]
@@ -251,7 +253,7 @@ def told_in_each(builder: Builder, cards: Sequence[Card], edges: Sequence[Edge],
 
 
 def _carried(
-    builder: Builder, cards: Sequence[Card], index: Mapping[Node, int], k: int, carried: Any, line: list[Node]
+    builder: PictureBuilder, cards: Sequence[Card], index: Mapping[Node, int], k: int, carried: Any, line: list[Node]
 ) -> Card | None:  # fmt: skip
     """The card of what each iteration takes from the one before."""
     loop: Loop = builder.loops[k]

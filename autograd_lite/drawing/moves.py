@@ -12,7 +12,7 @@ from ..formula import nodes, notation
 from ..formula.notation import clean
 from ..formula.steps import Step
 from ..graph import Node
-from .build import LABEL, Builder, Options, Picture
+from .build import LABEL, Options, Picture, PictureBuilder
 from .loops import Loop
 from .model import Card, Edge, Move, Number, Text, sign, strength
 
@@ -24,7 +24,7 @@ def build(root: Node, options: Options) -> Picture:
     return Telling(root, options).picture()
 
 
-class Telling(Builder):
+class Telling(PictureBuilder):
     """A builder that also tells the steps of what it built."""
 
     def picture(self) -> Picture:

@@ -218,7 +218,7 @@ def test_a_child_compiles_and_has_threads_of_its_own_whatever_the_others_did() -
 
 
 class Engine:
-    """What `native.Module` holds, which is told to close."""
+    """What `native.NativeModule` holds, which is told to close."""
 
     def __init__(self, close: Any) -> None:
         self.close = close
@@ -230,7 +230,7 @@ def test_machine_code_is_freed_while_nobody_forks() -> None:
     def close() -> None:
         held.append((native._lock._is_owned(), threading.current_thread() is threading.main_thread()))  # type: ignore[attr-defined]
 
-    native.Module({}, Engine(close), [])
+    native.NativeModule({}, Engine(close), [])
     deadline = time.monotonic() + 20.0
     while not held and time.monotonic() < deadline:
         time.sleep(0.001)

@@ -24,7 +24,7 @@ from autograd_lite.compiler.llvm import native
 from autograd_lite.compiler.llvm.kernel import Finish, batch
 from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.compiler.llvm.scalar import address, scalar
-from autograd_lite.compiler.llvm.sums import Layout
+from autograd_lite.compiler.llvm.sums import SumLayout
 from tests.compiler import cases
 
 made, ROW = cases.made, cases.ROW
@@ -309,7 +309,7 @@ def test_fastmath_loses_no_addend(machine: str) -> None:
 
 def test_chunks_with_few_rows_are_added_up_at_once_and_longer_ones_as_the_first_cache_holds() -> None:
     kernel = batch(NOTHING, made(40, outputs=range(40)), 40, reduce=True, machine=host("avx512"))
-    at = Layout(4, 40, 40, 40, 0, 0, 0)
+    at = SumLayout(4, 40, 40, 40, 0, 0, 0)
     assert at.together < at.most
     assert re.search(rf"icmp sle i64 %\S+, {4 * at.most}\n", kernel.source)
     assert re.search(rf"select\s+i1 %\S+, i64 {4 * at.most}, i64 {4 * at.together}\n", kernel.source)

@@ -17,7 +17,7 @@ from autograd_lite.compiler.llvm.prepare import (
     CALLS,
     LONGEST,
     PLAIN,
-    Term,
+    SumTerm,
     calls_together,
     on_demand,
     plan,
@@ -53,7 +53,8 @@ def test_plan_keeps_factors_that_only_outputs_need() -> None:
     assert len(found.program) == len(ROW) - 2  # v7 and v10 are multiplied where they are added up; v11 is needed as it is
     assert found.program.outputs == (6, 4, 8, 7, 3, 9, 10, 2.5, 1)
     assert found.terms == tuple(
-        Term(*places) for places in [(0, 1), (2, None), (3, 4), (5, None), (6, None), (4, None), (7, None), (8, None), (3, 4)]
+        SumTerm(*places)
+        for places in [(0, 1), (2, None), (3, 4), (5, None), (6, None), (4, None), (7, None), (8, None), (3, 4)]
     )
 
 
@@ -154,7 +155,7 @@ def test_plan_tells_an_input_from_the_constant_of_its_number() -> None:
     found = plan(made(2, (ops.mul, (0, 0.0)), (ops.mul, (1, -0.0)), outputs=[2, 3, 1.0, 1]))
     assert found.program.outputs == (0, 0.0, 1, -0.0, 1.0)
     assert [ref.__class__ for ref in found.program.outputs] == [int, float, int, float, float]
-    assert found.terms == (Term(0, 1), Term(2, 3), Term(4, None), Term(2, None))
+    assert found.terms == (SumTerm(0, 1), SumTerm(2, 3), SumTerm(4, None), SumTerm(2, None))
 
 
 def test_what_follows_from_calls_comes_after_all_of_them() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite import Op, errors, ops
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAIRS
-from autograd_lite.compiler.to_jax import Emitter, function
+from autograd_lite.compiler.to_jax import JaxWords, function
 from autograd_lite.ops import expm1, gt, where
 from autograd_lite.program import Guard, Program
 from tests.compiler import cases
@@ -38,7 +38,7 @@ def _doubles() -> Iterator[None]:
 
 
 def test_the_kernel_has_every_word() -> None:
-    k = Emitter()
+    k = JaxWords()
     for word in (*FUNCTIONS, *PAIRS, *COMPARISONS, *CONTROL):
         assert callable(getattr(k, word)), word
     assert k.exact is False

@@ -34,7 +34,7 @@ IDS = [f"{op.name}-{arity}" for op, arity in CASES]
 
 
 def test_the_words_cover_the_vocabulary() -> None:
-    k = to_js.Emitter()
+    k = to_js.JsWords()
     for word in (*FUNCTIONS, *PAIRS, *COMPARISONS, *CONTROL):
         assert callable(getattr(k, word)), word
     assert to_js.WORDS.keys() == {*FUNCTIONS, *PAIRS, *COMPARISONS, *CONTROL} - {"call"}

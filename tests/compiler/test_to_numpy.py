@@ -17,7 +17,7 @@ import numpy as np
 from autograd_lite import Op, errors, ops
 from autograd_lite.compiler import to_numpy
 from autograd_lite.compiler.lowering import COMPARISONS, CONTROL, FUNCTIONS, PAIRS
-from autograd_lite.compiler.to_numpy import BLOCK, CHUNK, Emitter, chunk_sums, source
+from autograd_lite.compiler.to_numpy import BLOCK, CHUNK, NumpyWords, chunk_sums, source
 from autograd_lite.ops import exp, expm1, gt, log, where
 from tests.compiler import cases
 
@@ -29,7 +29,7 @@ IDS = [f"{op.name}-{arity}" for op, arity in CASES]
 
 
 def test_the_kernel_has_every_word() -> None:
-    k = Emitter()
+    k = NumpyWords()
     for word in (*FUNCTIONS, *PAIRS, *COMPARISONS, *CONTROL):
         assert callable(getattr(k, word)), word
     assert k.exact is False

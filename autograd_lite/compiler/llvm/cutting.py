@@ -14,13 +14,13 @@ from ...program import Program, Ref, written
 from .emit import Emitter, Handle
 from .schedule import arranged
 
-__all__ = ["Cutting", "Parts"]
+__all__ = ["CutProgram", "Cutting"]
 
 MOST_COMMENTS = 10_000  # instructions, each of which is named beside its last line; in longer programs none is
 CALL = 20  # instructions around a call of the vector library, which keeps no register
 
 
-class Parts(NamedTuple):
+class CutProgram(NamedTuple):
     """A program as functions of the module, to be called one after the other.
 
     Each has the parameters it was written with and then the frame, `frame` doubles a row; where the program has guards it
@@ -89,7 +89,7 @@ class Cutting:
                 last[ref] = max(last[ref], number)
         return last
 
-    def parts(self) -> Parts:
+    def parts(self) -> CutProgram:
         """All of it."""
         program, k = self.program, self.k
         k.restart()
@@ -119,7 +119,7 @@ class Cutting:
         self._arrange()
         self._close()
         names = tuple(f"{self.name}{i}" for i in range(len(self.functions)))
-        return Parts("\n\n".join(self.functions), names, self.frame, bool(program.guards), self.steps)
+        return CutProgram("\n\n".join(self.functions), names, self.frame, bool(program.guards), self.steps)
 
     def _get(self, ref: Ref) -> Handle:
         if ref.__class__ is float:

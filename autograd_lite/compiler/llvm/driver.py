@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .cutting import Parts
+from .cutting import CutProgram
 from .native import llvmlite
-from .sums import Layout
+from .sums import SumLayout
 
 if TYPE_CHECKING:
     from llvmlite.ir import Function, IRBuilder, Type, Value  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -33,7 +33,7 @@ class Finish(NamedTuple):
     addends: int | None = None
 
 
-def scalar(parts: Parts) -> str:
+def scalar(parts: CutProgram) -> str:
     """``run(in, out, frame)``: the parts one after the other, until a guard does not hold."""
     f = Functions(1)
 
@@ -49,7 +49,7 @@ def scalar(parts: Parts) -> str:
     return f.text()
 
 
-def batch(layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str], finish: Finish) -> str:
+def batch(layout: SumLayout, uniform: CutProgram, row: CutProgram, sums: Sequence[str], finish: Finish) -> str:
     """The functions of a batch around those of `uniform`, `row` and `sums`.  Without sums the rows are kept."""
     return _Batch(layout, uniform, row, sums, finish).text()
 
@@ -152,7 +152,7 @@ CALL = ("shared", "extra", "table", "n", "size", "out", "block")
 class _Batch(Functions):
     """The functions of a batch, in the order in which one calls those before."""
 
-    def __init__(self, layout: Layout, uniform: Parts, row: Parts, sums: Sequence[str], finish: Finish) -> None:
+    def __init__(self, layout: SumLayout, uniform: CutProgram, row: CutProgram, sums: Sequence[str], finish: Finish) -> None:
         super().__init__(layout.width)
         self.layout, self.sums, self.reduce, self.how = layout, sums, bool(sums), finish
         self.rows = self.width * (1 + layout.single)  # of a block

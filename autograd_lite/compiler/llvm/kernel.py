@@ -26,10 +26,10 @@ from .prepare import PLAIN, Plan, alike_together, calls_together, on_demand, pla
 from .scalar import PART as SCALAR_PART
 from .scalar import address, parts_of
 from .singles import Singles
-from .sums import Layout, sums
+from .sums import SumLayout, sums
 from .workers import share
 
-__all__ = ["CHUNK", "Arguments", "Finish", "Kernel", "batch"]
+__all__ = ["CHUNK", "Finish", "Kernel", "KernelArguments", "batch"]
 
 PART = 2_000  # steps in a function, about: the net of 337 weights takes 1,500 and would lose a tenth in two functions
 LONG = 90_000  # instructions: beyond them it counts how long LLVM takes, and constants stand in memory
@@ -74,7 +74,7 @@ def batch(
     return Kernel(uniform, row, columns, reduce, fastmath, finish, part, machine or native.host(), store, single)
 
 
-class Arguments(ctypes.Structure):
+class KernelArguments(ctypes.Structure):
     """What `Kernel.call` takes the address of: set `rows`, then call it; for one call at a time."""
 
     _fields_ = [(name, _int) for name in ("shared", "extra", "table", "rows", "size", "out", "scratch")]
@@ -147,17 +147,17 @@ class Kernel:
         added, names = sums(terms, factors, machine.width, fastmath, part) if self.reduce else ("", ())
         given = self.shared + self.extra
         sizes = machine.width, self.columns, self.outputs, factors, body.steps, body.frame, first.frame
-        layout = Layout(*sizes, given, self.extra, self.single)
+        layout = SumLayout(*sizes, given, self.extra, self.single)
         around = driver.batch(layout, first, body, names, finish)
         texts = [first.text, body.text, *[added] * self.reduce, around, *[k.constants()] * k.long]
         text = driver.module(once.declared | k.declared, texts, machine.width)
         library, callbacks = sorted(once.library | k.library), once.callbacks | k.callbacks
         return Code(text, tuple(library), tuple(sorted(k.vectors)), callbacks, (layout.size,), initial)
 
-    def arguments(self, shared: int, table: int, out: int, extra: int) -> Arguments:
+    def arguments(self, shared: int, table: int, out: int, extra: int) -> KernelArguments:
         """The arguments of `call`, addresses as for `run`, with memory to work in."""
         memory, scratch = self._taken()
-        arguments = Arguments(shared, extra, table, 0, CHUNK, out, scratch)
+        arguments = KernelArguments(shared, extra, table, 0, CHUNK, out, scratch)
         arguments.memory = memory
         return arguments
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...program import Program, Ref
-from .cutting import Parts
+from .cutting import CutProgram
 from .emit import Emitter, Handle
 
 __all__ = ["LONG", "Stretch", "looped", "stretches"]
@@ -85,7 +85,7 @@ def stretches(codes: Sequence[int], operands: Sequence[Sequence[int]]) -> list[S
     return [*found, *[Stretch(straight, total - straight, 1)] * (straight < total)]
 
 
-def looped(program: Program, k: Emitter, name: str, parameters: str, limit: int) -> Parts | None:
+def looped(program: Program, k: Emitter, name: str, parameters: str, limit: int) -> CutProgram | None:
     """A long program as functions of its inputs, `%in`, and outputs, `%out`, in memory; None where too little repeats itself.
 
     The outputs are written by stretches too, as if they were instructions.  Constants among them are not written.
@@ -124,14 +124,14 @@ class _Loops:
         self.functions: list[str] = []
         self.steps = 0
 
-    def parts(self, found: Sequence[Stretch]) -> Parts:
+    def parts(self, found: Sequence[Stretch]) -> CutProgram:
         """All of it."""
         pieces = [piece for stretch in found for piece in self._pieces(stretch)]
         kept = self._kept(pieces)
         for piece in pieces:
             self._function(piece, kept)
         names = tuple(f"{self.name}{i}" for i in range(len(self.functions)))
-        return Parts("\n\n".join(self.functions), names, len(self.program), False, self.steps)
+        return CutProgram("\n\n".join(self.functions), names, len(self.program), False, self.steps)
 
     def _pieces(self, stretch: Stretch) -> Iterator[Stretch]:
         """Straight code in pieces that are not too long."""

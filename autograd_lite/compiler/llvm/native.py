@@ -26,7 +26,7 @@ from ..lowering import PAIRS
 from .emit import LIBRARY, Callback
 from .workers import undisturbed
 
-__all__ = ["DONE", "LOST", "Code", "Machine", "Module", "collecting", "compiled", "host"]
+__all__ = ["DONE", "LOST", "Code", "Machine", "NativeModule", "collecting", "compiled", "host"]
 
 LONG = 1_000_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
 
@@ -204,7 +204,7 @@ def collecting(run: Callable[..., T]) -> Callable[..., T]:
 # -- compilation ------------------------------------------------------------------------------------------------------
 
 
-class Module:
+class NativeModule:
     """Machine code; it lives as long as this object.
 
     When that goes, no Python of ours runs in which Ctrl-C would be lost: a weak reference is put into a queue, and a thread
@@ -265,7 +265,7 @@ class Code(NamedTuple):
     initial: tuple[float, ...] = ()
 
 
-def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[Module, bytes]:
+def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[NativeModule, bytes]:
     """The module of some code, and its machine code as an object file; with `known`, the file, nothing is compiled.
 
     Raises CompilationError where LLVM refuses, MissingPackageError where llvmlite is not installed.
@@ -294,7 +294,7 @@ def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[
 def _loaded(
     text: str, machine: Machine, addresses: Mapping[str, int], names: Sequence[str], kept: list[object], known: bytes | None,
     files: list[bytes],
-) -> Module:  # fmt: skip
+) -> NativeModule:  # fmt: skip
     """The module of a text that calls functions at these addresses, and defines those with these names."""
     with _lock:
         _initialize()
@@ -309,4 +309,4 @@ def _loaded(
         for name, address in addresses.items():
             engine.add_global_mapping(module.get_function(name), address)
         engine.finalize_object()
-        return Module({name: engine.get_function_address(name) for name in names}, engine, kept)
+        return NativeModule({name: engine.get_function_address(name) for name in names}, engine, kept)

@@ -14,7 +14,7 @@ from ... import ops
 from ...program import Builder, Program, Ref, is_constant, placed, renumbered
 from ..simplify import dead_code
 
-__all__ = ["PLAIN", "Plan", "Term", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
+__all__ = ["PLAIN", "Plan", "SumTerm", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
 
 LONGEST = 256  # arguments of one instruction
 CALLS = 64  # of the vector library, among which instructions are moved
@@ -192,7 +192,7 @@ def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
     return _in_order(program, order)
 
 
-class Term(NamedTuple):
+class SumTerm(NamedTuple):
     """What a row adds to a sum: the product of two factors, or one factor where the other is None."""
 
     factor: int
@@ -203,7 +203,7 @@ class Plan(NamedTuple):
     """A program whose outputs are the factors, and what each sum takes of them."""
 
     program: Program
-    terms: tuple[Term, ...]
+    terms: tuple[SumTerm, ...]
 
 
 def plan(program: Program) -> Plan:
@@ -212,7 +212,7 @@ def plan(program: Program) -> Plan:
     >>> from autograd_lite.program import Instruction
     >>> taken = plan(Program(2, (Instruction(ops.mul, (0, 1)),), (2, 0)))
     >>> taken.program.outputs, taken.terms
-    ((0, 1), (Term(factor=0, partner=1), Term(factor=0, partner=None)))
+    ((0, 1), (SumTerm(factor=0, partner=1), SumTerm(factor=0, partner=None)))
     """
     used = {a for args in program.args for a in args if a.__class__ is int}
     places: dict[int | str, int] = {}
@@ -229,9 +229,9 @@ def plan(program: Program) -> Plan:
         if ref.__class__ is int and ref >= program.inputs and ref not in used:
             args = program.args[ref - program.inputs]
             if program.ops[ref - program.inputs] is ops.mul:
-                terms.append(Term(place_of(args[0]), place_of(args[1])))
+                terms.append(SumTerm(place_of(args[0]), place_of(args[1])))
                 continue
-        terms.append(Term(place_of(ref), None))
+        terms.append(SumTerm(place_of(ref), None))
     return Plan(dead_code(Program.of(program.inputs, program.ops, program.args, tuple(factors))), tuple(terms))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import InputValueError
 from ...program import Program
 from . import driver, native, stored
-from .cutting import Cutting, Parts
+from .cutting import CutProgram, Cutting
 from .emit import Emitter, Handle
 from .loops import looped
 from .native import Code
@@ -102,7 +102,7 @@ class ScalarCode:
         return memory, base, base + sizes[0], base + sizes[0] + sizes[1]
 
 
-def parts_of(program: Program, k: Emitter, name: str, part: int) -> tuple[Parts, tuple[float, ...]]:
+def parts_of(program: Program, k: Emitter, name: str, part: int) -> tuple[CutProgram, tuple[float, ...]]:
     """A program as scalar functions of its inputs and outputs in memory, and what the outputs are before these have run.
 
     Constants among the outputs are not stored: they stand there from the beginning.

@@ -94,7 +94,7 @@ class Store:
 def made(
     store: Store | None, kind: str, programs: Sequence[Program], options: tuple[object, ...], machine: native.Machine,
     write: Callable[[], Code],
-) -> tuple[Code, native.Module]:  # fmt: skip
+) -> tuple[Code, native.NativeModule]:  # fmt: skip
     """Code and its module: from the store if it is there, else written, compiled, and put there."""
     name = _name(kind, programs, options, machine) if store is not None else None
     if store is None or name is None:

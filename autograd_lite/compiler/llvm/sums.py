@@ -7,9 +7,9 @@ from math import isqrt
 from typing import NamedTuple, TypeVar
 
 from .emit import FASTMATH
-from .prepare import Term
+from .prepare import SumTerm
 
-__all__ = ["Layout", "sums", "tiles"]
+__all__ = ["SumLayout", "sums", "tiles"]
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ NEAR, FAR = 2_304, 32_768  # how many doubles their factors may take: 18 kB of t
 CODE = 3_200  # instructions that the first cache holds; where there are more, to change to those of the sums takes long
 
 
-class Layout(NamedTuple):
+class SumLayout(NamedTuple):
     """The sizes of a batch, and where in the scratch memory of a thread its parts are, in doubles."""
 
     width: int
@@ -79,13 +79,13 @@ class Layout(NamedTuple):
         return self.singles + (self.given if self.single else 0) + 8
 
 
-def tiles(terms: Sequence[Term], room: int) -> list[list[int]]:
+def tiles(terms: Sequence[SumTerm], room: int) -> list[list[int]]:
     """The sums in groups of at most `room`, which stay in registers together, such that few factors make the terms of a group.
 
     The gradients of a layer are the products of each of some factors with each of some others.  Cut into tiles of 4 by 6,
     a factor that is loaded serves for six of them, or for four.
 
-    >>> tiles([Term(a, b) for a in (0, 1, 2) for b in (3, 4)], 4)
+    >>> tiles([SumTerm(a, b) for a in (0, 1, 2) for b in (3, 4)], 4)
     [[0, 1], [2, 3, 4, 5]]
     """
     sums: dict[tuple[int | None, int | None], list[int]] = {}
@@ -120,7 +120,7 @@ def _cut(items: Sequence[T], most: int) -> list[Sequence[T]]:
     return [items[i * len(items) // pieces : (i + 1) * len(items) // pieces] for i in range(pieces)]
 
 
-def sums(terms: Sequence[Term], factors: int, width: int, fastmath: bool, limit: int) -> tuple[str, tuple[str, ...]]:
+def sums(terms: Sequence[SumTerm], factors: int, width: int, fastmath: bool, limit: int) -> tuple[str, tuple[str, ...]]:
     """Functions ``sums0(factors, sums, count, begun)``, ...: add up `count` blocks of `factors` vectors each.
 
     Where they have not begun, there are no sums yet.  Every sum takes its terms in the order of the rows, as if it had been
