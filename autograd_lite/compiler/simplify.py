@@ -135,7 +135,12 @@ def rewrite(program: Program, *rules: Rule) -> Program:
     place: list[Ref] = [*range(program.inputs)]
     found, emit = place.append, new.emit
     for op, args in zip(program.ops, program.args, strict=True):
-        found(emit(op, tuple([place[a] if a.__class__ is int else a for a in args])))
+        if len(args) == 2:  # nearly all: written out
+            a, b = args
+            args = (place[a] if a.__class__ is int else a, place[b] if b.__class__ is int else b)
+        else:
+            args = tuple([place[a] if a.__class__ is int else a for a in args])
+        found(emit(op, args))
     return new.program(program, place)
 
 
@@ -180,8 +185,11 @@ def _key(op: Op, args: tuple[Ref, ...]) -> tuple[Any, ...]:
             args = b, a
     for a in args:
         if a.__class__ is float:
-            return tuple([a if a.__class__ is int else a.hex() for a in args])  # type: ignore[union-attr]
+            return tuple([a if a.__class__ is int else _TEXTS.get(a) or a.hex() for a in args])  # type: ignore[union-attr]
     return args
+
+
+_TEXTS = {a: a.hex() for a in (-1.0, 0.5, 1.0, 2.0, 3.0, 4.0)}  # for less: the constants of most rules
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------

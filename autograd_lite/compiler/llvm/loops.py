@@ -109,8 +109,7 @@ def _codes(program: Program) -> tuple[list[int], list[list[int]]]:
     for number, (op, args) in enumerate(rows):
         alike = [0 if a.__class__ is int else a.hex() for a in args] if len(args) < 4 else ["", number]  # type: ignore[union-attr]
         codes.append(known.setdefault((op, *alike), len(known)))
-        for i, values in enumerate(operands):
-            a = args[i] if i < len(args) else 0.0
+        for values, a in zip(operands, (*args, 0.0, 0.0, 0.0), strict=False):
             values.append((a if a < first else a + far) if a.__class__ is int else 0)
     return codes, operands
 
