@@ -96,7 +96,7 @@ class Cutting:
         for number in sorted(n for n in self.checks if n < program.inputs):
             self._check(number)
         final, commented = program.inputs + len(program) - 1, len(program) < MOST_COMMENTS
-        for number, (op, args) in enumerate(program.instructions, program.inputs):
+        for number, (op, args) in enumerate(zip(program.ops, program.args, strict=True), program.inputs):
             before = len(k.lines)
             result = k.row(op, [*map(self._get, args)])
             if len(k.lines) > before and commented:
