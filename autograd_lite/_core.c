@@ -26,7 +26,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 7 }; /* as in accelerated.py */
+enum { VERSION = 8 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2, TIMES = 3, PLUS = 4 };    /* as in ops/columns.py */
@@ -44,11 +44,11 @@ typedef struct State State;
 
 /* Two megabytes of addresses for nodes, and behind which of them is nothing: a bit each, taken in the order of the addresses,
    so that what is made one after the other lies side by side, however the last graph was freed. */
-enum { CHUNK = 1 << 21, SLOT = 128, WORDS = CHUNK / SLOT / 64, KEPT = 8 };
+enum { CHUNK = 1 << 21, SLOT = 128, WORDS = CHUNK / SLOT / 64, KEPT = 8, FEW = 2048 }; /* FEW: nodes of the first one */
 typedef struct Chunk {
     State *state;
     struct Chunk *next, *before; /* in the list of those with free nodes */
-    int count, word;             /* how many free nodes; no lower word has a bit */
+    int slots, count, word;      /* how many nodes, and of them free ones; no lower word has a bit */
     uint64_t bits[WORDS];
 } Chunk;
 enum { COLLECTORS = 2 * sizeof(void *), KNOWN = 0x030F0000 }; /* what the collector has in front of an object, in versions before this one */
@@ -334,12 +334,12 @@ static Chunk *mapped(State *s) { /* a new chunk; NULL where the system has none 
     Chunk *c = (Chunk *)(at + before);
     munmap((char *)c + CHUNK, CHUNK - before);
 #ifdef MADV_HUGEPAGE
-    if (!s->first) madvise(c, CHUNK, MADV_HUGEPAGE); /* small graphs take small pages */
+    if (!s->first) madvise(c, CHUNK, MADV_HUGEPAGE); /* small graphs take small pages; one large page costs less than 512 of them */
 #endif
-    s->first = 0;
     c->state = s;
-    c->count = SLOTS;
-    for (int i = 0; i < SLOTS; i++) c->bits[i >> 6] |= (uint64_t)1 << (i & 63);
+    c->slots = c->count = s->first ? FEW : SLOTS;
+    s->first = 0;
+    for (int i = 0; i < c->slots; i++) c->bits[i >> 6] |= (uint64_t)1 << (i & 63);
     return c;
 }
 
@@ -360,7 +360,7 @@ static Chunk *opened(State *s) { /* the next chunk that nodes are taken from */
     if (!s->own) return NULL;
     if (c) {
         unlinked(&s->open, c);
-        s->empty -= c->count == SLOTS;
+        s->empty -= c->count == c->slots;
     } else if (!(c = mapped(s))) return NULL;
     linked(&s->full, c);
     return s->chunk = c;
@@ -406,7 +406,7 @@ static void vacant(Node *n) { /* what was in a chunk is there for the next one *
     c->count++;
     if (s && c == s->chunk) return;
     if (s && c->count == 1) { unlinked(&s->full, c); linked(&s->open, c); }
-    if (c->count < SLOTS) return;
+    if (c->count < c->slots) return;
     if (s && s->own && s->empty < KEPT) { s->empty++; return; }
     if (s) unlinked(&s->open, c);
     munmap(c, CHUNK);
@@ -419,7 +419,7 @@ static void left(State *s, int gone) { /* no node is made any more; gone: nor wi
     if (c && c->count) { unlinked(&s->full, c); linked(&s->open, c); }
     for (c = s->open; c; c = next) {
         next = c->next;
-        if (c->count == SLOTS) { unlinked(&s->open, c); munmap(c, CHUNK); }
+        if (c->count == c->slots) { unlinked(&s->open, c); munmap(c, CHUNK); }
     }
     s->empty = 0;
     for (c = s->open; gone && c; c = c->next) c->state = NULL;
