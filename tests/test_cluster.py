@@ -34,7 +34,7 @@ cloudpickle = pytest.importorskip("cloudpickle")
 from autograd_lite.cli.cluster import connected as of_command  # noqa: E402
 from autograd_lite.cli.cluster import spread  # noqa: E402
 from autograd_lite.fit import cluster as of_cluster  # noqa: E402
-from autograd_lite.fit.cluster import Spread, shares  # noqa: E402
+from autograd_lite.fit.cluster import ClusterRows, shares  # noqa: E402
 from autograd_lite.fit.methods import bands  # noqa: E402
 from autograd_lite.fit.rows import Rows  # noqa: E402
 from autograd_lite.fit.rows.residuals import OverRows  # noqa: E402
@@ -109,7 +109,7 @@ def bits(found):
 
 
 def test_the_bits_are_those_of_one_machine(folder, client):
-    here, there = Rows(Parts(folder)), Spread(Parts(folder), client)
+    here, there = Rows(Parts(folder)), ClusterRows(Parts(folder), client)
     assert there.total(Sums(), [1.5]).tolist() == here.total(Sums(), [1.5]).tolist()
     assert there.fingerprint() == here.fingerprint()
     ranges = [(0, 2), (199_999, 200_003), (331_076, 331_077)]
@@ -139,7 +139,7 @@ def test_csv_files_with_missing_cells(tmp_path, client):
         (tmp_path / f"{i}.csv").write_text("x,y\n" + "\n".join(rows) + "\n")
     parts = Parts(tmp_path, ["x", "y"], drop_missing=True)
     assert bits(run(parts, client)) == bits(run(parts))
-    with Spread(parts, client) as spread:
+    with ClusterRows(parts, client) as spread:
         assert (spread.count, spread.dropped) == (640, 160)
 
 
@@ -211,14 +211,14 @@ def test_no_worker(folder):
     try:
         with distributed.Client(scheduler_file=cluster.file, timeout=60, set_as_default=False) as client:
             with pytest.raises(ClusterError, match=r"no worker for 1 seconds: start one, dask worker tcp://"):
-                Spread(Parts(folder), client, wait=1.0)
+                ClusterRows(Parts(folder), client, wait=1.0)
             said = []
 
             def note(text):
                 said.append(text)
                 cluster.start_worker()
 
-            there = Spread(Parts(folder), client, wait=60.0, note=note)
+            there = ClusterRows(Parts(folder), client, wait=60.0, note=note)
             assert there.count == sum(SIZES)
             assert said == [f"the scheduler at {there.tasks.address} has no worker: waiting for one, 60 seconds at most"]
 
@@ -240,7 +240,7 @@ def test_a_worker_without_this_package(folder):
             cluster.start_worker("--preload", hidden)
             client.wait_for_workers(1, timeout=60)
             with pytest.raises(ClusterError, match=r"worker tcp://\S+ cannot import autograd_lite \(.*\): install it on every"):
-                Spread(Parts(folder), client)
+                ClusterRows(Parts(folder), client)
     finally:
         cluster.close()
 
@@ -248,7 +248,7 @@ def test_a_worker_without_this_package(folder):
 def test_a_worker_of_another_version(folder, client, monkeypatch):
     monkeypatch.setattr(autograd_lite, "__version__", "9.0")
     with pytest.raises(ClusterError, match=r"worker tcp://\S+ has autograd_lite 0\..*, and this process 9\.0: install"):
-        Spread(Parts(folder), client)
+        ClusterRows(Parts(folder), client)
 
 
 def test_a_worker_without_packages_says_which(monkeypatch):
@@ -269,8 +269,8 @@ def test_a_worker_that_adds_up_in_other_bits(folder):
             cluster.start_worker("--preload", "import sys; sys.modules['llvmlite'] = None")
             client.wait_for_workers(2, timeout=60)
             with pytest.raises(ClusterError, match=r"worker \S+ has llvm none, and the others .* accept that with mixed=True"):
-                Spread(Parts(folder), client)
-            with Spread(Parts(folder), client, mixed=True) as spread:
+                ClusterRows(Parts(folder), client)
+            with ClusterRows(Parts(folder), client, mixed=True) as spread:
                 assert spread.count == sum(SIZES)
                 assert "has llvm none" in spread.notes[0]
     finally:
@@ -413,7 +413,7 @@ def test_rows_beyond_a_workers_memory_are_in_its_files(folder, client, monkeypat
     def held(dask_worker):
         return [value.__sizeof__() for key, value in dask_worker.data.items() if "-share" in key]
 
-    with Spread(Parts(folder), client) as there:
+    with ClusterRows(Parts(folder), client) as there:
         assert there.total(Sums(), [1.5]).tolist() == Rows(Parts(folder)).total(Sums(), [1.5]).tolist()
         sizes = [size for some in client.run(held).values() for size in some]
         assert 1000 <= min(sizes) <= max(sizes) < 2000
@@ -425,7 +425,7 @@ def test_rows_beyond_a_workers_memory_are_in_its_files(folder, client, monkeypat
 def test_room_for_numbers(limit, threads, room, folder, client, monkeypatch):
     worker = {"nthreads": threads, "memory_limit": limit}
     monkeypatch.setattr(of_cluster.Tasks, "workers", lambda *_: [worker, {**worker, "memory_limit": 2**40}])
-    with Spread(Parts([folder / "5.parquet"]), client) as there:
+    with ClusterRows(Parts([folder / "5.parquet"]), client) as there:
         assert there._memory == int(room / of_cluster.SHARES)
 
 
@@ -502,7 +502,7 @@ def test_work_that_a_worker_has_forgotten_is_sent_again(folder, client):
         shares._works.clear()
 
     work = Sums()
-    with Spread(Parts(folder), client) as there:
+    with ClusterRows(Parts(folder), client) as there:
         found = there.total(work, [1.5]).tolist()
         client.run(forget)
         assert there.total(work, [1.5]).tolist() == found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ClusterError, MissingPackageError
-from ..fit.cluster import Spread
+from ..fit.cluster import ClusterRows
 from ..fit.steps.bar import Bar
 from ..interrupt import deferred_interrupt
 from ..tables import Parts
@@ -56,12 +56,12 @@ def connected(address: str, wait: float = PATIENCE) -> Iterator[Any]:
 
 
 @contextmanager
-def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[Spread]:
+def spread(address: str, parts: Parts, *, mixed: bool, wait: float) -> Iterator[ClusterRows]:
     """The rows of some files on the workers of a scheduler."""
     reading = Bar(1, what="shares read")
     with connected(address, min(wait, PATIENCE)) as client, ExitStack() as stack:
         with deferred_interrupt() as pause:  # for as long as rows are read; what is done with them has its own
-            given = Spread(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count, note=say_note)
+            given = ClusterRows(parts, client, mixed=mixed, wait=wait, pause=pause, said=reading.count, note=say_note)
             rows = stack.enter_context(given)
         reading.clear()
         yield rows

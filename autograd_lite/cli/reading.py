@@ -76,7 +76,10 @@ class Reading:
         dialect = self.dialect()
         if saved and not dialect:
             dialect = dict(saved)
-            say_note(f"{file} is read as the table of the fit was: " + " ".join(_typed(*pair) for pair in dialect.items()))
+            say_note(
+                f"{file} is read as the table of the fit was: "
+                + " ".join("--no-header" if n == "header" else f"--{n} {sign!r}" for n, sign in dialect.items())
+            )
         return {"drop_missing": self.drop_missing, "comment": COMMENT, **dialect}
 
     def parts(self, file: str, columns: Pick, text: Iterable[str], keep: Any) -> Parts:
@@ -104,10 +107,6 @@ def say_left_out(table: Table) -> None:
         say_note(note)
     if rows := table.dropped:
         say(f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out", aside=True)
-
-
-def _typed(name: str, sign: object) -> str:
-    return "--no-header" if name == "header" else f"--{name} {sign!r}"
 
 
 def reads_tables(command: Callable[..., None]) -> Callable[..., None]:

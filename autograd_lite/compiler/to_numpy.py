@@ -104,14 +104,11 @@ class _Emitted:
         self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "power": _power}
         self.varies = program.varying(is_column)
         self.columns = [i for i, column in enumerate(is_column) if column]
-        self.rows = [self._varies(ref) for ref in program.outputs]
+        self.rows = [isinstance(ref, int) and self.varies[ref] for ref in program.outputs]
         # what the rows read of what they share, in order
         read = {a for n, (_, args) in self._numbered() if self.varies[n] for a in args if isinstance(a, int)}
         self.read = sorted(a for a in read if not self.varies[a])
         self.text = "\n".join((*self._shared(), "", *self._block()))
-
-    def _varies(self, ref: Ref) -> bool:
-        return isinstance(ref, int) and self.varies[ref]
 
     def _numbered(self) -> Iterator[tuple[int, tuple[Op, tuple[Ref, ...]]]]:
         return enumerate(zip(self.program.ops, self.program.args, strict=True), self.program.inputs)

@@ -196,7 +196,7 @@ def make(
     picture = build(root, options)
     used, size = placed(picture.cards, picture.edges, engine, rankdir, timeout, picture.frames)
     name = picture.name
-    heading = _heading(title)
+    heading = clean(title, 200) if title else ""
     return Drawing(
         used, picture.cards, picture.edges, picture.hidden, *size, heading or f"Chain-rule graph of {name}",
         heading, theme, rankdir, name, described(picture), picture.frames, picture.builder, picture.moves,
@@ -217,10 +217,6 @@ def _check(root: Value | Callable[..., Number] | str, rankdir: str, digits: obje
         raise InputValueError(f"rankdir={rankdir!r} must be one of {', '.join(map(repr, RANKDIRS))}")
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 17:
         raise InputValueError(f"digits={digits!r} must be a whole number from 1 to 17")
-
-
-def _heading(title: str | None) -> str:
-    return clean(title, 200) if title else ""
 
 
 def placed(

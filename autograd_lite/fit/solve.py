@@ -18,7 +18,7 @@ from ..interrupt import is_interrupted, no_pause
 from ..program import Program
 from ..tables import Parts
 from ..tree import Number, Tree, flatten
-from .cluster import Spread, rows_of
+from .cluster import ClusterRows, rows_of
 from .ending import Fit
 from .losses import LOSSES
 from .methods.starts import ROWS, Search, linear_weights, plan
@@ -355,6 +355,6 @@ def fit(
         rows = as_rows(data, model)
         check(model, rows)
         found = Solver(model, rows, given=init, known=absolute, limit=steps, **options).run()
-        if isinstance(rows, Spread):
+        if isinstance(rows, ClusterRows):
             found.data = Sample(rows)  # the others are where the workers are
         return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import repeat
 from types import ModuleType
 from typing import Any
@@ -55,10 +54,6 @@ def high_precision_form(op: Op, mp: ModuleType) -> Callable[..., Number] | None:
     return lambda floats, out, *args: exact(mp, floats, *args)
 
 
-def _of_arguments(form: Callable[..., Number], floats: Sequence[float], out: float, *args: Number) -> Number:
-    return form(*args)
-
-
 class Replay:
     """The graph between input nodes and one result, as a function in high precision.
 
@@ -77,7 +72,7 @@ class Replay:
 
         def recorded(op: Op, *at: float) -> float:
             given = extra.get(op.name)
-            form = partial(_of_arguments, given) if given is not None else high_precision_form(op, self.mp)
+            form = high_precision_form(op, self.mp) if given is None else lambda at, out, *args, given=given: given(*args)
             if form is None:
                 raise NoReplayError(
                     f"op {op.name} has no high-precision form: "

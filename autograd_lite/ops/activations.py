@@ -49,10 +49,6 @@ def _sigmoid_derivative_core(x: Number) -> Number:
     return e / square(1.0 + e)
 
 
-def _softplus_core(x: Number) -> Number:
-    return where(lt(x, 0.0), 0.0, x) + log1p(_decay(x))
-
-
 sigmoid_derivative = helper(
     "sigmoid_derivative", _sigmoid_derivative, core=_sigmoid_derivative_core, partials=lambda x, z: -z * tanh(0.5 * x),
     text="sigmoid'({0})",
@@ -75,7 +71,8 @@ log_sigmoid = row(
     doc="The logarithm of sigmoid(x), without underflow.\n\n>>> log_sigmoid(-1000.0)\n-1000.0",
 )  # fmt: skip
 softplus: Op = row(
-    "softplus", _softplus, core=_softplus_core, partials=lambda x, z: sigmoid(x), latex=r"\operatorname{{softplus}} {0}",
+    "softplus", _softplus, core=lambda x: where(lt(x, 0.0), 0.0, x) + log1p(_decay(x)),
+    partials=lambda x, z: sigmoid(x), latex=r"\operatorname{{softplus}} {0}",
     edges="sigmoid(x)",
     pins=[((inf,), inf, (1.0,)), ((-inf,), 0.0, (0.0,))],
     exact=lambda mp, at, x: mp.log1p(mp.exp(x)),
@@ -118,12 +115,9 @@ relu = row(
 )  # fmt: skip
 
 
-def _leaky_relu(x: float, slope: float) -> float:
-    return x if x > 0.0 else slope * x
-
-
 leaky_relu = row(
-    "leaky_relu", _leaky_relu, core=lambda x, slope: where(gt(x, 0.0), x, slope * x), partials=
+    "leaky_relu", lambda x, slope: x if x > 0.0 else slope * x,
+    core=lambda x, slope: where(gt(x, 0.0), x, slope * x), partials=
     (lambda x, slope, z: where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x), lambda x, slope, z: where(gt(x, 0.0), 0.0, x)),
     products=(lambda g, x, slope, z: g * where(eq(x, x), where(gt(x, 0.0), 1.0, slope), x),
               lambda g, x, slope, z: _taken(g * x, gt(x, 0.0), False)),
@@ -134,12 +128,9 @@ leaky_relu = row(
 )  # fmt: skip
 
 
-def _elu(x: float, alpha: float) -> float:
-    return x if x > 0.0 else alpha * _expm1(x)
-
-
 elu = row(
-    "elu", _elu, core=lambda x, alpha: where(gt(x, 0.0), x, alpha * expm1(x)), partials=
+    "elu", lambda x, alpha: x if x > 0.0 else alpha * _expm1(x),
+    core=lambda x, alpha: where(gt(x, 0.0), x, alpha * expm1(x)), partials=
     (lambda x, alpha, z: where(gt(x, 0.0), 1.0, alpha * exp(x)), lambda x, alpha, z: where(gt(x, 0.0), 0.0, expm1(x))),
     products=(lambda g, x, alpha, z: g * where(gt(x, 0.0), 1.0, alpha * exp(x)),
               lambda g, x, alpha, z: _taken(g * expm1(x), gt(x, 0.0), False)),

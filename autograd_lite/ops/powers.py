@@ -313,13 +313,10 @@ expm1 = row(
 # -- logarithms -------------------------------------------------------------------------------------------------------
 
 
-def _inverse(x: float) -> float:
-    return 1.0 / x if x > 0.0 else inf if x == 0.0 else nan
-
-
 # 1/x where x >= 0: the derivative of a logarithm, which has none where the logarithm itself is nan
 inverse = helper(
-    "inverse", _inverse, lambda x, z: -(z * z), products=(lambda g, x, z: -(g * z * z),),
+    "inverse", lambda x: 1.0 / x if x > 0.0 else inf if x == 0.0 else nan,
+    lambda x, z: -(z * z), products=(lambda g, x, z: -(g * z * z),),
     core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/x",
     domain=(POSITIVE,),
     kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/x**2", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],

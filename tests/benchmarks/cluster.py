@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 from distributed import Client
 
 from autograd_lite.fit import minimize
-from autograd_lite.fit.cluster import Spread
+from autograd_lite.fit.cluster import ClusterRows
 from autograd_lite.fit.rows import BLOCK, Objective, Rows
 from autograd_lite.optim import SGD
 from autograd_lite.tables import Parts
@@ -132,7 +132,7 @@ def passes(rows):
                 with connected(cluster, workers) as client:
                     before = max(map(memory, cluster.workers))
                     began = time.perf_counter()
-                    spread = Spread(Parts(folder), client)
+                    spread = ClusterRows(Parts(folder), client)
                     read = time.perf_counter() - began
                     work = Objective(loss, spec, spread)
                     spread.total(work, leaves)  # compiled

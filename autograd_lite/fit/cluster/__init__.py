@@ -54,7 +54,7 @@ HEADS = 64  # files that are looked at in one task
 HEAD = 64  # rows that work is tried with where the fit runs
 
 
-class Spread:
+class ClusterRows:
     """The rows on the workers of a client: what `Rows` is for rows in this process.
 
     Args:
@@ -99,7 +99,7 @@ class Spread:
         if not self.count:
             raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
 
-    def __enter__(self) -> Spread:
+    def __enter__(self) -> ClusterRows:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -338,16 +338,16 @@ def rows_of(data: Data, client: Client = None, pause: Callable[[], None] = no_pa
     """The rows of some data: on a cluster where a client is given or the data is a Dask collection, else in this process.
 
     Args:
-        data: what `Rows` and `Spread` take, and names of files: a folder, a pattern, or a list of paths.
-        options: of `Spread`.
+        data: what `Rows` and `ClusterRows` take, and names of files: a folder, a pattern, or a list of paths.
+        options: of `ClusterRows`.
     """
     data = Parts(data) if names_files(data) else data
-    if isinstance(data, (Rows, Spread)):
+    if isinstance(data, (Rows, ClusterRows)):
         yield data
     elif client is None and not is_collection(data):
         yield Rows.of(data)
     elif isinstance(data, Parts) or is_collection(data):
-        with Spread(data, client, pause=pause, **options) as rows:
+        with ClusterRows(data, client, pause=pause, **options) as rows:
             yield rows
     else:
         raise InputTypeError(

@@ -89,7 +89,7 @@ def _reading(path: str) -> Iterator[None]:
 class Elsewhere(Rows):
     """Stands for all the rows where work is unpacked: how one of them reaches the loss, and how many they are."""
 
-    threads = 1  # as of `Spread`
+    threads = 1  # as of `ClusterRows`
 
     def __init__(self, names: list[str], count: int) -> None:
         self.names, self.count = names, count

@@ -28,9 +28,9 @@ from ...tree import Number, Spec, Tree, an, as_float, called, flatten, unflatten
 from .pairs import Pairs
 
 if TYPE_CHECKING:
-    from ..cluster import Spread
+    from ..cluster import ClusterRows
 
-    AnyRows: TypeAlias = "Rows | Spread"
+    AnyRows: TypeAlias = "Rows | ClusterRows"
 
 SHOWN = 2000  # rows that a picture or a page shows
 FEW = 50  # rows below which one call for each costs less than a call for all
