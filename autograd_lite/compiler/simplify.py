@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import reduce
+from itertools import compress, count
 from typing import Any
 
 from .. import ops
@@ -17,7 +18,7 @@ from ..ops import Op
 from ..ops.operators import Operators
 from ..ops.powers import _is_small
 from ..ops.trigonometry import _direction_of, _length_parts
-from ..program import Builder, Instruction, Program, Ref, instruction, is_constant, placed, same
+from ..program import Builder, Instruction, Program, Ref, instruction, is_constant, renumbered, same
 
 # What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
 # or None where it has nothing to say.  `of` gives the operands of a value that some op made, else None.
@@ -54,9 +55,10 @@ def dead_code(program: Program) -> Program:
                     needed[a] = 1
     if 0 not in needed[first:]:
         return program
-    new, place = Builder(first), [*range(first)]
-    for keep, op, args in zip(needed[first:], program.ops, program.args, strict=True):
-        place.append(new.add(op, *placed(args, place)) if keep else -1)
+    new, places = Builder(first), count(first)
+    place = [*range(first), *[next(places) if keep else -1 for keep in needed[first:]]]
+    new.ops = list(compress(program.ops, needed[first:]))
+    new.args = renumbered(compress(program.args, needed[first:]), place)
     return new.program(program, place)
 
 
@@ -110,7 +112,7 @@ def shared(program: Program) -> Program:
         (group[op][0], *_key(op, args)[1:]) if op in group and is_constant(args[0]) else ()
         for op, args in zip(program.ops, program.args, strict=True)
     ]
-    several = {key for key, count in Counter(keys).items() if key and count > 1}
+    several = {key for key, times in Counter(keys).items() if key and times > 1}
     if not several:
         return program
     new, known, now = Builder(program.inputs), dict[Any, Any](), iter(keys)
