@@ -1,5 +1,6 @@
 """Hypothesis profiles: `ci` is fixed and short, `long` is for `HYPOTHESIS_PROFILE=long python -m pytest`."""
 
+import gc
 import importlib.util
 import os
 import signal
@@ -49,6 +50,8 @@ def pytest_runtest_call(item):
 
 def pytest_collection_finish():
     warm.share_machine_code()
+    gc.collect()
+    gc.freeze()  # what was collected stays to the end: no search for garbage goes through it
 
 
 def pytest_unconfigure(config):
