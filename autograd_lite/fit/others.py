@@ -73,7 +73,7 @@ def by_newton(solver: Solver) -> Fit:
             return sums.at(u.tolist(), units.tolist(), [scale], pause)
 
         try:
-            end = (lbfgs if many else newton)(solver.heard(at), inner, box, limit, watch)
+            end = (lbfgs if many else newton)(solver.interruptible(at), inner, box, limit, watch)
         except FloatingPointError:
             raise _no_start(solver) from None
         why = end.why
@@ -174,7 +174,7 @@ def by_corners(solver: Solver) -> Fit:
     misses = solver.residuals(_weighed(solver))
     state = solver.begun(solver.state or State(solver.rough()))
     try:
-        rows = deviations(misses, len(solver.names), solver.heard)
+        rows = deviations(misses, len(solver.names), solver.interruptible)
         end = least_absolute(rows, state, solver.box, min(solver.limit, 200), solver.watch)
     except FloatingPointError:
         raise solver.no_start(misses, state.x) from None

@@ -163,7 +163,7 @@ class Solver:
         self.trail.add(len(now.losses), now.x)
         return self.watched is not None and self.watched(now)
 
-    def heard(self, f: Callable[..., Any]) -> Callable[..., Any]:
+    def interruptible(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """`f`, a pass, which Ctrl-C leaves; but not the first, without which there would be nothing to tell of."""
         turn = count()
         return lambda *args: f(*args, pause=self.pause if next(turn) else no_pause)
@@ -188,7 +188,7 @@ class Solver:
             return x
         residuals = self.residuals(self.near)
         try:
-            triangle = self.heard(residuals.triangle)
+            triangle = self.interruptible(residuals.triangle)
             near = least_squares(triangle, State(x), residuals.size, self.box, watch=lambda _: is_interrupted(self.pause))
             x = list(near.x.tolist())
         except FloatingPointError:

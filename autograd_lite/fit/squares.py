@@ -11,7 +11,7 @@ from ..arrays import Array, Mask, np
 from ..tree import Number, Tree
 from .ending import Fit
 from .methods.refine import NUMBERS, refined
-from .methods.saddle import SECOND, left
+from .methods.saddle import SECOND, leave_saddles
 from .methods.trust import RANK, Ending, State, least_squares, norm
 from .rows.curvature import Curvature, GroupedCurvature
 from .rows.residuals import OverRows
@@ -29,8 +29,10 @@ def by_squares(solver: Solver) -> Fit:
     residuals = solver.residuals(solver.model.residual)
     state = solver.begun(solver.state or State(solver.start()))
     try:
-        end = least_squares(solver.heard(residuals.triangle), state, residuals.size, solver.box, solver.limit, solver.watch)
-        end, saddle = _left(solver, residuals, state, end)
+        end = least_squares(
+            solver.interruptible(residuals.triangle), state, residuals.size, solver.box, solver.limit, solver.watch
+        )
+        end, saddle = _without_saddles(solver, residuals, state, end)
         end = _refined(solver, residuals, end)
     except FloatingPointError:
         raise solver.no_start(residuals, state.x) from None
@@ -82,13 +84,13 @@ def _refined(solver: Solver, residuals: OverRows, end: Ending) -> Ending:
     return replace(end, x=x, triangle=root)
 
 
-def _left(solver: Solver, residuals: OverRows, state: State, end: Ending) -> tuple[Ending, bool]:
+def _without_saddles(solver: Solver, residuals: OverRows, state: State, end: Ending) -> tuple[Ending, bool]:
     """Where it ends after every saddle was left; and whether it is at one that no step leaves."""
     m = len(solver.names)
     if solver.straight or solver.rows.count * m * m > SECOND:
         return end, False
     halves = curvature_of(solver, _half(solver))
-    return left(
+    return leave_saddles(
         lambda x: residuals.triangle(x.tolist()), state, end, halves, residuals.size, solver.box, solver.limit, solver.watch
     )
 

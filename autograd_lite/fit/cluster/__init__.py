@@ -78,7 +78,7 @@ class ClusterRows:
     ) -> None:  # fmt: skip
         self.notes: list[str] = []
         self.tasks = Tasks(client_of(client), wait, note or self.notes.append)
-        self.kind = self._same_kind(mixed, self.tasks.told(probe_of(), pause))
+        self.kind = self._same_kind(mixed, self.tasks.ask_workers(probe_of(), pause))
         workers = self.tasks.workers(pause)
         threads = sum(worker["nthreads"] for worker in workers)
         limits = [(worker["memory_limit"] or 2**33, max(1, worker["nthreads"])) for worker in workers]
@@ -282,7 +282,7 @@ class ClusterRows:
         for _ in range(ROUNDS):
             shares = self._held(pause)
             wanted = {share.key: i for i, share in enumerate(shares) if i not in found}
-            for got in self.tasks.told(asked, pause, turn, wanted, function, args, stop=stop).values():
+            for got in self.tasks.ask_workers(asked, pause, turn, wanted, function, args, stop=stop).values():
                 found |= got
             if len(found) == len(shares):
                 return list(found.values())

@@ -46,7 +46,7 @@ class Tasks:
             self.rest(pause)
         raise AssertionError
 
-    def told(
+    def ask_workers(
         self, function: Callable[..., Any], pause: Callable[[], None], *args: object, stop: Callable[..., Any] | None = None
     ) -> dict[str, Any]:  # fmt: skip
         """What a function gives on each worker, beside the scheduler's tasks; one that dies over it says nothing.

@@ -26,20 +26,20 @@ MOST = 2**20  # numbers of the rows near zero that are
 LARGEST = 2**25  # and as many as may be where fewer do not show the way
 LEAST = 20  # times as many of these rows as weights, at least
 DEVIATIONS = 3.0  # of what the minimum is off by, within which a band is narrowed
-Heard = Callable[[Callable[[Ask], Near]], Callable[[Ask], Near]]
+Interruptible = Callable[[Callable[[Ask], Near]], Callable[[Ask], Near]]
 ROUNDS, TURNS = 60, 20
 WIDER = 4
 
 
-def deviations(misses: OverRows, weights: int, heard: Heard = lambda f: f) -> AbsoluteRows:
-    """What `least_absolute` asks: of few rows all at once, of many by passes, which `heard` makes such as Ctrl-C leaves."""
+def deviations(misses: OverRows, weights: int, interruptible: Interruptible = lambda f: f) -> AbsoluteRows:
+    """What `least_absolute` asks: of few rows all at once, of many by passes, which `interruptible` lets Ctrl-C end."""
 
     def matrix(x: Array) -> Array:
         with np.errstate(all="ignore"):
             found: Array = misses.matrices(x.tolist())
             return found
 
-    return Together(matrix) if misses.size * (weights + 1) <= TOGETHER else Apart(misses, weights, heard)
+    return Together(matrix) if misses.size * (weights + 1) <= TOGETHER else Apart(misses, weights, interruptible)
 
 
 class Apart:
@@ -48,13 +48,13 @@ class Apart:
     Args:
         misses: their residuals.
         weights: how many there are.
-        heard: as of `deviations`.
+        interruptible: as of `deviations`.
     """
 
-    def __init__(self, misses: OverRows, weights: int, heard: Heard) -> None:
+    def __init__(self, misses: OverRows, weights: int, interruptible: Interruptible) -> None:
         self.misses, self.weights, self.size = misses, weights, misses.size
         self.most = max(MOST // (weights + 1), LEAST * weights)
-        self._near, self.alike = heard(NearRows(misses, weights).ask), Alike(misses, self.most)
+        self._near, self.alike = interruptible(NearRows(misses, weights).ask), Alike(misses, self.most)
         self._known: tuple[float, float] | None = None  # the last band that was exact, and the rows in it
 
     def triangle(self, x: Array) -> Array:

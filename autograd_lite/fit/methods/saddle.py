@@ -19,7 +19,7 @@ HALVINGS = 30
 SECOND = 2**27  # rows times squared weights up to which the exact Hessian is looked at
 
 
-def left(
+def leave_saddles(
     triangle: Callable[[Array], Array | None], state: State, end: Ending, halves: Curvature | GroupedCurvature,
     size: int, box: Box | None, limit: int, watch: Watch | None,
 ) -> tuple[Ending, bool]:  # fmt: skip

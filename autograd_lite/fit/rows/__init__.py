@@ -154,7 +154,7 @@ class Rows:
                     skip -= count
                     continue
                 order = shuffled(stop - start, f"{seed}/{turn}/{place}")
-                block = [_taken(column, order) for column in self.read(start, stop)]
+                block = [_permuted(column, order) for column in self.read(start, stop)]
                 for i in range(skip * size, stop - start, size):
                     yield [column[i : i + size] for column in block]
                 skip = 0
@@ -277,7 +277,7 @@ def _floats(column: Column, what: str) -> list[Any]:
     ]
 
 
-def _taken(column: Column, order: Column) -> Column:
+def _permuted(column: Column, order: Column) -> Column:
     return [column[i] for i in order] if numpy() is None else np.asarray(column)[order]
 
 

@@ -15,7 +15,7 @@ from ...interrupt import is_interrupted
 from ...tree import Number, Spec, Tree, called, describe, flatten, unflatten
 from ..methods.lbfgs import lbfgs
 from ..methods.newton import newton
-from ..methods.saddle import SECOND, left
+from ..methods.saddle import SECOND, leave_saddles
 from ..methods.trust import State, Watch, least_squares, norm
 from ..rows import Rows, entries, flattened
 from ..rows.curvature import Curvature, Sums
@@ -167,7 +167,9 @@ class Downhill:
             found = flatten(given(unflatten(spec, list(leaves[:m])), *row), f"result of {called(given)}")[0]
             return sum((r / leaves[m]) * (r / leaves[m]) for r in found) * 0.5
 
-        end, at_saddle = left(triangle, self.state, end, Curvature(half, self.rows, m), residuals.size, None, limit, watch)
+        end, at_saddle = leave_saddles(
+            triangle, self.state, end, Curvature(half, self.rows, m), residuals.size, None, limit, watch
+        )
         why = "saddle" if at_saddle else "settled" if end.converged and end.why == "stuck" else end.why
         return why, bool(end.lost.any())
 
