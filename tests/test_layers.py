@@ -1,10 +1,12 @@
 """Who may import whom, what importing costs, and that whatever is public says what it is."""
 
 import ast
+import collections
 import importlib
 import inspect
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -197,3 +199,35 @@ def public():
 
 def test_whatever_is_public_has_a_docstring():
     assert [name for name, thing in public() if not inspect.getdoc(thing)] == []
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """The text of each module."""
+    return {module: path(module).read_text(encoding="utf-8") for module in MODULES}
+
+
+def test_a_class_name_stands_in_one_room(texts):
+    rooms = collections.defaultdict(set)
+    for module, text in texts.items():
+        for name in re.findall(r"^\s*class (\w+)", text, re.MULTILINE):
+            rooms[name].add(module)
+    # of strategies and formulas both are public: what is drawn is an expression, and what it is worth
+    assert {n: found for n, found in rooms.items() if len(found) > 1 and n not in ("Expression", "Truth")} == {}
+
+
+def test_parameters_are_any_only_where_that_is_meant(texts):
+    loose = [x for text in texts.values() for x in re.findall(r"[(,]\s*\*{0,2}(\w+): Any(?: = \w+)?(?=[,)])", text)]
+    assert len(loose) <= 100, "name what it is: Number, Tree, Node, Array, Column, JsonData, ..."
+
+
+def test_no_block_of_six_lines_stands_twice(texts):
+    places = collections.defaultdict(list)
+    for module, text in texts.items():
+        lines = [line.strip() for line in text.splitlines()]
+        lines = [x for x in lines if x and not x.startswith(("#", "import ", "from "))]
+        for i in range(len(lines) - 5):
+            block = "\n".join(lines[i : i + 6])
+            if len(block) > 100:
+                places[block].append(module)
+    assert {block: found for block, found in places.items() if len(found) > 1} == {}
