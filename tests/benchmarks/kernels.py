@@ -1,4 +1,4 @@
-"""The LLVM backend by itself: time a row of a small net's loss and gradient, what the pieces cost, threads, compile time.
+"""The LLVM backend by itself: time a row of a small net's loss and gradient, threads, where columns begin, compile time.
 
     python tests/benchmarks/kernels.py
 
@@ -25,7 +25,10 @@ from autograd_lite import jit, ops, value_and_grad
 from autograd_lite.compiler.llvm import native
 from autograd_lite.compiler.llvm.kernel import batch
 from autograd_lite.compiler.llvm.scalar import scalar
+from autograd_lite.fit.rows import Objective, Rows
 from autograd_lite.program import Instruction, Program
+from autograd_lite.tables import Table
+from autograd_lite.tree import flatten
 
 SIZES = (2, 16, 16, 1)
 WEIGHTS = sum((a + 1) * b for a, b in pairwise(SIZES))
@@ -120,7 +123,32 @@ def compile_times() -> None:
         print(f"{length:>12,}{one:>11.2f}{rows:>10.2f}")
 
 
+def columns() -> None:
+    """A pass of a fit of ten weights over a table's columns, and over arrays that all begin at one place of a page."""
+    names = [f"x{i}" for i in range(10)]
+    leaves, spec = flatten(dict.fromkeys(names, 0.0), "start")
+
+    def loss(p: Any, row: Any) -> Any:
+        return (sum(p[name] * row[name] for name in names) - row["y"]) ** 2
+
+    print(f"\n{'rows':>12}{'a table, ns/row':>17}{'at 16 mod 4,096':>17}")
+    for rows in (65_536, 4_000_000):
+        block = [np.ones(65_536)] * 11
+        table = Table(
+            [*names, "y"], [[b[: min(65_536, rows - i)] for b in block] for i in range(0, rows, 65_536)], memory=2**40
+        )
+        memory = {name: np.ones(rows + 512) for name in table.names}
+        apart = {n: a[(s := (16 - a.ctypes.data) % 4096 // 8) : s + rows] for n, a in memory.items()}
+        figures = []
+        for data in (Rows(table), Rows(apart)):
+            data.threads = 1
+            work = Objective(loss, spec, data)
+            figures.append(fastest(partial(data.total, work, leaves), 10 if rows > 10**6 else 100) / rows * 1e9)
+        print(f"{rows:>12,}" + "".join(f"{x:>17.2f}" for x in figures))
+
+
 if __name__ == "__main__":
     print(f"vectors of {native.host().width} doubles, {native.host().cpu}")
     nets()
+    columns()
     compile_times()
