@@ -132,8 +132,7 @@ def _pass_floats(cells: Cells, ready: list[tuple[Node, Any]], references: Callab
             while True:
                 a = node._a
                 if g is None:
-                    d = e = factor = None
-                    flows = repeat(None)
+                    d = e = None
                 else:
                     nodes.append(node)
                     grads.append(g)
@@ -168,6 +167,8 @@ def _pass_floats(cells: Cells, ready: list[tuple[Node, Any]], references: Callab
                         if type(a) is not tuple:
                             d, e = next(flows), next(flows, None)
                 if type(a) is tuple:
+                    if g is None:
+                        flows, factor = repeat(None), None
                     for b in a:
                         d = next(flows)
                         if type(b) is float:
