@@ -5,6 +5,10 @@ import pytest
 
 from autograd_lite.fit import fit, minimize
 from autograd_lite.fit.methods.trust import NARROW, Shape
+from autograd_lite.fit.rows import Rows
+from autograd_lite.fit.rows.residuals import Residuals
+from autograd_lite.fit.statistics import inverse_factor
+from autograd_lite.tree import flatten
 
 
 @pytest.mark.parametrize("box", [False, True])
@@ -69,3 +73,13 @@ def test_a_formula_of_more_than_a_hundred_columns():
     found = fit(" + ".join(f"w{i}*x{i}" for i in range(140)), {**columns, "y": y}, target="y")
     assert found.converged
     assert np.allclose(list(found.params.values()), np.linalg.lstsq(x, y, rcond=None)[0], rtol=1e-9)
+
+
+def test_derivatives_that_are_not_finite_leave_errors_open():
+    factor, rank = inverse_factor(np.array([[1.0, np.nan], [0.0, 1.0]]), np.array([True, True]), 1e-13)
+    assert rank == 0
+    assert np.isnan(factor).all()
+    made = Residuals(lambda w, x: w[0] / x, flatten([1.0], "w")[1], 1, Rows(([1.0, 0.0],)))
+    assert made.triangle([1.0]) is None
+    assert np.isnan(made.root([1.0])).all()
+    assert made.root([1.0]).shape == (2, 2)
