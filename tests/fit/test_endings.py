@@ -38,15 +38,16 @@ OPEN = [
     ("a*x", 100 + DRAW.normal(size=30), {}, "the mean of the target does as well as the formula"),
     ("a*x + b", np.full(30, 3.0), {}, "the target is the same in every row"),
     ("a*x + b", np.full(30, 3.0), {"loss": "huber"}, "the target is the same in every row"),
-    ("a*x + b", (X > 5) * 1.0, {"loss": "logistic", "steps": 60}, "separates the 0s from the 1s perfectly"),
-    ("a*x + b", np.ones(30), {"loss": "logistic", "steps": 60}, "the target is the same in every row"),
+    ("a*x + b", (X > 5) * 1.0, {"loss": "logistic"}, "separates the 0s from the 1s perfectly"),
+    ("a*x + b", np.ones(30), {"loss": "logistic"}, "the target is the same in every row"),
     ("a*exp(-k*x)", Y, {"steps": 1, "init": {"a": 1.0, "k": 9.0}}, "the limit of steps is reached"),
 ]
 
 
 @pytest.mark.parametrize(("formula", "y", "options", "said"), OPEN, ids=[f"{o[0]} {o[2].get('loss', '')}" for o in OPEN])
 def test_what_is_no_answer_is_not_converged(formula, y, options, said):
-    found = fit(formula, {"x": X, "y": y}, target="y", **options)
+    some = slice(None, None, 5 if "separates" in said or not np.ptp(y) else 1)  # a run without an end takes all its steps
+    found = fit(formula, {"x": X[some], "y": y[some]}, target="y", **options)
     assert not found.converged
     if "logistic" in found.model.kind and not np.ptp(y):
         assert "separates" in found.reason
