@@ -305,12 +305,15 @@ class Builder:
         return Program.of(self.inputs, self.ops, self.args, placed(old.outputs, place), tuple(guards.values()))
 
 
-def placed(refs: Iterable[Ref], place: Mapping[Any, Ref] | Sequence[Ref]) -> tuple[Ref, ...]:
+def placed(refs: Sequence[Ref], place: Mapping[Any, Ref] | Sequence[Ref]) -> tuple[Ref, ...]:
     """Operands of a program as those of another, in which each value has the place given for it.
 
     >>> placed((0, 2.0, 1), {0: 1, 1: 4})
     (1, 2.0, 4)
     """
+    if len(refs) == 2:  # nearly all operands of long programs: written out
+        a, b = refs
+        return (place[a] if a.__class__ is int else a, place[b] if b.__class__ is int else b)
     return tuple([place[a] if a.__class__ is int else a for a in refs])
 
 
@@ -320,15 +323,7 @@ def renumbered(some: Iterable[tuple[Ref, ...]], place: Mapping[Any, Any] | Seque
     >>> renumbered([(0, 2.0), (1,)], [3, 4])
     [(3, 2.0), (4,)]
     """
-    found: list[tuple[Ref, ...]] = []
-    add = found.append
-    for args in some:
-        if len(args) == 2:  # nearly all: written out
-            a, b = args
-            add((place[a] if a.__class__ is int else a, place[b] if b.__class__ is int else b))
-        else:
-            add(tuple([place[a] if a.__class__ is int else a for a in args]))
-    return found
+    return [placed(args, place) for args in some]
 
 
 def written(ref: Ref) -> str:

@@ -18,7 +18,7 @@ from ..ops import Op
 from ..ops.operators import Operators
 from ..ops.powers import _is_small
 from ..ops.trigonometry import _direction_of, _length_parts
-from ..program import Builder, Instruction, Program, Ref, instruction, is_constant, renumbered, same
+from ..program import Builder, Instruction, Program, Ref, instruction, is_constant, placed, renumbered, same
 
 # What a rule gives: a value or constant that is already there, a new instruction whose operands may be new instructions too,
 # or None where it has nothing to say.  `of` gives the operands of a value that some op made, else None.
@@ -137,12 +137,7 @@ def rewrite(program: Program, *rules: Rule) -> Program:
     place: list[Ref] = [*range(program.inputs)]
     found, emit = place.append, new.emit
     for op, args in zip(program.ops, program.args, strict=True):
-        if len(args) == 2:  # nearly all: written out
-            a, b = args
-            args = (place[a] if a.__class__ is int else a, place[b] if b.__class__ is int else b)
-        else:
-            args = tuple([place[a] if a.__class__ is int else a for a in args])
-        found(emit(op, args))
+        found(emit(op, placed(args, place)))
     return new.program(program, place)
 
 

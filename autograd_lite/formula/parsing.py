@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..ops import Op
 from ..ops.operators import Operators
-from ..program import Builder, Program, Ref, placed
+from ..program import Builder, Program, Ref, placed, renumbered
 from ..tree import Number
 from .tokens import LONGEST, TOKEN, UNKNOWN, Token, TypedText, short
 
@@ -132,7 +132,7 @@ class Parser(TypedText):
             self.fail(opened.at, "this '(' is never closed: add a ')'")
         inputs, builder = len(self.names), self.builder
         place = {-1 - k: k for k in range(inputs)} | {k: k + inputs for k in range(len(builder))}
-        return Program.of(inputs, builder.ops, [placed(args, place) for args in builder.args], placed(self.operands, place))
+        return Program.of(inputs, builder.ops, renumbered(builder.args, place), placed(self.operands, place))
 
     def apply(self, function: Callable[..., Number], count: int) -> None:
         """A function in place of its `count` operands, the latest."""

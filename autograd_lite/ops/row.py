@@ -126,7 +126,7 @@ class Op(accelerated.RowBase):
         plain = not variadic and not products and len(self.partials) <= 2 and 0.0 not in self.partials
         self.first = self.partials[0] if plain else None
         self.second = self.partials[-1] if plain else None
-        self.kind = kind_of(self.partials, self.products, plain)  # after them: see `accelerated.Row`
+        self.kind = kind_of(self.partials, self.products, plain)  # after them: see `accelerated.RowBase`
         self.settings = settings or {}
         self.core = core
         self.fast = fast
