@@ -467,7 +467,7 @@ def test_any_text_is_a_function_or_refused_at_a_place_within_it(text):
         assert all(line.isprintable() for line in str(refused).split("\n"))
 
 
-DEPTH = 40_000  # in frames of 200 bytes all the memory that a thread has for them
+DEPTH = 100_000
 
 
 @pytest.mark.parametrize("text", benchmark.long_texts(DEPTH).values(), ids=benchmark.long_texts(DEPTH))
