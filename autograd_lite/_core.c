@@ -26,7 +26,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 8 }; /* as in accelerated.py */
+enum { VERSION = 9 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2, TIMES = 3, PLUS = 4 };    /* as in ops/columns.py */
@@ -78,6 +78,7 @@ struct Row {
     State *state;
     double slopes[2]; /* of partials that are constants */
     int kind, arity, native, fresh, lasting, settled;
+    int role; /* what the passes over programs make of it */
     int ramp, above; /* whether `forward` is the larger of x and 0, and the product g above 0 and nothing below */
 };
 
@@ -1455,6 +1456,7 @@ static PyObject *core_values(PyObject *module, PyObject *o) {
 
 #include "_entry.h"
 #include "_batch.h"
+#include "_program.h"
 
 /* -- the module ------------------------------------------------------------------------------------------------------- */
 
@@ -1572,6 +1574,8 @@ static PyMethodDef functions[] = {
     {"batch", core_batch, METH_VARARGS, "The entry of jitted calls for a batch in machine code."},
     {"machine", core_machine, METH_VARARGS, "Machine code as a function of whole numbers."},
     {"enter", (PyCFunction)(void (*)(void))core_enter, METH_FASTCALL, "Let what jit gives go to an entry at once."},
+    {"roles", core_roles, METH_VARARGS, "Of which rows rules speak, and how."},
+    {"rewrite", core_rewrite, METH_VARARGS, "A program as rules rewrite it."},
     {"watch", core_watch, METH_O, "How many watches there are."},
     {"clock", core_clock, METH_NOARGS, "One count for each leaf made."},
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL, "Sweep from a root and hand the gradients over."},

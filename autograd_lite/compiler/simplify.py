@@ -14,6 +14,7 @@ from itertools import compress, count
 from typing import Any
 
 from .. import ops
+from ..accelerated import loaded
 from ..ops import Op
 from ..ops.operators import Operators
 from ..ops.powers import _is_small
@@ -36,9 +37,9 @@ def simplify(program: Program, fastmath: bool = False) -> Program:
     return v1
     """
     rules = fold, reduce_strength, *((relax,) if fastmath else ())
-    simple = dead_code(rewrite(program, *rules))
+    simple = rewritten(program, *rules)
     work = shared(simple)
-    return simple if work is simple else dead_code(rewrite(work, *rules))
+    return simple if work is simple else rewritten(work, *rules)
 
 
 def dead_code(program: Program) -> Program:
@@ -127,6 +128,33 @@ def shared(program: Program) -> Program:
         return result.ref if isinstance(result, _Step) else result
 
     return new.program(program, program.values(range(program.inputs), emit))
+
+
+def rewritten(program: Program, *rules: Rule) -> Program:
+    """What is left alive of the program as rules rewrite it.
+
+    In the core in C, if it is there, which asks the rules once for each kind of instruction: what they say depends on the op,
+    the constants, which operands are the same value, and the operands of those made by an op of `LOOKED_INTO`.  Of what is not
+    all constants they speak where the op is one of `_STRENGTH`.
+    """
+    if loaded is None:
+        return dead_code(rewrite(program, *rules))
+
+    def decide(op: Op, args: tuple[Ref, ...], makers: dict[Ref, Any]) -> New:
+        def of(made_by: Op, ref: Ref) -> tuple[Ref, ...] | None:
+            if ref.__class__ is float:  # as a key 0.0 is 0
+                return None
+            assert made_by in LOOKED_INTO, f"{op} looks into {made_by}"
+            assert ref in args, f"{op} looks into what is no operand"
+            maker, inner = makers.get(ref, (None, None))
+            return inner if maker is made_by else None
+
+        return next((found for rule in rules if (found := rule(op, args, of)) is not None), None)
+
+    roots = tuple([ref for ref in (*program.outputs, *[g.ref for g in program.guards]) if ref.__class__ is int])
+    new = Builder(program.inputs)
+    new.ops, new.args, place = loaded.rewrite(program.inputs, program.ops, program.args, roots, decide)
+    return new.program(program, place)
 
 
 def rewrite(program: Program, *rules: Rule) -> Program:
@@ -360,3 +388,6 @@ def relax(op: Op, args: tuple[Ref, ...], of: Of) -> New:
 
 
 COMMUTATIVE = frozenset({ops.add, ops.mul, ops.eq, ops.ne})
+LOOKED_INTO = frozenset({ops.neg, ops.where, ops.eq})  # what rules may ask for with `of`
+if loaded is not None:
+    loaded.roles(tuple(_STRENGTH), tuple(COMMUTATIVE), tuple(LOOKED_INTO))

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 import autograd_lite as al
 from autograd_lite import Op, grad, jit, ops, value_and_grad
+from autograd_lite.accelerated import loaded
 from autograd_lite.compiler import Guard, Instruction, Program
 from autograd_lite.compiler.simplify import (
+    _STRENGTH,
     dead_code,
     fold,
     reduce_strength,
     relax,
     rewrite,
+    rewritten,
     simplify,
 )
 from autograd_lite.ops import TABLE
@@ -296,6 +299,77 @@ def test_the_order_of_guards_is_kept():
 def test_the_derivative_of_a_power():
     assert text(jit(grad(lambda x: x**2)).program(3.0)) == "v1 = mul(2.0, v0); return v1"
     assert text(jit(grad(grad(lambda x: x**2))).program(3.0)) == "return 2.0"
+
+
+# -- the passes in C --------------------------------------------------------------------------------------------------
+
+in_c = pytest.mark.skipif(loaded is None, reason="the core in C is not there")
+SUBJECTS = [*_STRENGTH, *[TABLE[name] for name in ("eq", "ne", "sin", "maximum")]]
+CONSTANTS = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0, 4.0, inf, nan, -2.5, 0.125]
+
+
+def of_subjects(seed):
+    """Instructions of which nearly all are the business of some rule."""
+    rng = random.Random(seed)
+    inputs, rows = rng.randint(0, 3), []
+    for _ in range(rng.randint(1, 60)):
+        op, made = rng.choice(SUBJECTS), inputs + len(rows)
+        args = [
+            rng.randrange(max(0, made - 6), made) if made and rng.random() < 0.75 else rng.choice(CONSTANTS)
+            for _ in range(op.arity)
+        ]
+        rows.append((op, *args[:2], 1.0, 0.0) if op.settings else (op, *args))
+    outs = tuple(rng.choice([rng.randrange(inputs + len(rows)), 1.0, 2.0]) for _ in range(3))
+    return program(inputs, *rows, out=outs, guards=(Guard(inputs + len(rows) - 1, True, "a:1"),))
+
+
+@in_c
+@pytest.mark.parametrize("rules", [(), (fold, reduce_strength), (fold, reduce_strength, relax)])
+def test_c_rewrites_a_program_as_python_does(rules):
+    for before in (*(case[1] for case in CASES), *map(of_subjects, range(150)), long_program(600), chain("neg", 50)):
+        wanted = dead_code(rewrite(before, *rules))
+        assert rewritten(before, *rules) == wanted, before
+
+
+@in_c
+def test_c_asks_rules_once_for_each_kind_of_instruction():
+    asked = []
+
+    def counting(op, args, of):
+        asked.append((op.name, *map(str, args)))
+        return reduce_strength(op, args, of)
+
+    rewritten(long_program(3000), counting)
+    once = len(asked)
+    rewritten(long_program(6000), counting)
+    assert once < 200
+    assert len(asked) - once < 1.2 * once
+
+
+@in_c
+def test_c_refuses_what_no_rule_may_do_and_what_is_no_program():
+    before = program(2, ("sin", 0), ("neg", 2), ("add", 3, 1))
+    for rule, error in [
+        (lambda op, args, of: of(ops.sin, args[0]), AssertionError),  # not one of those that are looked into
+        (lambda op, args, of: of(ops.neg, 7), AssertionError),  # no operand
+        (lambda op, args, of: 9, ValueError),  # a value that it was not asked about
+        (lambda op, args, of: "x", TypeError),
+        (lambda op, args, of: Instruction(op, args[::-1] if op is ops.add else args), RecursionError),
+        (lambda op, args, of: 1 / 0, ZeroDivisionError),
+    ]:
+        with pytest.raises(error):
+            rewritten(before, rule)
+    for wrong in [
+        (1, (ops.sin,), ((1,),), (1,)),
+        (1, (ops.sin,), ((-1,),), (1,)),
+        (1, (ops.sin,), ((0,),), (2,)),
+        (1, (ops.sin,), (), (0,)),
+        (-1, (), (), ()),
+        (1, (ops.sin,), (("a",),), (1,)),
+        (1, ("sin",), ((0,),), (1,)),
+    ]:
+        with pytest.raises((ValueError, TypeError)):
+            loaded.rewrite(*wrong, lambda *_: None)
 
 
 # -- fastmath ---------------------------------------------------------------------------------------------------------
