@@ -229,7 +229,7 @@ class PictureBuilder:
             kind = "parameter" if self.given is None or node in self.given else "input"
         terms = self.folding.terms.get(node)
         formula = self.header(node, terms)
-        card = Card(i, node, kind, name, self.headed(node), self.number(value))
+        card = Card(i, node, kind, name, f"{name} = {formula}" if formula else name, self.number(value))
         card.full_name = clean(self.full[node], TOOLTIP)
         lines = [f"{card.full_name} = {formula}" if formula else card.full_name, f"value = {value!r}"]
         if self.options.grad is not None:

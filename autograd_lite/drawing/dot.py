@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
+from operator import mul
 from typing import TYPE_CHECKING, Any
 
 from . import layout, svg
@@ -24,6 +25,9 @@ LINE = {"pos": "#c4560c", "neg": "#1f6fc4", "zero": "#8c959f", "bad": "#cf222e"}
 BORDER = {"parameter": "#1a7f37", "root": "#1b1f24"}
 SIDES = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # where edges leave and arrive
 DASHED = ("input", "stub")
+BENT = [  # places on a bend, as shares of its four points
+    ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3) for t in (k / 16 for k in range(1, 16))
+]
 
 
 class LayoutError(Exception):
@@ -116,10 +120,11 @@ def _point(text: str, high: float) -> Point:
 
 
 def _spline(text: str, high: float) -> list[Point]:
-    points = [_point(p, high) for p in text.split() if not p.startswith(("e,", "s,"))]
-    if len(points) % 3 != 1:
+    numbers = ",".join(p for p in text.split() if p[0] not in "es").split(",")
+    if len(numbers) % 6 != 2:
         raise ValueError("not a spline")
-    return points
+    down, margin = high + layout.MARGIN, layout.MARGIN
+    return [(x + margin, down - y) for x, y in zip(map(float, numbers[::2]), map(float, numbers[1::2]), strict=True)]
 
 
 def _eased(route: list[Point], taken: Sequence[tuple[float, float, float, float]], rankdir: str) -> list[Point]:
@@ -127,15 +132,16 @@ def _eased(route: list[Point], taken: Sequence[tuple[float, float, float, float]
     along = 0 if rankdir in ("LR", "RL") else 1
     (x, y), (u, v) = start, end = route[0], route[-1]
     low, high = sorted((start[along], end[along]))
-    if all(low - 1.0 <= point[along] <= high + 1.0 for point in route):
+    on_its_way = [point[along] for point in route]
+    if low - 1.0 <= min(on_its_way) and max(on_its_way) <= high + 1.0:
         return route
     way = (u - x, 0.0) if along == 0 else (0.0, v - y)
     bend = [start, (x + way[0] / 2, y + way[1] / 2), (u - way[0], v - way[1]), end]  # it arrives upright: the tip is seen
-    for k in range(1, 16):
-        t = k / 16
-        share = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-        p, q = (sum(w * point[i] for w, point in zip(share, bend, strict=True)) for i in (0, 1))
-        if any(a < p < c and b < q < d for a, b, c, d in taken):
+    (left, *_, right), (top, *_, bottom) = map(sorted, zip(*bend, strict=True))
+    near = [(a, b, c, d) for a, b, c, d in taken if a < right and left < c and b < bottom and top < d]
+    for share in BENT if near else ():
+        p, q = (sum(map(mul, share, side)) for side in zip(*bend, strict=True))
+        if any(a < p < c and b < q < d for a, b, c, d in near):
             return route
     return bend
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import graph
 from ..graph import Node
+from ..ops import Op
 from ..tree import Number
 from .fold import PLUS
 from .model import Card, Edge, Frame
@@ -93,11 +94,16 @@ def _loops(nodes: Sequence[Node], roots: Collection[Node], keep: Collection[Node
             if a.__class__ is not float:
                 users.setdefault(a, []).append(i)
     found: list[Loop] = []
-    ops = [node.op for node in nodes]
+    letter: dict[Op, str] = {}
+    ops = "".join(letter.setdefault(node.op, chr(len(letter))) for node in nodes)
     start = failed = 0
     while start < len(nodes) - NODES + 1:
-        periods = range(1, min(LONGEST, (len(nodes) - start) // ITERATIONS) + 1)
-        some = [p for p in periods if ops[start : start + (ITERATIONS - 1) * p] == ops[start + p : start + ITERATIONS * p]]
+        most = min(LONGEST, (len(nodes) - start) // ITERATIONS)
+        some = [
+            p
+            for p, op in enumerate(ops[start + 1 : start + most + 1], 1)
+            if op == ops[start] and ops[start : start + (ITERATIONS - 1) * p] == ops[start + p : start + ITERATIONS * p]
+        ]
         runs = [(_iterations(nodes, at, start, p), p) for p in some]
         runs = [(count, p) for count, p in runs if count >= ITERATIONS and count * p >= NODES]
         longest = max(runs, key=lambda run: run[0] * run[1], default=(0, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from .. import graph
@@ -22,7 +23,7 @@ def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
     >>> formula(w**2, notation.names_of([w]))
     'w²'
     """
-    return _computed(Printer("unicode", lambda x: notation.number(x, digits), most=notation.ROUND), node, names)
+    return _computed(_plain("unicode", digits), node, names)
 
 
 def latex(node: Node, names: Mapping[Node, str], number: Callable[[float], str]) -> str:
@@ -55,8 +56,13 @@ def partial(
 
     Who asks for many of one node gives its operands, which take as long as there are of them.
     """
-    short = Printer("short", lambda x: notation.number(x, digits), most=notation.ROUND, relations=("[", "]"))
-    return str(edge(short, node, index, names, operands))
+    return str(edge(_plain("short", digits), node, index, names, operands))
+
+
+@lru_cache(maxsize=64)
+def _plain(column: str, digits: int) -> Printer:
+    relations = ("[", "]") if column == "short" else None
+    return Printer(column, lambda x: notation.number(x, digits), most=notation.ROUND, relations=relations)
 
 
 def out_of_domain(node: Node) -> bool:
