@@ -1,10 +1,10 @@
 """Two states of this repository beside each other: `python tests/benchmarks/before.py COMMIT [--job TEXT] [--rounds N]`.
 
-COMMIT and what is checked out are installed by pip, each in a folder of its own.  A job is a few lines that both understand,
+COMMIT and what is checked out are installed by pip, each in a folder of its own. A job is a few lines that both understand,
 run in processes of its own, in turns, as the machine is shared, and measured in seconds of the processor: `best` is the least
-of many repetitions in one process, `first` the only one of a fresh process, `process` the whole process with Python's start.  The
-table gives the least over the rounds on each side, and their ratio.  A job is slower where that ratio is over 1.03 and the
-ratio of medians too.  The exit status is 1 where a job is slower, or fails on what is checked out.
+of many repetitions in one process, `first` the only one of a fresh process, `process` the whole process with Python's start.
+The table gives the least over the rounds on each side, and their ratio. A job is slower where that ratio is over 1.03 and the
+ratio of medians too. The exit status is 1 where a job is slower, or fails on what is checked out.
 """
 
 from __future__ import annotations
