@@ -26,15 +26,15 @@ ROWS = """
 surprise = row(
     "surprise", lambda x, y: -xlogy.forward(x, y), (lambda x, y, z: -log(y), lambda x, y, z: -xdivy(x, y)),
     core=lambda x, y: -xlogy(x, y), exact=lambda mp, at, x, y: -x * mp.log(y),
-    domain=(Interval(), Interval(0.0, inf, open=True)), kinks=(Kink("y = 0", lambda x, y: y == 0.0),),
+    domain=(Interval(), Interval(0.0, inf, open=True)), kinks="y = 0",
     edges=("-log(y)", "-x/y"), pins=[((0.0, 0.0), 0.0, (inf, 0.0))],
     doc="-x log(y), and 0 where x is 0.\\n\\n>>> surprise(2.0, 1.0)\\n-0.0",
 )  # fmt: skip
 log_odds = row(
     "log_odds", lambda p: log.forward(p) - log1p.forward(-p), lambda p, z: inverse(p * (1.0 - p)),
     core=lambda p: log(p) - log1p(-p), exact=lambda mp, at, p: mp.log(p) - mp.log1p(-p),
-    domain=(Interval(0.0, 1.0, open=True),), kinks=(Kink("x = 0", lambda p: p == 0.0), Kink("x = 1", lambda p: p == 1.0)),
-    edges="1/(x*(1 - x))", pins=[((0.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
+    domain=(Interval(0.0, 1.0, open=True),), kinks=("p = 0", "p = 1"),
+    edges="1/(x*(1 - x))", pins=[((0.0,), -inf, (inf,)), ((1.0,), inf, (inf,)), ((2.0,), nan, (nan,))],
     doc="log(p / (1 - p)).\\n\\n>>> log_odds(0.5)\\n0.0",
 )  # fmt: skip
 """
@@ -190,6 +190,34 @@ def pictures(op: Any) -> None:
     assert op.name.replace("_", r"\_") in str(explain(node, format="latex"))
 
 
+def kinks(op: Any) -> None:
+    """The explanation says where there is no derivative; the docstring and the command by the same letters."""
+    from autograd_lite import Value, explain
+
+    for pin, kink in zip(op.pins, op.kinks, strict=False):
+        assert kink.holds(*pin.at)
+        assert not kink.holds(*POINTS[op.name])
+        assert f"{op.name} has no derivative where {kink.text}" in str(explain(op(*map(Value, pin.at))))
+        assert kink.text in op.__doc__
+        if importlib.util.find_spec("click"):
+            assert kink.text in " ".join(_command("ops", op.name).split())
+
+
+def single_precision(op: Any) -> None:
+    """Whether its formula is one for floats of 32 bits is read off it."""
+    if importlib.util.find_spec("numpy") and importlib.util.find_spec("llvmlite"):
+        import numpy as np
+
+        from autograd_lite import jit
+
+        at = POINTS[op.name]
+        columns = [np.full(40, x, np.float32) for x in at]
+        found = jit(op, batch=tuple(range(len(at))), float32=True)(*columns)
+        wanted = op(*[float(c[0]) for c in columns])
+        assert found.dtype == np.float32
+        assert all(math.isclose(x, wanted, rel_tol=1e-6) for x in found.tolist())
+
+
 def strategies(op: Any) -> None:
     from hypothesis import given, settings
 
@@ -216,7 +244,7 @@ def certified(op: Any) -> None:
     assert report.ok, str(report)
 
 
-ASKED = (public, all_orders, pins, every_backend, text, pictures, strategies, certified)
+ASKED = (public, all_orders, pins, every_backend, single_precision, text, pictures, kinks, strategies, certified)
 
 
 def checked() -> None:

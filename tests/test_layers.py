@@ -231,3 +231,17 @@ def test_no_block_of_six_lines_stands_twice(texts):
             if len(block) > 100:
                 places[block].append(module)
     assert {block: found for block, found in places.items() if len(found) > 1} == {}
+
+
+# what may name many rows: the words of backends, and other people's names for ours
+NAMING = {"compiler.lowering", "compiler.llvm.functions", "compiler.to_jax", "compiler.to_js", "compiler.to_numpy",
+          "compiler.to_python", "compiler.llvm.emit", "accelerated", "protocols", "formula.texmath"}  # fmt: skip
+
+
+@pytest.mark.parametrize("module", sorted({m for m in MODULES if not m.startswith("ops")} - NAMING))
+def test_no_list_of_rows_stands_outside_the_table(module, texts):
+    """What is said of a row is a column of it, or is read off its formula: an op is added in one place."""
+    for node in ast.walk(ast.parse(texts[module])):
+        parts = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", ())
+        names = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        assert len(set(names) & autograd_lite.ops.TABLE.keys()) < 4, f"line {node.lineno}: {names}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -11,10 +10,9 @@ from .. import graph
 from ..errors import InputValueError
 from ..files import JsonData
 from ..formula import nodes
-from ..formula.expression import Function
 from ..formula.vocabulary import VOCABULARY
 from ..graph import Node
-from ..ops import REAL, Op
+from ..ops import REAL
 from ..value import Value
 from .common import Json
 from .options import Argument
@@ -64,7 +62,7 @@ def _described(name: str) -> dict[str, Any]:
     """All that the op table has on a function, written with the letters that its row uses."""
     function = VOCABULARY.functions[name]
     row: Any = function.call
-    letters = _letters(row, function)
+    letters = list(getattr(row, "letters", ()) or LETTERS)[: max(function.least, function.most or len(LETTERS))]
     example = getattr(row, "example", (0.5,) * len(letters))
     leaves = [Value(x, letter) for x, letter in zip(example, letters, strict=False)]
     node: Any = function(*leaves)
@@ -104,17 +102,6 @@ def _slope(node: Node, leaf: Value, names: dict[Node, str]) -> str:
         if isinstance(operand, Value) and operand.op is not None and (inner := _slope(operand, leaf, names)):
             return f"{nodes.partial(node, place, names)}·{inner}"
     return ""
-
-
-def _letters(row: Op, function: Function) -> list[str]:
-    """What a row itself calls its arguments in its rules."""
-    if not isinstance(row, Op) or row.arity is None:
-        return list(LETTERS[: max(function.least, function.most or len(LETTERS))])
-    for rules, before in ((row.partials, 0), (row.products or (), 1)):
-        for rule in rules:
-            if callable(rule) and not isinstance(rule, Op):
-                return list(inspect.signature(rule).parameters)[before : before + row.arity]
-    return list(LETTERS[: row.arity])
 
 
 # -- as text ----------------------------------------------------------------------------------------------------------

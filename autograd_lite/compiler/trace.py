@@ -65,16 +65,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
-# rows that are finite where their operands are, up to overflow in a sum or product
-TAME = frozenset(map(ops.TABLE.__getitem__, (
-    "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
-    "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "square", "sum", "prod",
-    "mean", "dot", "relu", "leaky_relu", "tanh", "sech2", "sigmoid", "sigmoid_derivative", "softplus", "log_sigmoid", "sin",
-    "cos", "atan", "atan_derivative", "erf", "erfc", "gaussian", "gelu", "gelu_derivative", "silu", "co_square", "unit",
-    "direction", "hypot", "logsumexp", "logaddexp", "softmax_weight", "softmax_rest", "log_softmax_weight",
-)))  # fmt: skip
-
-
 # what is known of a value: that it depends on an input; that it may be infinite or nan for finite inputs; that it would be no
 # plain number without jit, as it depends on more than arguments
 VARIES, WILD, LIFTED = 1, 2, 4
@@ -136,7 +126,7 @@ class Trace(context.Recorder):
         add_op, add_args = made.ops.append, made.args.append
         for node in self.nodes[len(made) :]:
             op = node.op
-            flag = 0 if op in TAME else WILD
+            flag = 0 if op.tame else WILD  # type: ignore[union-attr]
             args: list[Ref] = []
             for a in operands(node):
                 if a.__class__ is float:

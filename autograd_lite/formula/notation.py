@@ -83,11 +83,6 @@ def names_of(
     return {node: name or next(fresh) for node, name in names.items()}
 
 
-# the places of operands that have a name of their own
-_PLACES = {"mul": ("first factor", "second factor"), "div": ("numerator", "denominator"), "pow": ("base", "exponent"),
-           "where": ("condition", "if true", "if false")}  # fmt: skip
-
-
 def place(node: Node, index: int) -> str:
     """Where an operand stands in a node: what tells two uses of one Value apart.
 
@@ -97,16 +92,8 @@ def place(node: Node, index: int) -> str:
     ('second factor', 'through +', 'through sin')
     """
     op, args = node.op, graph.operands(node)
-    if op.name in _PLACES:
-        return _PLACES[op.name][index]
-    sign = op.symbol.replace("-", MINUS)
-    if len(args) == 1 or (op.name in ("add", "sub") and args[0] is not args[1]):
-        return f"through {sign}"
-    if op.name in ("sum", "mean", "prod"):
-        return f"{'factor' if op.name == 'prod' else 'term'} {index + 1}"
-    if op.name in ("add", "sub"):
-        return ("first term", "second term")[index]
-    if op.name == "dot":
-        half = len(args) // 2
-        return f"{'first' if index < half else 'second'} factor of term {index % half + 1}"
-    return f"argument {index + 1} of {op.name}"
+    part, k = divmod(index, len(args) // len(op.roles) or 1) if op.roles else (0, index)
+    role = op.roles[part] if op.roles else f"argument {index + 1} of {op.name}"
+    if len(args) == 1 or (role.endswith(" term") and args[0] is not args[1]):
+        return f"through {op.symbol.replace('-', MINUS)}"
+    return role.format(k + 1)

@@ -13,9 +13,6 @@ from ..tree import Number
 from ..value import Value
 from .subject import CheckedFunction, Vector
 
-STEPPED = ("floor", "ceil", "trunc", "round", "floordiv")  # flat between jumps
-REMAINDERS = ("mod", "fmod", "remainder", "floordiv")
-PERIODIC = ("sin", "cos", "tan", "sinc", "sinc_derivative", "gamma", "lgamma", "digamma", "polygamma")
 NEAR_A_JUMP = 2.0**-52
 WHOLE = 2.0**46  # from here on the finest steps are a good part of a period of those
 UNSEEN = 2.0**30  # steps of a staircase that are fewer floats wide than this may look straight, where the finest are all noise
@@ -46,13 +43,14 @@ def hidden_place(subject: CheckedFunction, k: int, directions: Sequence[Vector])
         call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
         if any(kink.holds(*floats) for kink in op.kinks):
             return f"{call} on the way has no derivative there, and its values do not show it"
-        if (op.name in STEPPED and _steps_beside(op, floats, node._data)) or (
-            op.name in REMAINDERS and math.ulp(floats[0]) * UNSEEN > abs(floats[1])
-        ):
+        endless = [kink for kink in op.kinks if kink.endless]
+        quotient = any(kink.of_quotient for kink in endless)
+        steps = endless and {*op.edges} <= {"0", None}  # flat between jumps
+        if (steps and _steps_beside(op, floats, node._data)) or (quotient and math.ulp(floats[0]) * UNSEEN > abs(floats[1])):
             return f"{call} on the way jumps within fine steps"
-        if op.name in REMAINDERS and abs(floats[0]) < NEAR_A_JUMP * abs(floats[1]):
+        if quotient and abs(floats[0]) < NEAR_A_JUMP * abs(floats[1]):
             return f"{call} on the way is next to a jump"
-        if op.name in PERIODIC and max(map(abs, floats)) >= WHOLE:
+        if (op.waves or (endless and not quotient and not steps)) and max(map(abs, floats)) >= WHOLE:
             return f"{call} on the way oscillates within the finest steps"
     return ""
 

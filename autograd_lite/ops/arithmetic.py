@@ -8,30 +8,30 @@ import sys
 from math import inf, nan
 
 from .choice import _choice, _taken, eq, ge, gt, le, lt, ne, where, zero
-from .columns import Kink, Number, first, second
+from .columns import Number, first, second
 from .numerics import guarded_of_two
 from .piecewise import abs, copysign, round_
 from .row import Op, helper, publish, row
 from .words import both, c_floor, constant, either, negate
 
 add = row(
-    "add", operator.add, (1.0, 1.0), symbol="+", edges=("1", "1"),
-    exact=lambda mp, at, x, y: x + y,
+    "add", operator.add, (1.0, 1.0), symbol="+", edges=("1", "1"), roles=("first term", "second term"),
+    exact=lambda mp, at, x, y: x + y, tame=True,
     doc="The sum of two.\n\n>>> add(1.0, 2.0)\n3.0",
 )  # fmt: skip
 sub = row(
-    "sub", operator.sub, (1.0, -1.0), symbol="-", edges=("1", "-1"),
-    exact=lambda mp, at, x, y: x - y,
+    "sub", operator.sub, (1.0, -1.0), symbol="-", edges=("1", "-1"), roles=("first term", "second term"),
+    exact=lambda mp, at, x, y: x - y, tame=True,
     doc="The difference of two.\n\n>>> sub(1.0, 2.0)\n-1.0",
 )  # fmt: skip
 mul = row(
-    "mul", operator.mul, (second, first), symbol="*", edges=("y", "x"),
-    exact=lambda mp, at, x, y: x * y,
+    "mul", operator.mul, (second, first), symbol="*", edges=("y", "x"), roles=("first factor", "second factor"),
+    exact=lambda mp, at, x, y: x * y, tame=True,
     doc="The product of two.\n\n>>> mul(2.0, 3.0)\n6.0",
 )  # fmt: skip
 neg = row(
     "neg", operator.neg, -1.0, symbol="-", edges="-1",
-    exact=lambda mp, at, x: -x,
+    exact=lambda mp, at, x: -x, tame=True,
     doc="The negative.\n\n>>> neg(2.0)\n-2.0",
 )  # fmt: skip
 
@@ -69,23 +69,23 @@ muldiv: Op = helper(
     products=(lambda g, x, y, z, out: muldiv(g, y, z), lambda g, x, y, z, out: muldiv(g, x, z),
               lambda g, x, y, z, out: -muldiv(g, out, z)),
     text="x*y/z", symbol="*/",
-    kinks=(Kink("z = 0", lambda x, y, z: z == 0.0),), edges=("y/z", "x/z", "-out/z"),
+    kinks="z = 0", edges=("y/z", "x/z", "-out/z"),
     exact=lambda mp, at, x, y, z: x * y / z,
     doc="x * y / z without overflow on the way.\n\n>>> muldiv(1e300, 1e300, 1e300)\n1e+300",
 )  # fmt: skip
 share: Op = helper(
-    "share", lambda w, s: w * s if w else 0.0 if s == s else nan, (lambda w, s, out: s, lambda w, s, out: w),
+    "share", lambda w, s: w * s if w else 0.0 if s == s else nan, (lambda x, y, out: y, lambda x, y, out: x),
     products=(lambda g, w, s, out: g * s, lambda g, w, s, out: _taken(g * w, ne(w, 0.0) + lt(abs(s), inf), True)),
     core=lambda w, s: where(eq(w, 0.0), where(eq(s, s), 0.0, nan), w * s), edges=("y", "x"), text="x*y",
-    kinks=(Kink("x = 0 and y is not finite", lambda w, s: w == 0.0 and not math.isfinite(s)),),
-    exact=lambda mp, at, w, s: w * s, pins=[((0.0, -inf), 0.0, (-inf, 0.0)), ((0.0, nan), nan, (nan, 0.0))],
+    kinks="x = 0 and y is not finite",
+    exact=lambda mp, at, w, s: w * s, pins=[((0.0, -inf), 0.0, (-inf, 0.0)), ((0.0, nan), nan, (nan, 0.0))], tame=True,
     doc="w times a score s, and 0 where w is 0 though s is infinite: what is certain not to be costs nothing.\n\n"
     ">>> share(0.0, -math.inf)\n0.0",
 )  # fmt: skip
 div: Op = row(
     "div", _div, (lambda x, y, z: div(1.0, y), lambda x, y, z: -div(z, y)),
     products=(lambda g, x, y, z: div(g, y), lambda g, x, y, z: -muldiv(g, z, y)),
-    symbol="/", kinks=(Kink("y = 0", lambda x, y: y == 0.0),),
+    symbol="/", kinks="y = 0", roles=("numerator", "denominator"),
     edges=("1/y", "-out/y"),
     pins=[((1.0, 0.0), inf, (inf, -inf)), ((1.0, -0.0), -inf, (-inf, -inf)), ((0.0, 0.0), nan, (inf, nan))],
     exact=lambda mp, at, x, y: x / y,
@@ -130,24 +130,23 @@ def _floordiv_core(x: Number, y: Number) -> Number:
     return where(eq(y, 0.0), ratio, result)
 
 
-AT_MULTIPLE = (Kink("x/y is whole", lambda x, y: y == 0.0 or _fmod(x, y) == 0.0),)
 floordiv: Op = _choice(
     "floordiv", _floordiv, core=_floordiv_core, partials=(lambda x, y, z: zero(z), lambda x, y, z: zero(z)),
-    symbol="//", kinks=AT_MULTIPLE, edges=("0", "0"),
+    symbol="//", kinks="x/y is whole", edges=("0", "0"),
     pins=[((7.0, 2.0), 3.0, (0.0, 0.0)), ((1.0, 0.0), inf, (0.0, 0.0))],
     exact=lambda mp, at, x, y: mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The quotient rounded down.\n\n>>> floordiv(-7.0, 2.0)\n-4.0",
 )  # fmt: skip
 mod: Op = _choice(
     "mod", _mod, core=_mod_core, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: zero(z) - floordiv(x, y)), symbol="%",
-    kinks=AT_MULTIPLE, edges=("1", "-(x // y)"), example=(7.5, 2.0),
+    kinks="x/y is whole", edges=("1", "-(x // y)"), example=(7.5, 2.0),
     pins=[((1.0, 0.0), nan, (nan, nan)), ((-1.0, inf), inf, (1.0, 1.0)), ((7.5, 2.0), 1.5, (1.0, -3.0))],
     exact=lambda mp, at, x, y: x - y * mp.floor(mp.mpf(at[0]) / at[1]),
     doc="The remainder with the sign of y, as Python's %.\n\n>>> mod(-7.0, 3.0)\n2.0",
 )  # fmt: skip
 fmod = _choice(
     "fmod", _fmod, partials=(lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
-    kinks=AT_MULTIPLE, edges=("1", "-trunc(x/y)"), example=(7.5, 2.0),
+    kinks="x/y is whole", edges=("1", "-trunc(x/y)"), example=(7.5, 2.0),
     pins=[((-7.5, 2.0), -1.5, (1.0, 3.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
     exact=lambda mp, at, x, y: x - y * mp.sign(mp.mpf(at[0]) / at[1]) * mp.floor(mp.fabs(mp.mpf(at[0]) / at[1])),
     doc="The remainder with the sign of x, as math.fmod.\n\n>>> fmod(-7.0, 3.0)\n-1.0",
@@ -169,7 +168,7 @@ def _remainder_core(x: Number, y: Number) -> Number:
 remainder: Op = _choice(
     "remainder", _remainder, core=_remainder_core, partials=
     (lambda x, y, z: zero(z) + 1.0, lambda x, y, z: -round_(div(x - z, y), 0.0)),
-    kinks=(Kink("x/y is half way", lambda x, y: y == 0.0 or math.fabs(_remainder(x, y)) == 0.5 * math.fabs(y)),),
+    kinks="x/y is half way",
     exact=lambda mp, at, x, y: x - y * mp.nint(mp.mpf(at[0]) / at[1]), edges=("1", "-round(x/y)"),
     example=(7.5, 2.0),
     pins=[((5.0, 2.0), 1.0, (1.0, -2.0)), ((1.0, 0.0), nan, (nan, nan)), ((1.0, inf), 1.0, (1.0, 0.0))],
@@ -221,7 +220,7 @@ def _fma_fast(x: Number, y: Number, z: Number) -> Number:
 
 fma = row(
     "fma", _fma, (lambda x, y, z, out: y, lambda x, y, z, out: x, 1.0), fast=_fma_fast, exact=lambda mp, at, x, y, z: x * y + z,
-    text="x*y + z", edges=("y", "x", "1"),
+    text="x*y + z", edges=("y", "x", "1"), tame=True,
     doc="x y + z, rounded once, as math.fma.\n\n>>> fma(0.1, 10.0, -1.0)\n5.551115123125783e-17",
 )  # fmt: skip
 

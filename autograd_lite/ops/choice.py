@@ -13,32 +13,29 @@ from typing import Any
 from .. import context
 from ..errors import InputTypeError
 from ..tree import held, is_node
-from .columns import Kink, Number, Rule
+from .columns import Number, Rule
 from .row import Op, enter, helper, publish, row
-
-AT_ZERO = (Kink("x = 0", lambda x, *rest: x == 0.0),)
-AT_TIE = (Kink("x = y", lambda x, y: x == y),)
 
 # -- passing on -------------------------------------------------------------------------------------------------------
 
 identity = row(
     "identity", lambda x: x, 1.0, core=lambda x: x, text="x", edges="1",
-    exact=lambda mp, at, x: x,
+    exact=lambda mp, at, x: x, tame=True,
     doc="The argument itself, as a node of its own.\n\n>>> identity(2.0)\n2.0",
 )  # fmt: skip
 stop_gradient = row(
     "stop_gradient", lambda x: x, 0.0, core=lambda x: x, edges="0",
-    exact=lambda mp, at, x: mp.mpf(at[0]),
+    exact=lambda mp, at, x: mp.mpf(at[0]), tame=True,
     doc="The argument as a constant: no gradient passes (as in JAX).\n\n>>> stop_gradient(2.0)\n2.0",
 )  # fmt: skip
 zero: Op = helper(
     "zero", lambda x: 0.0 if x == x else nan, 0.0, core=lambda x: where(eq(x, x), 0.0, nan), text="0", edges="0",
-    exact=lambda mp, at, x: mp.mpf(0),
+    exact=lambda mp, at, x: mp.mpf(0), tame=True,
     doc="0 for every number, nan for nan: the derivative of a flat function.\n\n>>> zero(7.0)\n0.0",
 )  # fmt: skip
 influence: Op = helper(
     "influence", lambda x, y: x if y else 0.0, (1.0, 0.0), core=lambda x, y: where(y, x, 0.0), edges=("1", "0"),
-    kinks=(Kink("y = 0", lambda x, y: y == 0.0),), exact=lambda mp, at, x, y: x if at[1] else mp.mpf(0),
+    kinks="y = 0", exact=lambda mp, at, x, y: x if at[1] else mp.mpf(0), tame=True,
     doc="x, which is 0 or not there where y is 0: 0 there, and with the slopes that x has.\n\n>>> influence(nan, 0.0)\n0.0",
 )  # fmt: skip
 
@@ -67,7 +64,7 @@ def _choice(
 
 def _flat(name: str, forward: Callable[..., float], **columns: Any) -> Op:
     """A row of one argument whose slope is 0 wherever its value is a number."""
-    return _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", **columns)
+    return _choice(name, forward, partials=(lambda x, z: zero(z),), edges="0", tame=True, **columns)
 
 
 # -- comparisons: 1.0 or 0.0 ------------------------------------------------------------------------------------------
@@ -75,8 +72,8 @@ def _flat(name: str, forward: Callable[..., float], **columns: Any) -> Op:
 
 def _comparison(name: str, sign: str, forward: Callable[[float, float], bool], doc: str) -> Op:
     return row(
-        name, lambda x, y: 1.0 if forward(x, y) else 0.0, (0.0, 0.0), symbol=sign, kinks=AT_TIE, edges=("0", "0"),
-        doc=doc, exact=lambda mp, at, x, y: mp.mpf(forward(*at)),
+        name, lambda x, y: 1.0 if forward(x, y) else 0.0, (0.0, 0.0), symbol=sign, kinks="x = y", edges=("0", "0"),
+        doc=doc, tame=True, exact=lambda mp, at, x, y: mp.mpf(forward(*at)),
     )  # fmt: skip
 
 
@@ -186,9 +183,9 @@ where: Op = enter(_Where(
     (0.0, lambda c, a, b, z: ne(c, 0.0), lambda c, a, b, z: eq(c, 0.0)),
     products=(lambda g, c, a, b, z: None, lambda g, c, a, b, z: _taken(g, c, True), lambda g, c, a, b, z: _taken(g, c, False)),
     latex=r"\begin{{cases}}{1}&\text{{if }}{0}\\{2}&\text{{else}}\end{{cases}}",
-    edges=("0", "x != 0", "x == 0"),
+    edges=("0", "x != 0", "x == 0"), roles=("condition", "if true", "if false"),
     pins=[((1.0, 2.0, nan), 2.0, (0.0, 1.0, 0.0)), ((0.0, inf, 3.0), 3.0, (0.0, 0.0, 1.0))],
-    exact=lambda mp, at, c, a, b: a if at[0] else b,
+    exact=lambda mp, at, c, a, b: a if at[0] else b, tame=True,
     doc="`a` where the condition is not 0, else `b`; the operand not taken gets no gradient at all, not even 0 times inf.\n"
     "\n>>> where(2 > 1, 10.0, 20.0)\n10.0",
 ))  # fmt: skip

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, overload
 
 from .. import tree
-from ..errors import InputValueError
+from ..errors import InputTypeError, InputValueError
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 Number = tree.Number  # what rules and cores are written in
 Rule = Callable[..., Number]  # (arguments..., out) -> partial; with any number of arguments: (args, out) -> all partials
@@ -67,11 +72,36 @@ class Pin(NamedTuple):
     partials: tuple[float, ...]
 
 
-class Kink(NamedTuple):
-    """Where the derivative does not exist or jumps: a kink, a jump or a pole."""
+class Kink:
+    """Where the derivative does not exist or jumps: a kink, a jump or a pole.  What is shown is what is tested.
 
-    text: str
-    condition: Callable[..., bool]
+    The text says of a row's arguments where they are, each by the name that the row's rules have for it: ``x = 0``, ``x <= 0``,
+    ``x = y``, ``y is not finite``, ``x/y is whole``, ``x = 0, -1, -2, ...`` and what else `SETS` names; ``all are 0``; and
+    several of these, joined by ``and``.
+
+    >>> place = Kink("y = 0 and x is not 0, 1, 2, ...", ("x", "y"))
+    >>> place.holds(-1.0, 0.0), place.holds(1.0, 0.0)
+    (True, False)
+
+    Args:
+        text: the place.
+        letters: the names of the arguments, in order; or, for a place that cannot be said so, a function of the arguments.
+        first: the first of those that ``all`` speaks of.
+
+    Raises InputValueError for a text that is none of these, InputTypeError for what is no text.
+    """
+
+    __slots__ = ("condition", "text")
+
+    def __init__(self, text: str, letters: Sequence[str] | Callable[..., bool] = "xyzuvw", first: int = 0) -> None:
+        if not isinstance(text, str):
+            raise InputTypeError(f"kink {text!r} must be a text that says where it is, such as 'x = 0'")
+        self.text = text
+        if callable(letters):
+            self.condition = letters
+        else:
+            clauses = [_clause(clause, letters, first) for clause in text.split(" and ")]
+            self.condition = clauses[0] if len(clauses) == 1 else lambda *at: all(clause(*at) for clause in clauses)
 
     def holds(self, *at: float) -> bool:
         """Whether the arguments of the row are at such a place; not where the condition has no answer, as floor(inf)."""
@@ -79,6 +109,55 @@ class Kink(NamedTuple):
             return bool(self.condition(*at))
         except (ArithmeticError, ValueError):
             return False
+
+    @property
+    def endless(self) -> bool:
+        """Whether it lies here and there all along an axis."""
+        return self.text.endswith(ENDLESS) and " is not " not in self.text
+
+    @property
+    def of_quotient(self) -> bool:
+        """Whether it lies where one argument is so many times another."""
+        return "/" in self.text.partition(" ")[0]
+
+
+# where a number is, or a quotient by a unit
+SETS: dict[str, Callable[[float, float], bool]] = {
+    "whole": lambda x, unit: unit == 0.0 or math.fmod(x, unit) == 0.0,
+    "half way": lambda x, unit: unit == 0.0 or math.fabs(math.remainder(x, unit)) == 0.5 * math.fabs(unit),
+    "finite": lambda x, unit: math.isfinite(x),
+    "0, 1, 2, ...": lambda x, unit: x >= 0.0 and x % 1.0 == 0.0,
+    "0, -1, -2, ...": lambda x, unit: x <= 0.0 and x % 1.0 == 0.0,
+    "π/2 + kπ": lambda x, unit: math.fabs(math.cos(x)) < 1e-15,
+}
+ENDLESS = ("whole", "half way", "...", "kπ")
+RELATIONS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def _clause(text: str, letters: Sequence[str], first: int) -> Callable[..., bool]:
+    """One thing that is said of arguments."""
+    if text == "all are 0":
+        return lambda *at: not any(at[first:])
+    subject, relation, what = (*text.split(" ", 2), "", "")[:3]
+    name, _, by = subject.partition("/")
+    wanted = not what.startswith("not ")
+    member = SETS.get(what.removeprefix("not "))
+    try:
+        i = letters.index(name)
+        if member is not None and relation in ("=", "is"):
+            unit = letters.index(by) if by else None
+            return lambda *at: member(at[i], 1.0 if unit is None else at[unit]) is wanted
+        compare = RELATIONS[relation if not by else ""]
+        if what in letters:
+            other = letters.index(what)
+            return lambda *at: compare(at[i], at[other])
+        bound = float(what)
+    except (KeyError, ValueError):
+        raise InputValueError(
+            f"{text!r} is no place among arguments {', '.join(letters)}: write one as 'x = 0', 'x <= y', 'x is whole' or "
+            f"'all are 0', or give Kink(text, condition) with a function of the arguments"
+        ) from None
+    return lambda *at: compare(at[i], bound)
 
 
 class Setting(NamedTuple):
@@ -106,3 +185,17 @@ class Setting(NamedTuple):
 ORDER = Setting("order", (0.0, 1.0, 2.0, 3.0))
 INDEX = Setting("index", (0.0, 1.0, 2.0))
 DIGITS = Setting("digits", (0.0, 1.0, 3.0, -1.0))
+
+
+class OfLists(Protocol):
+    """A function of a list that gives one: of floats floats, of Values Values."""
+
+    @overload
+    def __call__(self, items: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, items: Iterable[float | Value]) -> list[Value]: ...
+
+
+def of_lists(function: Callable[[Iterable[Number]], list[Number]]) -> OfLists:
+    """Such a function, as it is."""
+    return function  # type: ignore[return-value]

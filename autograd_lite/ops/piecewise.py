@@ -9,7 +9,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING, cast, overload
 
 from .. import context
-from .choice import AT_TIE, AT_ZERO, _choice, _flat, eq, ge, gt, le, lt, where, zero
+from .choice import _choice, _flat, eq, ge, gt, le, lt, where, zero
 from .columns import DIGITS, Kink, Number
 from .row import TABLE, Op, composed, enter, helper, publish, row
 from .words import both, c_ceil, c_floor, c_trunc, constant, either, rint
@@ -25,7 +25,7 @@ def _sign(x: float) -> float:
 
 
 sign = _flat(
-    "sign", _sign, core=lambda x: where(gt(x, 0.0), 1.0, where(lt(x, 0.0), -1.0, x + 0.0)), kinks=AT_ZERO,
+    "sign", _sign, core=lambda x: where(gt(x, 0.0), 1.0, where(lt(x, 0.0), -1.0, x + 0.0)), kinks="x = 0",
     latex=r"\operatorname{{sgn}} {0}",
     pins=[((0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,))],
     exact=lambda mp, at, x: mp.sign(at[0]),
@@ -45,24 +45,24 @@ def _heaviside_core(x: Number, at_zero: Number) -> Number:
 
 heaviside = _choice(
     "heaviside", _heaviside, core=_heaviside_core, partials= (lambda x, h, z: zero(x), lambda x, h, z: eq(x, 0.0)),
-    kinks=AT_ZERO, edges=("0", "x == 0"),
+    kinks="x = 0", edges=("0", "x == 0"),
     pins=[((0.0, 0.5), 0.5, (0.0, 1.0)), ((nan, 0.5), nan, (nan, 0.0))],
-    exact=lambda mp, at, x, h: mp.mpf(at[0] > 0) if at[0] else h,
+    exact=lambda mp, at, x, h: mp.mpf(at[0] > 0) if at[0] else h, tame=True,
     doc="0 left of 0, 1 right of it, `at_zero` there, as in NumPy.\n\n"
     ">>> heaviside(-1.0, 0.5), heaviside(0.0, 0.5)\n(0.0, 0.5)",
 )  # fmt: skip
 abs = row(
-    "abs", math.fabs, lambda x, z: sign(x), kinks=AT_ZERO, text="|{0}|", latex=r"\left|{0}\right|", edges="sign(x)",
+    "abs", math.fabs, lambda x, z: sign(x), kinks="x = 0", text="|{0}|", latex=r"\left|{0}\right|", edges="sign(x)",
     pins=[((0.0,), 0.0, (0.0,)), ((-0.0,), 0.0, (0.0,)), ((nan,), nan, (nan,)), ((-inf,), inf, (-1.0,))],
-    exact=lambda mp, at, x: x * mp.sign(at[0]),
+    exact=lambda mp, at, x: x * mp.sign(at[0]), tame=True,
     doc="Absolute value; slope 0 at the kink, and so is every slope of that slope: at 0 the second derivative of abs(x)**2 is "
     "0, and that of x**2 is 2.\n\n>>> abs(-2.0)\n2.0",
 )  # fmt: skip
 copysign: Op = row(
     "copysign", _copysign, (lambda x, y, z: sign(x) * copysign(1.0, y), 0.0),
-    kinks=(Kink("x = 0", lambda x, y: x == 0.0), Kink("y = 0", lambda x, y: y == 0.0)),
+    kinks=("x = 0", "y = 0"),
     edges=("sign(x)*copysign(1, y)", "0"), pins=[((0.0, -3.0), -0.0, (0.0, 0.0)), ((2.0, -3.0), -2.0, (-1.0, 0.0))],
-    exact=lambda mp, at, x, y: mp.sign(at[0]) * x * (1 if _copysign(1.0, at[1]) > 0 else -1),
+    exact=lambda mp, at, x, y: mp.sign(at[0]) * x * (1 if _copysign(1.0, at[1]) > 0 else -1), tame=True,
     doc="The size of x with the sign of y, as in math.\n\n>>> copysign(2.0, -3.0)\n-2.0",
 )  # fmt: skip
 
@@ -78,22 +78,21 @@ def _whole(rounding: Callable[[float], int]) -> Callable[[float], float]:
     return forward
 
 
-AT_WHOLE = (Kink("x is whole", lambda x: x % 1.0 == 0.0),)
 _STEP_PINS = [((1.0,), 1.0, (0.0,)), ((inf,), inf, (0.0,)), ((nan,), nan, (nan,))]
 floor = _flat(
-    "floor", _whole(math.floor), core=lambda x: c_floor(x) + 0.0, kinks=AT_WHOLE,
+    "floor", _whole(math.floor), core=lambda x: c_floor(x) + 0.0, kinks="x is whole",
     latex=r"\lfloor {0} \rfloor", pins=_STEP_PINS,
     exact=lambda mp, at, x: mp.floor(at[0]),
     doc="The largest whole number not above x, as a float.\n\n>>> floor(-0.5)\n-1.0",
 )  # fmt: skip
 ceil = _flat(
-    "ceil", _whole(math.ceil), core=lambda x: c_ceil(x) + 0.0, kinks=AT_WHOLE, latex=r"\lceil {0} \rceil",
+    "ceil", _whole(math.ceil), core=lambda x: c_ceil(x) + 0.0, kinks="x is whole", latex=r"\lceil {0} \rceil",
     pins=_STEP_PINS,
     exact=lambda mp, at, x: mp.ceil(at[0]),
     doc="The smallest whole number not below x, as a float.\n\n>>> ceil(1.5)\n2.0",
 )  # fmt: skip
 trunc = _flat(
-    "trunc", _whole(math.trunc), core=lambda x: c_trunc(x) + 0.0, kinks=AT_WHOLE, pins=_STEP_PINS,
+    "trunc", _whole(math.trunc), core=lambda x: c_trunc(x) + 0.0, kinks="x is whole", pins=_STEP_PINS,
     exact=lambda mp, at, x: mp.sign(at[0]) * mp.floor(abs(at[0])),
     doc="The whole part of x, toward 0, as a float.\n\n>>> trunc(-1.5)\n-1.0",
 )  # fmt: skip
@@ -113,7 +112,7 @@ round_ = _choice(
     settings={1: DIGITS}, core=lambda x, n: rint(x) if constant(n) and -1.0 < n < 1.0 else NotImplemented,
     kinks=(Kink("x is half way", lambda x, n: abs(n) < 300.0 and abs((x * 10.0**n) % 1.0 - 0.5) < 1e-9),), edges=("0", None),
     pins=[((0.5, 0.0), 0.0, (0.0, 0.0)), ((nan, 0.0), nan, (nan, 0.0))],
-    exact=lambda mp, at, x, n: mp.nint(at[0] * mp.mpf(10) ** n) / mp.mpf(10) ** n,
+    exact=lambda mp, at, x, n: mp.nint(at[0] * mp.mpf(10) ** n) / mp.mpf(10) ** n, tame=True,
     doc="x to n decimals, halves to even, as Python's round.\n\n>>> round_(2.5), round_(2.675, 1)\n(2.0, 2.7)",
 )  # fmt: skip
 
@@ -128,7 +127,7 @@ difference = helper(
     "difference", _difference, (1.0, -1.0), core=lambda x, y: where(eq(x, y), 0.0, x - y), symbol="-", text="x - y",
     edges=("1", "-1"),
     pins=[((inf, inf), 0.0, (1.0, -1.0))],
-    exact=lambda mp, at, x, y: x - y,
+    exact=lambda mp, at, x, y: x - y, tame=True,
     doc="x - y, and 0 where they are equal, infinities too.\n\n>>> difference(5.0, 3.0)\n2.0",
 )  # fmt: skip
 
@@ -188,7 +187,7 @@ def _tied(extreme: Op, sign: float) -> Op:
         extreme.name, lambda x, y, m, n: extreme.forward(x, y),
         partials=(lambda x, y, m, n, z: share(x, y, m, n), lambda x, y, m, n, z: share(y, x, n, m), 0.0, 0.0),
         made=Op, symbol=extreme.symbol, text=extreme.text, latex=extreme.latex, edges=(*extreme.edges, None, None),
-        kinks=(Kink("x = y", lambda x, y, m, n: x == y),),
+        kinks="x = y", tame=True,
         exact=lambda mp, at, x, y, m, n: (m * x + n * y) / (m + n) if at[0] == at[1] else exact(mp, at[:2], x, y),
     )  # fmt: skip
     tied.plain = extreme
@@ -198,20 +197,20 @@ def _tied(extreme: Op, sign: float) -> Op:
 maximum = cast(_Extreme, enter(_choice(
     "maximum", _maximum, made=_Extreme, core=lambda x, y: _extreme(gt, ge, x, y), partials=
     (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
-    symbol="max", kinks=AT_TIE, text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
+    symbol="max", kinks="x = y", text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
     edges=("(x > y) + (x == y)/2", "(x < y) + (x == y)/2"),
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((inf, inf), inf, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)),
           ((1.0, nan), nan, (nan, nan))],
-    exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] > at[1] else y,
+    exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] > at[1] else y, tame=True,
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
 )))  # fmt: skip
 minimum = cast(_Extreme, enter(_choice(
     "minimum", _minimum, made=_Extreme, core=lambda x, y: _extreme(lt, le, x, y), partials=
     (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
-    symbol="min", kinks=AT_TIE, text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
+    symbol="min", kinks="x = y", text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
     edges=("(x < y) + (x == y)/2", "(x > y) + (x == y)/2"),
     pins=[((2.0, 2.0), 2.0, (0.5, 0.5)), ((nan, 1.0), nan, (nan, nan)), ((1.0, nan), nan, (nan, nan))],
-    exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] < at[1] else y,
+    exact=lambda mp, at, x, y: (x + y) / 2 if at[0] == at[1] else x if at[0] < at[1] else y, tame=True,
     doc="The smaller of two; a tie shares the slope, 1/2 each.\n\n>>> minimum(1.0, 2.0)\n1.0",
 )))  # fmt: skip
 maximum.tied, minimum.tied = _tied(maximum, 1.0), _tied(minimum, -1.0)
@@ -236,13 +235,12 @@ clamp = _choice(
     (lambda x, low, high, z: zero(z) + ge(x, low) * le(x, high),
      lambda x, low, high, z: zero(z) + lt(x, low) * le(low, high),
      lambda x, low, high, z: zero(z) + gt(maximum(x, low), high)),
-    kinks=(Kink("x = low", lambda x, low, high: x == low), Kink("x = high", lambda x, low, high: x == high),
-           Kink("low = high", lambda x, low, high: low == high)),
+    kinks=("x = low", "x = high", "low = high"),
     example=(0.5, 0.0, 1.0), edges=("(x >= y)*(x <= z)", "(x < y)*(y <= z)", "maximum(x, y) > z"),
     pins=[((0.0, 0.0, 1.0), 0.0, (1.0, 0.0, 0.0)), ((1.0, 0.0, 1.0), 1.0, (1.0, 0.0, 0.0)),
           ((-1.0, 0.0, 1.0), 0.0, (0.0, 1.0, 0.0)), ((2.0, 0.0, 1.0), 1.0, (0.0, 0.0, 1.0)),
           ((nan, 0.0, 1.0), nan, (nan, nan, nan))],
-    exact=lambda mp, at, x, low, high: high if at[1] > at[2] or at[0] > at[2] else low if at[0] < at[1] else x,
+    exact=lambda mp, at, x, low, high: high if at[1] > at[2] or at[0] > at[2] else low if at[0] < at[1] else x, tame=True,
     doc="x kept within [low, high]; slope 1 at a bound, so that a parameter there can move back.\n\n"
     ">>> clamp(7.0, 0.0, 1.0)\n1.0",
 )  # fmt: skip

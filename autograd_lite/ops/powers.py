@@ -12,7 +12,7 @@ from .. import context
 from ..tree import as_float, is_node
 from .arithmetic import _div, div, mul
 from .choice import Masked, eq, ge, gt, lt, ne, where
-from .columns import ORDER, POSITIVE, Interval, Kink, Number
+from .columns import ORDER, POSITIVE, Interval, Number
 from .numerics import guarded
 from .piecewise import abs
 from .row import Op, composed, enter, helper, publish, row
@@ -145,7 +145,7 @@ pow_derivative: Op = helper(
     (lambda x, y, n, k, z: pow_derivative.apply(x, y, n + 1.0, k), lambda x, y, n, k, z: pow_derivative.apply(x, y, n, k + 1.0),
      nan, nan),
     latex=r"\partial_x^{{{2}}} \partial_y^{{{3}}} {0}^{{{1}}}", symbol="**'",
-    domain=(POSITIVE, Interval(), NONNEGATIVE, NONNEGATIVE), kinks=(Kink("x <= 0", lambda x, y, n, k: x <= 0.0),),
+    domain=(POSITIVE, Interval(), NONNEGATIVE, NONNEGATIVE), kinks="x <= 0",
     edges=("pow_derivative(x, y, z + 1, u)", "pow_derivative(x, y, z, u + 1)", None, None),
     exact=_pow_derivative_exact,
     doc="The derivative of x**y, n times in x and k times in y, all orders in one row.\n\n"
@@ -212,8 +212,8 @@ pow: Op = row(
     "pow", _pow, core=_pow_core, fast=_pow_fast,
     partials=(lambda x, y, z: pow_derivative.apply(x, y, 1.0, 0.0), lambda x, y, z: pow_derivative.apply(x, y, 0.0, 1.0)),
     products=(_base_product, lambda g, x, y, z: g * pow_derivative.apply(x, y, 0.0, 1.0)),
-    symbol="**", domain=(POSITIVE, Interval()),
-    kinks=(Kink("x = 0 and y is not 0, 1, 2, ...", lambda x, y: x == 0.0 and not (y >= 0.0 and y % 1.0 == 0.0)),),
+    symbol="**", domain=(POSITIVE, Interval()), roles=("base", "exponent"),
+    kinks="x = 0 and y is not 0, 1, 2, ...",
     edges=("y*x**(y - 1)", "out*log(x)"),
     pins=[
         ((5.0, 0.0), 1.0, (0.0, math.log(5.0))), ((0.0, 0.0), 1.0, (0.0, 0.0)), ((0.0, 0.5), 0.0, (inf, 0.0)),
@@ -227,7 +227,7 @@ pow: Op = row(
 )  # fmt: skip
 square: Op = row(
     "square", lambda x: x * x, lambda x, z: 2.0 * x, core=lambda x: x * x, text="x**2", edges="2*x",
-    exact=lambda mp, at, x: x * x,
+    exact=lambda mp, at, x: x * x, tame=True,
     doc="x times x.\n\n>>> square(3.0)\n9.0",
 )  # fmt: skip
 
@@ -270,7 +270,7 @@ def _sqrt_core(x: Number) -> Number:
 sqrt: Op = row(
     "sqrt", _sqrt, lambda x, z: div(0.5, z), products=(lambda g, x, z: div(0.5 * g, z),),
     core=_sqrt_core, text="√{0}", latex=r"\sqrt{{{0}}}", domain=(NONNEGATIVE,),
-    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(2*out)",
+    kinks="x = 0", edges="1/(2*out)",
     pins=[((0.0,), 0.0, (inf,)), ((-0.0,), 0.0, (inf,)), ((-1.0,), nan, (nan,)), ((inf,), inf, (0.0,))],
     exact="sqrt",
     doc="The square root; nan below 0.\n\n>>> sqrt(9.0)\n3.0",
@@ -278,9 +278,9 @@ sqrt: Op = row(
 cbrt = row(
     "cbrt", math.cbrt, lambda x, z: div(1.0, 3.0 * (z * z)), products=(lambda g, x, z: div(g, 3.0 * (z * z)),),
     text="∛{0}", latex=r"\sqrt[3]{{{0}}}",
-    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="1/(3*out**2)",
+    kinks="x = 0", edges="1/(3*out**2)",
     pins=[((0.0,), 0.0, (inf,)), ((-8.0,), -2.0, (1 / 12,))],
-    exact=lambda mp, at, x: mp.sign(x) * mp.cbrt(mp.fabs(x)),
+    exact=lambda mp, at, x: mp.sign(x) * mp.cbrt(mp.fabs(x)), tame=True,
     doc="The real cube root.\n\n>>> cbrt(-8.0)\n-2.0",
 )  # fmt: skip
 
@@ -319,7 +319,7 @@ inverse = helper(
     lambda x, z: -(z * z), products=(lambda g, x, z: -(g * z * z),),
     core=lambda x: where(ge(x, 0.0), 1.0 / abs(x), nan), text="1/x",
     domain=(POSITIVE,),
-    kinks=(Kink("x = 0", lambda x: x == 0.0),), edges="-1/x**2", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
+    kinks="x = 0", edges="-1/x**2", pins=[((0.0,), inf, (-inf,)), ((-1.0,), nan, (nan,))],
     exact=lambda mp, at, x: 1 / x,
     doc="1/x for x >= 0, nan below.\n\n>>> inverse(4.0)\n0.25",
 )  # fmt: skip
@@ -339,9 +339,6 @@ def _logarithm(log: Number, zero_at: float = 0.0) -> Number:
     return forward
 
 
-AT_ZERO = (Kink("x = 0", lambda x: x == 0.0),)
-
-
 class _Log(Op):
     """`log` with a base: the quotient of two logarithms, as in math."""
 
@@ -355,7 +352,7 @@ class _Log(Op):
 
 log = enter(_Log(
     "log", _logarithm(math.log), lambda x, z: inverse(x), products=(lambda g, x, z: _over(g, x),),
-    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\ln {0}",
+    domain=(POSITIVE,), kinks="x = 0", latex=r"\ln {0}",
     edges="1/x", pins=[((0.0,), -inf, (inf,)), ((-0.0,), -inf, (inf,)), ((-1.0,), nan, (nan,)),
           ((5e-324,), -744.4400719213812, (inf,))],
     exact="log",
@@ -364,14 +361,14 @@ log = enter(_Log(
 ))  # fmt: skip
 log2 = row(
     "log2", _logarithm(math.log2), lambda x, z: _over(LOG2_E, x), products=(lambda g, x, z: _over(g * LOG2_E, x),),
-    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_2 {0}", edges="1/(x*log(2))",
+    domain=(POSITIVE,), kinks="x = 0", latex=r"\log_2 {0}", edges="1/(x*log(2))",
     pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact=lambda mp, at, x: mp.log(x, 2),
     doc="The logarithm to base 2.\n\n>>> log2(8.0)\n3.0",
 )  # fmt: skip
 log10 = row(
     "log10", _logarithm(math.log10), lambda x, z: _over(LOG10_E, x), products=(lambda g, x, z: _over(g * LOG10_E, x),),
-    domain=(POSITIVE,), kinks=AT_ZERO, latex=r"\log_{{10}} {0}", edges="1/(x*log(10))",
+    domain=(POSITIVE,), kinks="x = 0", latex=r"\log_{{10}} {0}", edges="1/(x*log(10))",
     pins=[((-1.0,), nan, (nan,)), ((0.0,), -inf, (inf,))],
     exact="log10",
     doc="The logarithm to base 10.\n\n>>> log10(100.0)\n2.0",
@@ -380,7 +377,7 @@ log1p = row(
     "log1p", _logarithm(math.log1p, -1.0), lambda x, z: inverse(1.0 + x),
     products=(lambda g, x, z: _over(g, 1.0 + x),),
     domain=(Interval(-1.0, inf, open=True),),
-    kinks=(Kink("x = -1", lambda x: x == -1.0),), latex=r"\ln\left(1 + {0}\right)", edges="1/(1 + x)",
+    kinks="x = -1", latex=r"\ln\left(1 + {0}\right)", edges="1/(1 + x)",
     pins=[((-1.0,), -inf, (inf,)), ((-2.0,), nan, (nan,))],
     exact="log1p",
     doc="The logarithm of 1 + x, exact near 0.\n\n>>> log1p(0.0)\n0.0",

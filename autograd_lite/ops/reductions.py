@@ -12,21 +12,17 @@ from functools import reduce
 from itertools import accumulate
 from math import inf, nan
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from ..errors import InputTypeError, InputValueError
 from ..tree import as_float, is_node
 from .activations import sigmoid
 from .arithmetic import _two_sum, div, sub
 from .choice import eq, gt, lt, where, zero
-from .columns import INDEX, MANY, Number
+from .columns import INDEX, MANY, Number, of_lists
 from .piecewise import abs, difference
 from .powers import exp, inverse, log1p
-from .row import Op, composed, helper, numbers, of_lists, publish, row
+from .row import Op, composed, helper, numbers, publish, row
 from .words import both, either, negate
-
-if TYPE_CHECKING:
-    pass
 
 # -- sums and products ------------------------------------------------------------------------------------------------
 
@@ -135,30 +131,29 @@ def _log_weight_core(index: float, *items: Number) -> Number:
 
 sum = row(
     "sum", lambda *items: _plus(items), core=lambda *items: _plus(items), partials=lambda args, out: (1.0,) * len(args),
-    variadic=True,
-    gather=_items("sum"), symbol="Σ", latex=r"\sum\left({all}\right)", edges="1",
-    exact=lambda mp, at, *items: mp.fsum(items),
+    variadic=True, gather=_items("sum"), symbol="Σ", roles=("term {}",), latex=r"\sum\left({all}\right)", edges="1",
+    exact=lambda mp, at, *items: mp.fsum(items), tame=True,
     doc="The sum of any number of items, one node.\n\n>>> sum([1.0, 2.0, 3.0])\n6.0",
 )  # fmt: skip
 prod = row(
     "prod", lambda *items: math.prod(items, start=1.0), _prod_partials, variadic=True,
-    core=lambda *items: reduce(operator.mul, items), gather=_items("prod"), symbol="Π",
+    core=lambda *items: reduce(operator.mul, items), gather=_items("prod"), symbol="Π", roles=("factor {}",),
     latex=r"\prod\left({all}\right)", edges="others",
     pins=[((0.0, 3.0, 4.0), 0.0, (12.0, 0.0, 0.0)), ((0.0, 0.0, 4.0), 0.0, (0.0, 0.0, 0.0))],
-    exact=lambda mp, at, *items: mp.fprod(items),
+    exact=lambda mp, at, *items: mp.fprod(items), tame=True,
     doc="The product of any number of items, one node.\n\n>>> prod([2.0, 3.0, 4.0])\n24.0",
 )  # fmt: skip
 mean = row(
     "mean", _mean, core=_mean, partials=lambda args, out: (1.0 / len(args),) * len(args), variadic=True, gather=_items("mean"),
-    latex=r"\operatorname{{mean}}\left({all}\right)", edges="1/n",
-    exact=lambda mp, at, *items: mp.fsum(items) / len(items),
+    latex=r"\operatorname{{mean}}\left({all}\right)", edges="1/n", roles=("term {}",),
+    exact=lambda mp, at, *items: mp.fsum(items) / len(items), tame=True,
     doc="The average of any number of items, one node.\n\n>>> mean([1.0, 2.0, 6.0])\n3.0",
 )  # fmt: skip
 dot = row(
     "dot", _dot, core=_dot_core, partials=lambda args, out: args[len(args) // 2 :] + args[: len(args) // 2], variadic=True,
-    gather=_pairs,
+    gather=_pairs, roles=("first factor of term {}", "second factor of term {}"),
     symbol="·", latex=r"\langle {all} \rangle", edges="other", example=(0.4, 0.7, 0.3, 0.6),
-    exact=lambda mp, at, *args: mp.fdot(args[: len(args) // 2], args[len(args) // 2 :]),
+    exact=lambda mp, at, *args: mp.fdot(args[: len(args) // 2], args[len(args) // 2 :]), tame=True,
     doc="The sum of products of two lists, one node: a neuron is one dot and one add.\n\n"
     ">>> dot([1.0, 2.0], [3.0, 4.0])\n11.0",
 )  # fmt: skip
@@ -182,7 +177,7 @@ def _fsum_fast(*items: Number) -> Number:
 
 fsum = row(
     "fsum", _fsum, fast=_fsum_fast, partials=lambda args, out: (1.0,) * len(args), variadic=True, gather=_items("fsum"),
-    latex=r"\sum\left({all}\right)", edges="1", exact=lambda mp, at, *items: mp.fsum(items),
+    latex=r"\sum\left({all}\right)", edges="1", exact=lambda mp, at, *items: mp.fsum(items), tame=True,
     doc="The sum of any number of items, rounded once, as math.fsum.\n\n>>> fsum([0.1] * 10)\n1.0",
 )  # fmt: skip
 
@@ -260,7 +255,7 @@ softmax_rest = helper(
     partials=lambda args, out: _rest_slopes(args, softmax_weight(*args), out), variadic=True,
     text="1 - weight",
     edges=(None, "-out*(1 - out)", "(1 - out)*weight"),
-    exact=lambda mp, at, i, *items: 1 - _weight_exact(mp, at, i, *items),
+    exact=lambda mp, at, i, *items: 1 - _weight_exact(mp, at, i, *items), tame=True,
     doc="The weight of all items but the one at the index given first.\n\n>>> softmax_rest(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
 softmax_weight: Op = helper(
@@ -268,7 +263,7 @@ softmax_weight: Op = helper(
     partials=lambda args, out: _weight_slopes(args, out * softmax_rest(*args), lambda w: -out * w), variadic=True,
     text="softmax({rest})[{0}]",
     latex=r"\operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=(None, "out*(1 - out)", "-out*weight"),
-    exact=_weight_exact,
+    exact=_weight_exact, tame=True,
     doc="The weight of the item at the index given first, in a softmax of the items after it.\n\n"
     ">>> softmax_weight(0, 1.0, 1.0)\n0.5",
 )  # fmt: skip
@@ -277,7 +272,7 @@ log_softmax_weight = helper(
     partials=lambda args, out: _weight_slopes(args, softmax_rest(*args), lambda w: -w), variadic=True,
     text="log_softmax({rest})[{0}]",
     latex=r"\ln \operatorname{{softmax}}_{{{0}}}\left({rest}\right)", edges=(None, "1 - exp(out)", "-weight"),
-    exact=lambda mp, at, i, *items: mp.log(_weight_exact(mp, at, i, *items)),
+    exact=lambda mp, at, i, *items: mp.log(_weight_exact(mp, at, i, *items)), tame=True,
     doc="The logarithm of softmax_weight, right also where the weight is nearly 1 or underflows.\n\n"
     ">>> log_softmax_weight(1, 0.0, -1000.0)\n-1000.0",
 )  # fmt: skip
@@ -287,7 +282,7 @@ logaddexp = row(
     latex=r"\ln\left(e^{{{0}}} + e^{{{1}}}\right)", edges=("sigmoid(x - y)", "sigmoid(y - x)"),
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0)), ((nan, 1.0), nan, (nan, nan)),
           ((1.0, nan), nan, (nan, nan))],
-    exact=lambda mp, at, x, y: mp.log(mp.exp(x) + mp.exp(y)),
+    exact=lambda mp, at, x, y: mp.log(mp.exp(x) + mp.exp(y)), tame=True,
     doc="log(exp(x) + exp(y)), without overflow.\n\n>>> logaddexp(1000.0, -1000.0)\n1000.0",
 )  # fmt: skip
 logsumexp = row(
@@ -295,7 +290,7 @@ logsumexp = row(
     gather=_items("logsumexp"),
     latex=r"\ln\sum\exp\left({all}\right)", edges="exp(item - out)",
     pins=[((-inf, -inf), -inf, (0.5, 0.5)), ((inf, 1.0), inf, (1.0, 0.0))],
-    exact=lambda mp, at, *items: mp.log(mp.fsum(map(mp.exp, items))),
+    exact=lambda mp, at, *items: mp.log(mp.fsum(map(mp.exp, items))), tame=True,
     doc="The logarithm of the sum of exponentials of any number of items.\n\n>>> logsumexp([1000.0, -1000.0])\n1000.0",
 )  # fmt: skip
 

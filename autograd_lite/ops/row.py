@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from .. import accelerated, context
 from ..errors import InputTypeError
@@ -66,6 +66,9 @@ class Op(accelerated.RowBase):
             any number of arguments (`formula.printer` names more): one for all; the first's and the others'; or the
             index's, the chosen item's and the others'.
         symbol: the short sign of the op in a picture, ``"+"``; the name unless given.
+        roles: what its operands are called, ``("numerator", "denominator")``; of any number ``("term {}",)``, or so many parts.
+        tame: whether the value is finite for all finite arguments, but for overflow of a sum or product: times 0 it is 0.
+        waves: whether the value goes up and down all along an axis.
         domain: one interval per argument; kinks and pins: see `Kink` and `Pin`.
         doc: the docstring: one sentence and a doctest; formula, derivative and domain are added from the row.
 
@@ -95,8 +98,11 @@ class Op(accelerated.RowBase):
         latex: str | None = None,
         edges: Sequence[str | None] | str | None = None,
         symbol: str | None = None,
+        roles: Sequence[str] = (),
+        tame: bool = False,
+        waves: bool = False,
         domain: Sequence[Interval] = (),
-        kinks: Sequence[Kink] = (),
+        kinks: Sequence[str | Kink] | str = (),
         pins: Sequence[tuple[tuple[float, ...], float, tuple[float, ...]]] = (),
         doc: str = "",
     ) -> None:
@@ -142,9 +148,21 @@ class Op(accelerated.RowBase):
         self.symbol = symbol or name
         self.domain = tuple(domain) or (REAL,) * (self.arity or 1)
         self.example = example or self._ordinary()
-        self.kinks = tuple(kinks)
+        self.roles, self.tame, self.waves = roles, tame, waves
+        places = (kinks,) if isinstance(kinks, str) else kinks
+        self.kinks = tuple(k if isinstance(k, Kink) else Kink(k, self.letters, len(self.settings)) for k in places)
         self.pins = tuple(Pin(*pin) for pin in pins)
         self.__doc__ = self._document(doc)
+
+    @property
+    def letters(self) -> Sequence[str]:
+        """What its rules call its arguments; x, y, z, ... where they do not say."""
+        for rules, before in ((self.partials, 0), (self.products or (), 1)):
+            for rule in rules:
+                code = getattr(rule, "__code__", None)
+                if code is not None and code.co_argcount > before + len(self.partials):
+                    return tuple(code.co_varnames[before : before + len(self.partials)])
+        return tuple(LETTERS[: self.arity])
 
     def _ordinary(self) -> tuple[float, ...]:
         """A point in the domain, the settings at an example of theirs; three items, or four where one is a setting."""
@@ -276,12 +294,13 @@ class Op(accelerated.RowBase):
 
     def _document(self, doc: str) -> str:
         lines = [doc.strip() or f"{self.name}, a primitive."]
-        names = LETTERS[: self.arity or 0]
+        names = self.letters if self.arity else ()
         if names and self.edges:
             call = f"{self.name}({', '.join(names)})"
+            said = {**dict(zip(LETTERS, names, strict=False)), "out": call}
             for x, edge in zip(names, self.edges, strict=False):
                 if edge is not None:
-                    lines.append(f"d/d{x} {call} = " + re.sub(r"\bout\b", call, edge))
+                    lines.append(f"d/d{x} {call} = " + re.sub(r"[a-z]\w*", lambda word: said.get(word[0], word[0]), edge))
         if any(d != REAL for d in self.domain):
             lines.append("Domain: " + ", ".join(f"{x} in {d}" for x, d in zip(names, self.domain, strict=False)) + ".")
         if self.kinks:
@@ -307,20 +326,6 @@ def numbers(items: Iterable[Number], what: str) -> tuple[Number, ...]:
 
 def composed(function: Callable[..., Number]) -> Op:
     """A composition of rows, as it is; a type checker takes it for a row, since it is called as one."""
-    return function  # type: ignore[return-value]
-
-
-class OfLists(Protocol):
-    """A function of a list that gives one: of floats floats, of Values Values."""
-
-    @overload
-    def __call__(self, items: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]
-    @overload
-    def __call__(self, items: Iterable[float | Value]) -> list[Value]: ...
-
-
-def of_lists(function: Callable[[Iterable[Number]], list[Number]]) -> OfLists:
-    """Such a function, as it is."""
     return function  # type: ignore[return-value]
 
 

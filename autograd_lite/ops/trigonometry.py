@@ -15,7 +15,7 @@ from math import inf, nan
 from ..errors import InputValueError
 from .arithmetic import add, div, mul, sub
 from .choice import eq, gt, identity, lt, where, zero
-from .columns import INDEX, MANY, Interval, Kink, Number
+from .columns import INDEX, MANY, Interval, Number
 from .numerics import guarded
 from .piecewise import abs, copysign, sign
 from .powers import exp, inverse, sqrt, square
@@ -23,27 +23,24 @@ from .row import Op, composed, helper, publish, row
 from .words import c_sqrt
 
 UNIT = Interval(-1.0, 1.0)
-AT_ENDS = (Kink("x = -1", lambda x: x == -1.0), Kink("x = 1", lambda x: x == 1.0))
-
-AT_ORIGIN = (Kink("all are 0", lambda *args: not any(args)),)
 
 
 # -- circular ---------------------------------------------------------------------------------------------------------
 
 sin = row(
     "sin", guarded(math.sin), lambda x, z: cos(x), latex=r"\sin {0}", edges="cos(x)", pins=[((inf,), nan, (nan,))],
-    exact="sin",
+    exact="sin", tame=True, waves=True,
     doc="The sine of x radians.\n\n>>> sin(0.0)\n0.0",
 )  # fmt: skip
 cos: Op = row(
     "cos", guarded(math.cos), lambda x, z: -sin(x), latex=r"\cos {0}", edges="-sin(x)", pins=[((inf,), nan, (nan,))],
-    exact="cos",
+    exact="cos", tame=True, waves=True,
     doc="The cosine of x radians.\n\n>>> cos(0.0)\n1.0",
 )  # fmt: skip
 tan = row(
     "tan", guarded(math.tan), lambda x, z: 1.0 + z * z, latex=r"\tan {0}", edges="1 + out**2",
-    kinks=(Kink("x = π/2 + kπ", lambda x: math.fabs(cos.forward(x)) < 1e-15),),
-    exact="tan",
+    kinks="x = π/2 + kπ",
+    exact="tan", tame=True,
     doc="The tangent of x radians.\n\n>>> tan(0.0)\n0.0",
 )  # fmt: skip
 # (1-x)(1+x), whose derivative -2x would be lost in the difference of the two factors' slopes
@@ -51,18 +48,18 @@ co_square = helper(
     "co_square", lambda x: (1.0 - x) * (1.0 + x), lambda x, z: -2.0 * x, core=lambda x: (1.0 - x) * (1.0 + x),
     text="1 - x**2",
     edges="-2*x",
-    exact=lambda mp, at, x: 1 - x * x,
+    exact=lambda mp, at, x: 1 - x * x, tame=True,
     doc="1 - x*x, exact near 1.\n\n>>> co_square(0.5)\n0.75",
 )  # fmt: skip
 asin = row(
     "asin", guarded(math.asin), lambda x, z: div(1.0, sqrt(co_square(x))), latex=r"\arcsin {0}", domain=(UNIT,),
-    kinks=AT_ENDS, edges="1/sqrt(1 - x**2)", pins=[((1.0,), math.pi / 2, (inf,)), ((2.0,), nan, (nan,))],
+    kinks=("x = -1", "x = 1"), edges="1/sqrt(1 - x**2)", pins=[((1.0,), math.pi / 2, (inf,)), ((2.0,), nan, (nan,))],
     exact="asin",
     doc="The angle in [-π/2, π/2] whose sine is x.\n\n>>> asin(0.0)\n0.0",
 )  # fmt: skip
 acos = row(
     "acos", guarded(math.acos), lambda x, z: div(-1.0, sqrt(co_square(x))), latex=r"\arccos {0}", domain=(UNIT,),
-    kinks=AT_ENDS, edges="-1/sqrt(1 - x**2)", pins=[((1.0,), 0.0, (-inf,)), ((2.0,), nan, (nan,))],
+    kinks=("x = -1", "x = 1"), edges="-1/sqrt(1 - x**2)", pins=[((1.0,), 0.0, (-inf,)), ((2.0,), nan, (nan,))],
     exact="acos",
     doc="The angle in [0, π] whose cosine is x.\n\n>>> acos(1.0)\n0.0",
 )  # fmt: skip
@@ -80,13 +77,13 @@ atan_derivative = helper(
     "atan_derivative", _atan_derivative, core=_atan_derivative_core,
     partials=lambda x, z: -2.0 * z * (unit(x, 1.0) * unit(1.0, x)),
     text="1/(1 + x**2)", edges="-2*x/(1 + x**2)**2", pins=[((inf,), 0.0, (0.0,))],
-    exact=lambda mp, at, x: 1 / (1 + x * x),
+    exact=lambda mp, at, x: 1 / (1 + x * x), tame=True,
     doc="1 / (1 + x*x), the derivative of atan.\n\n>>> atan_derivative(1.0)\n0.5",
 )  # fmt: skip
 atan = row(
     "atan", math.atan, lambda x, z: atan_derivative(x), latex=r"\arctan {0}", edges="1/(1 + x**2)",
     pins=[((inf,), math.pi / 2, (0.0,)), ((-inf,), -math.pi / 2, (0.0,))],
-    exact="atan",
+    exact="atan", tame=True,
     doc="The angle in [-π/2, π/2] whose tangent is x.\n\n>>> atan(0.0)\n0.0",
 )  # fmt: skip
 
@@ -210,10 +207,10 @@ def _hypot_fast(*args: Number) -> Number:
 
 unit: Op = helper(
     "unit", _unit, (lambda x, y, z: _turn((x, y), 0, z)[0], lambda x, y, z: _turn((x, y), 0, z)[1]),
-    fast=lambda x, y: _direction_fast(0.0, x, y), text="x/hypot(x, y)", kinks=AT_ORIGIN,
+    fast=lambda x, y: _direction_fast(0.0, x, y), text="x/hypot(x, y)", kinks="all are 0",
     edges=("(1 - out**2)/hypot(x, y)", "-out*y/hypot(x, y)**2"),
     pins=[((inf, 1.0), 1.0, (0.0, 0.0)), ((1.0, inf), 0.0, (0.0, 0.0)), ((0.0, 0.0), 0.0, (nan, nan))],
-    exact=lambda mp, at, x, y: x / mp.hypot(x, y),
+    exact=lambda mp, at, x, y: x / mp.hypot(x, y), tame=True,
     doc="The first of two over the length of both: the partial of hypot.\n\n>>> unit(3.0, 4.0)\n0.6",
 )  # fmt: skip
 direction: Op = helper(
@@ -221,18 +218,18 @@ direction: Op = helper(
     partials=lambda args, out: [nan, *_turn(args[1:], int(args[0]), out)],
     fast=_direction_fast, settings={0: INDEX}, variadic=True, text="direction({rest})[{0}]",
     latex=r"\operatorname{{direction}}_{{{0}}}\left({rest}\right)", edges=(None, "(1 - out**2)/norm", "-out*item/norm**2"),
-    kinks=(Kink("all are 0", lambda index, *items: not any(items)),),
-    exact=lambda mp, at, index, *items: items[int(index)] / mp.sqrt(mp.fsum(v * v for v in items)),
+    kinks="all are 0",
+    exact=lambda mp, at, index, *items: items[int(index)] / mp.sqrt(mp.fsum(v * v for v in items)), tame=True,
     doc="The item at the index given first over the length of all after it: the partial of hypot.\n\n"
     ">>> direction(1, 2.0, 3.0, 6.0) * 7.0\n3.0",
 )  # fmt: skip
 hypot = row(
     "hypot", math.hypot, lambda args, out: _all_directions(args), variadic=True,
     fast=_hypot_fast,
-    latex=r"\sqrt{{{squares}}}", kinks=AT_ORIGIN, edges="item/out",
+    latex=r"\sqrt{{{squares}}}", kinks="all are 0", edges="item/out",
     pins=[((0.0, 0.0), 0.0, (0.0, 0.0)), ((inf, 1.0), inf, (1.0, 0.0)), ((3e200, 4e200), 5e200, (0.6, 0.8)),
           ((3e-200, 4e-200), 5e-200, (0.6, 0.8))],
-    exact=lambda mp, at, *args: mp.sqrt(mp.fsum(v * v for v in args)),
+    exact=lambda mp, at, *args: mp.sqrt(mp.fsum(v * v for v in args)), tame=True,
     doc="The length of a vector given by its coordinates, any number of them; at 0 its slopes are 0 and theirs nan: for the\n"
     "square of a length write the sum of squares.\n\n>>> hypot(3.0, 4.0)\n5.0",
 )  # fmt: skip
@@ -240,7 +237,8 @@ hypot = row(
 square_difference = helper(
     "square_difference", lambda x, y: (x - y) * (x + y), (lambda x, y, z: 2.0 * x, lambda x, y, z: -2.0 * y),
     core=lambda x, y: (x - y) * (x + y), text="x**2 - y**2", edges=("2*x", "-2*y"),
-    exact=lambda mp, at, x, y: x * x - y * y, doc="x*x - y*y, exact near x = y.\n\n>>> square_difference(3.0, 2.0)\n5.0",
+    exact=lambda mp, at, x, y: x * x - y * y, tame=True,
+    doc="x*x - y*y, exact near x = y.\n\n>>> square_difference(3.0, 2.0)\n5.0",
 )  # fmt: skip
 
 
@@ -255,7 +253,7 @@ over_square: Op = helper(
     "over_square", lambda x, y: div.forward(_unit(x, y), math.hypot(x, y)),
     (lambda x, y, z: _over_length(square_difference(unit(y, x), unit(x, y)), x, y),
      lambda x, y, z: _over_length(-2.0 * unit(x, y) * unit(y, x), x, y)),
-    core=lambda x, y: div(unit(x, y), hypot(x, y)), exact=lambda mp, at, x, y: x / (x * x + y * y), kinks=AT_ORIGIN,
+    core=lambda x, y: div(unit(x, y), hypot(x, y)), exact=lambda mp, at, x, y: x / (x * x + y * y), kinks="all are 0",
     text="x/(x**2 + y**2)",
     edges=("(y**2 - x**2)/(x**2 + y**2)**2", "-2*x*y/(x**2 + y**2)**2"), pins=[((1.0, inf), 0.0, (0.0, 0.0))],
     doc="x / (x*x + y*y), the partial of atan2.\n\n>>> over_square(3.0, 4.0)\n0.12",
@@ -264,9 +262,9 @@ atan2 = row(
     "atan2", math.atan2,
     (lambda y, x, z: over_square(x, y), lambda y, x, z: -over_square(y, x)),
     latex=r"\operatorname{{atan2}}\left({0}, {1}\right)", edges=("y/(x**2 + y**2)", "-x/(x**2 + y**2)"),
-    kinks=(Kink("y = 0 and x <= 0", lambda y, x: y == 0.0 and x <= 0.0),),
+    kinks="y = 0 and x <= 0",
     pins=[((0.0, 0.0), 0.0, (nan, nan)), ((1e200, 1e200), math.pi / 4, (5e-201, -5e-201))],
-    exact="atan2",
+    exact="atan2", tame=True,
     doc="The angle of the point (x, y), given y first as in math.\n\n>>> atan2(0.0, 1.0)\n0.0",
 )  # fmt: skip
 
@@ -343,24 +341,24 @@ def _tanh_fast(x: Number) -> Number:
 sech2 = helper(
     "sech2", _sech2, lambda x, z: -2.0 * tanh(x) * z, core=_sech2_core, text="sech²({0})", latex=r"\operatorname{{sech}}^2 {0}",
     edges="-2*tanh(x)*out", pins=[((inf,), 0.0, (0.0,))],
-    exact=lambda mp, at, x: mp.sech(x) ** 2,
+    exact=lambda mp, at, x: mp.sech(x) ** 2, tame=True,
     doc="1 - tanh(x)**2 without the cancellation: the derivative of tanh.\n\n>>> sech2(0.0)\n1.0",
 )  # fmt: skip
 tanh: Op = row(
     "tanh", math.tanh, lambda x, z: sech2(x), fast=_tanh_fast, latex=r"\tanh {0}", edges="1 - out**2",
     pins=[((inf,), 1.0, (0.0,)), ((-inf,), -1.0, (0.0,))],
-    exact="tanh",
+    exact="tanh", tame=True,
     doc="The hyperbolic tangent.\n\n>>> tanh(0.0)\n0.0",
 )  # fmt: skip
 asinh = row(
     "asinh", math.asinh, lambda x, z: unit(1.0, x), latex=r"\operatorname{{arsinh}} {0}", edges="1/sqrt(x**2 + 1)",
     pins=[((inf,), inf, (0.0,))],
-    exact="asinh",
+    exact="asinh", tame=True,
     doc="The inverse of sinh.\n\n>>> asinh(0.0)\n0.0",
 )  # fmt: skip
 acosh = row(
     "acosh", guarded(math.acosh), lambda x, z: div(div(1.0, sqrt(x - 1.0)), sqrt(x + 1.0)),
-    latex=r"\operatorname{{arcosh}} {0}", domain=(Interval(1.0, inf),), kinks=(Kink("x = 1", lambda x: x == 1.0),),
+    latex=r"\operatorname{{arcosh}} {0}", domain=(Interval(1.0, inf),), kinks="x = 1",
     edges="1/sqrt(x**2 - 1)", pins=[((1.0,), 0.0, (inf,)), ((0.5,), nan, (nan,))],
     exact="acosh",
     doc="The inverse of cosh, for x >= 1.\n\n>>> acosh(1.0)\n0.0",
@@ -375,7 +373,7 @@ def _atanh(x: float) -> float:
 
 atanh = row(
     "atanh", _atanh, lambda x, z: inverse(co_square(x)), latex=r"\operatorname{{artanh}} {0}",
-    domain=(Interval(-1.0, 1.0, open=True),), kinks=AT_ENDS, edges="1/(1 - x**2)",
+    domain=(Interval(-1.0, 1.0, open=True),), kinks=("x = -1", "x = 1"), edges="1/(1 - x**2)",
     pins=[((1.0,), inf, (inf,)), ((-1.0,), -inf, (inf,)), ((2.0,), nan, (nan,))],
     exact="atanh",
     doc="The inverse of tanh, for |x| < 1.\n\n>>> atanh(0.0)\n0.0",

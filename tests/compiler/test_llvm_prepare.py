@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from math import inf, nan
 from typing import Any
@@ -12,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import Op, ops
-from autograd_lite.compiler.llvm.emit import LIBRARY, Emitter
+from autograd_lite.compiler.llvm.asked import asked
 from autograd_lite.compiler.llvm.prepare import (
     CALLS,
     LONGEST,
-    PLAIN,
     SumTerm,
     calls_together,
     on_demand,
@@ -25,7 +23,6 @@ from autograd_lite.compiler.llvm.prepare import (
     shortened,
 )
 from autograd_lite.compiler.llvm.schedule import arranged
-from autograd_lite.compiler.lowering import lower
 from autograd_lite.program import Guard, Program
 from tests.compiler import cases
 from tests.same import same_bits
@@ -103,18 +100,6 @@ def test_values_made_on_demand_are_the_same(seed: int) -> None:
         assert all(a.__class__ is float or a < number for a in args)
 
 
-def test_plain_rows_are_those_that_call_nothing() -> None:
-    plain = set()
-    for op in ops.TABLE.values():
-        count = 4 if op.arity is None else op.arity
-        k = Emitter(8, exact=False, vector=LIBRARY)
-        for chosen in itertools.product(*[op.settings[i].examples if i in op.settings else (f"%a{i}",) for i in range(count)]):
-            lower(op)(k, *chosen)
-        if not (k.vectors or k.library or k.callbacks):
-            plain.add(op.name)
-    assert plain == PLAIN
-
-
 @pytest.mark.parametrize("seed", range(20))
 def test_calls_are_brought_together_and_results_stay(seed: int) -> None:
     rng = random.Random(seed)
@@ -129,7 +114,7 @@ def test_calls_are_brought_together_and_results_stay(seed: int) -> None:
 
 def runs(program: Program) -> list[int]:
     """How many calls stand next to each other, each time."""
-    return [len(run) for run in "".join("- "[op.name in PLAIN] for op, _ in program.instructions).split()]
+    return [len(run) for run in "".join("- "[not asked(op).calls] for op, _ in program.instructions).split()]
 
 
 def test_calls_that_do_not_wait_for_each_other_stand_together() -> None:

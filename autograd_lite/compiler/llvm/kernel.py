@@ -22,7 +22,7 @@ from .driver import Finish
 from .emit import Emitter, Handle
 from .functions import ALIKE
 from .native import Code
-from .prepare import PLAIN, Plan, alike_together, calls_together, on_demand, plan, prepared, shortened
+from .prepare import Plan, alike_together, calls_together, on_demand, plan, prepared, shortened
 from .scalar import PART as SCALAR_PART
 from .scalar import address, parts_of
 from .singles import Singles
@@ -142,7 +142,7 @@ class Kernel:
         factors = len(row.outputs) if self.reduce else 0
         k.long = len(row) > LONG
         ordered = alike_together(on_demand(prepared(row)), {name: ALIKE[name] for name in ALIKE if name in k.rows})
-        ordered = calls_together(ordered, PLAIN | k.rows.keys())
+        ordered = calls_together(ordered, k.rows)
         body = Cutting(ordered, k, "row", driver.ROW, self._load(k), self._store(k, factors), part).parts()
         added, names = sums(terms, factors, machine.width, fastmath, part) if self.reduce else ("", ())
         given = self.shared + self.extra

@@ -7,25 +7,18 @@ blocks of rows; `llvm.sums` multiplies them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ... import ops
 from ...program import Builder, Program, Ref, is_constant, placed, renumbered
 from ..simplify import dead_code
+from .asked import asked
 
-__all__ = ["PLAIN", "Plan", "SumTerm", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
+__all__ = ["Plan", "SumTerm", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
 
 LONGEST = 256  # arguments of one instruction
 CALLS = 64  # of the vector library, among which instructions are moved
-
-# what the machine computes by itself, without a call
-PLAIN = {
-    "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
-    "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "muldiv", "div",
-    "square", "sqrt", "inverse", "co_square", "atan_derivative", "unit", "hypot", "relu", "leaky_relu", "sum", "prod", "mean",
-    "direction", "dot", "share", "fma", "fsum", "over_square", "square_difference", "xdivy", "influence",
-}  # fmt: skip
 
 
 def shortened(program: Program) -> Program:
@@ -160,11 +153,11 @@ def _in_order(program: Program, order: Sequence[int]) -> Program:
     return Program.of(first, [program.ops[old - first] for old in order], moved, placed(program.outputs, place))
 
 
-def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
+def calls_together(program: Program, written: Collection[str] = ()) -> Program:
     """The program with calls of the vector library next to each other where they do not wait for each other.
 
     A call keeps no register, so that sums between two calls would find what they add up in memory only.  An instruction moves
-    past others by no more than `CALLS` calls, or too many values would wait.
+    past others by no more than `CALLS` calls, or too many values would wait.  The rows that are `written` out call nothing.
 
     >>> from autograd_lite.program import Instruction
     >>> print(calls_together(Program(2, tuple([Instruction(op, (i,)) for i in (0, 1) for op in (ops.neg, ops.exp)]), (3, 5))))
@@ -174,7 +167,9 @@ def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
     v5 = exp(v1)
     return v4, v5
     """
-    if all(op.name in plain for op in set(program.ops)):
+    rows = frozenset(written)
+    calling = {op for op in set(program.ops) if asked(op, rows).calls}
+    if not calling:
         return program
     first = program.inputs
     order: list[int] = []
@@ -182,12 +177,12 @@ def calls_together(program: Program, plain: Set[str] = PLAIN) -> Program:
     calls: dict[int, int] = {}  # how many of `some` an instruction waits for, one after the other
     met = 0
     for number, (op, args) in enumerate(zip(program.ops, program.args, strict=True), first):
-        call = op.name not in plain
+        call = op in calling
         calls[number] = max([calls.get(a, 0) for a in args if a.__class__ is int], default=0) + call
         some.append(number)
         met += call
         if met == CALLS or number == first + len(program) - 1:
-            order += sorted(some, key=lambda v: (calls[v], program.ops[v - first].name in plain))
+            order += sorted(some, key=lambda v: (calls[v], program.ops[v - first] not in calling))
             some, calls, met = [], {}, 0
     return _in_order(program, order)
 

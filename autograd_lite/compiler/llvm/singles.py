@@ -6,23 +6,15 @@ precision, one half of the vector after the other, and rounded: its formula know
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...ops import TABLE, Op
 from . import functions
+from .asked import asked, rounded
 from .emit import Emitter, Handle
 
-__all__ = ["SINGLE", "Singles"]
-
-# rows that are what they are in any precision
-SINGLE = frozenset({
-    "identity", "stop_gradient", "zero", "lt", "le", "gt", "ge", "eq", "ne", "where", "sign", "heaviside", "abs", "copysign",
-    "floor", "ceil", "trunc", "difference", "maximum", "minimum", "clamp", "add", "sub", "mul", "neg", "div", "square", "relu",
-    "leaky_relu", "sum", "prod", "mean", "dot", "co_square",
-})  # fmt: skip
+__all__ = ["Singles"]
 
 
 class Singles(Emitter):
@@ -43,7 +35,8 @@ class Singles(Emitter):
         return super().written(rounded(a) if isinstance(a, float) else a)
 
     def row(self, op: Op, args: Sequence[Handle]) -> Handle:
-        if (op.name in SINGLE or op.name in self.rows) and TABLE.get(op.name) is op:
+        wants = asked(op)
+        if not (wants.calls or wants.doubles) or (op.name in self.rows and TABLE.get(op.name) is op):
             return super().row(op, args)
         low, high = (self.halves.row(op, [a if isinstance(a, float) else self.half(a, i) for a in args]) for i in (0, 1))
         return self._joined(low, high)
@@ -79,16 +72,3 @@ class _Half(Emitter):
     def line(self, text: str) -> str:
         name: str = self._write(text)
         return name
-
-
-def rounded(x: float) -> float:
-    """The nearest float of 32 bits; inf beyond the largest.
-
-    >>> rounded(0.1), rounded(-1e39)
-    (0.10000000149011612, -inf)
-    """
-    try:
-        nearest: float = struct.unpack("<f", struct.pack("<f", x))[0]
-    except OverflowError:
-        return math.copysign(math.inf, x)
-    return nearest

@@ -14,6 +14,7 @@ from itertools import combinations, product
 from typing import Any, NamedTuple
 
 from ...arrays import Array, Box, np
+from ...compiler.lowering import COMPARISONS
 from ...program import Program
 from .trust import State, least_squares, norm
 
@@ -21,7 +22,6 @@ SIZES = (0.01, 0.03, 0.1, 0.2, 0.35, 0.6, 1.0, 1.7, 3.0, 6.0, 12.0, 25.0, 50.0)
 POWERS = (0.1, 0.3, 0.5, 0.8, 1.0, 1.3, 2.0, 3.0, 4.5)
 WIDE = tuple(10.0**k for k in range(-6, 7))
 CYCLES = 40  # periods of a wave in the range of its column that are tried
-COMPARED = ("lt", "le", "gt", "ge", "eq", "ne")
 TRIALS, GONE_ON, SHORT = 3000, 16, 80
 ROUNDS = 4  # of trials, at most
 SAME = 1e-6  # of the length of residuals: ends that differ less are one minimum
@@ -77,8 +77,8 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
     met: dict[int, list[tuple[str, int]]] = {i: [] for i in range(count)}
     waves: set[int] = set()
     for number, (op, args) in enumerate(program.instructions, program.inputs):
-        if op.name in ("sin", "cos") and isinstance(args[0], int):
-            waves |= depends[args[0]]
+        if op.waves:
+            waves |= set().union(*(depends[a] for a in args if isinstance(a, int)))
         refs = [a for a in args if isinstance(a, int)]
         named = [a for a in refs if a in alias]
         if not named:
@@ -98,7 +98,7 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
             met[alias[named[-1]]].append(("pow", -1))
     angles: set[int] = set()  # what is added up to the angle of a wave
     for number, (op, args) in reversed([*enumerate(program.instructions, program.inputs)]):
-        if op.name in ("sin", "cos") or (number in angles and op.name in ("add", "sub", "neg")):
+        if op.waves or (number in angles and op.name in ("add", "sub", "neg")):
             angles.update(a for a in args if isinstance(a, int))
     phases = {own for ref, own in alias.items() if ref in angles}
     places = sorted({ref for found in met.values() for _, ref in found if ref >= 0})
@@ -128,7 +128,7 @@ def _values(met: list[tuple[str, int]], columns: dict[int, Array], wave: bool, p
                 found += [sign * (c / size if what == "mul" else c * size) for c in SIZES]
             if wave and width > 0:
                 found += [(2 * np.pi * k / width if what == "mul" else width / k) for k in np.arange(0.5, CYCLES, 0.5)]
-        elif what in COMPARED:
+        elif what in COMPARISONS:
             found += np.quantile(column, np.linspace(0, 1, 2 * CYCLES + 1)[1:-1]).tolist()
         elif what in ("add", "sub"):
             side = -1.0 if what == "add" else 1.0
