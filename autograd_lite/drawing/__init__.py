@@ -1,8 +1,7 @@
 """Pictures of the chain rule: `draw` and `draw_dot`.  What they need is imported when they are called.
 
-What is drawn, under which names: subject.  From that to cards and edges: model <- fold <- loops, live <- build <- moves.  To
-places: order <- layout <- dot, and svg writes them.  drawing puts it together; html makes the page, whose script is in page/,
-with what facts tells it.
+What is drawn, under which names: subject.  From that to cards and edges: model <- fold <- loops <- build <- moves.  To
+places: order <- layout <- dot, and svg writes them.  drawing puts it together; page/ makes the live page of it.
 """
 
 from __future__ import annotations

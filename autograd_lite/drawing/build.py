@@ -17,7 +17,6 @@ from ..formula.steps import Step, adjoints_of, steps_of
 from ..graph import Node
 from . import subject
 from .fold import Factor, Folding, Term, folding, framed, layers_of, paths, shown_of, values_of
-from .live import may_kink, slopes
 from .loops import loops_of, told_in_each
 from .model import TOOLTIP, Card, Edge, Frame, Line, Move, label_width, measure, sign, strength
 
@@ -241,8 +240,8 @@ class PictureBuilder:
         card.bad = not math.isfinite(value) or card.sign == "bad"
         if where := getattr(node, "where", None):
             lines.append(f"made at {clean(str(where), TOOLTIP)}")
-        card.may_kink = may_kink(node)
-        if card.may_kink and (sides := slopes(node, self.step_at)):
+        card.may_kink = nodes.may_kink(node)
+        if card.may_kink and (sides := nodes.slopes(node, self.step_at)):
             left, right, taken = map(self.number, sides)
             card.kink = f"kink: {left} | {right}, taken {taken}"
             lines.append(f"kink: the slope is {left} from the left and {right} from the right; {taken} is taken")

@@ -96,9 +96,9 @@ class Drawing:
 
     def html(self, step: bool = True) -> str:
         """The picture as one HTML page that needs nothing else, with `step` to step through the backward pass."""
-        from . import html
+        from .page import page
 
-        return html.page(self, step)
+        return page(self, step)
 
     def stepper(self) -> Stepper:
         """The stepper for a notebook cell: the page of `html` in a sandboxed frame, which shows itself."""
@@ -169,10 +169,10 @@ class Stepper:
         self.drawing = drawing
 
     def _repr_html_(self) -> str:
-        from . import html
+        from .page import iframe
 
         # the frame covers the image; a notebook that does not trust what it opens leaves the frame out
-        image, frame = self.drawing._image(), html.iframe(self.drawing)
+        image, frame = self.drawing._image(), iframe(self.drawing)
         over = 'style="grid-area:1/1;'
         return (
             f'<div style="display:grid">{image.replace("<img ", f"<img {over}" + chr(34) + " ", 1)}'

@@ -20,7 +20,7 @@ What the other files of this package agree on:
   the ``p-band`` of card ``move.card`` (of its row ``move.row`` where that is not None: a leaf folded into the card) go from
   ``move.before`` to ``move.after``; the edge ``move.edge`` is what it came along (None for the seed, and for a folded leaf in a
   term without an edge), the card ``move.source`` is whose adjoint was handed on.  ``Move.line`` is the sentence.
-* `html.page(drawing) -> str` is what ``Drawing.html()`` calls; it starts from ``drawing.svg()``.
+* `page.page(drawing) -> str` is what ``Drawing.html()`` calls; it starts from ``drawing.svg()``.
 """
 
 from __future__ import annotations

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .. import graph
+from .. import context, graph
 from ..graph import Node
 from ..tree import Number
 from . import notation
 from .printer import LOOSE, Piece, Printer
 
-__all__ = ["edge", "formula", "latex", "out_of_domain", "partial", "tex"]
+__all__ = ["edge", "formula", "is_whole_power", "latex", "may_kink", "out_of_domain", "partial", "slopes", "tex"]
 
 
 def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
@@ -115,3 +116,36 @@ class _NamedOperands(Sequence[Any]):
             return [self[i] for i in range(*index.indices(len(self)))]
         a = self.operands[index]
         return a if a.__class__ is float else Piece((self.names[a],))
+
+
+# -- kinks ------------------------------------------------------------------------------------------------------------
+
+NEAR = 2.0**-40  # how far from a kink its two sides are looked at, relative to the number there
+TINY = 2.0**-80  # and where that number is 0
+
+
+def may_kink(node: Node) -> bool:
+    """Whether a node has two slopes for some numbers: a whole power has not."""
+    op = node.op
+    return op is not None and bool(op.kinks) and op.arity is not None and not is_whole_power(node)
+
+
+def is_whole_power(node: Node) -> bool:
+    """Whether a node is a power without kinks or forbidden numbers, as x**2 is."""
+    op = node.op
+    return op is not None and op.name == "pow" and node._b.__class__ is float and node._b >= 0.0 and node._b % 1.0 == 0.0
+
+
+def slopes(node: Node, taken: Mapping[tuple[Node, int], Any]) -> tuple[float, float, float] | None:
+    """The slopes a hair to either side of a node at a kink, and the one that a step has `taken`; None where it is at none."""
+    values, op = list(graph.values(node)), node.op
+    for i in range(op.arity):
+        if (step := taken.get((node, i))) is None:
+            continue
+        size = max(abs(values[i]) * NEAR, TINY)
+        with context.unchecked():
+            moved = [[*values[:i], values[i] + way * size, *values[i + 1 :]] for way in (-1.0, 1.0)]
+            left, right = (float(op.partial(i, at, op.forward(*at))) for at in moved)
+        if math.isfinite(left) and math.isfinite(right) and abs(left - right) > 1e-6 * max(abs(left), abs(right), 1e-3):
+            return left, right, step.partial
+    return None

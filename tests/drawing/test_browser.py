@@ -9,7 +9,7 @@ import pytest
 
 from autograd_lite import Value, sin
 from autograd_lite.drawing import draw as draw_with
-from autograd_lite.drawing import html as page_module
+from autograd_lite.drawing import page as page_module
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz
 

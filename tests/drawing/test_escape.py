@@ -11,7 +11,7 @@ import pytest
 
 from autograd_lite import Value, draw, draw_dot
 from autograd_lite.drawing.dot import quoted
-from autograd_lite.drawing.html import script
+from autograd_lite.drawing.page.document import script
 from autograd_lite.drawing.svg import xml
 from autograd_lite.formula.notation import clean
 

@@ -13,8 +13,8 @@ import pytest
 
 from autograd_lite import Value, sin
 from autograd_lite.drawing import draw as draw_with
-from autograd_lite.drawing import html as page_module
-from autograd_lite.drawing.html import source, style
+from autograd_lite.drawing import page as page_module
+from autograd_lite.drawing.page.document import source, style
 from tests.drawing.hostile import HOSTILE
 
 draw = partial(draw_with, engine="builtin")  # the same picture with and without Graphviz

@@ -9,8 +9,8 @@ from autograd_lite import Value, draw, exp, graph, relu, sin
 from autograd_lite import sum as total
 from autograd_lite.compiler import to_js
 from autograd_lite.drawing import dot
-from autograd_lite.drawing.live import live
 from autograd_lite.drawing.loops import Carried, loops_of
+from autograd_lite.drawing.page.live import live
 from autograd_lite.errors import GraphTooLargeWarning
 from autograd_lite.nn import MLP
 from tests.drawing import chromium

@@ -1,6 +1,6 @@
 """The live page of a fit: data and fitted curve, the loss by step, the way over the contours, and a slider over the steps.
 
-The page of a graph and this one share their look, their charts and their safety (`autograd_lite.drawing.html`); how a row
+The page of a graph and this one share their look, their charts and their safety (`autograd_lite.drawing.page`); how a row
 is predicted is emitted as JavaScript, so that weights can be pulled by hand.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...compiler import jit, to_js
-from ...drawing.html import STEPS, document, legend
 from ...drawing.model import TOOLTIP
+from ...drawing.page.document import STEPS, document, legend
 from ...drawing.svg import xml
 from ...errors import InputTypeError, InputValueError, LoweringError, TraceError
 from ...files import write_atomically

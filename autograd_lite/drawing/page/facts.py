@@ -9,20 +9,19 @@ import copy
 import math
 from typing import TYPE_CHECKING, Any
 
-from .. import graph
-from ..files import JsonData
-from ..formula import nodes
-from ..formula.notation import clean
-from ..formula.steps import Step
-from ..graph import Node
-from ..ops.columns import REAL
+from ... import graph
+from ...files import JsonData
+from ...formula import nodes
+from ...formula.notation import clean
+from ...formula.steps import Step
+from ...graph import Node
+from ...ops.columns import REAL
+from ..model import TOOLTIP, Card, Edge, Move, Number, Text
 from . import live
-from .live import is_whole_power
-from .model import TOOLTIP, Card, Edge, Move, Number, Text
 
 if TYPE_CHECKING:
-    from .drawing import Drawing
-    from .moves import Telling
+    from ..drawing import Drawing
+    from ..moves import Telling
 
 SHOWN, SAID = 6, 100  # gradients in the closing sentence, and its characters
 ROOM = 5  # characters that a number may take beside its digits
@@ -138,7 +137,7 @@ def _numbers(card: Card | None, node: Node, found: live.Live) -> dict[str, JsonD
     numbers: dict[str, Any] = {"v": found.at("value", node), "g": found.at("total", node)}
     if flag := found.flag("total", node):
         numbers["n"] = flag
-    if card is not None and card.may_kink and live.may_kink(node):  # what a loop begins with may be a leaf
+    if card is not None and card.may_kink and nodes.may_kink(node):  # what a loop begins with may be a leaf
         sides = [[found.at(kind, node, i) for kind in ("left", "right", "factor")] for i in range(node.op.arity)]
         numbers["kinks"] = [side for side in sides if None not in side]
     return numbers
@@ -167,7 +166,7 @@ def _factor(found: live.Live, owner: Node, argument: int, label: str) -> dict[st
         data["n"] = flag
     if "= " in label:
         data["symbol"] = before(label)
-    if f is not None and not is_whole_power(owner) and any(domain != REAL for domain in owner.op.domain):
+    if f is not None and not nodes.is_whole_power(owner) and any(domain != REAL for domain in owner.op.domain):
         data["value"] = found.at("value", owner)
         data["domain"] = [
             [found.at("value", a), *(x if math.isfinite(x) else repr(x) for x in domain[:2]), domain.open]

@@ -7,25 +7,22 @@ engine's own reverse sweep.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import adjoints, context, graph
-from ..compiler import to_js
-from ..compiler.recorded import program_of
-from ..errors import LoweringError
-from ..formula.steps import Step
-from ..graph import Node
-from ..ops import piecewise
-from ..ops.choice import Masked
-from ..program import Program
-from ..value import Value
-from .model import Number
+from ... import adjoints, context, graph
+from ...compiler import to_js
+from ...compiler.recorded import program_of
+from ...errors import LoweringError
+from ...formula.nodes import NEAR, TINY, may_kink
+from ...graph import Node
+from ...ops import piecewise
+from ...ops.choice import Masked
+from ...program import Program
+from ...value import Value
+from ..model import Number
 
 MOST = 4000  # nodes of a graph that a page works out anew
-NEAR = 2.0**-40  # how far from a kink its two sides are looked at, relative to the number there
-TINY = 2.0**-80  # and where that number is 0
 
 
 class _Numbers(context.Recorder):
@@ -216,31 +213,3 @@ def scripts(found: Live) -> str:
         raise LoweringError(f"{len(found.copies)} nodes are more than the {MOST} that a page works out")
     text = "\n".join([to_js.source(found.program(), "run"), to_js.source(found.result(), "value")])
     return "\n".join(filter(None, [to_js.runtime(text), text]))
-
-
-def may_kink(node: Node) -> bool:
-    """Whether a node has two slopes for some numbers: a whole power has not."""
-    op = node.op
-    return op is not None and bool(op.kinks) and op.arity is not None and not is_whole_power(node)
-
-
-def is_whole_power(node: Node) -> bool:
-    """Whether a node is a power without kinks or forbidden numbers, as x**2 is."""
-    op = node.op
-    return op is not None and op.name == "pow" and node._b.__class__ is float and node._b >= 0.0 and node._b % 1.0 == 0.0
-
-
-def slopes(node: Node, step_at: Mapping[tuple[Node, int], Step]) -> tuple[float, float, float] | None:
-    """The slopes a hair to the left and right of a node at a kink, and the one taken; None where it is at none."""
-    values, op = list(graph.values(node)), node.op
-    for i in range(op.arity):
-        step = step_at.get((node, i))
-        if step is None:
-            continue
-        size = max(abs(values[i]) * NEAR, TINY)
-        with context.unchecked():
-            moved = [[*values[:i], values[i] + way * size, *values[i + 1 :]] for way in (-1.0, 1.0)]
-            left, right = (float(op.partial(i, at, op.forward(*at))) for at in moved)
-        if math.isfinite(left) and math.isfinite(right) and abs(left - right) > 1e-6 * max(abs(left), abs(right), 1e-3):
-            return left, right, step.partial
-    return None
