@@ -110,7 +110,7 @@ def current() -> Watch:
     return watch if watch != QUIET else QUIET
 
 
-def _combined(entries: tuple[_Entry, ...]) -> _Entries:
+def _innermost(entries: tuple[_Entry, ...]) -> _Entries:
     watch = QUIET
     first = max((i for i, entry in enumerate(entries) if entry.only), default=0)
     for entry in entries[first:]:
@@ -146,7 +146,7 @@ class _Watching(ContextDecorator):
         self.__class__ = _Open
         try:
             tell_core(active)
-            _current.set(_combined((*_current.get().entries, entry)))
+            _current.set(_innermost((*_current.get().entries, entry)))
             return
         except BaseException:
             self._leave()
@@ -160,7 +160,7 @@ class _Watching(ContextDecorator):
         if self._open:
             entry = self._open[-1]
             # by itself, wherever it stands: two generators may enter and leave in any order
-            _current.set(_combined(tuple([e for e in _current.get().entries if e is not entry])))
+            _current.set(_innermost(tuple([e for e in _current.get().entries if e is not entry])))
             active -= self._counted
             self._open = self._open[:-1]
             self.__class__ = _Open if self._open else _Watching

@@ -115,7 +115,7 @@ def _temporary(path: str) -> Iterator[tuple[str, str]]:
         wrong = _not_ours(real) if path else errno.ENOENT
         if wrong:
             raise OSError(wrong, os.strerror(wrong))
-        _sweep(folder, mark)
+        _remove_left(folder, mark)
         _writing.add(temporary)
         there = os.path.exists(real)
         mode = os.stat(real).st_mode & 0o777 if there else 0o666
@@ -140,7 +140,7 @@ def _digest(name: str) -> str:
     return blake2b(os.fsencode(name), digest_size=8).hexdigest()
 
 
-def _sweep(folder: str, mark: str) -> None:
+def _remove_left(folder: str, mark: str) -> None:
     """Take away the temporary files of processes that are no more; another that writes the same file keeps its own."""
     with suppress(OSError):
         for name in os.listdir(folder):

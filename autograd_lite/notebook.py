@@ -22,12 +22,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], before: Sequence[s
     """
     lines = [_escaped(line) for line in before]
     said = "".join(f"<p><b>{line}</b></p>" if k == 0 else f"<p>{line}</p>" for k, line in enumerate(lines))
-    cells = "".join(_row("td", row) for row in rows)
+    cells = "".join(_table_row("td", row) for row in rows)
     more = "".join(f"<p>{_escaped(line)}</p>" for line in after)
-    return f"<div>{said}<table>{_row('th', head)}{cells}</table>{more}</div>"
+    return f"<div>{said}<table>{_table_row('th', head)}{cells}</table>{more}</div>"
 
 
-def _row(tag: str, row: Sequence[str]) -> str:
+def _table_row(tag: str, row: Sequence[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{_escaped(cell)}</{tag}>" for cell in row) + "</tr>"
 
 

@@ -101,7 +101,7 @@ def plot_descent(
     suffix; OSError as `open` does.
     """
     _suffix(save)
-    points, weights = _points(path)
+    points, weights = _path_points(path)
     if grid < 2 or levels < 2:
         raise InputValueError(f"grid={grid} and levels={levels}: both must be at least 2")
     for what, given in (("names", names), ("limits", limits)):
@@ -151,11 +151,11 @@ def _curve(
 ) -> None:
     """f against its one weight, and the points of the path on it."""
     low, high = limits
-    xs = sorted({*_spread(limits, 4 * grid), *(p[0] for p in points if low <= p[0] <= high)})
-    ys = [_ask(f, x) for x in xs]
+    xs = sorted({*_ticks_between(limits, 4 * grid), *(p[0] for p in points if low <= p[0] <= high)})
+    ys = [_height_at(f, x) for x in xs]
     _some(ys, [limits])
     axes.plot(xs, ys, color="#8c959f", zorder=1, label="_f")
-    _path(axes, [p[0] for p in points], [_ask(f, *p) for p in points], [_ask(f, *p) for p in points])
+    _draw_path(axes, [p[0] for p in points], [_height_at(f, *p) for p in points], [_height_at(f, *p) for p in points])
 
 
 def _contours(
@@ -169,8 +169,8 @@ def _contours(
     """Lines of equal f over its two weights, and the path across them."""
     import numpy as np  # comes with matplotlib
 
-    xs, ys = _spread(limits[0], grid), _spread(limits[1], grid)
-    heights = np.ma.masked_invalid([[_ask(f, x, y) for x in xs] for y in ys])
+    xs, ys = _ticks_between(limits[0], grid), _ticks_between(limits[1], grid)
+    heights = np.ma.masked_invalid([[_height_at(f, x, y) for x in xs] for y in ys])
     _some(heights.compressed().tolist(), limits)
     low, high = float(heights.min()), float(heights.max())
     if high > low:
@@ -178,10 +178,10 @@ def _contours(
         rings = [low + (high - low) * (k / levels) ** 2 for k in range(1, levels)]
         lines = axes.contour(xs, ys, heights, levels=sorted(set(rings)), cmap="viridis", linewidths=1.0, zorder=1)
         axes.clabel(lines, list(lines.levels)[1::3], fmt=lambda height: f"{height:.3g}", fontsize=8)
-    _path(axes, [p[0] for p in points], [p[1] for p in points], [_ask(f, *p) for p in points])
+    _draw_path(axes, [p[0] for p in points], [p[1] for p in points], [_height_at(f, *p) for p in points])
 
 
-def _path(axes: Axes, xs: list[float], ys: list[float], heights: list[float]) -> None:
+def _draw_path(axes: Axes, xs: list[float], ys: list[float], heights: list[float]) -> None:
     """The path, its first and its last point."""
     marker = "o" if len(xs) <= MARKED else ""
     label = f"{len(xs) - 1} step{'s' * (len(xs) != 2)}"
@@ -195,7 +195,7 @@ def _path(axes: Axes, xs: list[float], ys: list[float], heights: list[float]) ->
 # -- data in, figure out ----------------------------------------------------------------------------------------------
 
 
-def _number(x: object, what: str) -> float:
+def _as_height(x: object, what: str) -> float:
     return x.data if isinstance(x, Value) else as_float(x, what)
 
 
@@ -213,19 +213,19 @@ def _history(result: History | Iterable[float | tuple[int, float]]) -> tuple[lis
         pair = tuple(entry) if _is_sequence(entry) else (i, entry)
         if len(pair) != 2:
             raise InputValueError(f"history[{i}]={entry!r} must be a loss or a pair (step, loss)")
-        steps.append(_number(pair[0], f"step of history[{i}]"))
-        losses.append(_number(pair[1], f"loss of history[{i}]"))
+        steps.append(_as_height(pair[0], f"step of history[{i}]"))
+        losses.append(_as_height(pair[1], f"loss of history[{i}]"))
     if not losses:
         raise InputValueError("the history is empty, and a curve needs a loss: record loss.data at every step")
     return steps, losses
 
 
-def _points(path: Iterable[Number | Sequence[Number]]) -> tuple[list[tuple[float, ...]], int]:
+def _path_points(path: Iterable[Number | Sequence[Number]]) -> tuple[list[tuple[float, ...]], int]:
     """The points of a path as tuples, and how many weights each has."""
     points: list[tuple[float, ...]] = []
     for i, point in enumerate(path):
         entries = tuple(point) if _is_sequence(point) else (point,)
-        points.append(tuple(_number(x, f"path[{i}]") for x in entries))
+        points.append(tuple(_as_height(x, f"path[{i}]") for x in entries))
         if not 1 <= len(entries) <= 2 or len(entries) != len(points[0]):
             raise InputValueError(
                 f"path[{i}]={point!r} must be one number or two, as many in every point: choose two weights to show"
@@ -248,15 +248,15 @@ def _around(points: list[tuple[float, ...]]) -> list[tuple[float, float]]:
     return limits
 
 
-def _spread(limits: tuple[float, float], count: int) -> list[float]:
+def _ticks_between(limits: tuple[float, float], count: int) -> list[float]:
     low, high = limits
     return [low + (high - low) * i / (count - 1) for i in range(count)]
 
 
-def _ask(f: Callable[..., Number], *point: float) -> float:
+def _height_at(f: Callable[..., Number], *point: float) -> float:
     """f at a point, nan where it has no finite value."""
     try:
-        height = _number(f(*point), f"result of {getattr(f, '__name__', 'f')}")
+        height = _as_height(f(*point), f"result of {getattr(f, '__name__', 'f')}")
     except InputTypeError:
         raise
     except (ArithmeticError, ValueError):

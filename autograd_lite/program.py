@@ -237,13 +237,13 @@ class Program:
                 op = ops.TABLE[name]
                 if op.arity not in (None, len(args)):
                     raise ValueError
-                instructions.append(Instruction(op, tuple(_read(a, number) for a in args)))
+                instructions.append(Instruction(op, tuple(_read_ref(a, number) for a in args)))
             count = inputs + len(instructions)
             marks = [Guard(*guard) for guard in guards]
             for guard in marks:
                 if [x.__class__ for x in guard] != [int, bool, str, int] or not 0 <= guard.ref < count:
                     raise ValueError
-            return cls(inputs, tuple(instructions), tuple(_read(a, count) for a in outputs), tuple(marks))
+            return cls(inputs, tuple(instructions), tuple(_read_ref(a, count) for a in outputs), tuple(marks))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
             raise InputValueError(
                 f"no program in a list that starts {str(content)[:60]!r}: give what Program.to_list() returned"
@@ -352,7 +352,7 @@ def _stored(ref: Ref) -> int | str:
     return ref if isinstance(ref, int) else ref.hex()
 
 
-def _read(stored: JsonData, count: int) -> Ref:
+def _read_ref(stored: JsonData, count: int) -> Ref:
     """A ref to one of the first `count` values, or a constant."""
     if stored.__class__ is str:
         return float.fromhex(stored)

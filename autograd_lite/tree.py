@@ -72,7 +72,7 @@ def _has_no_axis(x: object) -> bool:
     return not isinstance(x, (list, tuple, dict)) and getattr(x, "shape", None) == () and hasattr(x, "item")
 
 
-def _short(x: object) -> str:
+def _abridged(x: object) -> str:
     return text if len(text := repr(x)) <= 60 else text[:57] + "..."
 
 
@@ -88,7 +88,7 @@ def called(f: object) -> str:
 
 
 def _not_a_number(x: object, what: str) -> str:
-    return f"{what}={_short(x)} is {an(x)}, not a real number: {_repair(x)}"
+    return f"{what}={_abridged(x)} is {an(x)}, not a real number: {_repair(x)}"
 
 
 def _repair(x: object) -> str:
@@ -149,7 +149,7 @@ class Extra:
         if not isinstance(other, Extra) or self.attributes.keys() != other.attributes.keys():
             return False
         pairs = ((a, other.attributes[name]) for name, a in self.attributes.items())
-        return all(a is b or _equal(a, b) for a, b in pairs)
+        return all(a is b or _equal_keys(a, b) for a, b in pairs)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -162,7 +162,7 @@ class Extra:
         return container
 
 
-def _equal(a: object, b: object) -> bool:
+def _equal_keys(a: object, b: object) -> bool:
     try:
         return bool(a == b)
     except ValueError:  # arrays
@@ -232,7 +232,7 @@ def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
         steps = (f".flat[{i}]" for i in range(len(children)))
     else:
         raise InputTypeError(
-            f"{where}={_short(tree)} is {an(tree)}: expected numbers or Values, alone or nested in "
+            f"{where}={_abridged(tree)} is {an(tree)}: expected numbers or Values, alone or nested in "
             f"lists, tuples, dicts, NumPy arrays or modules; {_repair(tree)}"
         )
     return Spec(cls, detail, tuple(_flatten(c, leaves, where + s) for c, s in zip(children, steps, strict=True)))

@@ -35,7 +35,7 @@ def side(other: Number, sign: str) -> bool:
     return number == 1.0
 
 
-def _joined(sign: str, join: Callable[[bool, bool], bool]) -> Callable[[Truth, Number], Number]:
+def _connective(sign: str, join: Callable[[bool, bool], bool]) -> Callable[[Truth, Number], Number]:
     def method(self: Truth, other: Number) -> Number:
         if getattr(other, "shape", ()) != () or hasattr(type(other), "_joins"):  # an array, a condition over a batch
             return NotImplemented
@@ -44,7 +44,7 @@ def _joined(sign: str, join: Callable[[bool, bool], bool]) -> Callable[[Truth, N
     return method
 
 
-def _number(
+def _operator_pair(
     apply: Callable[[Number, Number], Number],
 ) -> tuple[Callable[[Truth, Number], Number], Callable[[Truth, Number], Number]]:
     """An operator between a condition, as the number 0 or 1, and another; and with the two exchanged."""
@@ -58,7 +58,7 @@ def _number(
     return method, reflected
 
 
-def _relation(apply: Callable[[Number, Number], Number]) -> Callable[[Truth, Number], Number]:
+def _comparison(apply: Callable[[Number, Number], Number]) -> Callable[[Truth, Number], Number]:
     def method(self: Truth, other: Number) -> Number:
         if isinstance(other, Truth):
             other = int(other)
@@ -128,24 +128,24 @@ class Truth:
     def __invert__(self) -> Truth:
         return FALSE if self._true else TRUE
 
-    __and__ = __rand__ = _joined("&", operator.and_)
-    __or__ = __ror__ = _joined("|", operator.or_)
-    __xor__ = __rxor__ = _joined("^", operator.xor)
+    __and__ = __rand__ = _connective("&", operator.and_)
+    __or__ = __ror__ = _connective("|", operator.or_)
+    __xor__ = __rxor__ = _connective("^", operator.xor)
 
-    __add__, __radd__ = _number(operator.add)
-    __sub__, __rsub__ = _number(operator.sub)
-    __mul__, __rmul__ = _number(operator.mul)
+    __add__, __radd__ = _operator_pair(operator.add)
+    __sub__, __rsub__ = _operator_pair(operator.sub)
+    __mul__, __rmul__ = _operator_pair(operator.mul)
     # where they meet a 0 as every number here: 1 / (x > 0) is inf
-    __truediv__, __rtruediv__ = _number(ops.div)
-    __floordiv__, __rfloordiv__ = _number(ops.floordiv)
-    __mod__, __rmod__ = _number(ops.mod)
-    __pow__, __rpow__ = _number(ops.pow)
-    __lt__ = _relation(operator.lt)
-    __le__ = _relation(operator.le)
-    __gt__ = _relation(operator.gt)
-    __ge__ = _relation(operator.ge)
-    __eq__ = _relation(operator.eq)
-    __ne__ = _relation(operator.ne)
+    __truediv__, __rtruediv__ = _operator_pair(ops.div)
+    __floordiv__, __rfloordiv__ = _operator_pair(ops.floordiv)
+    __mod__, __rmod__ = _operator_pair(ops.mod)
+    __pow__, __rpow__ = _operator_pair(ops.pow)
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
+    __eq__ = _comparison(operator.eq)
+    __ne__ = _comparison(operator.ne)
 
 
 def _made(outcome: bool) -> Truth:

@@ -46,7 +46,7 @@ class Propagated(NamedTuple):
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        rows = [HEAD, *map(_cells, self.inputs)]
+        rows = [HEAD, *map(_input_cells, self.inputs)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
             "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
@@ -58,7 +58,7 @@ class Propagated(NamedTuple):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return table(HEAD, map(_cells, self.inputs), self.summary())
+        return table(HEAD, map(_input_cells, self.inputs), self.summary())
 
     def summary(self) -> list[str]:
         """The result with its error, what the curvature adds, and the notes, as lines."""
@@ -69,7 +69,7 @@ class Propagated(NamedTuple):
         return lines + [f"note: {note}" for note in self.notes]
 
 
-def _cells(row: Input) -> tuple[str, ...]:
+def _input_cells(row: Input) -> tuple[str, ...]:
     return row.name, f"{row.value:.6g}", f"{row.stderr:.6g}", f"{row.derivative:.6g}", percent(row.share)
 
 
@@ -138,7 +138,7 @@ def propagate(f: Callable[..., Tree], x: Tree, sigma: Tree, order: int = 1) -> P
     leaves, spec = flatten(x, "x")
     if not leaves:
         raise InputValueError(f"x={x!r} holds no number: give at least one")
-    names = list(_names(spec, ""))
+    names = list(_leaf_names(spec, ""))
     point = [as_float(leaf, "x") for leaf in leaves]
     for name, number in zip(names, point, strict=True):
         if not math.isfinite(number):
@@ -150,25 +150,25 @@ def propagate(f: Callable[..., Tree], x: Tree, sigma: Tree, order: int = 1) -> P
 
     flat.__name__ = getattr(f, "__name__", "f")
     found, slopes = _value_and_grad("propagate", flat, 0, (point,), {})
-    value, gradient = _plain(found), [_plain(slope) for slope in slopes]
+    value, gradient = _bare_number(found), [_bare_number(slope) for slope in slopes]
     curvature = None
     if order == 2:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GradientWarning)  # it has been said
-            curvature = [[_plain(entry) for entry in row] for row in hessian(flat)(point)]
+            curvature = [[_bare_number(entry) for entry in row] for row in hessian(flat)(point)]
     stderr, shares, shift = _spread(gradient, curvature, errors, factor)
     inputs = tuple(map(Input, names, point, errors, gradient, shares))
     return Propagated(
         value, stderr, unflatten(spec, shares), unflatten(spec, gradient), None if order == 1 else value + shift, order,
-        inputs, tuple(_notes(value, stderr, order, inputs)),
+        inputs, tuple(_doubts(value, stderr, order, inputs)),
     )  # fmt: skip
 
 
-def _plain(x: Number) -> float:
+def _bare_number(x: Number) -> float:
     return as_float(getattr(x, "data", x) if hasattr(type(x), "_record") else x)
 
 
-def _names(spec: Spec, so_far: str) -> Iterator[str]:
+def _leaf_names(spec: Spec, so_far: str) -> Iterator[str]:
     """What each leaf is called: its keys and places."""
     if spec.kind is None:
         yield so_far or "x"
@@ -176,9 +176,9 @@ def _names(spec: Spec, so_far: str) -> Iterator[str]:
     keys = list(spec.detail) if spec.kind is not type(None) and issubclass(spec.kind, dict) else None
     for i, child in enumerate(spec.children):
         if keys is None:
-            yield from _names(child, f"{so_far or 'x'}[{i}]")
+            yield from _leaf_names(child, f"{so_far or 'x'}[{i}]")
         else:
-            yield from _names(child, f"{so_far}[{keys[i]!r}]" if so_far else str(keys[i]))
+            yield from _leaf_names(child, f"{so_far}[{keys[i]!r}]" if so_far else str(keys[i]))
 
 
 # -- the errors of the inputs -----------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def _covariance(sigma: Tree, names: list[str]) -> tuple[list[float], Matrix]:
                     f"sigma[{i}][{j}]={rows[i][j]} is more than the errors of {names[j]} and {names[i]} allow, "
                     f"{errors[j]:.6g} * {errors[i]:.6g}: it is no covariance matrix"
                 )
-    return errors, _factor(correlation)
+    return errors, _cholesky(correlation)
 
 
 def _divided(covariance: float, a: float, b: float) -> float:
@@ -257,7 +257,7 @@ def _divided(covariance: float, a: float, b: float) -> float:
     return covariance / a / b if a and b else math.copysign(math.inf, covariance)
 
 
-def _factor(correlation: Matrix) -> Matrix:
+def _cholesky(correlation: Matrix) -> Matrix:
     """L with L L^T the matrix, by Cholesky's method with pivots; the matrix may be singular."""
     n = len(correlation)
     rest = [row[:] for row in correlation]
@@ -303,7 +303,7 @@ def _spread(
     sizes = moved
     if factor is not None:
         sizes = [sum(factor[i][k] * moved[i] for i in range(n)) for k in range(n)]
-        along = [sum(map(_times, row, sizes)) for row in factor]
+        along = [sum(map(_scalar_product, row, sizes)) for row in factor]
         half = _product(bent, factor)
         across = [list(column) for column in zip(*factor, strict=True)]
         turned = _product(half, across)
@@ -323,16 +323,16 @@ def _spread(
     return stderr, shares, shift
 
 
-def _times(a: float, b: float) -> float:
+def _scalar_product(a: float, b: float) -> float:
     return a * b
 
 
 def _product(a: Matrix, b: Matrix) -> Matrix:
     columns = list(zip(*b, strict=True))
-    return [[sum(map(_times, row, column)) for column in columns] for row in a]
+    return [[sum(map(_scalar_product, row, column)) for column in columns] for row in a]
 
 
-def _notes(value: float, stderr: float, order: int, inputs: tuple[Input, ...]) -> Iterator[str]:
+def _doubts(value: float, stderr: float, order: int, inputs: tuple[Input, ...]) -> Iterator[str]:
     for row in inputs:
         if row.stderr and not math.isfinite(row.derivative):
             yield f"the derivative by {row.name} is {row.derivative} here: its error cannot be carried through"

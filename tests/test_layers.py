@@ -216,6 +216,15 @@ def test_a_class_name_stands_in_one_room(texts):
     assert {n: found for n, found in rooms.items() if len(found) > 1 and n not in ("Expression", "Truth")} == {}
 
 
+def test_a_helpers_name_says_which_of_two_it_is(texts):
+    rooms = collections.defaultdict(set)
+    for module, text in texts.items():
+        for name in re.findall(r"^def (_[a-z]\w*)", text, re.MULTILINE):
+            rooms[name].add(module)
+    assert {name: found for name, found in rooms.items() if len(found) > 2} == {}
+    assert sum(len(found) > 1 for found in rooms.values()) <= 20, "give a helper the word for what it does, or make one of both"
+
+
 def test_parameters_are_any_only_where_that_is_meant(texts):
     loose = [x for text in texts.values() for x in re.findall(r"[(,]\s*\*{0,2}(\w+): Any(?: = \w+)?(?=[,)])", text)]
     assert len(loose) <= 100, "name what it is: Number, Tree, Node, Array, Column, JsonData, ..."

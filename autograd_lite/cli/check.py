@@ -130,7 +130,7 @@ def _at_random(expression: Expression, fixed: Mapping[str, float], wanted: int, 
     again = 0
     patience = Patience()
     while len(found) < wanted:
-        checked = _checked(expression, _drawn(expression, fixed, draw))
+        checked = _checked(expression, _smooth_point(expression, fixed, draw))
         patience.equal(wanted - len(found) - 1, f"{wanted} points of this formula", "give a smaller number of them")
         verdicts = checked.report.counts()
         if verdicts[INCONCLUSIVE] and not verdicts[FAIL] and again < AGAIN * wanted:
@@ -140,11 +140,11 @@ def _at_random(expression: Expression, fixed: Mapping[str, float], wanted: int, 
     return found, again
 
 
-def _drawn(expression: Expression, fixed: Mapping[str, float], draw: random.Random) -> dict[str, float]:
+def _smooth_point(expression: Expression, fixed: Mapping[str, float], draw: random.Random) -> dict[str, float]:
     """A point at which a formula is defined and smooth; the names in `fixed` keep their numbers."""
     patience = Patience()
     for left in range(TRIES, 0, -1):
-        point = {name: fixed[name] if name in fixed else _number(draw) for name in expression.names}
+        point = {name: fixed[name] if name in fixed else _any_number(draw) for name in expression.names}
         if _is_smooth(expression, point):
             return point
         patience.equal(left - 1, f"{TRIES} draws of a point for this formula", f"give a point, {expression.names[0]}=1.5")
@@ -152,7 +152,7 @@ def _drawn(expression: Expression, fixed: Mapping[str, float], draw: random.Rand
     raise InputValueError(f"found no point within {WIDE:g} of 0 where {expression} is defined and smooth: give one, {line}")
 
 
-def _number(draw: random.Random) -> float:
+def _any_number(draw: random.Random) -> float:
     low, high = draw.choice(((-WIDE, WIDE), (0.0, WIDE), (0.0, 1.0)))
     return round(draw.uniform(low, high), 3)
 
@@ -195,7 +195,7 @@ def _goes_smoothly(here: Value, there: Value) -> bool:
 
 
 def _print_points(expression: Expression, checked: Sequence[Checked], again: int) -> None:
-    rows = [(*map(shown, c.point.values()), _counted(c.report)) for c in checked]
+    rows = [(*map(shown, c.point.values()), _verdicts(c.report)) for c in checked]
     print_table((*expression.names, "derivatives"), rows, numbers=range(len(expression.names)))
     if again:
         say(f"\n{again} more were drawn, at which the values of the formula do not tell its derivatives")
@@ -210,13 +210,13 @@ def _print_points(expression: Expression, checked: Sequence[Checked], again: int
 def _print_report(expression: Expression, checked: Checked) -> None:
     """The derivatives at one point, and below them what there is to say of some."""
     at = ", ".join(f"{name}={shown(x)}" for name, x in checked.point.items())
-    say(f"{expression} at {at}: {_counted(checked.report)}\n")
+    say(f"{expression} at {at}: {_verdicts(checked.report)}\n")
     rows = [
-        (_written(row), shown(row.engine), shown(row.numeric), f"{row.error:.0e}", row.kind, row.verdict)
+        (_derivative(row), shown(row.engine), shown(row.numeric), f"{row.error:.0e}", row.kind, row.verdict)
         for row in checked.report.rows
     ]
     print_table(("derivative", "exact", "numeric", "±", "place", "verdict"), rows, numbers=(1, 2, 3))
-    hints = [f"{_written(row)}: {row.hint}" for row in checked.report.rows if row.hint]
+    hints = [f"{_derivative(row)}: {row.hint}" for row in checked.report.rows if row.hint]
     for line in [*hints, *filter(None, [_in_formula(checked.report.blame)])]:
         say(f"\n{line}")
 
@@ -226,12 +226,12 @@ def _in_formula(blame: str) -> str:
     return re.sub(r" at [\w.<>-]+:\d+", "", blame)
 
 
-def _written(row: Row) -> str:
+def _derivative(row: Row) -> str:
     mode = "" if row.mode == "rev, fwd" else f" ({row.mode})"
     return f"d{'' if row.order == 1 else '²'}{row.output}/{row.input}{mode}"
 
 
-def _counted(report: Report) -> str:
+def _verdicts(report: Report) -> str:
     return ", ".join(f"{n} {verdict}" for verdict, n in report.counts().items() if n)
 
 

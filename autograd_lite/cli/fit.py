@@ -39,7 +39,7 @@ from .score import scored
 DESCENT = "Of gradient descent"
 
 
-def _choice(words: Collection[str], text: str, panel: str | None = None) -> Any:
+def _one_of(words: Collection[str], text: str, panel: str | None = None) -> Any:
     return Option(metavar="|".join(words), words=lambda: list(words), help=text, panel=panel)
 
 
@@ -53,12 +53,12 @@ def fit(
     reading: Reading,
     pairs: Annotated[list[str] | None, Argument(metavar="NAME=VALUE...", hidden=True)] = None,
     target: Annotated[str, Option(help="The column to predict, or a formula of columns.")] = "",
-    loss: Annotated[str, _choice(LOSSES, "Averaged over rows; logistic is for 0 and 1, poisson for counts.")] = "mse",
+    loss: Annotated[str, _one_of(LOSSES, "Averaged over rows; logistic is for 0 and 1, poisson for counts.")] = "mse",
     method: Annotated[
         str,
-        _choice(METHODS, "auto: lm for mse, newton for others; --optimizer, --lr or --steps alone choose descent."),
+        _one_of(METHODS, "auto: lm for mse, newton for others; --optimizer, --lr or --steps alone choose descent."),
     ] = "auto",
-    optimizer: Annotated[str | None, _choice(OPTIMIZERS, "Slopes to steps.", DESCENT)] = None,
+    optimizer: Annotated[str | None, _one_of(OPTIMIZERS, "Slopes to steps.", DESCENT)] = None,
     lr: Annotated[float | None, Option(panel=DESCENT, help="The learning rate, 0.01 unless given.")] = None,
     steps: Annotated[int | None, Option(help="At most so many; 1000 unless given.")] = None,
     batch_size: Annotated[int | None, Option(panel=DESCENT, metavar="N", help="Rows a step looks at; by default all.")] = None,

@@ -69,7 +69,7 @@ def grad(
     expression = read_formula(formula)
     errors: dict[str, float] = {}
     point = values_for(expression, values, "grad", errors)
-    _check_order(order, len(point))
+    _refuse_order(order, len(point))
     pairs = math.comb(len(point) + 1, 2)
     if hessian and pairs > MOST_SECOND:
         rule = f"--hessian of {len(point)} names is {pairs:,} derivatives, more than {MOST_SECOND:,}"
@@ -125,7 +125,7 @@ class NamedDerivative(NamedTuple):
 # -- higher derivatives -----------------------------------------------------------------------------------------------
 
 
-def _check_order(order: int | None, names: int) -> None:
+def _refuse_order(order: int | None, names: int) -> None:
     if order is None:
         return
     if not 1 <= order <= HIGHEST:
@@ -201,7 +201,7 @@ def _print_tables(found: Found) -> None:
     above = [d for d in found.higher or () if len(d.by) > (1 if found.seconds is None else 2)]
     if above:
         say()
-        print_table(("derivative", "value"), [(_written(d.by), shown(d.value)) for d in above], numbers=(1,))
+        print_table(("derivative", "value"), [(_derivative_sign(d.by), shown(d.value)) for d in above], numbers=(1,))
 
 
 def _print_matrix(seconds: Mapping[str, Mapping[str, float]]) -> None:
@@ -213,10 +213,10 @@ def _print_matrix(seconds: Mapping[str, Mapping[str, float]]) -> None:
         print_table(head, cells, numbers=range(1, len(head)))
         return
     pairs = combinations_with_replacement(seconds, 2)
-    print_table(("derivative", "value"), [(_written(by), shown(seconds[by[0]][by[1]])) for by in pairs], numbers=(1,))
+    print_table(("derivative", "value"), [(_derivative_sign(by), shown(seconds[by[0]][by[1]])) for by in pairs], numbers=(1,))
 
 
-def _written(by: Sequence[str]) -> str:
+def _derivative_sign(by: Sequence[str]) -> str:
     """How a derivative is written: ``d³/dx² dy``."""
     return f"d{_small(len(by))}/" + " ".join(f"d{name}{_small(by.count(name))}" for name in dict.fromkeys(by))
 
@@ -247,7 +247,7 @@ def _latex(found: Found, explained: bool) -> list[str]:
     if found.seconds is not None:
         derivatives |= {(a, b): found.seconds[a][b] for a, b in combinations_with_replacement(found.seconds, 2)}
     derivatives |= {d.by: d.value for d in found.higher or ()}
-    rows = [f"{top} &= {_formula(found.expression)} = {number(found.root.data)}"]
+    rows = [f"{top} &= {_latex_formula(found.expression)} = {number(found.root.data)}"]
     if found.spread is not None:
         rows.append(rf"\sigma_{{{top}}} &= {number(found.spread.stderr)}")
     for by, x in derivatives.items():
@@ -261,7 +261,7 @@ def _latex(found: Found, explained: bool) -> list[str]:
     return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]
 
 
-def _formula(expression: Expression) -> str:
+def _latex_formula(expression: Expression) -> str:
     return printer.LATEX.program(expression.program, [texmath.name(name) for name in expression.names])
 
 
@@ -281,7 +281,7 @@ def _print_json(found: Found, explained: Value | None, latex: bool, pictures: Se
     if explained is not None:
         data["explanation"] = str(explained.explain())
     if latex:
-        data["latex"] = _formula(found.expression)
+        data["latex"] = _latex_formula(found.expression)
     if pictures:
         data["picture"] = pictures[0] if len(pictures) == 1 else pictures
     say_json(data)

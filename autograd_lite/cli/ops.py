@@ -21,12 +21,12 @@ from .output import print_table, say, say_json, shown
 LETTERS = ("x", "y")  # also of a function of any number of arguments
 
 
-def _names() -> list[str]:
+def _names_of_functions() -> list[str]:
     return sorted(VOCABULARY.functions)
 
 
 def ops(
-    name: Annotated[str | None, Argument(help="One function, in full.", words=_names)] = None,
+    name: Annotated[str | None, Argument(help="One function, in full.", words=_names_of_functions)] = None,
     json: Json = False,
 ) -> None:
     """The functions of formulas: derivatives, domains, conventions at kinks.
@@ -40,11 +40,11 @@ def ops(
     autograd-lite ops --json
     """
     if name is not None and name not in VOCABULARY.functions:
-        near = get_close_matches(name, _names(), 3)
+        near = get_close_matches(name, _names_of_functions(), 3)
         repair = f"did you mean {', '.join(near)}?" if near else "autograd-lite ops lists them"
         raise InputValueError(f"{name!r} is no function of formulas: {repair}")
-    chosen = _names() if name is None else [name]
-    described = [_described(each) for each in chosen]
+    chosen = _names_of_functions() if name is None else [name]
+    described = [_entry(each) for each in chosen]
     if json:
         say_json(described if name is None else described[0])
     elif name is None:
@@ -58,7 +58,7 @@ def ops(
 # -- a function as data -----------------------------------------------------------------------------------------------
 
 
-def _described(name: str) -> dict[str, Any]:
+def _entry(name: str) -> dict[str, Any]:
     """All that the op table has on a function, written with the letters that its row uses."""
     function = VOCABULARY.functions[name]
     row: Any = function.call
@@ -78,7 +78,7 @@ def _described(name: str) -> dict[str, Any]:
         "letters": letters,
         "formula": formula,
         "default": dict(zip(letters[function.least :], getattr(row, "defaults", ()), strict=False)),
-        "derivatives": {letter: _slope(node, leaf, names) for letter, leaf in zip(letters, leaves, strict=True)},
+        "derivatives": {letter: _chained_slope(node, leaf, names) for letter, leaf in zip(letters, leaves, strict=True)},
         "domain": {},
         "kinks": [],
         "conventions": [],
@@ -94,12 +94,12 @@ def _described(name: str) -> dict[str, Any]:
     return data
 
 
-def _slope(node: Node, leaf: Value, names: dict[Node, str]) -> str:
+def _chained_slope(node: Node, leaf: Value, names: dict[Node, str]) -> str:
     """The derivative by a leaf, by the chain rule where it is in something that the node is made of; "" where it is nowhere."""
     for place, operand in enumerate(graph.operands(node)):
         if operand is leaf:  # they compare by value
             return nodes.partial(node, place, names)
-        if isinstance(operand, Value) and operand.op is not None and (inner := _slope(operand, leaf, names)):
+        if isinstance(operand, Value) and operand.op is not None and (inner := _chained_slope(operand, leaf, names)):
             return f"{nodes.partial(node, place, names)}·{inner}"
     return ""
 
@@ -112,10 +112,10 @@ def _cells(data: dict[str, JsonData]) -> Sequence[str]:
     several = len(derivatives) > 1
     slopes = "\n".join(f"{letter}: {slope}" if several else slope for letter, slope in derivatives.items())
     domain = "\n".join(f"{letter} in {d}" for letter, d in data["domain"].items())
-    return (data["name"], data["formula"], slopes, domain, "\n".join(map(_kink, data["kinks"])))
+    return (data["name"], data["formula"], slopes, domain, "\n".join(map(_kink_cell, data["kinks"])))
 
 
-def _kink(kink: dict[str, JsonData]) -> str:
+def _kink_cell(kink: dict[str, JsonData]) -> str:
     taken = kink["taken"]
     return kink["where"] if taken is None else f"{kink['where']}: {', '.join(map(shown, taken))}"
 

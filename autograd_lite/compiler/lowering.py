@@ -137,35 +137,35 @@ def lower(op: Op) -> Lowering:
 def _lowered(k: Emitter, op: Op, args: list[Number]) -> Number:
     """A row applied to Handles and constants, as a Handle or a constant."""
     if op is where:
-        return _chosen(k, *args)
+        return _selected(k, *args)
     if op in _JOINED:
         return _joined(k, op, *args)
     built_in = TABLE.get(op.name) is op
     if k.inline and not k.exact and built_in and op.name in k.rows:
-        written = k.rows[op.name](k, *map(_number, args))
+        written = k.rows[op.name](k, *map(_unwrapped, args))
         if written is not NotImplemented:
             return Handle(k, written)
     native = op in _WORDS or (built_in and op.core is None and op.name in _NUMBERS)
     if native and not (op.fast and k.inline and not k.exact):
-        return Handle(k, getattr(k, op.name)(*map(_number, args)))
+        return Handle(k, getattr(k, op.name)(*map(_unwrapped, args)))
     if built_in and op.name in COMPARISONS:
-        return Condition(k, getattr(k, op.name)(*map(_number, args)))
+        return Condition(k, getattr(k, op.name)(*map(_unwrapped, args)))
     formula = op.core if k.exact else op.fast or op.core
     if formula is not None and all(args[i].__class__ is float for i in op.settings):
         result = formula(*args)
         if result is not NotImplemented:
             return result
-    return Handle(k, k.call(op, *map(_number, args)))
+    return Handle(k, k.call(op, *map(_unwrapped, args)))
 
 
-def _number(a: Number) -> Number:
+def _unwrapped(a: Number) -> Number:
     return a.number if isinstance(a, Handle) else a
 
 
-def _chosen(k: Emitter, c: Number, a: Number, b: Number) -> Number:
+def _selected(k: Emitter, c: Number, a: Number, b: Number) -> Number:
     if c.__class__ is float:
         return a if c else b
-    return Handle(k, k.select(c.truth, _number(a), _number(b)))
+    return Handle(k, k.select(c.truth, _unwrapped(a), _unwrapped(b)))
 
 
 def _joined(k: Emitter, op: Op, *args: Number) -> Number:

@@ -50,10 +50,10 @@ def entry(python: Callable[..., Tree], specs: Sequence[Spec], path: ScalarPath) 
     if loaded is None or program.guards or traced.literals or traced.arrays or any(type(x) is not Value for x in path.captured):
         return python
     try:
-        takes = [number for spec in specs for number in _taken(spec)]
-        constants, steps, outputs = _steps(program)
+        takes = [number for spec in specs for number in _takes(spec)]
+        constants, steps, outputs = _coded(program)
         gives: list[int] = []
-        _given(traced.spec, iter(outputs), gives)
+        _enter_result(traced.spec, iter(outputs), gives)
         if program.inputs + len(constants) + len(steps) // 4 > MOST_VALUES or len(gives) > 2 * MOST_VALUES:
             return python
     except _Unsuited:
@@ -85,7 +85,7 @@ def batch(
                 takes += COLUMNS, prod(shape), 1 + len(shape), -1, *shape
             else:
                 takes += _taken_or_array(next(specs))
-        _given(path.traced.spec, iter(range(outputs)), gives, arrays=reduced)
+        _enter_result(path.traced.spec, iter(range(outputs)), gives, arrays=reduced)
         if len(gives) > 2 * MOST_VALUES:
             return python
     except _Unsuited:
@@ -98,8 +98,8 @@ def batch(
 
 
 def _taken_or_array(spec: Spec) -> tuple[int, ...]:
-    """`_taken` of a structure that may be an array: its numbers, and its shape."""
-    return (ARRAY, len(spec.children), *_axes(spec)) if is_array(spec) else _taken(spec)
+    """`_takes` of a structure that may be an array: its numbers, and its shape."""
+    return (ARRAY, len(spec.children), *_axes(spec)) if is_array(spec) else _takes(spec)
 
 
 def _axes(spec: Spec) -> tuple[int, ...]:
@@ -109,7 +109,7 @@ def _axes(spec: Spec) -> tuple[int, ...]:
     return len(spec.detail), *spec.detail
 
 
-def _taken(spec: Spec) -> tuple[int, int]:
+def _takes(spec: Spec) -> tuple[int, int]:
     """How an argument comes, and of how many numbers."""
     if spec.kind is None:
         return FLOAT, 1
@@ -118,7 +118,7 @@ def _taken(spec: Spec) -> tuple[int, int]:
     return (LIST if spec.kind is list else TUPLE), len(spec.children)
 
 
-def _given(spec: Spec, outputs: Iterator[int], gives: list[int], arrays: bool = False) -> None:
+def _enter_result(spec: Spec, outputs: Iterator[int], gives: list[int], arrays: bool = False) -> None:
     """Enter how a result is made, what is in a container before it."""
     if spec.kind is None:
         gives += 0, next(outputs)
@@ -127,13 +127,13 @@ def _given(spec: Spec, outputs: Iterator[int], gives: list[int], arrays: bool = 
         gives += MADE_ARRAY, first, *_axes(spec)
     elif spec.kind in MADE:
         for child in spec.children:
-            _given(child, outputs, gives, arrays)
+            _enter_result(child, outputs, gives, arrays)
         gives += MADE[spec.kind], len(spec.children)
     else:
         raise _Unsuited
 
 
-def _steps(program: Program) -> tuple[list[float], list[int], list[int]]:
+def _coded(program: Program) -> tuple[list[float], list[int], list[int]]:
     """The constants, four numbers for each step (its code and operands), and where the outputs stand."""
     used = [0.0, *[x for _, args in program.instructions for x in args], *program.outputs]
     used += [float(len(args)) for op, args in program.instructions if op is ops.mean]

@@ -270,7 +270,7 @@ def _mul(args: tuple[Ref, ...], of: Of) -> New:
     return _new(ops.mul, *first, *second) if first is not None and second is not None else None
 
 
-def _div(args: tuple[Ref, ...], of: Of) -> New:
+def _simpler_div(args: tuple[Ref, ...], of: Of) -> New:
     x, y = args
     if is_constant(y) and y and math.isfinite(y) and math.frexp(y)[0] in (0.5, -0.5) and 1e-300 < abs(y) < 1e300:
         return _new(ops.mul, x, 1.0 / y)  # a power of two: its reciprocal is exact
@@ -282,7 +282,7 @@ def _neg(args: tuple[Ref, ...], of: Of) -> New:
     return inner[0] if inner is not None else None
 
 
-def _pow(args: tuple[Ref, ...], of: Of) -> New:
+def _simpler_pow(args: tuple[Ref, ...], of: Of) -> New:
     x, y = args
     if is_constant(y):
         if y == 0.0:
@@ -294,7 +294,7 @@ def _pow(args: tuple[Ref, ...], of: Of) -> New:
     return None
 
 
-def _pow_derivative(args: tuple[Ref, ...], of: Of) -> New:
+def _simpler_pow_derivative(args: tuple[Ref, ...], of: Of) -> New:
     """For a constant y, in the row's own words: ``c * x ** (y - n)`` with c the product of y, y - 1, ..."""
     x, y, n, k = args
     if not (is_constant(y) and is_constant(n) and is_constant(k)) or k != 0.0 or n < 1.0:
@@ -348,11 +348,11 @@ _STRENGTH: dict[Op, Callable[[tuple[Ref, ...], Of], New]] = {
     ops.add: _add,
     ops.sub: _sub,
     ops.mul: _mul,
-    ops.div: _div,
+    ops.div: _simpler_div,
     ops.neg: _neg,
-    ops.pow: _pow,
+    ops.pow: _simpler_pow,
     ops.square: _square,
-    ops.TABLE["pow_derivative"]: _pow_derivative,
+    ops.TABLE["pow_derivative"]: _simpler_pow_derivative,
     ops.where: _where,
 }
 

@@ -271,9 +271,9 @@ class Specializer(Locked):
                 leaves, spec = outputs(columns.traced(on_values))
             found = [()] * len(leaves)
         if self.settings.reduce is None:
-            arrays = [array_of([_number(x, in_graph) for x in output], (columns.rows,)) for output in found]
+            arrays = [array_of([_result(x, in_graph) for x in output], (columns.rows,)) for output in found]
             return by_rows(spec, iter(arrays), columns.rows)
-        totals = [_number(ops.sum(output), in_graph) for output in found]
+        totals = [_result(ops.sum(output), in_graph) for output in found]
         if self.settings.reduce == "mean":
             totals = [ops.div(total, float(columns.rows)) for total in totals]
         return by_rows(spec, iter(totals), None)
@@ -291,6 +291,6 @@ def on_values(x: Number) -> Number:
     return x if is_node(x) else ops.identity(Value(x))
 
 
-def _number(x: Number, in_graph: bool) -> Number:
+def _result(x: Number, in_graph: bool) -> Number:
     """A result as a float, or as the node it is."""
     return x if in_graph and isinstance(x, Value) else as_float(x._data if isinstance(x, Value) else x)

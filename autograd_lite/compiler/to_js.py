@@ -83,11 +83,11 @@ def source(program: Program, name: str = "run") -> str:
     lines = [f"function {name}(x){{" + (f"const {','.join(read)};" if read else "")]
     for number, (handle, template, args) in enumerate([line for line in k.noted if line[0] in needed], program.inputs):
         handle.name = f"v{number}"
-        lines.append(f"const v{number}={template.format(*map(_written, args))};")
-    return "\n".join([*lines, f"return [{','.join(map(_written, results))}]}}"])
+        lines.append(f"const v{number}={template.format(*map(_operand, args))};")
+    return "\n".join([*lines, f"return [{','.join(map(_operand, results))}]}}"])
 
 
-def _written(ref: Ref) -> str:
+def _operand(ref: Ref) -> str:
     """An operand; a negative number in parentheses, as ``--`` and ``-2**`` mean something else."""
     if isinstance(ref, Named):
         return ref.name

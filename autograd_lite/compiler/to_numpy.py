@@ -101,7 +101,7 @@ class _Emitted:
                 f"is_column has {len(is_column)} items, the program {program.inputs} inputs: give one for each"
             )
         self.program = program
-        self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "power": _power}
+        self.names: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "power": _c_pow}
         self.varies = program.varying(is_column)
         self.columns = [i for i, column in enumerate(is_column) if column]
         self.rows = [isinstance(ref, int) and self.varies[ref] for ref in program.outputs]
@@ -135,7 +135,7 @@ class _Emitted:
                     result.name = f"v{number}"
                 handles[number] = result
         for name, op in k.functions.items():
-            self.names[name] = _each(op.forward)
+            self.names[name] = _item_by_item(op.forward)
         results = [handles[ref] for ref in self.program.outputs if isinstance(ref, int) and self.varies[ref]]
         yield f"def block({', '.join(f'v{i}' for i in inputs)}):"
         unnamed = itertools.count()
@@ -180,14 +180,14 @@ def _numpy() -> Any:
     return numpy
 
 
-def _power(x: Number, y: Number) -> Number:
+def _c_pow(x: Number, y: Number) -> Number:
     """C's pow; for a single exponent of 1/2 NumPy takes the square root, which is another function at -inf and -0."""
     np = _numpy()
     result = np.power(x, y)
     return result if np.ndim(y) or y != 0.5 else np.where(np.equal(x, -math.inf), math.inf, np.abs(result))
 
 
-def _each(forward: Callable[..., float]) -> Callable[..., Number]:
+def _item_by_item(forward: Callable[..., float]) -> Callable[..., Number]:
     """A function of floats as one of arrays and floats, item by item."""
     np = _numpy()
 
@@ -239,7 +239,7 @@ def compile(
     def run(inputs: Sequence[Number]) -> list[Number]:
         if len(inputs) != program.inputs:
             raise InputValueError(f"{len(inputs)} inputs given, the program has {program.inputs}: give one for each")
-        arrays = [_column(np, inputs[i], i) for i in columns]
+        arrays = [_numbers_of_column(np, inputs[i], i) for i in columns]
         n = _length(arrays, columns)
         floats = [math.nan if column else float(x) for x, column in zip(inputs, is_column, strict=True)]
         with np.errstate(all="ignore"):
@@ -274,7 +274,7 @@ def chunk_sums(rows: Array) -> Number:
     return _numpy().add.reduceat(rows, range(0, len(rows), CHUNK))
 
 
-def _column(np: ModuleType, column: Number, index: int) -> Number:
+def _numbers_of_column(np: ModuleType, column: Number, index: int) -> Number:
     try:
         array = np.asarray(column, dtype=float)
     except (TypeError, ValueError):

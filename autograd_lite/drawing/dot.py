@@ -40,7 +40,7 @@ def place(
     """Like `layout.place`, by the program `dot`; raises LayoutError where that fails, before anything is changed."""
     if shutil.which("dot") is None:
         raise LayoutError("the program 'dot' was not found")
-    answer = _ask(_sizes(cards, edges, rankdir, frames), timeout)
+    answer = _ask_dot(_sizes(cards, edges, rankdir, frames), timeout)
     try:
         left, low, right, high = map(float, answer["bb"].split(","))
         boxes = {box["name"]: _point(box["pos"], high) for box in answer["objects"] if "pos" in box}
@@ -68,7 +68,7 @@ def place(
             taken.append((at[0] - u, at[1] - v, at[0] + u, at[1] + v))
     for edge, parts, at in zip(edges, routes, labels, strict=True):
         eased = [_eased(part, taken, rankdir) for part in parts]
-        edge.route, edge.label_at = (_joined(*eased) if at else eased[0]), at
+        edge.route, edge.label_at = (_spliced(*eased) if at else eased[0]), at
     _to_ports(cards, edges, rankdir)
     for frame in frames:
         layout.surround(frame, cards, edges)
@@ -97,7 +97,7 @@ def _sizes(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, frames: S
     return "\n".join([*lines, "}"])
 
 
-def _ask(text: str, timeout: float) -> Any:
+def _ask_dot(text: str, timeout: float) -> Any:
     try:
         done = subprocess.run(
             ["dot", "-Tjson"], input=text.encode(), capture_output=True, timeout=timeout, check=False
@@ -146,7 +146,7 @@ def _eased(route: list[Point], taken: Sequence[tuple[float, float, float, float]
     return bend
 
 
-def _joined(first: list[Point], second: list[Point]) -> list[Point]:
+def _spliced(first: list[Point], second: list[Point]) -> list[Point]:
     """Two splines and the straight line between them."""
     route = first[:]
     (x, y), (u, v) = first[-1], second[0]
@@ -165,12 +165,12 @@ def _to_ports(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str) -> Non
         for i in (-2, -1):
             x, y = e.route[i]
             e.route[i] = (x, y + shift) if flat else (x + shift, y)
-        start, end = _side(cards[e.source], SIDES[rankdir][0]), _side(cards[e.target], SIDES[rankdir][1])
+        start, end = _middle_of_side(cards[e.source], SIDES[rankdir][0]), _middle_of_side(cards[e.target], SIDES[rankdir][1])
         e.route[0] = start  # Graphviz rounds
         e.route[-1] = (end[0], end[1] + shift) if flat else (end[0] + shift, end[1])
 
 
-def _side(card: Card, side: str) -> Point:
+def _middle_of_side(card: Card, side: str) -> Point:
     """The middle of one side of a card."""
     return card.x + card.width * {"w": 0.0, "e": 1.0}.get(side, 0.5), card.y + card.height * {"n": 0.0, "s": 1.0}.get(side, 0.5)
 
@@ -223,13 +223,13 @@ EDGE = {**FONT, "fontsize": "10", "fontcolor": "#1b1f24"}
 def source(cards: Sequence[Card], edges: Sequence[Edge], rankdir: str, title: str) -> str:
     """The picture as DOT text: quoted strings only, synthetic ids, no HTML labels, records, URLs or images."""
     lines = ["digraph {", f"  graph [rankdir={rankdir} tooltip={quoted(title)}]"]
-    lines += [f"  node [{_written(NODE)}]", f"  edge [{_written(EDGE)}]"]
-    lines += [f"  n{card.index} [{_written(_node_attributes(card))}]" for card in cards]
-    lines += [f"  n{e.source} -> n{e.target} [{_written(_edge_attributes(e))}]" for e in edges]
+    lines += [f"  node [{_attribute_list(NODE)}]", f"  edge [{_attribute_list(EDGE)}]"]
+    lines += [f"  n{card.index} [{_attribute_list(_node_attributes(card))}]" for card in cards]
+    lines += [f"  n{e.source} -> n{e.target} [{_attribute_list(_edge_attributes(e))}]" for e in edges]
     return "\n".join([*lines, "}", ""])
 
 
-def _written(attributes: dict[str, str]) -> str:
+def _attribute_list(attributes: dict[str, str]) -> str:
     return " ".join(f"{key}={quoted(value)}" for key, value in attributes.items())
 
 

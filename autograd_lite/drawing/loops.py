@@ -196,11 +196,11 @@ def _loop(
             line = [graph.operands(iteration[place])[k] for iteration in loop.iterations]
             carried = loop.comes_from(node, a)
             if carried is not None:
-                if not _equal(loop.carried.setdefault(carried, line), line):
+                if not _alike_lines(loop.carried.setdefault(carried, line), line):
                     return None
                 continue
             own = a not in loop.place and any(other is not a for other in line)
-            if own and not (all(map(_is_leaf, line)) and _equal(loop.taken.setdefault(line[0], line), line)):
+            if own and not (all(map(_is_leaf, line)) and _alike_lines(loop.taken.setdefault(line[0], line), line)):
                 return None
     if not all(_own(line, users, start, period, keep) for line in loop.taken.values()):
         return None
@@ -222,7 +222,7 @@ def _own(line: list[Node], users: Mapping[Node, list[int]], start: int, period: 
     return all(a not in keep and {(i - start) // period for i in users[a]} == {iteration} for iteration, a in enumerate(line))
 
 
-def _equal(some: Sequence[Number], others: Sequence[Number]) -> bool:
+def _alike_lines(some: Sequence[Number], others: Sequence[Number]) -> bool:
     return all(
         a is b or (a.__class__ is float and b.__class__ is float and a == b) for a, b in zip(some, others, strict=True)
     )  # fmt: skip

@@ -23,13 +23,13 @@ def arrange(layers: list[list[int]], before: Links, after: Links) -> None:
     rounds = 12 if size <= SMALL else 4 if size <= LARGE else 2 if size <= 4 * LARGE else 1
     place = [0] * len(before)
     for layer in layers:
-        _number(layer, place)
+        _enter_places(layer, place)
     best, fewest = [layer[:] for layer in layers], _all_crossings(layers, before, place)
     found = 0  # the last round that was better
     for i in range(rounds):
         if not fewest or i - found > STILL:
             break
-        middle = _median if i % 4 >= 2 else _mean
+        middle = _median if i % 4 >= 2 else _barycentre
         inward = i % 2 == 0
         for layer in layers if inward else reversed(layers):
             _sort(layer, after if inward else before, place, middle, turn=i % 3 == 1)
@@ -42,12 +42,12 @@ def arrange(layers: list[list[int]], before: Links, after: Links) -> None:
         layer[:] = order
 
 
-def _number(layer: list[int], place: list[int]) -> None:
+def _enter_places(layer: list[int], place: list[int]) -> None:
     for i, v in enumerate(layer):
         place[v] = i
 
 
-def _mean(keys: list[float]) -> float:
+def _barycentre(keys: list[float]) -> float:
     return sum(keys) / len(keys)
 
 
@@ -69,7 +69,7 @@ def _sort(layer: list[int], links: Links, place: list[int], middle: object, turn
     if turn:
         layer.reverse()
     layer.sort(key=keys.__getitem__)
-    _number(layer, place)
+    _enter_places(layer, place)
 
 
 def crossings(layer: list[int], before: Links, place: list[int]) -> int:

@@ -147,14 +147,14 @@ def given_names(params: Tree) -> dict[Node, str] | None:
     for name, value in pairs:
         if not hasattr(value, "_data"):
             raise InputTypeError(f"params[{name!r}]={value!r} must be a Value")
-        given.setdefault(value, _short(str(name)) if module else str(name))
+        given.setdefault(value, _as_python(str(name)) if module else str(name))
     return given
 
 
-def _short(path: str) -> str:
+def _as_python(path: str) -> str:
     """A module's path as it is written in Python, the neuron an index of its weights.
 
-    >>> _short("layers.0.neurons.3.w.1"), _short("neurons.2.b"), _short("w.0")
+    >>> _as_python("layers.0.neurons.3.w.1"), _as_python("neurons.2.b"), _as_python("w.0")
     ('layers[0].w[3][1]', 'b[2]', 'w[0]')
     """
     path = re.sub(r"\bneurons\.(\d+)\.(\w+)", r"\2.\1", path)

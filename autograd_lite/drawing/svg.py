@@ -168,11 +168,11 @@ def _card(c: Card) -> str:
     if c.rows:
         parts.append(_rows(c))
     if c.kink or (c.room and c.may_kink):
-        parts.append(_kink(c))
+        parts.append(_kink_pill(c))
     return "\n".join([*parts, "</g>"])
 
 
-def _kink(c: Card) -> str:
+def _kink_pill(c: Card) -> str:
     """A pill over the lower border."""
     text = c.kink or "kink"
     w = measure.label_width(text if c.kink else KINK)

@@ -82,7 +82,7 @@ def kinks(root: Node, gradients: dict[Node, float]) -> list[KinkAt]:
             node=node,
             text=kink.text,
             operands=graph.values(node),
-            slopes=tuple(_slopes(node)),
+            slopes=tuple(_sides(node)),
             where=getattr(node, "where", None),
             reached=node in gradients,
         )
@@ -92,7 +92,7 @@ def kinks(root: Node, gradients: dict[Node, float]) -> list[KinkAt]:
     ]
 
 
-def _slopes(node: Node) -> Iterable[Slopes]:
+def _sides(node: Node) -> Iterable[Slopes]:
     op, values = node.op, graph.values(node)
     moving = [i for i, a in enumerate(graph.operands(node)) if a.__class__ is not float]
     for i in moving[:PLACES]:

@@ -83,7 +83,7 @@ def _factor(x: float, digits: int) -> str:
     return f"({text})" if text.startswith(notation.MINUS) else text
 
 
-def _plus(a: float, b: float, digits: int) -> str:
+def _sum_of_two(a: float, b: float, digits: int) -> str:
     sign = notation.MINUS if b < 0 else "+"
     return f"{number(a, digits)} {sign} {number(abs(b), digits)}"
 
@@ -98,7 +98,7 @@ def _step_cells(s: Step, e: Explanation) -> list[str]:
         f"d{top}/d{names[s.operand]}",
         f" += d{top}/d{names[s.node]}·{local}{where and f' ({where})'}",
         f" = {number(s.adjoint, digits)} × {_factor(s.partial, digits)}",
-        f" → {total}" if s.before is None else f" → {_plus(s.before, s.product, digits)} = {total}",
+        f" → {total}" if s.before is None else f" → {_sum_of_two(s.before, s.product, digits)} = {total}",
         "   outside the domain" if nodes.out_of_domain(s.node) else f"   {local} = {s.symbol}" if s.symbol != written else "",
     ]
 

@@ -173,15 +173,15 @@ def minimize(
     leaves = [as_float(leaf, "params") for leaf in leaves]
     if not leaves:
         raise InputValueError(f"params={params!r} holds no number: give at least one weight to move")
-    seed = _whole("seed", seed, 0)
-    batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
+    seed = _count("seed", seed, 0)
+    batch_size = None if batch_size is None else _count("batch_size", batch_size, 1)
     if tol is not None and not (isinstance(tol, Real) and 0 <= tol < math.inf):
         raise InputValueError(f"tol={tol!r} must be a number from 0 up: 1e-9 is usual, None never stops")
     if data is None and batch_size is not None:
         raise InputValueError(f"batch_size={batch_size} without data: give the rows as data")
     by_descent = _by_descent(method, (optimizer, batch_size, tol), steps, residual is not None)
-    steps = _whole("steps", LIMIT if steps is None and not by_descent else steps, 0)
-    every = (max(1, -(-steps // 100)) if by_descent else 1) if every is None else _whole("every", every, 1)
+    steps = _count("steps", LIMIT if steps is None and not by_descent else steps, 0)
+    every = (max(1, -(-steps // 100)) if by_descent else 1) if every is None else _count("every", every, 1)
     bar = Bar(steps) if progress else None
     with ExitStack() as stack:
         pause = stack.enter_context(deferred_interrupt())
@@ -249,7 +249,7 @@ def _by_descent(method: str, settings: tuple[object, ...], steps: int | None, sq
     return by_descent
 
 
-def _whole(name: str, number: Any, least: int) -> int:
+def _count(name: str, number: Any, least: int) -> int:
     if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
         raise InputValueError(f"{name}={number!r} must be a whole number from {least} up")
     return int(number)

@@ -83,7 +83,7 @@ class Fit:
         return self.table()
 
     def __repr__(self) -> str:
-        shown = [f"{n}={_short(x, self.stderr[n])}" for n, x in list(self.params.items())[:NAMED]]
+        shown = [f"{n}={_with_error(x, self.stderr[n])}" for n, x in list(self.params.items())[:NAMED]]
         more = [f"and {len(self.params) - NAMED} more"] if len(self.params) > NAMED else []
         rows = [] if self.summary is None else [f"{self.summary.n} row{'s' * (self.summary.n != 1)}"]
         return f"Fit({', '.join([*shown, *more])}; {', '.join(['converged' if self.converged else 'not converged', *rows])})"
@@ -112,7 +112,7 @@ class Fit:
         likely = LOSSES[self.model.kind].kind == "likelihood"
         r2 = "R² is not defined, as the target is the same in every row"
         if math.isfinite(s.r2):
-            r2 = f"R² {_share(s.r2)} (adjusted {_share(s.adjusted)})" if s.dof > 0 else f"R² {_share(s.r2)}"
+            r2 = f"R² {_r_squared(s.r2)} (adjusted {_r_squared(s.adjusted)})" if s.dof > 0 else f"R² {_r_squared(s.r2)}"
             r2 = f"McFadden's {r2}" if likely else r2
         first = [f"{s.n} row{'s' * (s.n != 1)}, {s.dof} degree{'s' * (s.dof != 1)} of freedom"]
         if math.isfinite(s.sd):
@@ -222,7 +222,7 @@ def decimals(error: float) -> int:
     return 2 - math.floor(math.log10(error)) if error > 0 else 15
 
 
-def _short(x: float, error: float) -> str:
+def _with_error(x: float, error: float) -> str:
     """A number with its standard error, in few signs."""
     if not math.isfinite(error):
         return f"{x:.6g}"
@@ -251,10 +251,10 @@ def rounded(x: float, place: int, powers: bool | None = None) -> str:
     return f"{x:.{digits - 1}e}"
 
 
-def _share(r2: float) -> str:
+def _r_squared(r2: float) -> str:
     """R² with digits enough to tell it from 1.
 
-    >>> _share(0.98123456), _share(0.99999987654)
+    >>> _r_squared(0.98123456), _r_squared(0.99999987654)
     ('0.981235', '0.999999877')
     """
     left = abs(1 - r2)

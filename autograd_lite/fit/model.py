@@ -213,7 +213,7 @@ class Model:
             if spelled not in weights:
                 given[spelled] = self._own(weights, self.members(spelled), row[column])
         for spelled, (column, word) in self.indicators.items():
-            given[spelled] = _same(row[column], float((self.levels or {column: [word]})[column].index(word)))
+            given[spelled] = _is_word(row[column], float((self.levels or {column: [word]})[column].index(word)))
         return self.formula({**weights, **given})
 
     def _own(self, weights: Mapping[str, Number], members: Sequence[str], place: Number) -> Number:
@@ -297,6 +297,6 @@ class Model:
             yield columns, predict(columns)
 
 
-def _same(place: Number, number: float) -> Number:
+def _is_word(place: Number, number: float) -> Number:
     """1 where a place in a list of words is this one, else 0."""
     return float(place == number) if isinstance(place, (int, float)) else ops.where(ops.eq(place, number), 1.0, 0.0)

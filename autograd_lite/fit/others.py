@@ -55,7 +55,7 @@ def by_newton(solver: Solver) -> Fit:
     misses = solver.residuals(solver.near if solver.kind == "likelihood" else _miss(solver))
     if scaled and given is None and not state.losses and _exact(misses, state.x, targets):
         return by_squares(solver)
-    sums = curvature_of(solver, _scaled(solver), 1 if many else 2)
+    sums = curvature_of(solver, _in_units(solver), 1 if many else 2)
     begun = state.more or _units(solver, misses, state.x)
     units, scale = np.array(begun["units"]), begun["scale"]
     box = None if solver.box is None else tuple(ends / units for ends in solver.box)
@@ -94,7 +94,7 @@ def by_newton(solver: Solver) -> Fit:
         lost = end.lost if root is None else Shape(root, end.x * units, solver.box, None).lost()
         hessian, notes = _curved(solver, end.x * units, units) if solver.kind == "likelihood" else (None, [])
         end = end._replace(lost=lost, hessian=hessian)
-    found = _described(solver, end, units, misses, targets, "lbfgs" if many else "newton")
+    found = _with_statistics(solver, end, units, misses, targets, "lbfgs" if many else "newton")
     square = scale * scale if solver.kind != "likelihood" else 1.0
     found.notes += notes
     found.loss, found.steps = end.value * square / solver.rows.count, end.steps
@@ -129,7 +129,7 @@ def _curved(solver: Solver, x: Array, units: Array) -> tuple[Array | None, list[
     if len(solver.names) > LARGE:
         return None, [f"no standard errors: the Hessian of more than {LARGE:,} weights is not put together"]
     if not solver.straight and len(solver.places.shared) + len(solver.places.spelled) <= FEW:
-        sums = curvature_of(solver, _scaled(solver)).at((x / units).tolist(), units.tolist(), [1.0])
+        sums = curvature_of(solver, _in_units(solver)).at((x / units).tolist(), units.tolist(), [1.0])
         return (sums.hessian if sums.finite() else None), []
     model, at = solver.model, solver.all(dict(zip(solver.names, x.tolist(), strict=True)))
 
@@ -189,7 +189,7 @@ def by_corners(solver: Solver) -> Fit:
     return found
 
 
-def _scaled(solver: Solver) -> Any:
+def _in_units(solver: Solver) -> Any:
     """The loss of a row in units of the scale, a number that may change."""
     model = solver.model
     if solver.kind == "likelihood":
@@ -238,7 +238,7 @@ def _no_start(solver: Solver) -> InputValueError:
     return InputValueError(f"the start has no finite loss: {what} others with --init")
 
 
-def _described(solver: Solver, end: Bottom, units: Array, misses: OverRows, targets: Targets, method: str) -> Fit:
+def _with_statistics(solver: Solver, end: Bottom, units: Array, misses: OverRows, targets: Targets, method: str) -> Fit:
     """Standard errors and statistics by the kind of the loss."""
     x = end.x * units
     if solver.kind == "squares":

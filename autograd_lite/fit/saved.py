@@ -113,7 +113,7 @@ def _amiss(ending: Mapping[str, JsonData], count: int) -> str:
         if not isinstance(table, list) or len(table) != count:
             return f"its covariance is no list of {count} lists"
         if not all(
-            isinstance(row, list) and len(row) == count and all(x is None or _is_number(x) for x in row) for row in table
+            isinstance(row, list) and len(row) == count and all(x is None or _is_finite_number(x) for x in row) for row in table
         ):
             return f"its covariance is not made of {count} numbers for each weight"
         if any((row[i] or 0.0) < 0 for i, row in enumerate(table)):
@@ -129,12 +129,12 @@ def _amiss(ending: Mapping[str, JsonData], count: int) -> str:
                 return "its covariance has a correlation beyond 1"
     for name in SIZES:
         x = ending.get(name, "nan")
-        if x not in ("nan", "inf") and not (_is_number(x) and x >= 0):
+        if x not in ("nan", "inf") and not (_is_finite_number(x) and x >= 0):
             return f"its {name} is no size"
     return ""
 
 
-def _is_number(x: object) -> bool:
+def _is_finite_number(x: object) -> bool:
     return isinstance(x, (int, float)) and not isinstance(x, bool) and abs(x) <= LARGEST
 
 

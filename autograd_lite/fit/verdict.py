@@ -66,7 +66,7 @@ def judge(
         problems += _useless(found)
     found.converged = not problems
     found.reason = "; ".join(problems) if problems else words[why]
-    found.notes += _notes(found, why, names)
+    found.notes += _remarks(found, why, names)
 
 
 def doubt(found: Fit, names: Sequence[str], alone: int) -> None:
@@ -94,7 +94,7 @@ def _useless(found: Fit) -> list[str]:
     return []
 
 
-def _notes(found: Fit, why: str, names: Sequence[str]) -> list[str]:
+def _remarks(found: Fit, why: str, names: Sequence[str]) -> list[str]:
     notes = []
     total = found.summary
     if total is not None and total.dof == 0 and LOSSES[found.model.kind].kind == "squares":

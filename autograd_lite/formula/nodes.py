@@ -24,7 +24,7 @@ def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
     >>> formula(w**2, notation.names_of([w]))
     'w²'
     """
-    return _computed(_plain("unicode", digits), node, names)
+    return _computed(_text_printer("unicode", digits), node, names)
 
 
 def latex(node: Node, names: Mapping[Node, str], number: Callable[[float], str]) -> str:
@@ -57,11 +57,11 @@ def partial(
 
     Who asks for many of one node gives its operands, which take as long as there are of them.
     """
-    return str(edge(_plain("short", digits), node, index, names, operands))
+    return str(edge(_text_printer("short", digits), node, index, names, operands))
 
 
 @lru_cache(maxsize=64)
-def _plain(column: str, digits: int) -> Printer:
+def _text_printer(column: str, digits: int) -> Printer:
     relations = ("[", "]") if column == "short" else None
     return Printer(column, lambda x: notation.number(x, digits), most=notation.ROUND, relations=relations)
 
@@ -82,14 +82,14 @@ def edge(
 ) -> Piece:
     """A node's partial with respect to one operand, as the row's formula has it, by the names of the node and its operands."""
     operands = graph.operands(node) if operands is None else operands
-    text = _formula(node, index, operands)
+    text = _edge_formula(node, index, operands)
     if text is None:
         return Piece(("none",))
     out = Piece((names.get(node, "out"),))
     return printer.at(printer.formula(text, _NamedOperands(operands, names), out, index), LOOSE)
 
 
-def _formula(node: Node, index: int, operands: Sequence[Number]) -> str | None:
+def _edge_formula(node: Node, index: int, operands: Sequence[Number]) -> str | None:
     """The row's formula of one partial; see `Op` for the rows of any number of arguments."""
     edges: tuple[str | None, ...] = node.op.edges
     if node.op.arity is None and len(edges) == 3 and index:

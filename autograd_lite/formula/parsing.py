@@ -201,13 +201,13 @@ class Parser(TypedText):
 
     def take_quoted(self, token: Token) -> None:
         """A variable in backquotes."""
-        self.take_variable(_named(token.text), token.at)
+        self.take_variable(_name_in(token.text), token.at)
 
     def take_indicator(self, token: Token) -> None:
         """``is(column, "text")``: a variable of that name."""
         found = TOKEN.fullmatch(token.text)
         assert found is not None
-        column, mark = _named(found["column"]), found["string"][0]
+        column, mark = _name_in(found["column"]), found["string"][0]
         text = found["string"][1:-1].replace(2 * mark, mark)
         mark = "'" if '"' in text else '"'
         spelled = f"is({self.spelled(column)}, {mark}{text.replace(mark, 2 * mark)}{mark})"
@@ -221,7 +221,7 @@ class Parser(TypedText):
         name, column = found["variable"], found["by"]
         if name[0] != "`" and (quoted(name, self.vocabulary) != name):
             self.fail(token.at, f"{name} is no variable, of which {name}[...] could be one of many: give it another name")
-        name, column = _named(name), _named(column)
+        name, column = _name_in(name), _name_in(column)
         spelled = f"{self.spelled(name)}[{self.spelled(column)}]"
         self.grouped[spelled] = name, column
         self.take_variable(spelled, token.at)
@@ -364,7 +364,7 @@ def quoted(name: str, vocabulary: Vocabulary | None = None) -> str:
     return name if plain and not meant else f"`{name.replace('`', '``')}`"
 
 
-def _named(text: str) -> str:
+def _name_in(text: str) -> str:
     """The name in a token, in backquotes or without; blanks and accents as tables have them."""
     name = text[1:-1].replace("``", "`") if text[0] == "`" else text
     if name.isascii():

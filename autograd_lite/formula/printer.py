@@ -116,7 +116,7 @@ def _parsed(text: str) -> Expression | None:
 
 
 @lru_cache(maxsize=1024)
-def _slots(template: str) -> tuple[tuple[_Slot, ...], int]:
+def _pieces(template: str) -> tuple[tuple[_Slot, ...], int]:
     """The pieces of a template, and how tightly its whole holds where its own look tells."""
     pieces, literal = [], ""
     for text, place, _, _ in Formatter().parse(template):
@@ -205,7 +205,7 @@ class Printer:
         return self._filled(template, operands, None)
 
     def _filled(self, template: str, operands: Sequence[Operand], sign: Sign | None) -> Piece:
-        slots, looks = _slots(template)
+        slots, looks = _pieces(template)
         parts: list[str | Piece] = []
         signed = template.startswith(("-", notation.MINUS))
         for before, place, enclosed, first in slots[:-1]:

@@ -45,10 +45,10 @@ def name(given: str) -> str:
     if found is None:
         return rf"\text{{{text(given)}}}"
     stem, index = found[1], found[2] or found[3]
-    return _word(stem) + (f"_{{{index if index.isdigit() else _word(index)}}}" if index else "")
+    return _tex_word(stem) + (f"_{{{index if index.isdigit() else _tex_word(index)}}}" if index else "")
 
 
-def _word(letters: str) -> str:
+def _tex_word(letters: str) -> str:
     if letters in _GREEK or letters in _GREEK.values():
         return "\\" + _GREEK.get(letters, letters)
     if not letters.isascii():

@@ -113,7 +113,7 @@ def check_derivative(
         if not callable(function):
             raise InputTypeError(f"{name}={function!r} is not callable: give a function of one float")
     _rtol(rtol)
-    points = _points(x)
+    points = _points_to_check(x)
     name = name_of(f)
     rows = []
     for point in points:
@@ -129,15 +129,15 @@ def check_derivative(
             found = numerical_derivative(lambda t, i=i, point=point: f(*point[:i], t, *point[i + 1 :]), p, fast=fast)  # type: ignore[misc]
             number = as_float(slope, "result of df")
             place = f"x at {p:g}" if len(point) == 1 else f"{names[i]} at ({', '.join(f'{q:g}' for q in point)})"
-            found_rows.append(_row(1, name, place, "given", number, judge(number, found, rtol), found))
+            found_rows.append(_report_row(1, name, place, "given", number, judge(number, found, rtol), found))
         rows += swapped(found_rows, [row.input for row in found_rows])
     return Report(rows, name)
 
 
-def _points(x: Tree) -> list[tuple[float, ...]]:
+def _points_to_check(x: Tree) -> list[tuple[float, ...]]:
     """The points to check at, each a tuple of all arguments."""
     if isinstance(x, tuple):
-        return [tuple(as_float(p, "x") for p in x)] if x else _points([])
+        return [tuple(as_float(p, "x") for p in x)] if x else _points_to_check([])
     points = [x] if is_scalar(x) else [p if isinstance(p, tuple) else (p,) for p in x] if isinstance(x, list) else None
     if points is None:
         points = flatten(x, "x")[0]
@@ -178,7 +178,7 @@ def _check_order(
             rounding = Rounding(subject, k, lambda p: subject.value(k, p), fast, d)
             found = numerical_derivative(*rounding.differenced, fast=fast)
             certify = certifier(replay, reason, rtol, rounding)
-            rows += _rows(1, subject.outputs[k], name, {m: engine[m][i] for m in modes}, found, rtol, rounding, certify)
+            rows += _tested(1, subject.outputs[k], name, {m: engine[m][i] for m in modes}, found, rtol, rounding, certify)
         rows = swapped(rows, subject.inputs)
         if len(subject.point) > FEW and any(row.verdict == FAIL for row in rows):
             rows += _wrong_inputs(subject, k, modes, rtol)
@@ -202,7 +202,7 @@ def _check_order(
             errors[i, j], roundings[i, j] = found.error, rounding
             certify = certifier(replay, reason, rtol, rounding)
             engines = {m: seconds[m][i][j] for m in modes}
-            rows += _rows(2, subject.outputs[k], f"({first}, {second})", engines, found, rtol, rounding, certify)
+            rows += _tested(2, subject.outputs[k], f"({first}, {second})", engines, found, rtol, rounding, certify)
     return rows + _symmetry(subject, k, modes, directions, seconds, errors, roundings, rtol)
 
 
@@ -269,12 +269,12 @@ def _wrong_inputs(subject: CheckedFunction, k: int, modes: Sequence[str], rtol: 
     for i in range(min(n, NAMED)):
         unit = [float(i == j) for j in range(n)]
         found = numerical_derivative(*subject.along(lambda p: subject.value(k, p), unit), fast=True)
-        row = _row(1, subject.outputs[k], subject.inputs[i], "rev", gradient[i], judge(gradient[i], found, rtol), found)
+        row = _report_row(1, subject.outputs[k], subject.inputs[i], "rev", gradient[i], judge(gradient[i], found, rtol), found)
         rows += [row] if row.verdict == FAIL else []
     return rows[:10]
 
 
-def _rows(
+def _tested(
     order: int,
     output: str,
     name: str,
@@ -294,7 +294,7 @@ def _rows(
         else:
             groups.append(([mode], value))
     rows = [
-        certify(_row(order, output, name, ", ".join(names), value, *rounding.judge(value, found, rtol)))
+        certify(_report_row(order, output, name, ", ".join(names), value, *rounding.judge(value, found, rtol)))
         for names, value in groups
     ]
     agreed = len(groups) < 2 or _near(groups[0][1], groups[1][1], rtol, rounding)
@@ -310,7 +310,7 @@ def _near(a: float, b: float, rtol: float, rounding: Rounding) -> bool:
     return abs(a - b) <= max(rtol * max(abs(a), abs(b)), UNDERFLOW) or abs(a - b) <= rounding.slack
 
 
-def _row(order: int, output: str, name: str, mode: str, engine: float, verdict: Verdict, found: Derivative) -> Row:
+def _report_row(order: int, output: str, name: str, mode: str, engine: float, verdict: Verdict, found: Derivative) -> Row:
     hint = verdict.hint if order == 1 else re.sub(r"\bf\b", "the gradient", verdict.hint)
     return Row(
         order, output, name, mode, engine, found.value, found.error, found.kind, found.left, found.right,

@@ -33,7 +33,7 @@ def agrees_in_the_limit(
         free = engine == 0.0 and all(point[i] != point[i] for i in moving) and _value(g, point) == _value(g, point)
         return "its value where the argument is nan is a number: it does not depend on it" if free else ""
     trust = STRONG * rtol * abs(engine) if engine and isfinite(engine) else inf
-    paths = [_slopes(subject, g, direction, way, trust) for way in _ways(point, moving)]
+    paths = [_slopes_on_the_way(subject, g, direction, way, trust) for way in _ways(point, moving)]
     if engine != engine:
         return "its slopes tend to infinities of different sign" if {-inf, inf} == set(map(_infinite, paths)) else ""
     return "the slopes on the way there tend to it" if any(_tends(path, engine, trust) for path in paths) else ""
@@ -57,7 +57,7 @@ def _ways(point: tuple[float, ...], moving: Sequence[int]) -> Iterator[list[tupl
         yield [tuple(x + side * h if i in moving else x for i, x in enumerate(point)) for h in steps]
 
 
-def _slopes(
+def _slopes_on_the_way(
     subject: CheckedFunction, g: Callable[[tuple[float, ...]], float], direction: Vector, way: Sequence[tuple[float, ...]],
     trust: float,
 ) -> list[float]:  # fmt: skip

@@ -23,13 +23,13 @@ def swapped(rows: list[Row], inputs: Sequence[str]) -> list[Row]:
     for i in wrong:
         for k in wrong:
             one, other = rows[i], rows[k]
-            if one.input != other.input and one.mode == other.mode and _same(one.engine, other) and _same(other.engine, one):
+            if one.input != other.input and one.mode == other.mode and _near(one.engine, other) and _near(other.engine, one):
                 numbers = sorted((inputs.index(one.input) + 1, inputs.index(other.input) + 1))
                 rows[i] = one._replace(hint=f"partials of arguments {numbers[0]} and {numbers[1]} look swapped")
     return rows
 
 
-def _same(engine: float, row: Row) -> bool:
+def _near(engine: float, row: Row) -> bool:
     return abs(engine - row.numeric) <= 2.0 * row.error + 1e-6 * abs(engine)
 
 

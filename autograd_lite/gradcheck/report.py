@@ -105,7 +105,7 @@ class Report:
         head = ("derivative", "mode", "engine", "numeric", "kind", "left", "right", "rel. error", "verdict", "hint")
         cells = [head] + [
             (
-                f"d{_power(row.order)} {row.output}/{row.input}", row.mode, f"{row.engine + 0.0:.10g}",
+                f"d{_order_sign(row.order)} {row.output}/{row.input}", row.mode, f"{row.engine + 0.0:.10g}",
                 _estimate(row), row.kind, f"{row.left + 0.0:.6g}",
                 f"{row.right + 0.0:.6g}", f"{row.relative:.1e}" if row.relative == row.relative else "-", row.verdict, row.hint,
             )
@@ -115,7 +115,7 @@ class Report:
         return cells, more + ([self.blame] if self.blame else [])
 
 
-def _power(order: int) -> str:
+def _order_sign(order: int) -> str:
     return "" if order == 1 else "²"
 
 

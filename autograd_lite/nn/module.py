@@ -46,7 +46,7 @@ class Module:
     def parameters(self) -> list[Value]:
         """The parameters in a fixed order."""
         found: dict[Value, None] = {}
-        _gather(self, found)
+        _enter_values(self, found)
         return list(found)
 
     def zero_grad(self) -> None:
@@ -145,7 +145,7 @@ def _has_attributes(thing: Tree) -> bool:
     return is_dataclass or isinstance(thing, (Module, SimpleNamespace))
 
 
-def _items(thing: Tree) -> dict[Any, Any] | None:
+def _held_in(thing: Tree) -> dict[Any, Any] | None:
     """What a module or a container holds, by name, key or place; None of anything else.
 
     Raises InputTypeError for parameters in any other container; in a set they would come in another order in each run.
@@ -170,10 +170,10 @@ def _items(thing: Tree) -> dict[Any, Any] | None:
 
 @lru_cache(maxsize=128)
 def _all_slots(kind: type) -> tuple[str, ...]:
-    return tuple(name for cls in kind.__mro__ for name in _slots(cls))
+    return tuple(name for cls in kind.__mro__ for name in _slot_names(cls))
 
 
-def _slots(cls: type) -> list[str]:
+def _slot_names(cls: type) -> list[str]:
     names = vars(cls).get("__slots__", ())
     own = [names] if isinstance(names, str) else list(names)
     return [name for name in own if name not in ("__dict__", "__weakref__")]
@@ -188,7 +188,7 @@ def _walk(thing: Tree, path: str, inside: tuple[object, ...] = ()) -> Iterator[t
         if any(thing is outer for outer in inside):
             return
         inside = (*inside, thing)
-    items = _items(thing) or {}
+    items = _held_in(thing) or {}
     texts = Counter(map(str, items))
     for key, inner in items.items():
         clear = texts[str(key)] == 1 and "." not in str(key)  # else the key as Python writes it: no two have one path
@@ -196,7 +196,7 @@ def _walk(thing: Tree, path: str, inside: tuple[object, ...] = ()) -> Iterator[t
         yield from _walk(inner, f"{path}{step}" if path else step.removeprefix("."), inside)
 
 
-def _gather(thing: Tree, found: dict[Value, None], inside: tuple[object, ...] = ()) -> None:
+def _enter_values(thing: Tree, found: dict[Value, None], inside: tuple[object, ...] = ()) -> None:
     """Enter the Values that `_walk` gives, without their paths: every step of training asks for them."""
     if isinstance(thing, Value):
         found[thing] = None
@@ -205,11 +205,11 @@ def _gather(thing: Tree, found: dict[Value, None], inside: tuple[object, ...] = 
         if any(thing is outer for outer in inside):
             return
         inside = (*inside, thing)
-    for inner in thing if type(thing) is list else (_items(thing) or {}).values():
+    for inner in thing if type(thing) is list else (_held_in(thing) or {}).values():
         if type(inner) is Value:
             found[inner] = None
         elif type(inner) not in _NO_CONTAINERS:
-            _gather(inner, found, inside)
+            _enter_values(inner, found, inside)
 
 
 _NO_CONTAINERS = frozenset((type(None), bool, int, float, str, Op))  # the most frequent things in which no parameter can be
@@ -219,14 +219,14 @@ _UNCHANGED = (type, FunctionType, Op)  # that have no attributes of their own to
 
 
 @lru_cache(1024)
-def _written(kind: type) -> list[type]:
+def _own_classes(kind: type) -> list[type]:
     """The classes among a class and its bases that the user wrote."""
     return [c for c in reversed(kind.__mro__) if not c.__module__.startswith(("autograd_lite", "builtins", "_abc"))]
 
 
 def _of_class(kind: type) -> dict[str, Any]:
     """What a class of the user's holds that is no method, and may change, as settings in its body do."""
-    own = _written(kind)
+    own = _own_classes(kind)
     return {name: x for c in own for name, x in vars(c).items() if name[:2] != "__" and not hasattr(type(x), "__get__")}
 
 
@@ -258,7 +258,7 @@ def _fixed(thing: Tree, inside: tuple[object, ...], seen: dict[int, int] | None)
         if any(thing is outer for outer in inside):
             return [type(thing)]
         inside = (*inside, thing)
-    items = _items(thing)
+    items = _held_in(thing)
     if items is None:
         if hasattr(thing, "tobytes") and hasattr(thing, "dtype"):
             return [type(thing), thing.dtype, thing.shape, thing.tobytes()]
@@ -290,7 +290,7 @@ def _rebuilt(thing: Tree, replaced: dict[Value, Number], copies: dict[int, Tree]
                 return thing  # settings, which are shared
             made: Any = SimpleNamespace if isinstance(thing, SimpleNamespace) else object
             copies[id(thing)] = copy = made.__new__(type(thing))
-            for name, inner in (_items(thing) or {}).items():
+            for name, inner in (_held_in(thing) or {}).items():
                 object.__setattr__(copy, name, _rebuilt(inner, replaced, copies))
         return copies[id(thing)]
     if isinstance(thing, deque):

@@ -69,7 +69,7 @@ copysign: Op = row(
 # -- rounding ---------------------------------------------------------------------------------------------------------
 
 
-def _whole(rounding: Callable[[float], int]) -> Callable[[float], float]:
+def _rounded(rounding: Callable[[float], int]) -> Callable[[float], float]:
     """Python's roundings go through int, which has no -0."""
 
     def forward(x: float) -> float:
@@ -80,19 +80,19 @@ def _whole(rounding: Callable[[float], int]) -> Callable[[float], float]:
 
 _STEP_PINS = [((1.0,), 1.0, (0.0,)), ((inf,), inf, (0.0,)), ((nan,), nan, (nan,))]
 floor = _flat(
-    "floor", _whole(math.floor), core=lambda x: c_floor(x) + 0.0, kinks="x is whole",
+    "floor", _rounded(math.floor), core=lambda x: c_floor(x) + 0.0, kinks="x is whole",
     latex=r"\lfloor {0} \rfloor", pins=_STEP_PINS,
     exact=lambda mp, at, x: mp.floor(at[0]),
     doc="The largest whole number not above x, as a float.\n\n>>> floor(-0.5)\n-1.0",
 )  # fmt: skip
 ceil = _flat(
-    "ceil", _whole(math.ceil), core=lambda x: c_ceil(x) + 0.0, kinks="x is whole", latex=r"\lceil {0} \rceil",
+    "ceil", _rounded(math.ceil), core=lambda x: c_ceil(x) + 0.0, kinks="x is whole", latex=r"\lceil {0} \rceil",
     pins=_STEP_PINS,
     exact=lambda mp, at, x: mp.ceil(at[0]),
     doc="The smallest whole number not below x, as a float.\n\n>>> ceil(1.5)\n2.0",
 )  # fmt: skip
 trunc = _flat(
-    "trunc", _whole(math.trunc), core=lambda x: c_trunc(x) + 0.0, kinks="x is whole", pins=_STEP_PINS,
+    "trunc", _rounded(math.trunc), core=lambda x: c_trunc(x) + 0.0, kinks="x is whole", pins=_STEP_PINS,
     exact=lambda mp, at, x: mp.sign(at[0]) * mp.floor(abs(at[0])),
     doc="The whole part of x, toward 0, as a float.\n\n>>> trunc(-1.5)\n-1.0",
 )  # fmt: skip
@@ -140,7 +140,7 @@ def _minimum(x: float, y: float) -> float:
     return x if x < y else y if y <= x else nan
 
 
-def _extreme(beyond: Op, at_least: Op, x: Number, y: Number) -> Number:
+def _extreme_core(beyond: Op, at_least: Op, x: Number, y: Number) -> Number:
     """The one that lies beyond the other, by the relation and its weak form; nan where either is."""
     if constant(x) and x == x:
         return where(beyond(x, y), x, y)
@@ -195,7 +195,7 @@ def _tied(extreme: Op, sign: float) -> Op:
 
 
 maximum = cast(_Extreme, enter(_choice(
-    "maximum", _maximum, made=_Extreme, core=lambda x, y: _extreme(gt, ge, x, y), partials=
+    "maximum", _maximum, made=_Extreme, core=lambda x, y: _extreme_core(gt, ge, x, y), partials=
     (lambda x, y, z: heaviside(difference(x, y), 0.5), lambda x, y, z: heaviside(difference(y, x), 0.5)),
     symbol="max", kinks="x = y", text="max({0}, {1})", latex=r"\max\left({0}, {1}\right)",
     edges=("(x > y) + (x == y)/2", "(x < y) + (x == y)/2"),
@@ -205,7 +205,7 @@ maximum = cast(_Extreme, enter(_choice(
     doc="The larger of two; a tie shares the slope, 1/2 each.\n\n>>> maximum(1.0, 2.0)\n2.0",
 )))  # fmt: skip
 minimum = cast(_Extreme, enter(_choice(
-    "minimum", _minimum, made=_Extreme, core=lambda x, y: _extreme(lt, le, x, y), partials=
+    "minimum", _minimum, made=_Extreme, core=lambda x, y: _extreme_core(lt, le, x, y), partials=
     (lambda x, y, z: heaviside(difference(y, x), 0.5), lambda x, y, z: heaviside(difference(x, y), 0.5)),
     symbol="min", kinks="x = y", text="min({0}, {1})", latex=r"\min\left({0}, {1}\right)",
     edges=("(x < y) + (x == y)/2", "(x > y) + (x == y)/2"),

@@ -289,7 +289,7 @@ class Op(accelerated.RowBase):
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         if TABLE.get(self.name) is self:
-            return (_row, (self.name,))
+            return (_unpickled, (self.name,))
         return object.__reduce__(self)
 
     def _document(self, doc: str) -> str:
@@ -329,7 +329,7 @@ def composed(function: Callable[..., Number]) -> Op:
     return function  # type: ignore[return-value]
 
 
-def _row(name: str) -> Op:
+def _unpickled(name: str) -> Op:
     return TABLE[name]
 
 

@@ -165,7 +165,7 @@ def _turn(items: Sequence[Number], i: int, out: Number) -> list[Number]:
 _FAR, _SCALE = 2.0**500, 2.0**600  # beyond 2^+-500 squares come near the ends of the range
 
 
-def _scaled(args: Sequence[Number]) -> tuple[Number, Number, Number]:
+def _scaled_squares(args: Sequence[Number]) -> tuple[Number, Number, Number]:
     """The largest size (nan passed over), a power of two that brings it near 1, and the sum of the scaled squares."""
     largest = _largest(args)
     scale = _scale_of(largest)
@@ -183,7 +183,7 @@ def _largest(args: Sequence[Number]) -> Number:
 
 def _length_parts(items: Sequence[Number]) -> tuple[Number, ...]:
     """What all directions of some items share: the largest size, a power of two, the sum of squares, how many are infinite."""
-    return (*_scaled(items), reduce(add, [eq(abs(v), inf) for v in items]))
+    return (*_scaled_squares(items), reduce(add, [eq(abs(v), inf) for v in items]))
 
 
 def _direction_of(x: Number, largest: Number, scale: Number, squares: Number, infinite: Number) -> Number:
@@ -201,7 +201,7 @@ def _direction_fast(index: float, *items: Number) -> Number:
 def _hypot_fast(*args: Number) -> Number:
     if len(args) <= 1:
         return abs(*args) if args else NotImplemented
-    largest, scale, squares = _scaled(args)
+    largest, scale, squares = _scaled_squares(args)
     return where(eq(largest, inf), inf, div(c_sqrt(squares), scale))
 
 
@@ -324,7 +324,7 @@ _TANH_P = (-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441
 _TANH_Q = (1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3)
 
 
-def _polynomial(coefficients: Sequence[float], x: Number) -> Number:
+def _horner(coefficients: Sequence[float], x: Number) -> Number:
     """By Horner's rule, the highest power first."""
     return reduce(lambda total, c: total * x + c if total != 1.0 else x + c, coefficients)
 
@@ -333,8 +333,8 @@ def _tanh_fast(x: Number) -> Number:
     """From the exponential that its slope needs as well, with one division and no call of its own."""
     e, squared = exp(-2.0 * abs(x)), square(x)
     small = lt(abs(x), 0.625)
-    above = where(small, x * squared * _polynomial(_TANH_P, squared), copysign(1.0 - e, x))
-    quotient = div(above, where(small, _polynomial(_TANH_Q, squared), 1.0 + e))
+    above = where(small, x * squared * _horner(_TANH_P, squared), copysign(1.0 - e, x))
+    quotient = div(above, where(small, _horner(_TANH_Q, squared), 1.0 + e))
     return where(small, x + quotient, quotient)
 
 

@@ -21,16 +21,16 @@ def word(name: str, forward: Callable[..., float], arity: int = 1) -> Op:
     return op
 
 
-def _whole(rounding: Callable[[float], int]) -> Callable[[float], float]:
+def _rounded_as_c(rounding: Callable[[float], int]) -> Callable[[float], float]:
     """As C's: -0.5 rounds to -0."""
     return lambda x: math.copysign(float(rounding(x)), x) if -inf < x < inf else x
 
 
 c_sqrt = word("sqrt", lambda x: math.sqrt(x) if x >= 0.0 else nan)
-c_floor = word("floor", _whole(math.floor))
-c_ceil = word("ceil", _whole(math.ceil))
-c_trunc = word("trunc", _whole(math.trunc))
-rint = word("rint", _whole(round))
+c_floor = word("floor", _rounded_as_c(math.floor))
+c_ceil = word("ceil", _rounded_as_c(math.ceil))
+c_trunc = word("trunc", _rounded_as_c(math.trunc))
+rint = word("rint", _rounded_as_c(round))
 
 # of conditions, numbers that are not 0 or nan
 both = word("both", lambda c, d: 1.0 if c and d else 0.0, 2)

@@ -38,7 +38,7 @@ class RateFactor:
         self.value, self.schedule = value, lambda: None  # until the schedule comes, if it was saved with it
 
 
-def _mean(old: Number, new: Number, memory: float) -> Number:
+def _moving_mean(old: Number, new: Number, memory: float) -> Number:
     """``memory * old + (1 - memory) * new`` with torch's rounding, which is exact at both ends."""
     return old + (1 - memory) * (new - old) if 1 - memory < 0.5 else new - memory * (new - old)
 
@@ -278,7 +278,7 @@ class Adam(Optimizer):
 
     def _move(self, data: Number, grad: Number, state: Moments) -> tuple[Number, Moments]:
         (step, m, v), (beta1, beta2) = state, self.betas
-        m = _mean(m, grad, beta1)
+        m = _moving_mean(m, grad, beta1)
         v = beta2 * v + (1 - beta2) * grad * grad
         scale = v**0.5 / (1 - beta2**step) ** 0.5 + self.eps
         return data - self.lr / (1 - beta1**step) * m / scale, (step, m, v)
@@ -335,7 +335,7 @@ class RMSprop(Optimizer):
         square = self.alpha * square + (1 - self.alpha) * grad * grad
         v = square
         if self.centered:
-            mean = _mean(mean, grad, self.alpha)
+            mean = _moving_mean(mean, grad, self.alpha)
             v = square - mean * mean
             v = 0.5 * v + 0.5 * abs(v)  # max(v, 0) on floats and arrays alike
         scale = v**0.5 + self.eps

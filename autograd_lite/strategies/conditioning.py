@@ -24,7 +24,7 @@ COARSE = 2.0**-12  # the step, relative, for an op that is replayed by its value
 FLAT = 1e-12  # a second derivative below this is none
 
 
-def _polynomial(op: Op, at: tuple[float, ...]) -> Callable[..., Number]:
+def _second_order(op: Op, at: tuple[float, ...]) -> Callable[..., Number]:
     """A row near a point as its values there have it: a polynomial of second order in the variables' relative changes."""
     variables = [i for i in range(len(at)) if i not in op.settings]
     scale = [abs(at[i]) or 1.0 for i in variables]
@@ -129,7 +129,7 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Number]]
     def replayed(op: Op, at: tuple[float, ...], out: float) -> Callable[..., Number]:
         if op.name in reference:
             return reference[op.name]
-        return partial(forms[op.name], at, out) if TABLE.get(op.name) is op else _polynomial(op, at)
+        return partial(forms[op.name], at, out) if TABLE.get(op.name) is op else _second_order(op, at)
 
     program = expression.program
     functions: list[Callable[..., Any]] = []  # of the instructions, one each

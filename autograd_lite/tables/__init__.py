@@ -72,7 +72,7 @@ def read_table(
     rows = Raw(memory) if raw else None
     wanted = Wanted(pick, frozenset(blank), drop_missing, levels, rows, memory=memory)
     try:
-        return filled(name, _read(path, wanted, _dialect(sep, decimal, thousands, header, comment), memory))
+        return filled(name, _read_part(path, wanted, _dialect(sep, decimal, thousands, header, comment), memory))
     except BaseException:
         if rows is not None:
             rows.close()
@@ -90,7 +90,7 @@ def read_part(
         levels: the words of columns of words, in the order of their numbers, over all the files.
     """
     wanted = Wanted(selector(columns), frozenset(blank), drop_missing, coded(levels or {}), rows=rows, memory=memory)
-    return _read(path, wanted, _dialect(**dialect), memory)
+    return _read_part(path, wanted, _dialect(**dialect), memory)
 
 
 def read_head(path: str, **options: JsonData) -> tuple[list[str], int | None]:
@@ -118,7 +118,7 @@ def _opened(path: str, wanted: Wanted, dialect: JsonData, stack: ExitStack) -> t
     return (excel.Sheet if kind == "excel" else arrow.Arrow)(name, binary, kind, wanted)
 
 
-def _read(path: str, wanted: Wanted, dialect: JsonData, memory: int) -> Table:
+def _read_part(path: str, wanted: Wanted, dialect: JsonData, memory: int) -> Table:
     with ExitStack() as stack:
         source = _opened(path, wanted, dialect, stack)
         table = Table(source.names, source.blocks(), memory=memory, raw=wanted.raw)

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("click", reason="the command line needs click: pip install 'autograd-lite[cli]'")
 
 
-from autograd_lite.cli.grad import _formula as latex_of
+from autograd_lite.cli.grad import _latex_formula as latex_of
 from autograd_lite.formula.expression import parse
 from autograd_lite.formula.vocabulary import VOCABULARY
 from tests.benchmarks import parser as benchmark

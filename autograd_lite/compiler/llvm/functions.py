@@ -103,7 +103,7 @@ END = {1.0: 28.0, 0.5: 40.0}  # exp(-c x²) is 0 from there on
 ROOT_HALF, PHI_0 = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 
 
-def _polynomial(k: Emitter, coefficients: Sequence[float], x: Number, square: Number) -> Number:
+def _paired_polynomial(k: Emitter, coefficients: Sequence[float], x: Number, square: Number) -> Number:
     """By pairs of terms, which wait for each other less than one by one."""
     odd = len(coefficients) % 2
     total: Any = coefficients[0] if odd else k.fma(coefficients[0], x, coefficients[1])
@@ -128,7 +128,7 @@ def _two_to(k: Emitter, shifted: Number) -> Number:
     return k.number_of(k.whole("add", exponent, k.precision.one))
 
 
-def _scaled(k: Emitter, x: Number, n: Number) -> Number:
+def _times_power(k: Emitter, x: Number, n: Number) -> Number:
     """x 2^n, rounded once, for x near 1 and n from -1150 to 1100: by one instruction, or by halves of n."""
     if k.scalef:
         return k.scaled(x, n)
@@ -138,28 +138,28 @@ def _scaled(k: Emitter, x: Number, n: Number) -> Number:
     return k.mul(k.mul(x, _two_to(k, half)), _two_to(k, rest))
 
 
-def _power(k: Emitter, x: Number) -> tuple[Number, Number]:
+def _exp_parts(k: Emitter, x: Number) -> tuple[Number, Number]:
     """p and n with ``exp(x) = 2^n (1 + p)``, for x from the lowest to the highest."""
     kind = k.precision
     n = k.sub(k.fma(x, LOG2_E, kind.shift), kind.shift)
     r = k.fma(n, -kind.ln2_rest, k.fma(n, -kind.ln2, x))
     square = k.mul(r, r)
-    return k.fma(_polynomial(k, kind.exp, r, square), square, r), n
+    return k.fma(_paired_polynomial(k, kind.exp, r, square), square, r), n
 
 
 def exp(k: Emitter, x: Number) -> Number:
     """e to the x."""
-    p, n = _power(k, _at_most(k, _at_least(k, x, k.precision.lowest), k.precision.highest))
-    return _scaled(k, k.add(1.0, p), n)
+    p, n = _exp_parts(k, _at_most(k, _at_least(k, x, k.precision.lowest), k.precision.highest))
+    return _times_power(k, k.add(1.0, p), n)
 
 
-def _decay(k: Emitter, x: Number) -> Number:
+def _vector_decay(k: Emitter, x: Number) -> Number:
     """exp(-|x|)."""
-    p, n = _power(k, _at_least(k, k.neg(k.abs(x)), k.precision.lowest))
-    return _scaled(k, k.add(1.0, p), n)
+    p, n = _exp_parts(k, _at_least(k, k.neg(k.abs(x)), k.precision.lowest))
+    return _times_power(k, k.add(1.0, p), n)
 
 
-def _over(k: Emitter, e: Number) -> Number:
+def _one_over(k: Emitter, e: Number) -> Number:
     """1/(1 + e) for e from 0 to 1: over the rounded sum, then once more with what ``1 - over - over e`` is short of 0."""
     over = k.div(1.0, k.add(1.0, e))
     return k.fma(over, k.fma(k.neg(over), e, k.sub(1.0, over)), over)
@@ -167,9 +167,9 @@ def _over(k: Emitter, e: Number) -> Number:
 
 def _tanh_parts(k: Emitter, x: Number) -> tuple[Number, Number, Number]:
     """e, e - 1 and 1/(1 + e) for e = exp(-2 |x|)."""
-    p, n = _power(k, _at_least(k, k.mul(k.abs(x), -2.0), k.precision.lowest))
-    e, power = _scaled(k, k.add(1.0, p), n), _scaled(k, 1.0, n)
-    return e, k.fma(power, p, k.sub(power, 1.0)), _over(k, e)
+    p, n = _exp_parts(k, _at_least(k, k.mul(k.abs(x), -2.0), k.precision.lowest))
+    e, power = _times_power(k, k.add(1.0, p), n), _times_power(k, 1.0, n)
+    return e, k.fma(power, p, k.sub(power, 1.0)), _one_over(k, e)
 
 
 def tanh(k: Emitter, x: Number) -> Number:
@@ -186,19 +186,19 @@ def sech2(k: Emitter, x: Number) -> Number:
 
 def sigmoid(k: Emitter, x: Number) -> Number:
     """1/(1 + e) or e/(1 + e) for e = exp(-|x|)."""
-    e = _decay(k, x)
-    over = _over(k, e)
+    e = _vector_decay(k, x)
+    over = _one_over(k, e)
     return k.select(k.ge(x, 0.0), over, k.mul(e, over))
 
 
 def sigmoid_derivative(k: Emitter, x: Number) -> Number:
     """e/(1 + e)²."""
-    e = _decay(k, x)
-    over = _over(k, e)
+    e = _vector_decay(k, x)
+    over = _one_over(k, e)
     return k.mul(k.mul(e, over), over)
 
 
-def _exponent(k: Emitter, u: Number) -> tuple[Number, Number]:
+def _split_exponent(k: Emitter, u: Number) -> tuple[Number, Number]:
     """Bits whose exponent is n + 1023 for ``u = 2^n m``, m from √½ to √2, and n; for a normal number above 0."""
     moved = k.whole("add", k.bits_of(u), ONE - ROOT_HALF_BITS)
     return moved, k.sub(k.number_of(k.whole("or", k.whole("lshr", moved, 52), TOP)), 2.0**52 + 1023.0)
@@ -209,73 +209,73 @@ def _fraction(k: Emitter, moved: Number) -> Number:
     return k.sub(k.number_of(k.whole("add", k.whole("and", moved, FRACTION), ROOT_HALF_BITS)), 1.0)
 
 
-def _logarithm(k: Emitter, f: Number, rest: Number) -> Number:
+def _log_of_near_one(k: Emitter, f: Number, rest: Number) -> Number:
     """log(1 + f) + rest, which is small: with s = f/(2 + f) it is f - f²/2 + s (f²/2 + s² P(s²)) + rest."""
     s, half = k.div(f, k.add(2.0, f)), k.mul(k.mul(0.5, f), f)
     square = k.mul(s, s)
-    series = k.mul(square, _polynomial(k, LOG, square, k.mul(square, square)))
+    series = k.mul(square, _paired_polynomial(k, LOG, square, k.mul(square, square)))
     return k.sub(f, k.sub(half, k.fma(s, k.add(half, series), rest)))
 
 
 def log(k: Emitter, x: Number) -> Number:
     """The natural logarithm."""
     tiny = k.lt(x, LEAST)
-    moved, n = _exponent(k, k.select(tiny, k.mul(x, 2.0**54), x))
+    moved, n = _split_exponent(k, k.select(tiny, k.mul(x, 2.0**54), x))
     n = k.sub(n, k.select(tiny, 54.0, 0.0))
-    found = k.fma(n, LN2, _logarithm(k, _fraction(k, moved), k.mul(n, LN2_REST)))
+    found = k.fma(n, LN2, _log_of_near_one(k, _fraction(k, moved), k.mul(n, LN2_REST)))
     return k.select(k.gt(x, 0.0), k.select(k.lt(x, inf), found, x), k.select(k.eq(x, 0.0), -inf, nan))
 
 
 def log1p(k: Emitter, x: Number) -> Number:
     """The logarithm of 1 + x: of (1 + x)/2^n, of which 1 is taken away before it is rounded."""
-    moved, n = _exponent(k, k.add(1.0, x))
+    moved, n = _split_exponent(k, k.add(1.0, x))
     power = k.number_of(k.whole("sub", k.whole("and", moved, EXPONENT), 2 * ONE, swapped=True))
     f = k.select(k.lt(n, 64.0), k.fma(x, power, k.sub(power, 1.0)), _fraction(k, moved))
-    found = k.fma(n, LN2, _logarithm(k, f, k.mul(n, LN2_REST)))
+    found = k.fma(n, LN2, _log_of_near_one(k, f, k.mul(n, LN2_REST)))
     return k.select(k.gt(x, -1.0), k.select(k.lt(x, inf), found, x), k.select(k.eq(x, -1.0), -inf, nan))
 
 
 def softplus(k: Emitter, x: Number) -> Number:
     """max(x, 0) + log(1 + e) for e = exp(-|x|)."""
-    e = _decay(k, x)
+    e = _vector_decay(k, x)
     square = k.mul(e, e)
-    above = k.fma(square, _polynomial(k, k.precision.log_1_to_2, e, square), e)
+    above = k.fma(square, _paired_polynomial(k, k.precision.log_1_to_2, e, square), e)
     return k.add(k.select(k.lt(x, 0.0), 0.0, x), above)
 
 
 def _bell(k: Emitter, a: Number, c: float) -> tuple[Number, Number]:
     """b and n with ``exp(-c a²) = 2^n b``: what the rounding of a² lost comes in by the slope."""
     square = k.mul(a, a)
-    p, n = _power(k, k.mul(square, -c))
+    p, n = _exp_parts(k, k.mul(square, -c))
     body = k.add(1.0, p)
     return k.fma(body, k.mul(k.fma(a, a, k.neg(square)), -c), body), n
 
 
-def _tail(k: Emitter, a: Number, unit: float) -> Number:
+def _scaled_tail(k: Emitter, a: Number, unit: float) -> Number:
     """exp(b²) erfc(b) for ``b = a unit`` from 0 to 28."""
     w = k.div(k.mul(a, 2.0), k.add(a, 4.0 / unit))
     q = k.sub(w, 1.0)
-    return k.div(k.fma(w, _polynomial(k, TAIL, q, k.mul(q, q)), 1.0), k.fma(a, 2.0 * unit, 1.0))
+    return k.div(k.fma(w, _paired_polynomial(k, TAIL, q, k.mul(q, q)), 1.0), k.fma(a, 2.0 * unit, 1.0))
 
 
 def gaussian(k: Emitter, x: Number, c: Number) -> Number:
     """exp(-c x²), the bell under erf and gelu; by its formula for any other c."""
     if c not in END:
         return NotImplemented
-    return _scaled(k, *_bell(k, _at_most(k, k.abs(x), END[c]), c))
+    return _times_power(k, *_bell(k, _at_most(k, k.abs(x), END[c]), c))
 
 
 def _erfc_of_size(k: Emitter, x: Number) -> Number:
     """erfc(|x|)."""
     a = _at_most(k, k.abs(x), END[1.0])
     body, n = _bell(k, a, 1.0)
-    return _scaled(k, k.mul(_tail(k, a, 1.0), body), n)
+    return _times_power(k, k.mul(_scaled_tail(k, a, 1.0), body), n)
 
 
 def _erf_near(k: Emitter, x: Number) -> Number:
     """erf(x) for x from -0.85 to 0.85."""
     square = k.mul(x, x)
-    return k.mul(x, _polynomial(k, ERF, square, k.mul(square, square)))
+    return k.mul(x, _paired_polynomial(k, ERF, square, k.mul(square, square)))
 
 
 def erf(k: Emitter, x: Number) -> Number:
@@ -295,19 +295,19 @@ def _normal(k: Emitter, x: Number) -> tuple[Number, Number, Number, Number]:
     """|x|, no larger than matters; b and n with ``exp(-x²/2) = 2^n b``; and t with ``Φ(-|x|) = 2^n t``."""
     a = _at_most(k, k.abs(x), END[0.5])
     bell, n = _bell(k, a, 0.5)
-    return a, bell, n, k.mul(k.mul(_tail(k, a, ROOT_HALF), bell), 0.5)
+    return a, bell, n, k.mul(k.mul(_scaled_tail(k, a, ROOT_HALF), bell), 0.5)
 
 
 def gelu(k: Emitter, x: Number) -> Number:
     """x Φ(x), as max(x, 0) - |x| Φ(-|x|)."""
     a, _, n, tail = _normal(k, x)
-    return k.sub(k.select(k.lt(x, 0.0), 0.0, x), _scaled(k, k.mul(a, tail), n))
+    return k.sub(k.select(k.lt(x, 0.0), 0.0, x), _times_power(k, k.mul(a, tail), n))
 
 
 def gelu_derivative(k: Emitter, x: Number) -> Number:
     """Φ(x) + x exp(-x²/2)/√(2π)."""
     a, bell, n, tail = _normal(k, x)
-    low, slope = _scaled(k, tail, n), _scaled(k, k.mul(k.mul(a, PHI_0), bell), n)
+    low, slope = _times_power(k, tail, n), _times_power(k, k.mul(k.mul(a, PHI_0), bell), n)
     return k.select(k.lt(x, 0.0), k.sub(low, slope), k.add(k.sub(1.0, low), slope))
 
 

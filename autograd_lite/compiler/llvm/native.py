@@ -123,7 +123,7 @@ def _vector_library(width: int, found: Mapping[str, bool]) -> dict[str, int]:
     for name in LIBRARY:
         symbol = f"{prefix}{'vv' if name in PAIRS else 'v'}_{name}"
         if hasattr(library, symbol):
-            addresses[name] = _address(library, symbol)
+            addresses[name] = _symbol_address(library, symbol)
     return addresses
 
 
@@ -138,7 +138,7 @@ def _c_library() -> ctypes.CDLL:
     return ctypes.CDLL(None)
 
 
-def _address(library: ctypes.CDLL, symbol: str) -> int:
+def _symbol_address(library: ctypes.CDLL, symbol: str) -> int:
     try:
         address = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
     except AttributeError:
@@ -270,7 +270,7 @@ def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[
 
     Raises CompilationError where LLVM refuses, MissingPackageError where llvmlite is not installed.
     """
-    addresses = {f"c_{name}": _address(_c_library(), name) for name in code.library}
+    addresses = {f"c_{name}": _symbol_address(_c_library(), name) for name in code.library}
     addresses |= {f"v_{name}": machine.vector[name] for name in code.vectors}
     kept = [_entry(callback) for callback in code.callbacks.values()]
     for name, entry in zip(code.callbacks, kept, strict=True):

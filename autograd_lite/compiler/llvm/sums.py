@@ -103,18 +103,18 @@ def tiles(terms: Sequence[SumTerm], room: int) -> list[list[int]]:
     for _, factors in sorted(alike.items(), key=lambda item: -len(item[0]) * len(item[1])):
         columns = [b for b in partners[factors[0]] if any(todo.issuperset(sums[a, b]) for a in factors)]
         wide = min(len(columns), max(room // side, room // len(factors))) or 1
-        for row in _cut(factors, max(1, room // wide)):
-            for column in _cut(columns, wide):
+        for row in _even_pieces(factors, max(1, room // wide)):
+            for column in _even_pieces(columns, wide):
                 tile = [*dict.fromkeys(k for a in row for b in column for k in sums[a, b] if k in todo)]
                 todo.difference_update(tile)
-                for part in _cut(tile, room):
+                for part in _even_pieces(tile, room):
                     if not groups or len(groups[-1]) + len(part) > room:
                         groups.append([])
                     groups[-1] += part
     return groups
 
 
-def _cut(items: Sequence[T], most: int) -> list[Sequence[T]]:
+def _even_pieces(items: Sequence[T], most: int) -> list[Sequence[T]]:
     """Pieces of about the same length, none longer than `most`."""
     pieces = -(-len(items) // most)
     return [items[i * len(items) // pieces : (i + 1) * len(items) // pieces] for i in range(pieces)]

@@ -65,14 +65,14 @@ def _serve(queue: SimpleQueue[_Piece]) -> None:
 _threads = _Threads()
 
 
-def _renew() -> None:
+def _forget_threads() -> None:
     """A forked process has none of the threads."""
     global _threads  # noqa: PLW0603
     _threads = _Threads()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def share(work: Callable[[int], None], count: int, stop: Callable[[], object]) -> None:

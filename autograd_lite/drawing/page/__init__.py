@@ -119,13 +119,13 @@ def page(drawing: Drawing, step: bool = True) -> str:
     stepping = step and len(drawing.steps) > 0
     searching = len(drawing.nodes) > SEARCH_FROM
     data = facts(drawing, pictures, found, stepping, searching)
-    functions, reason = _functions(builder, found)  # of what the facts asked for
+    functions, reason = _functions_or_reason(builder, found)  # of what the facts asked for
     if not functions:
         data["numbers"] = [x if math.isfinite(x) else repr(x) for x in found.numbers()]
         data["note"] = f"The numbers of this page stay as they are: {reason}."
     drawn: list[str] = []
     for picture, view in zip(pictures, data["views"], strict=True):
-        text, view["other"] = _view(picture, bool(functions), view["prefix"])
+        text, view["other"] = _view_text(picture, bool(functions), view["prefix"])
         drawn.append(f"<div{' hidden' if drawn else ''}>{text}</div>")
     root = next(card for card in drawing.nodes if card.node is builder.root)
     choosing = len(pictures) > 1 or any("titles" in loop for loop in data["views"][0]["loops"])
@@ -157,7 +157,7 @@ def iframe(drawing: Drawing, step: bool = True) -> str:
     )
 
 
-def _functions(builder: Telling, found: live.Live) -> tuple[str, str]:
+def _functions_or_reason(builder: Telling, found: live.Live) -> tuple[str, str]:
     """The program in JavaScript, or else why there is none."""
     if builder.options.grad != "adjoint":
         return "", f"they were drawn with grad={builder.options.grad!r}"
@@ -183,7 +183,7 @@ def pictures_of(drawing: Drawing) -> list[Drawing]:
     return pictures[: len(PREFIXES)]
 
 
-def _view(drawing: Drawing, live: bool, prefix: str) -> tuple[str, dict[str, list[str]]]:
+def _view_text(drawing: Drawing, live: bool, prefix: str) -> tuple[str, dict[str, list[str]]]:
     """The picture with room for the numbers that may come, and where everything is when it runs the other way.
 
     Cards and labels are drawn around points of their own, so that nothing but these need move.

@@ -52,7 +52,7 @@ def facts(
         "digits": builder.digits,
         "room": builder.digits + ROOM,
         "leaves": leaves,
-        "views": [_view(k, picture, found, stepping) for k, picture in enumerate(pictures)],
+        "views": [_view_facts(k, picture, found, stepping) for k, picture in enumerate(pictures)],
         "guards": [
             {"o": found.at("guard", node, k), "wanted": wanted, "line": clean(line, 200),
              "text": clean(nodes.formula(node, builder.said, builder.digits), 200)}
@@ -65,7 +65,7 @@ def facts(
     }  # fmt: skip
 
 
-def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[str, JsonData]:
+def _view_facts(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[str, JsonData]:
     """One of the pictures: whose gradients, and its cards, edges and steps."""
     builder: Telling = drawing.builder
     root = next(card for card in drawing.nodes if card.node is builder.root)
@@ -85,7 +85,7 @@ def _view(k: int, drawing: Drawing, found: live.Live, stepping: bool) -> dict[st
         "g": [found.at("total", leaf) for leaf in found.leaves],
         "n": {i: flag for i, leaf in enumerate(found.leaves) if (flag := found.flag("total", leaf))},
         "slots": slots,
-        "edges": [_edge(drawing, found, edge) for edge in drawing.edges],
+        "edges": [_edge_facts(drawing, found, edge) for edge in drawing.edges],
         "steps": _steps(drawing, found) if stepping else [],
         "end": _end(found, builder),
         "loops": [
@@ -104,7 +104,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, JsonData]]:
             continue
         slot = {
             "card": card.index, "name": card.header, "label": card.label,
-            **_numbers(card, card.node, found),
+            **_places(card, card.node, found),
         } | ({"leaf": True} if card.node.op is None else {})  # fmt: skip
         if card.iterations:
             slot = {key: slot[key] for key in slot if key not in ("n", "kinks")} | {
@@ -112,7 +112,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, JsonData]]:
             }  # these an iteration has or not
             slot["iterations"] = [
                 {"name": header, "label": drawing.builder.derivative(node) if node.__class__ is not float else card.label,
-                 **_numbers(card, node, found)}
+                 **_places(card, node, found)}
                 for node, header in zip(card.iterations, card.headers, strict=True)
             ]  # fmt: skip
         slots.append(slot)
@@ -121,7 +121,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, JsonData]]:
             if row.leaf is not None:
                 slots.append({
                     **at, "name": row.name, "label": f"d{drawing.name}/d{row.name}", "leaf": True,
-                    "f": found.at("factor", row.owner, row.argument), **_numbers(None, row.leaf, found),
+                    "f": found.at("factor", row.owner, row.argument), **_places(None, row.leaf, found),
                 })  # fmt: skip
             elif row.factors and card.loop is None:
                 slots.append(
@@ -130,7 +130,7 @@ def _slots(drawing: Drawing, found: live.Live) -> list[dict[str, JsonData]]:
     return slots
 
 
-def _numbers(card: Card | None, node: Node, found: live.Live) -> dict[str, JsonData]:
+def _places(card: Card | None, node: Node, found: live.Live) -> dict[str, JsonData]:
     """Where the numbers of a card stand for one of its nodes."""
     if node.__class__ is float:
         return {"v": found.constant(node), "g": None}
@@ -143,22 +143,22 @@ def _numbers(card: Card | None, node: Node, found: live.Live) -> dict[str, JsonD
     return numbers
 
 
-def _edge(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, JsonData]:
+def _edge_facts(drawing: Drawing, found: live.Live, edge: Edge) -> dict[str, JsonData]:
     data: dict[str, Any] = {"s": edge.source, "t": edge.target}
     if edge.silent:
         data["silent"] = True
     if not edge.owners:
-        data |= _factor(found, edge.owner, edge.argument, edge.label)
+        data |= _flow(found, edge.owner, edge.argument, edge.label)
     else:
         data["loop"] = drawing.nodes[edge.target].loop
         data["iterations"] = [
-            _factor(found, owner, edge.argument, label if edge.label else "")
+            _flow(found, owner, edge.argument, label if edge.label else "")
             for owner, label in zip(edge.owners, edge.labels, strict=True)
         ]
     return data
 
 
-def _factor(found: live.Live, owner: Node, argument: int, label: str) -> dict[str, JsonData]:
+def _flow(found: live.Live, owner: Node, argument: int, label: str) -> dict[str, JsonData]:
     """Where the numbers of an edge stand: its factor, what flows along it, and whether anything does."""
     f = None if owner is None else found.at("factor", owner, argument)
     data: dict[str, Any] = {"f": f, "c": None if f is None else found.at("part", owner, argument)}
@@ -183,9 +183,13 @@ def _steps(drawing: Drawing, found: live.Live) -> list[dict[str, JsonData]]:
     for card in drawing.nodes:
         if card.node is None or card.node.op is None:
             continue
-        step: dict[str, Any] = {"forward": True, "card": card.index, "line": _text(builder, found, builder.computed(card))}
+        step: dict[str, Any] = {
+            "forward": True,
+            "card": card.index,
+            "line": _said(builder, found, builder.computed(card)),
+        }
         if card.iterations:
-            texts = [_text(builder, found, builder.computed(card, iteration)) for iteration in range(len(card.iterations))]
+            texts = [_said(builder, found, builder.computed(card, iteration)) for iteration in range(len(card.iterations))]
             step |= {"loop": card.loop, "iterations": [{"line": text} for text in texts]}
         steps.append(step)
     told: list[dict[str, Any]] = []
@@ -225,9 +229,9 @@ def _told(builder: Telling, found: live.Live, move: Move | None) -> dict[str, Js
     if total is None:
         total = found.constant(1.0 if move.card == move.source and move.loop is None else 0.0)
     return {
-        "card": move.card, "source": move.source, "after": total, "line": _text(builder, found, line),
+        "card": move.card, "source": move.source, "after": total, "line": _said(builder, found, line),
         **({} if move.row is None else {"row": move.row}), **({} if move.edge is None else {"edge": move.edge}),
-        **({"rule": _text(builder, found, rule)} if rule else {}), **({"back": True} if move.back else {}),
+        **({"rule": _said(builder, found, rule)} if rule else {}), **({"back": True} if move.back else {}),
         **({"n": flag} if flag else {}),
     }  # fmt: skip
 
@@ -247,7 +251,7 @@ def _telling(drawing: Drawing, found: live.Live) -> list[Move]:
     return builder.moves(drawing.nodes, drawing.edges, every=True)
 
 
-def _text(builder: Telling, found: live.Live, text: Text) -> list[JsonData]:
+def _said(builder: Telling, found: live.Live, text: Text) -> list[JsonData]:
     """A text as the script has it: numbers as places among the outputs."""
     parts: list[Any] = []
     for part in text:
@@ -275,4 +279,4 @@ def _end(found: live.Live, builder: Telling) -> list[JsonData]:
         parts += [f"{', ' if k else ''}{label} = ", Number("total", leaf) if reached else "none"]
     left = len(found.leaves) - (len(parts) - 1) // 2
     parts.append(f", and {left} more." if left else ".")
-    return _text(builder, found, tuple(parts)) if found.leaves else ["Done."]
+    return _said(builder, found, tuple(parts)) if found.leaves else ["Done."]

@@ -146,7 +146,7 @@ def live(root: Node, names: Any, guards: Any = (), others: Any = ()) -> Live:
         for each in reversed(found.roots):
             found.root = each
             found.sweeps[each] = Sweep()
-            _sweep(found, each)
+            _add_sweep(found, each)
     for k, (node, _, _) in enumerate(guards):
         found.add("guard", node, k, found.copies[node])
     return found
@@ -164,7 +164,7 @@ def _replay(found: Live, roots: list[Node]) -> None:
         found.add("value", node, 0, copies[node])
 
 
-def _sweep(found: Live, root: Node) -> None:
+def _add_sweep(found: Live, root: Node) -> None:
     """The reverse sweep, everything on the way an output."""
     adjoint: dict[Node, Any] = {root: 1.0}
     found.add("total", root, 0, 1.0)
@@ -182,7 +182,7 @@ def _sweep(found: Live, root: Node) -> None:
             found.add("factor", node, i, copy.op.partial(i, args, copy) if partials is None else partials[i])
             found.add("part", node, i, part)
             found.here.uses.append((node, i, a))
-            _kink(found, node, i)
+            _both_sides(found, node, i)
             before = adjoint.get(a)
             adjoint[a] = part if before is None else before + part
             found.here.parts.setdefault(a, []).append(part)
@@ -192,7 +192,7 @@ def _sweep(found: Live, root: Node) -> None:
             found.add("total", leaf, 0, adjoint[leaf])
 
 
-def _kink(found: Live, node: Node, i: int) -> None:
+def _both_sides(found: Live, node: Node, i: int) -> None:
     """The factor a hair to either side, where the op has kinks."""
     copy = found.copies[node]
     if not may_kink(node):

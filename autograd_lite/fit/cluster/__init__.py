@@ -206,7 +206,7 @@ class ClusterRows:
             for name in parts[0].levels:
                 self.levels[name] = list(dict.fromkeys(w for some in told for one in some for w in one[name]))
             parts = [replace(part, levels=self.levels) for part in parts]
-        shares = list(_cut([span for i, part in enumerate(parts) for span in _blocks(i, part)], self._most))
+        shares = list(_even_groups([span for i, part in enumerate(parts) for span in _blocks(i, part)], self._most))
 
         def read() -> list[Any]:
             generation, recipes = f"share{self._generation}", [(self.kind, _sewn(spans), self._memory) for spans in shares]
@@ -310,7 +310,7 @@ def _blocks(number: int, part: Part) -> Iterator[tuple[Span, int]]:
         yield Span(number, start // BLOCK, False, replace(part, start=start, stop=stop)), stop - start
 
 
-def _cut(units: Sequence[tuple[Span, int]], most: int) -> Iterator[list[Span]]:
+def _even_groups(units: Sequence[tuple[Span, int]], most: int) -> Iterator[list[Span]]:
     """Neighbours together, at most so many groups, each with about as many rows."""
     total, before = sum(weight for _, weight in units) or 1, 0
     groups: dict[int, list[Span]] = {}

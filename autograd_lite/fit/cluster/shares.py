@@ -81,9 +81,9 @@ def _reading(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or error
-        raise ClusterError(f"worker {_address()} cannot read {path} ({why}): give paths that every worker sees") from None
+        raise ClusterError(f"worker {_worker()} cannot read {path} ({why}): give paths that every worker sees") from None
     except MissingPackageError as error:
-        raise ClusterError(f"worker {_address()}: {error}, on every worker") from None
+        raise ClusterError(f"worker {_worker()}: {error}, on every worker") from None
 
 
 class Elsewhere(Rows):
@@ -121,7 +121,7 @@ class Share:
         with self._lock:
             if self._rows is None:
                 if self.wanted is not None and (found := kind()) != self.wanted:
-                    raise ClusterError(f"worker {_address()} {unlike(found, self.wanted)}: install the same on all")
+                    raise ClusterError(f"worker {_worker()} {unlike(found, self.wanted)}: install the same on all")
                 self._rows = [span.read(self.memory // len(self.spans)) for span in self.spans]
                 returned()
             return self._rows
@@ -232,7 +232,7 @@ def hold_frames(
     wanted: Kind | None, memory: int, names: list[str], levels: dict[str, list[str]], first: int, *frames: Data
 ) -> Share:  # fmt: skip
     """A share of neighbouring partitions of a collection, from number `first` on."""
-    spans = [Span(first + i, 0, True, None, _columns(frame, names, levels, first + i)) for i, frame in enumerate(frames)]
+    spans = [Span(first + i, 0, True, None, _part(frame, names, levels, first + i)) for i, frame in enumerate(frames)]
     return hold((wanted, spans, memory))
 
 
@@ -254,7 +254,7 @@ def total(share: Share, name: str, code: bytes | None, leaves: list[float]) -> F
                 known = pickle.loads(code), []  # by the same pickle that brought the question itself
             except ImportError as error:
                 raise ClusterError(
-                    f"worker {_address()} cannot unpack the loss ({error}): send the file that it is defined in, "
+                    f"worker {_worker()} cannot unpack the loss ({error}): send the file that it is defined in, "
                     "client.upload_file('loss.py'), or define it where you call minimize"
                 ) from None
         _works[name] = known
@@ -292,7 +292,7 @@ def frame_words(names: list[str], number: int, frame: Data) -> dict[str, list[st
         raise InputValueError(f"partition {number} {error}") from None
 
 
-def _columns(frame: Data, names: list[str], levels: dict[str, list[str]], number: int) -> dict[str, Column]:
+def _part(frame: Data, names: list[str], levels: dict[str, list[str]], number: int) -> dict[str, Column]:
     """A partition as columns of doubles, words as their places: a DataFrame, or the records of a bag."""
     found = {}
     for name in names:
@@ -354,7 +354,7 @@ def probe_of() -> Callable[[], Any]:
     return probe
 
 
-def _address() -> str:
+def _worker() -> str:
     """Of the worker that this thread works for."""
     from distributed import get_worker
 

@@ -51,7 +51,7 @@ def corner(q: Array, r: Array, start: Array, size: Array | float = 0.0, pull: Ar
             return u, True
         along = q @ -left
         along = np.where(abs(along) <= 1e-13 * norm(left), 0.0, along)
-        t = _fall(np.where(zero, 0.0, res), along, -float(pull @ left))
+        t = _way_down(np.where(zero, 0.0, res), along, -float(pull @ left))
         value = float(abs(res).sum()) + float(pull @ u)
         if t <= 0 or not value < last:
             break
@@ -73,7 +73,7 @@ def _unbalanced(q: Array, res: Array, zero: Mask, pull: Array) -> Array:
     return g + q[zero].T @ _multipliers(q[zero].T, g)
 
 
-def _fall(res: Array, along: Array, pulled: float) -> float:
+def _way_down(res: Array, along: Array, pulled: float) -> float:
     """How far to go: where the slope of ``sum |res + t along| + pulled t`` turns from down to up."""
     moving = along != 0
     res, along = res[moving], along[moving]

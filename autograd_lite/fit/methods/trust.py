@@ -120,7 +120,7 @@ class Shape:
             self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
             self.free |= (x > lower) & (x < upper)
             scaled = scaled[:, self.free]
-        self.solved = _inverted(scaled, self.residual, box is None) if m > NARROW else None
+        self.solved = _inverse_and_turned(scaled, self.residual, box is None) if m > NARROW else None
         self._matrix = scaled
         self.offset = norm(self.part[self.kept]) if self.solved is None else norm(self.solved[1])
         self.floor = EPS * max(self.norm, *(self.columns * abs(x)).tolist())
@@ -209,7 +209,7 @@ class Shape:
         return bool((left <= np.maximum(STEP * abs(x), STEP_OF_ERROR * error)).all())
 
 
-def _inverted(matrix: Array, residual: Array, triangular: bool) -> tuple[Array, Array] | None:
+def _inverse_and_turned(matrix: Array, residual: Array, triangular: bool) -> tuple[Array, Array] | None:
     """R⁻¹ and Qᵀ times the residuals, of a matrix that is Q R and far from losing rank; None for others."""
     m = matrix.shape[1]
     if not m or len(matrix) < m:
@@ -264,7 +264,7 @@ def power_of_two(x: float) -> float:
     return 2.0 ** (math.frexp(x)[1] - 1) if 0 < x < math.inf else 1.0
 
 
-def _fall(before: float, after: float) -> float:
+def _share_gone(before: float, after: float) -> float:
     """How much of a sum of squares is gone, from the lengths before and after."""
     quotient = after / before
     return (1 - quotient) * (1 + quotient)
@@ -334,8 +334,8 @@ def least_squares(
                 break
             there = look(new, here.scale, triangle(new))
             length = norm(here.scaled * p)
-            expected = _fall(here.norm, norm(here.residual + here.jacobian @ p))
-            gain = -math.inf if there is None else _fall(here.norm, there.norm)
+            expected = _share_gone(here.norm, norm(here.residual + here.jacobian @ p))
+            gain = -math.inf if there is None else _share_gone(here.norm, there.norm)
             if fine:
                 coarse = not abs(gain) <= 10 * ROUNDING
                 taken = not coarse and there is not None and there.offset < here.offset

@@ -107,11 +107,11 @@ def html(result: Result[Tree] | Fit, model: Model | None, own: Data, data: Data 
 
 
 def _html(result: Result[Tree] | Fit, model: Model | None, rows: AnyRows | None) -> str:
-    names = _names(result.params)
+    names = _weight_names(result.params)
     loss = _loss(result, model)
     way = _thinned([(step, flatten(params)[0]) for step, params in result.path], max(2, WAY // max(1, len(names))))
-    found, functions, reason = _rows(model, loss, rows, names, result.params)
-    losses = _losses(result, loss, rows, model is not None and LOSSES[model.kind].corner is not None)
+    found, functions, reason = _rows_shown(model, loss, rows, names, result.params)
+    losses = _losses_by_step(result, loss, rows, model is not None and LOSSES[model.kind].corner is not None)
     errors = [getattr(result, "stderr", {}).get(name, math.nan) for name in names]
     note = f"The curve and the contours are left out: {reason}." if reason else ""
     if rows is not None and found and (whole := getattr(rows, "whole", rows.count)) > SHOWN:
@@ -138,7 +138,7 @@ def _html(result: Result[Tree] | Fit, model: Model | None, rows: AnyRows | None)
     return document(heading, "auto", body, data_of_page, ("base", "fit"), PIECES, functions)
 
 
-def _names(params: Tree) -> list[str]:
+def _weight_names(params: Tree) -> list[str]:
     """What the weights are called, in the order of `flatten`."""
     leaves, _ = flatten(params)
     if isinstance(params, dict) and len(params) == len(leaves):
@@ -154,7 +154,7 @@ def _loss(result: Result[Tree] | Fit, model: Model | None) -> Callable[[Tree, Tr
     return found
 
 
-def _losses(
+def _losses_by_step(
     result: Result[Tree] | Fit, loss: Callable[..., Number] | None, rows: AnyRows | None, scaled: bool
 ) -> list[tuple[int, float]]:
     """The loss by step: descent saw it before each step, the other methods after it.
@@ -174,7 +174,7 @@ def _losses(
     return seen if scaled else [*seen, *after]
 
 
-def _rows(
+def _rows_shown(
     model: Model | None, loss: Callable[..., Number] | None, rows: AnyRows | None, names: Sequence[str], params: Tree
 ) -> tuple[dict[str, Any], str, str]:
     """The rows that the page shows and how one is worked out, in JavaScript; else why not."""

@@ -126,9 +126,9 @@ def _curves(
         axes.plot(xs, curve, color=color, linewidth=1.8, label=f" {label(group)}" if group else "_curve")
         if band is not None:
             found = band.block({name: xs, **{column: [place] * CURVE for column, place in places.items()}})
-            axes.fill_between(xs, _drawn(found.low), _drawn(found.high), color=color, alpha=0.25, linewidth=0)
+            axes.fill_between(xs, _gapped(found.low), _gapped(found.high), color=color, alpha=0.25, linewidth=0)
             if len(groups) == 1:
-                axes.fill_between(xs, _drawn(found.obs_low), _drawn(found.obs_high), color=color, alpha=0.10, linewidth=0)
+                axes.fill_between(xs, _gapped(found.obs_low), _gapped(found.obs_high), color=color, alpha=0.10, linewidth=0)
     axes.set_xlabel(label(name))
     axes.set_ylabel(label(model.target))
     if len(groups) > 1:
@@ -172,5 +172,5 @@ def _finite(x: Any) -> float:
     return float(x) if math.isfinite(x) else math.nan
 
 
-def _drawn(numbers: Sequence[float]) -> list[float]:
+def _gapped(numbers: Sequence[float]) -> list[float]:
     return [_finite(x) for x in numbers]

@@ -73,9 +73,9 @@ class Rows:
             self._ends = getattr(data, "ends", None)
         elif isinstance(data, dict):
             self.names = list(data)
-            self._columns = [_column(column, f"data[{name!r}]", i) for i, (name, column) in enumerate(data.items())]
+            self._columns = [_checked_column(column, f"data[{name!r}]", i) for i, (name, column) in enumerate(data.items())]
         elif isinstance(data, tuple):
-            self._columns = [_column(column, f"data[{i}]", i) for i, column in enumerate(data)]
+            self._columns = [_checked_column(column, f"data[{i}]", i) for i, column in enumerate(data)]
         else:
             raise InputTypeError(f"data is {an(data)}: give a tuple of columns (x, y), a dict of them, or a Table")
         if self.names is None or self._columns:
@@ -100,7 +100,7 @@ class Rows:
 
     def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
         """The rows of several ranges, one after the other."""
-        return _joined([self.read(start, stop) for start, stop in ranges])
+        return _concatenated([self.read(start, stop) for start, stop in ranges])
 
     def total(self, work: Work[T], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> T:
         """What the work finds in all blocks, added up: those of a file in one fixed tree, and the files in another.
@@ -244,13 +244,13 @@ class Digest:
         return blake2b(repr((names, count)).encode() + found, digest_size=16).hexdigest()
 
 
-def _joined(blocks: Sequence[Columns]) -> Columns:
+def _concatenated(blocks: Sequence[Columns]) -> Columns:
     if numpy() is not None:
         return [np.concatenate([np.asarray(column) for column in columns]) for columns in zip(*blocks, strict=True)]
     return [[x for column in columns for x in column] for columns in zip(*blocks, strict=True)]
 
 
-def _column(column: Column, what: str, place: int) -> Column:
+def _checked_column(column: Column, what: str, place: int) -> Column:
     """A column of numbers or of rows of numbers: an array where NumPy is there, else a list."""
     bare = numpy() is None
     if bare and isinstance(column, Sequence) and not isinstance(column, (str, bytes)):

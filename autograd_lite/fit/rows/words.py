@@ -27,7 +27,7 @@ def coded(
         for row, entry in enumerate(data[name], 1):
             if _missing(entry):
                 raise InputValueError(f"row {row} of {name} is {entry}: give it a word, or leave the row out")
-            word = _word(entry)
+            word = _entry_text(entry)
             if word not in places:
                 if known is not None:
                     have = listed([repr(w) for w in known], 9)
@@ -46,7 +46,7 @@ def _missing(entry: object) -> bool:
         return True
 
 
-def _word(entry: object) -> str:
+def _entry_text(entry: object) -> str:
     """An entry as text: a whole number without a point, as a table would have it."""
     if hasattr(entry, "item"):
         entry = entry.item()

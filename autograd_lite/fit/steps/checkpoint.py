@@ -40,7 +40,7 @@ def load(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> Descent
 
     Raises InputValueError where the file is no checkpoint, or one of a run with other settings.
     """
-    content = _read(path, settings, FORMAT)
+    content = _read_state(path, settings, FORMAT)
     if content is None:
         return None
     try:
@@ -58,7 +58,7 @@ def load(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> Descent
 def save_steps(path: str | os.PathLike[str], settings: dict[str, JsonData], state: trust.State) -> None:
     """Write the state of a run of another method, with a digest of it."""
     fields = asdict(state)
-    content = {"format": STEPS, "version": VERSION, "settings": settings, "state": fields, "digest": _digest(fields)}
+    content = {"format": STEPS, "version": VERSION, "settings": settings, "state": fields, "digest": _fingerprint(fields)}
     write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
 
 
@@ -67,11 +67,11 @@ def load_steps(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> t
 
     Raises InputValueError as `load`.
     """
-    content = _read(path, settings, STEPS)
+    content = _read_state(path, settings, STEPS)
     if content is None:
         return None
     fields = content.get("state")
-    if not isinstance(fields, dict) or content.get("digest") != _digest(fields):
+    if not isinstance(fields, dict) or content.get("digest") != _fingerprint(fields):
         raise damaged(path, "its digest is not that of its state")
     try:
         return trust.State(**fields)
@@ -79,12 +79,12 @@ def load_steps(path: str | os.PathLike[str], settings: dict[str, JsonData]) -> t
         raise damaged(path, error) from None
 
 
-def _digest(state: dict[str, JsonData]) -> str:
+def _fingerprint(state: dict[str, JsonData]) -> str:
     """What shows that somebody or something has changed a state."""
     return blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
 
 
-def _read(path: str | os.PathLike[str], settings: dict[str, JsonData], form: str) -> dict[str, JsonData] | None:
+def _read_state(path: str | os.PathLike[str], settings: dict[str, JsonData], form: str) -> dict[str, JsonData] | None:
     """What is in a checkpoint of a run with these settings."""
     if not os.path.exists(path):
         return None

@@ -178,7 +178,7 @@ class Run:
 
     def state(self) -> checkpoints.DescentState:
         """What a checkpoint holds."""
-        return checkpoints.DescentState(self.losses, self.leaves(), _listed(self.optimizer.state_dict()), self.previous)
+        return checkpoints.DescentState(self.losses, self.leaves(), _as_lists(self.optimizer.state_dict()), self.previous)
 
     def resume(self, path: FilePath, steps: int, pause: Callable[[], None]) -> None:
         """Take on the state in the file, if there is one, after seeing that the loss is the one it was made with."""
@@ -225,8 +225,8 @@ class Run:
             )
 
 
-def _listed(state: JsonData) -> JsonData:
+def _as_lists(state: JsonData) -> JsonData:
     """A state_dict with lists for arrays, as JSON takes it."""
     if isinstance(state, dict):
-        return {key: _listed(item) for key, item in state.items()}
+        return {key: _as_lists(item) for key, item in state.items()}
     return state.tolist() if hasattr(state, "tolist") else state
