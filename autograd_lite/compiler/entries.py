@@ -137,6 +137,7 @@ def scalar(owner: Specializer, known: Specialization) -> Callable[..., Any]:
 def batch(owner: Specializer, known: Specialization) -> Callable[..., Any]:
     """The way into a batch's machine code.  Raises RefusedError where the structure has none of its own."""
     from .llvm.kernel import CHUNK
+    from .llvm.results import matrix
 
     path = known.root
     kernel, reduce, threads = path.machine, owner.settings.reduce, owner.settings.threads
@@ -184,8 +185,8 @@ def batch(owner: Specializer, known: Specialization) -> Callable[..., Any]:
         lines += ["else:", "    if n != held.n: held.n = held.prepared.rows = n", "    call(held.prepared_at)"]
         lines.append("out = held.out.copy()")
     else:
-        names["empty"] = np.empty
-        lines += [f"out = empty(({outputs}, n), columns_kind)", run.format("address(out)")]
+        names["matrix"] = matrix
+        lines += [f"out = matrix({outputs}, n, columns_kind)", run.format("address(out)")]
         if path.cut.added:
             lines.append("out += held.extra[given:, None]")
             names["given"] = path.cut.given

@@ -230,7 +230,7 @@ class BatchPath(CompiledPath):
 def _combined(cut: Split, reduce: str | None, uniform: Tree, by_row: Tree, rows: int) -> Tree:
     """All outputs, from those of the uniform program and those of the row program: sums, or one row for each output."""
     kind = getattr(by_row, "dtype", float)
-    out = np.array(by_row, dtype=kind).reshape(len(cut.row.outputs), *(() if reduce else (rows,)))
+    out = np.asarray(by_row, dtype=kind).reshape(len(cut.row.outputs), *(() if reduce else (rows,)))
     with np.errstate(all="ignore"):
         if reduce == "mean":
             out /= rows

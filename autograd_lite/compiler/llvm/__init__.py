@@ -31,6 +31,7 @@ How a program becomes code, in this order:
     stored     what was compiled once is loaded from disk, where the user says so
     native     LLVM compiles the text; the C library, the vector library, and rows that are called back into Python
     workers    the threads
+    results    the memory that a batch's rows are kept in, used again
 
 The life of a call: `compiler.entries` checks the arguments, writes the shared numbers into buffers and the columns' addresses
 into a table, and calls `call`.  That is `run`: the uniform program, then chunk by chunk.  In a chunk the rows that fill no

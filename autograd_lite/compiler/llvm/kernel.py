@@ -23,6 +23,7 @@ from .emit import Emitter, Handle
 from .functions import ALIKE
 from .native import Code
 from .prepare import Plan, alike_together, calls_together, on_demand, plan, prepared, shortened
+from .results import matrix
 from .scalar import PART as SCALAR_PART
 from .scalar import address, parts_of
 from .singles import Singles
@@ -195,7 +196,7 @@ class Kernel:
         arrays = [a.astype(kind) for a in arrays] if self.single else arrays
         table = np.array([(a.ctypes.data, a.strides[0]) for a in arrays], dtype=np.int64)
         extra = np.array(self.initial)
-        out = np.empty(self.outputs) if self.reduce else np.empty((self.outputs, rows), kind)
+        out = np.empty(self.outputs) if self.reduce else matrix(self.outputs, rows, np.dtype(kind))
         kept = (shared, arrays, table, out, extra)
         self.run(shared.ctypes.data, table.ctypes.data, rows, out.ctypes.data, extra.ctypes.data, threads, kept)
         return extra, out
