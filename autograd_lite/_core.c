@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <structmember.h>
 #include <sys/mman.h>
@@ -26,7 +27,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 9 }; /* as in accelerated.py */
+enum { VERSION = 10 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2, TIMES = 3, PLUS = 4 };    /* as in ops/columns.py */
@@ -58,7 +59,9 @@ struct State {
     PyTypeObject *value, *row, *method, *entry, *called, *machine, *batch;
     PyObject *zero; /* the gradient of what no gradient has reached, always the same object */
     PyObject *python[OPERATORS][2]; /* the Python methods of the operators, as they stand and reflected */
-    PyObject *init, *negative, *contributions, *sum, *noted, *acquire, *release, *as_float, *bound, *watched;
+    PyObject *init, *negative, *contributions, *sum, *noted, *acquire, *release, *as_float, *bound, *watched, *edges, *flow, *product;
+    PyObject *recording; /* the list of the trace that all nodes of one thread go to, if it is so simple */
+    unsigned long recorder;         /* that thread */
     PyObject *rows[OPERATORS], *neg, *dot;
     PyObject *ramp, *above;         /* two functions that rows may have, by which they are known: see Row */
     PyObject *attributes[3];        /* of a neuron: the names of its weights, its bias and its activation */
@@ -77,7 +80,8 @@ struct Row {
     PyObject *forward, *first, *second, *rule, *products[2], *gather; /* as they were when `fresh` was set; NULL for None */
     State *state;
     double slopes[2]; /* of partials that are constants */
-    int kind, arity, native, fresh, lasting, settled;
+    int kind, arity, native, fresh, lasting, settled, tame; /* tame: finite where its operands are */
+    PyObject *partials, *all_products, *plain; /* the last: another row, of the same value, whose operands are the first ones */
     int role; /* what the passes over programs make of it */
     int ramp, above; /* whether `forward` is the larger of x and 0, and the product g above 0 and nothing below */
 };
@@ -95,7 +99,7 @@ struct Node {
     uint32_t pending, flags;
     double x, y, data, grad; /* up to x all is in one line of the cache, and a sum needs no more of it */
     PyObject *g, *name; /* g: the gradient as it was assigned; NULL where it is the double, or where none has come yet */
-    uint32_t uses;      /* how many times it is an operand */
+    uint32_t uses, place; /* how many times it is an operand; its number in a trace, + 1 */
 };
 
 /* Graphs are larger than the cache: what is wanted soon is asked for early. */
@@ -109,6 +113,10 @@ struct Node {
 #define OPERANDS(n) ((Operands *)(n)->a)
 #define ROW(o) ((Row *)(o))
 #define NODE(o) ((Node *)(o))
+
+static inline PyObject *node_at(const Node *n, Py_ssize_t i) { return n->flags & MANY ? OPERANDS(n)->at[i].node : i ? n->b : n->a; }
+static inline double worth_at(const Node *n, Py_ssize_t i) { return n->flags & MANY ? OPERANDS(n)->at[i].x : i ? n->y : n->x; }
+static inline Py_ssize_t operands_of(const Node *n) { return n->flags & MANY ? OPERANDS(n)->n : !n->row ? 0 : n->row->arity == 1 ? 1 : 2; }
 
 static void node_dealloc(PyObject *p);
 static void row_dealloc(PyObject *p);
@@ -157,21 +165,29 @@ static int look_number(PyObject *o, const char *name, int *to) { /* -1 for None 
     return PyErr_Occurred() ? -1 : 0;
 }
 
+static int as_tuple(PyObject **to) { /* whoever changes a row may give it a list */
+    PyObject *given = *to;
+    if (!given) return 0;
+    *to = PySequence_Tuple(given);
+    Py_DECREF(given);
+    return *to ? 0 : -1;
+}
+
 /* Bring what is kept of a row up to date. */
 static int fresh(Row *r) {
-    PyObject *products = NULL, *settings = NULL, *o = (PyObject *)r;
+    PyObject *products = NULL, *settings = NULL, *tame = NULL, *o = (PyObject *)r;
     if (r->fresh) return 0;
     if (!r->state && !(r->state = state_behind(Py_TYPE(o), row_dealloc))) return -1;
     if (look(o, "forward", &r->forward) || look(o, "first", &r->first) || look(o, "second", &r->second) ||
         look(o, "rule", &r->rule) || look(o, "gather", &r->gather) || look_number(o, "kind", &r->kind) ||
-        look_number(o, "arity", &r->arity) || look(o, "products", &products) || look(o, "settings", &settings)) goto no;
-    if (products) { /* whoever changes a row may give it a list */
-        PyObject *given = products;
-        products = PySequence_Tuple(given);
-        Py_DECREF(given);
-        if (!products) goto no;
-    }
+        look_number(o, "arity", &r->arity) || look(o, "products", &products) ||
+        look(o, "partials", &r->partials) || look(o, "plain", &r->plain) || look(o, "settings", &settings) ||
+        look(o, "tame", &tame)) goto no;
+    if (as_tuple(&products) || as_tuple(&r->partials)) goto no;
+    Py_XDECREF(r->all_products);
+    r->all_products = products ? ref(products) : NULL;
     r->settled = settings ? PyObject_IsTrue(settings) : 0;
+    r->tame = tame ? PyObject_IsTrue(tame) : 0;
     r->slopes[0] = r->first && PyFloat_CheckExact(r->first) ? PyFloat_AsDouble(r->first) : NAN;
     r->slopes[1] = r->second && PyFloat_CheckExact(r->second) ? PyFloat_AsDouble(r->second) : NAN;
     for (int i = 0; i < 2; i++) {
@@ -185,6 +201,7 @@ static int fresh(Row *r) {
 no:
     Py_XDECREF(products);
     Py_XDECREF(settings);
+    Py_XDECREF(tame);
     return r->fresh ? 0 : -1;
 }
 
@@ -204,6 +221,7 @@ static int row_traverse(PyObject *o, visitproc visit, void *arg) {
     Row *r = ROW(o);
     Py_VISIT(Py_TYPE(o)); Py_VISIT(r->forward); Py_VISIT(r->first); Py_VISIT(r->second); Py_VISIT(r->rule);
     Py_VISIT(r->products[0]); Py_VISIT(r->products[1]); Py_VISIT(r->gather);
+    Py_VISIT(r->partials); Py_VISIT(r->all_products); Py_VISIT(r->plain);
     return 0;
 }
 
@@ -212,6 +230,7 @@ static int row_clear(PyObject *o) {
     r->fresh = 0;
     Py_CLEAR(r->forward); Py_CLEAR(r->first); Py_CLEAR(r->second); Py_CLEAR(r->rule);
     Py_CLEAR(r->products[0]); Py_CLEAR(r->products[1]); Py_CLEAR(r->gather);
+    Py_CLEAR(r->partials); Py_CLEAR(r->all_products); Py_CLEAR(r->plain);
     return 0;
 }
 
@@ -502,7 +521,7 @@ static INLINE PyObject *make(State *s, Row *row, PyObject *a, PyObject *b, doubl
     if (!n) return NULL;
     Py_INCREF((PyObject *)row);
     n->a = hold(a); n->b = hold(b); n->x = x; n->y = y; n->data = data; n->grad = n->acc = 0.0;
-    n->row = row; n->g = n->name = NULL; n->pending = n->uses = 0;
+    n->row = row; n->g = n->name = NULL; n->pending = n->uses = n->place = 0;
     if (!row->lasting || (a && NODE(a)->flags & TRACKED) || (b && NODE(b)->flags & TRACKED))
         if (track(s, n)) { Py_DECREF((PyObject *)n); return NULL; }
     return (PyObject *)n;
@@ -604,6 +623,12 @@ static PyObject *apply2(State *s, Row *row, PyObject *a, PyObject *b, double x, 
 /* A node just made, looked at as somebody watches. */
 static PyObject *watched(State *s, PyObject *out) {
     if (!s->active || !out) return out;
+    if (s->recording && PyThread_get_thread_ident() == s->recorder) {
+        NODE(out)->place = (uint32_t)PyList_Size(s->recording) + 1;
+        if (!PyList_Append(s->recording, out)) return out;
+        Py_DECREF(out);
+        return NULL;
+    }
     PyObject *seen = gone(s, s->watched) ? NULL : PyObject_CallFunctionObjArgs(s->watched, out, NULL);
     Py_DECREF(out);
     return seen;
@@ -722,11 +747,33 @@ static Operands *items_of(State *s, PyObject *const *lists, Py_ssize_t many, Py_
 
 static int is_plain_sequence(PyObject *o) { return PyList_CheckExact(o) || PyTuple_CheckExact(o); }
 
+/* What a row gives for floats and Values; NULL without an error for others, and for floats alone while somebody watches. */
+static PyObject *of_items(State *s, Row *row, PyObject *args) {
+    Py_ssize_t nodes;
+    double data;
+    PyObject *out = NULL;
+    Operands *all = items_of(s, &args, 1, &nodes);
+    if (all && !nodes) out = s->active ? NULL : PyObject_Call(row->forward, args, NULL);
+    else if (all) {
+        PyObject *worth = floats(all);
+        PyObject *result = worth ? PyObject_Call(row->forward, worth, NULL) : NULL;
+        Py_XDECREF(worth);
+        if (result_of(s, row, result, &data)) {
+            if (row->arity == 1 || row->arity == 2)
+                out = make(s, row, all->at[0].node, row->arity == 2 ? all->at[1].node : NULL, all->at[0].x,
+                           row->arity == 2 ? all->at[1].x : 0.0, data);
+            else { out = make_many(s, row, all, data); all = NULL; }
+        }
+    }
+    operands_free(all);
+    return out;
+}
+
 /* What a row gives for arguments of the frequent kinds; NULL without an error where Python must look at them, as at numbers
  * alone while somebody watches. */
 static PyObject *applied(State *s, Row *row, PyObject *args) {
     Py_ssize_t n = PyTuple_Size(args), nodes;
-    PyObject *a, *b, *out = NULL, *gathered = NULL;
+    PyObject *a, *b, *gathered = NULL;
     double x, y, data;
     Operands *all;
     if (row->native >= SUM) {
@@ -748,36 +795,35 @@ static PyObject *applied(State *s, Row *row, PyObject *args) {
         if (!(gathered = PyObject_Call(row->gather, args, NULL))) return NULL;
         args = gathered;
     } else if (row->arity >= 0 && n != row->arity) return NULL;
-    if (PyTuple_CheckExact(args) && (all = items_of(s, &args, 1, &nodes))) {
-        if (!nodes) out = s->active ? NULL : PyObject_Call(row->forward, args, NULL);
-        else {
-            PyObject *worth = floats(all);
-            PyObject *result = worth ? PyObject_Call(row->forward, worth, NULL) : NULL;
-            Py_XDECREF(worth);
-            if (result_of(s, row, result, &data)) {
-                if (row->arity == 1 || row->arity == 2)
-                    out = make(s, row, all->at[0].node, row->arity == 2 ? all->at[1].node : NULL, all->at[0].x,
-                               row->arity == 2 ? all->at[1].x : 0.0, data);
-                else { out = make_many(s, row, all, data); all = NULL; }
-            }
-        }
-        operands_free(all);
-    }
+    PyObject *out = PyTuple_CheckExact(args) ? of_items(s, row, args) : NULL;
     Py_XDECREF(gathered);
+    return out;
+}
+
+/* What was found in C, or what the Python method of that name gives. */
+static PyObject *found_or(State *s, PyObject *found, PyObject *o, const char *name, PyObject *args, PyObject *kwargs) {
+    if (found || PyErr_Occurred()) return found && Py_TYPE(found) == s->value ? watched(s, found) : found;
+    PyObject *python = PyObject_GetAttrString(o, name), *out = python ? PyObject_Call(python, args, kwargs) : NULL;
+    Py_XDECREF(python);
     return out;
 }
 
 static PyObject *row_call(PyObject *o, PyObject *args, PyObject *kwargs) {
     Row *row = ROW(o);
     if (fresh(row)) return NULL;
-    if (!kwargs) {
-        PyObject *out = applied(row->state, row, args);
-        if (out || PyErr_Occurred()) return out && Py_TYPE(out) == row->state->value ? watched(row->state, out) : out;
-    }
-    PyObject *python = PyObject_GetAttrString(o, "_call"), *out = python ? PyObject_Call(python, args, kwargs) : NULL;
-    Py_XDECREF(python);
-    return out;
+    return found_or(row->state, kwargs ? NULL : applied(row->state, row, args), o, "_call", args, kwargs);
 }
+
+static PyObject *row_apply(PyObject *o, PyObject *args) {
+    Row *row = ROW(o);
+    if (fresh(row)) return NULL;
+    int whole = row->native < SUM && (row->arity < 0 || PyTuple_Size(args) == row->arity);
+    return found_or(row->state, whole ? of_items(row->state, row, args) : NULL, o, "_apply", args, NULL);
+}
+
+static PyMethodDef row_methods[] = {
+    {"apply", row_apply, METH_VARARGS, "The row of its arguments one by one, also where a call takes them in a list: ``logsumexp.apply(x, y)``."},
+    {0}};
 
 /* What one neuron gives, activation(dot(w, x) + b), in the nodes that its own call makes; NULL without an error where that
    has to be done by Python. */
@@ -885,11 +931,10 @@ static void method_dealloc(PyObject *o) { ended(o, method_clear); }
 static PyObject *number(PyObject *node, double x) { return node ? ref(node) : PyFloat_FromDouble(x); }
 
 static PyObject *operands_tuple(Node *n, int worth) {
-    Py_ssize_t many = n->flags & MANY ? OPERANDS(n)->n : !n->row ? 0 : n->row->arity == 1 ? 1 : 2;
+    Py_ssize_t many = operands_of(n);
     PyObject *t = PyTuple_New(many);
     for (Py_ssize_t i = 0; t && i < many; i++) {
-        PyObject *node = n->flags & MANY ? OPERANDS(n)->at[i].node : i ? n->b : n->a;
-        PyObject *o = number(worth ? NULL : node, n->flags & MANY ? OPERANDS(n)->at[i].x : i ? n->y : n->x);
+        PyObject *o = number(worth ? NULL : node_at(n, i), worth_at(n, i));
         if (!o) Py_CLEAR(t);
         else PyTuple_SetItem(t, i, o);
     }
@@ -1116,7 +1161,7 @@ static int ruled(PyObject *result, double *d, int *flows) { /* steals the result
 
 static int pass_all(Sweep *w, Node *n, double g) { /* rows of many operands, and rows with rules of their own kind */
     Row *row = n->row;
-    Py_ssize_t many = n->flags & MANY ? OPERANDS(n)->n : row->arity == 1 ? 1 : 2;
+    Py_ssize_t many = operands_of(n);
     PyObject *found, *worth;
     double d = 0.0;
     int flows, status = 0, rule = row->kind == ANY_NUMBER;
@@ -1135,7 +1180,7 @@ static int pass_all(Sweep *w, Node *n, double g) { /* rows of many operands, and
     if (given < 0) { PyErr_Clear(); status = 1; }
     else if (given != many) status = 1;
     for (Py_ssize_t i = 0; !status && i < many; i++) {
-        PyObject *o = n->flags & MANY ? OPERANDS(n)->at[i].node : i ? n->b : n->a;
+        PyObject *o = node_at(n, i);
         if (!o) continue;
         if ((status = ruled(PySequence_GetItem(found, i), &d, &flows))) break;
         if (rule && !flows) status = 1;
@@ -1429,8 +1474,8 @@ static PyObject *core_order(PyObject *module, PyObject *const *args, Py_ssize_t 
         Node *node = w.ready.at[--w.ready.n];
         if (--node->pending || node->flags & STOP) continue;
         if (put(&w.order, node)) goto no;
-        for (Py_ssize_t i = 0; i < (node->flags & MANY ? OPERANDS(node)->n : 2); i++) {
-            Node *m = NODE(node->flags & MANY ? OPERANDS(node)->at[i].node : i ? node->b : node->a);
+        for (Py_ssize_t i = 0; i < operands_of(node); i++) {
+            Node *m = NODE(node_at(node, i));
             if (m && m->row && put(&w.ready, m)) goto no;
         }
         if (signals(&w)) goto no;
@@ -1457,6 +1502,7 @@ static PyObject *core_values(PyObject *module, PyObject *o) {
 #include "_entry.h"
 #include "_batch.h"
 #include "_program.h"
+#include "_trace.h"
 
 /* -- the module ------------------------------------------------------------------------------------------------------- */
 
@@ -1480,7 +1526,7 @@ static PyType_Slot node_slots[] = {
 static PyMemberDef row_members[] = {{0}};
 static PyType_Slot row_slots[] = {
     {Py_tp_call, row_call}, {Py_tp_setattro, row_setattro}, {Py_tp_dealloc, row_dealloc}, {Py_tp_traverse, row_traverse},
-    {Py_tp_clear, row_clear}, {Py_tp_members, row_members}, {0}};
+    {Py_tp_clear, row_clear}, {Py_tp_members, row_members}, {Py_tp_methods, row_methods}, {0}};
 static PyType_Spec row_spec = {"autograd_lite._core.Row", sizeof(Row), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, row_slots};
 
 static PyMemberDef method_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Method, call), READONLY, NULL}, {0}};
@@ -1534,7 +1580,7 @@ static PyObject *core_adopt(PyObject *module, PyObject *args) {
     if (!PyArg_ParseTuple(args, "O!O!O!O!", &PyDict_Type, &f, &PyList_Type, &operators, &PyList_Type, &natives, &PyList_Type, &lasting)) return NULL;
     if (keep(&s->init, f, "init") || keep(&s->negative, f, "negative") || keep(&s->contributions, f, "contributions") ||
         keep(&s->sum, f, "sum") || keep(&s->noted, f, "noted") || keep(&s->acquire, f, "acquire") || keep(&s->release, f, "release") || keep(&s->watched, f, "watched") ||
-        keep(&s->as_float, f, "as_float") || keep(&s->bound, f, "bound") ||
+        keep(&s->as_float, f, "as_float") || keep(&s->bound, f, "bound") || keep(&s->edges, f, "edges") || keep(&s->flow, f, "flow") || keep(&s->product, f, "product") ||
         keep(&s->ramp, f, "ramp") || keep(&s->above, f, "above")) return NULL;
     for (Py_ssize_t i = 0; i < PyList_Size(lasting); i++) {
         o = PyList_GetItem(lasting, i);
@@ -1556,10 +1602,17 @@ static PyObject *core_adopt(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static PyObject *core_watch(PyObject *module, PyObject *n) {
-    long active = PyLong_AsLong(n);
+/* watch(n, values): how many watches there are; the list of the trace, if all nodes of this thread go to it, else None. */
+static PyObject *core_watch(PyObject *module, PyObject *const *args, Py_ssize_t n) {
+    State *s = PyModule_GetState(module);
+    PyObject *old = s->recording, *values = n > 1 && PyList_CheckExact(args[1]) ? args[1] : NULL;
+    long active = PyLong_AsLong(args[0]);
     if (active == -1 && PyErr_Occurred()) return NULL;
-    ((State *)PyModule_GetState(module))->active = active;
+    s->active = active;
+    s->recorder = PyThread_get_thread_ident();
+    s->recording = values;
+    Py_XINCREF(values);
+    Py_XDECREF(old);
     Py_RETURN_NONE;
 }
 
@@ -1574,9 +1627,14 @@ static PyMethodDef functions[] = {
     {"batch", core_batch, METH_VARARGS, "The entry of jitted calls for a batch in machine code."},
     {"machine", core_machine, METH_VARARGS, "Machine code as a function of whole numbers."},
     {"enter", (PyCFunction)(void (*)(void))core_enter, METH_FASTCALL, "Let what jit gives go to an entry at once."},
-    {"roles", core_roles, METH_VARARGS, "Of which rows rules speak, and how."},
+    {"role", core_role, METH_VARARGS, "Set a role of rows."},
     {"rewrite", core_rewrite, METH_VARARGS, "A program as rules rewrite it."},
-    {"watch", core_watch, METH_O, "How many watches there are."},
+    {"watch", (PyCFunction)(void (*)(void))core_watch, METH_FASTCALL, "How many watches there are, and what records all nodes of this thread."},
+    {"number", (PyCFunction)(void (*)(void))core_number, METH_FASTCALL, "The place of a Value in a trace."},
+    {"instructions", (PyCFunction)(void (*)(void))core_instructions, METH_FASTCALL, "The instructions of the nodes of a trace."},
+    {"reverse_nodes", (PyCFunction)(void (*)(void))core_reverse_nodes, METH_FASTCALL, "The adjoints, as nodes, of what the seeded nodes depend on."},
+    {"linear_form", core_linear_form, METH_O, "A graph as a linear form whose edges are nodes."},
+    {"pulls", (PyCFunction)(void (*)(void))core_pulls, METH_FASTCALL, "Rows of a Jacobian through a linear form."},
     {"clock", core_clock, METH_NOARGS, "One count for each leaf made."},
     {"backward", (PyCFunction)(void (*)(void))core_backward, METH_FASTCALL, "Sweep from a root and hand the gradients over."},
     {"reverse", (PyCFunction)(void (*)(void))core_reverse, METH_FASTCALL, "The adjoints of what the seeded nodes depend on."},
@@ -1607,7 +1665,7 @@ static int core_exec(PyObject *module) {
 }
 
 #define EACH(F) do { F(s->value); F(s->row); F(s->method); F(s->entry); F(s->called); F(s->machine); F(s->batch); F(s->zero); F(s->init); F(s->negative); F(s->contributions); F(s->sum); \
-    F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->watched); F(s->neg); F(s->dot); F(s->ramp); F(s->above); \
+    F(s->noted); F(s->acquire); F(s->release); F(s->as_float); F(s->bound); F(s->watched); F(s->edges); F(s->flow); F(s->product); F(s->recording); F(s->neg); F(s->dot); F(s->ramp); F(s->above); \
     for (int i = 0; i < 3; i++) F(s->attributes[i]); \
     for (int i = 0; i < OPERATORS; i++) { F(s->rows[i]); F(s->python[i][0]); F(s->python[i][1]); } } while (0)
 

@@ -7,7 +7,8 @@
 /* An operand: the bits of a constant, or the number of a value with VALUE in front of it, which are the bits of no nan here. */
 typedef uint64_t Operand;
 #define VALUE ((Operand)0xFFFC << 48)
-enum { SUBJECT = 1, COMMUTES = 2, LOOKED_INTO = 4 }; /* roles of rows: rules speak of it; operands may be swapped; rules ask what it was made of */
+enum { SUBJECT = 1, COMMUTES = 2, LOOKED_INTO = 4, LIFTS = 8 };
+/* roles of rows: rules speak of it; operands may be swapped; rules ask what it was made of; makes inputs of transforms */
 
 typedef struct { Operand *at; size_t n, cap; } Words;
 typedef struct { uint32_t *at; size_t n, cap; } Table; /* by hash, of numbers of what is in a list, + 1; a power of two long */
@@ -302,6 +303,7 @@ static PyObject *living(Rewriting *r, PyObject *roots, const Operand *place, uin
             PyTuple_SetItem(t, j, o);
         }
         new[i] = (uint32_t)left + 1;
+        PyObject_GC_UnTrack(t); /* numbers alone: nothing that the collector need look at */
         PyList_SetItem(ops, left, ref(s->op));
         PyList_SetItem(args, left++, t);
     }
@@ -363,15 +365,15 @@ no:
     return out;
 }
 
-/* roles(subjects, commuting, looked into): of which rows rules speak, and how. */
-static PyObject *core_roles(PyObject *module, PyObject *args) {
-    PyObject *all[3];
-    if (!PyArg_ParseTuple(args, "O!O!O!", &PyTuple_Type, &all[0], &PyTuple_Type, &all[1], &PyTuple_Type, &all[2])) return NULL;
-    for (int k = 0; k < 3; k++)
-        for (Py_ssize_t i = 0; i < PyTuple_Size(all[k]); i++) {
-            PyObject *o = PyTuple_GetItem(all[k], i);
-            if (!state_behind(Py_TYPE(o), row_dealloc)) { PyErr_SetString(PyExc_TypeError, "rows are wanted"); return NULL; }
-            ROW(o)->role |= 1 << k;
-        }
+/* role(rows, which): set a role of rows. */
+static PyObject *core_role(PyObject *module, PyObject *args) {
+    PyObject *rows;
+    int role;
+    if (!PyArg_ParseTuple(args, "O!i", &PyTuple_Type, &rows, &role)) return NULL;
+    for (Py_ssize_t i = 0; i < PyTuple_Size(rows); i++) {
+        PyObject *o = PyTuple_GetItem(rows, i);
+        if (!state_behind(Py_TYPE(o), row_dealloc)) { PyErr_SetString(PyExc_TypeError, "rows are wanted"); return NULL; }
+        ROW(o)->role |= role;
+    }
     Py_RETURN_NONE;
 }

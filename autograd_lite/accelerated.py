@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSION = 9  # of what the core offers; one that was compiled from another source is not used
+VERSION = 10  # of what the core offers; one that was compiled from another source is not used
 
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
 FREE_THREADED = "t" in getattr(sys, "abiflags", "")  # objects of such a Python are laid out in another way
@@ -38,12 +38,13 @@ def core() -> str:
     return "Python" if loaded is None else "C"
 
 
-def _nothing(active: int) -> None:
+def _nothing(active: int, values: Any = None) -> None:
     """Nobody listens."""
     pass
 
 
-watch: Callable[[int], None] = _nothing if loaded is None else loaded.watch  # told of every change of `context.active`
+# told of every change of `context.active`, and of the list to which all nodes of this thread go, if they do
+watch: Callable[..., None] = _nothing if loaded is None else loaded.watch
 
 if TYPE_CHECKING or loaded is None:
 
@@ -90,6 +91,9 @@ def call_in_c(cls: Any) -> None:
     if loaded is not None:
         cls._call = cls.__call__
         del cls.__call__
+        if hasattr(cls, "apply"):
+            cls._apply = cls.apply
+            del cls.apply
 
 
 def enter(jitted: object, fast: object) -> None:

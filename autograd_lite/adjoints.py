@@ -15,7 +15,7 @@ from .accelerated import FREE_THREADED, loaded
 from .graph import Identities, Node, as_they_were, operands, sharing, values
 from .ops.choice import Masked
 from .ops.columns import ANY_NUMBER, BINARY, GENERAL, PRODUCT, SUM, TIMES
-from .ops.row import times
+from .ops.row import Product, times
 from .tree import Number
 
 Cells = dict[Node, list[Any]]
@@ -269,3 +269,9 @@ def flow(g: Number, edge: Number) -> Number:
         d = flow(g.g, edge)
         return None if d is None else g.over(d, edge)
     return times(g, edge)
+
+
+# what the core in C calls where it meets what is not frequent
+CALLED: dict[str, object] = {
+    "contributions": contributions, "edges": edges_of, "flow": flow, "noted": noted, "product": Product,
+}  # fmt: skip

@@ -45,6 +45,8 @@ QUIET = Watch()
 class Recorder:
     """What a trace is told while a function runs; this one keeps nothing and lets every answer stand."""
 
+    values: list[Node] | None = None  # where `recorded` puts every node, if it does no more than that
+
     def made(self, leaf: Node) -> None:
         """A leaf was made."""
 
@@ -120,6 +122,12 @@ def _innermost(entries: tuple[_Entry, ...]) -> _Entries:
     return _Entries(entries, watch if watch != QUIET else QUIET)
 
 
+def _recording(now: _Entries) -> list[Node] | None:
+    """The list that every node of this thread goes to, if all that is watched for is a trace that does no more with it."""
+    watch = now.watch
+    return watch.trace.values if watch is not None and watch.trace is not None else None
+
+
 class _Watching(ContextDecorator):
     """What `errstate` and `detect_anomaly` give: a block, or a decorator, in which other results are errors.
 
@@ -146,7 +154,10 @@ class _Watching(ContextDecorator):
         self.__class__ = _Open
         try:
             tell_core(active)
-            _current.set(_innermost((*_current.get().entries, entry)))
+            now = _innermost((*_current.get().entries, entry))
+            values = _recording(now)
+            _current.set(now)
+            tell_core(active, values)
             return
         except BaseException:
             self._leave()
@@ -158,13 +169,16 @@ class _Watching(ContextDecorator):
     def _leave(self) -> None:
         global active  # noqa: PLW0603
         if self._open:
+            tell_core(active)
             entry = self._open[-1]
             # by itself, wherever it stands: two generators may enter and leave in any order
-            _current.set(_innermost(tuple([e for e in _current.get().entries if e is not entry])))
+            now = _innermost(tuple([e for e in _current.get().entries if e is not entry]))
+            values = _recording(now)
+            _current.set(now)
             active -= self._counted
             self._open = self._open[:-1]
             self.__class__ = _Open if self._open else _Watching
-            tell_core(active)
+            tell_core(active, values)
 
 
 class _Open(_Watching):

@@ -147,12 +147,7 @@ def entries(form: sweeps.LinearForm, inputs: Sequence[Node], outs: Sequence[Numb
             for row, out, entry in zip(rows, nodes, found, strict=True):
                 entry.update((j, moved[out]) for j in row & members if out in moved)
         return found
-    places = {node: i for i, (node, _) in enumerate(form)}
-    found = []
-    for out in nodes:
-        adjoint = sweeps.pull(form, out, places=places) if out is not None else {}
-        found.append({number[x]: adjoint[x] for x in adjoint.keys() & number.keys()})
-    return found
+    return sweeps.pulls(form, number, nodes)
 
 
 def _dependences(form: sweeps.LinearForm, number: Mapping[Node, int]) -> dict[Node, frozenset[int]]:

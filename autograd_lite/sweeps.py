@@ -11,7 +11,7 @@ slope of 1/(1e200*x) at 1, which needs 1e-400 on the way, is 0.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import context
@@ -56,13 +56,16 @@ def reverse(seeds: Mapping[Node, Number], graph: bool = False, stop: Identities 
 
 
 def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Identities) -> Adjoints:
-    cells, nodes, grads = passed(seeds, graph, stop)
-    inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0}
+    if loaded is not None and graph and (found := loaded.reverse_nodes(dict(seeds), stop)) is not None:
+        inputs, nodes, grads, unreached = found
+    else:
+        cells, nodes, grads = passed(seeds, graph, stop)
+        inputs = {node: cell[1] for node, cell in cells.items() if cell[0] < 0}
+        unreached = [node for node, g in inputs.items() if g is UNREACHED]
+        for node in unreached:
+            del inputs[node]
     if graph and context.trace() is None:
         inputs, grads = {node: Masked.settled(g) for node, g in inputs.items()}, list(map(Masked.settled, grads))
-    unreached = [node for node, g in inputs.items() if g is UNREACHED]
-    for node in unreached:
-        del inputs[node]
     return Adjoints(inputs, nodes, grads, unreached)
 
 
@@ -105,10 +108,25 @@ def linear_form(roots: Iterable[Node], graph: bool = False, stop: Identities = N
     nothing flows are left out.
     """
     with context.unchecked():
+        nodes = order(roots, stop)
+        if loaded is not None and graph:
+            form: LinearForm = loaded.linear_form(nodes)
+            return form
         return [
             (node, [(a, e) for a, e in zip(operands(node), edges_of(node, graph), strict=True) if e is not None])
-            for node in order(roots, stop)
+            for node in nodes
         ]
+
+
+def pulls(form: LinearForm, numbers: Mapping[Node, int], roots: Sequence[Node]) -> list[dict[int, Number]]:
+    """Adjoints of the numbered inputs for each of some roots, None where a root is no node: a Jacobian, row by row."""
+    places = {node: i for i, (node, _) in enumerate(form)}
+    if loaded is not None and not context.current().anomaly:
+        with context.unchecked():
+            rows: list[dict[int, Number]] = loaded.pulls(form, places, numbers, roots)
+            return rows
+    found = [pull(form, root, places=places) if root is not None else {} for root in roots]
+    return [{numbers[x]: g for x, g in adjoint.items() if x in numbers} for adjoint in found]
 
 
 def pull(form: LinearForm, root: Node, seed: Number = 1.0, places: Mapping[Node, int] | None = None) -> dict[Node, Number]:

@@ -386,9 +386,9 @@ def _sum(old: Number, new: Number, create_graph: bool) -> Number:
 
 
 _backward = accelerated.adopted(
-    {
-        "negative": _unary(ops.neg), "contributions": adjoints.contributions, "sum": _sum,
-        "noted": adjoints.noted, "acquire": _commit.acquire, "release": _commit.release, "as_float": as_float,
+    adjoints.CALLED
+    | {
+        "negative": _unary(ops.neg), "sum": _sum, "acquire": _commit.acquire, "release": _commit.release, "as_float": as_float,
         "bound": MethodType, "watched": _watched, "ramp": ops.relu.forward, "above": (ops.relu.products or (None,))[0],
     },
     [(op, _binary(op), _reflected(op)) for op in (ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.floordiv, ops.mod)],

@@ -270,10 +270,17 @@ def test_a_line_in_a_library_is_not_the_users() -> None:
 WATCHES = {
     "errstate": lambda: errstate(invalid="raise"),
     "detect_anomaly": detect_anomaly,
-    "tracing": lambda: context.tracing(object()),
+    "tracing": lambda: context.tracing(Listing()),
     "unchecked": context.unchecked,
     "unwatched": context.unwatched,
 }
+
+
+class Listing(context.Recorder):
+    """A trace that the core in C may add nodes to by itself."""
+
+    values: list[Any] = []  # noqa: RUF012  # of all that there are
+    recorded = values.append
 
 
 @pytest.mark.parametrize("outer", [None, errstate])
@@ -298,6 +305,9 @@ def test_no_watch_stays_on_after_an_interruption_at_any_point(name: str, outer: 
     try:
         while interrupt_at(event, work):
             assert (context.active, context.current()) == before, event
+            count = len(Listing.values)
+            assert (Value(2.0) * 2.0).op is not None
+            assert len(Listing.values) == count
             event += 1
     finally:
         gc.enable()

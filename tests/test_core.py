@@ -352,6 +352,103 @@ def test_an_interruption_comes_in_at_the_same_points_and_leaves_the_same(place):
     agree(place, INTERRUPTED, 20)
 
 
+TRACES = """
+import hashlib, threading
+from autograd_lite import context
+from autograd_lite.compiler.trace import Trace, trace
+
+def listed(f, args, batch=False):
+    found = trace(f, lambda record: (tuple(map(record.input, args)), {}), batch)
+    program = found.program
+    rows = [(op.name, *[a if a.__class__ is int else bits(a) for a in args]) for op, args in zip(program.ops, program.args)]
+    text = str((program.inputs, rows, program.outputs, program.guards, [x.name for x in found.captured], found.joined))
+    return len(rows), hashlib.sha256(text.encode()).hexdigest()
+
+def known(f, args):
+    record, said = Trace(False), []
+    with context.tracing(record):
+        out = f(*map(record.input, args))
+        for x in [*record.values, Value(2.0), Value(math.inf), 3.0, outside, outside * 2.0]:
+            said.append((record.is_plain(x) if isinstance(x, Value) else None, record.is_tame(x)))
+    return str(said)
+
+outside = Value(0.7, "outside")
+transforms = [
+    lambda f: f, al.grad, lambda f: al.value_and_grad(f, (0, 1)), al.hessian, lambda f: al.hessian(f, (0, 1)),
+    lambda f: al.grad(al.grad(f)),
+    lambda f: al.jacobian(lambda x, y: [f(x, y), x * y, f(y, 2.0)], (0, 1), sparse=True),
+    lambda f: lambda x, y: al.jacobian(lambda x: [f(x, y), x, f(x, x), y, 1.0])(x),
+    lambda f: lambda x, y: al.hvp(f, (x, y), (1.0, 0.0)), lambda f: lambda x, y: al.vjp(f, x, y)[1](x)[0],
+    lambda f: lambda x, y: al.hvp(f, (x, y), (y, 1.0)),
+]
+for op in TABLE.values():
+    at = (0.3, 0.6) if op.name not in ("acosh", "digamma") else (1.3, 2.6)
+    def f(x, y):
+        given = [x, y, x * y, 0.25, x][: op.arity or 4]
+        for i in op.settings:
+            given[i] = 1.0
+        return op.apply(*given) * y + x
+    for i, transform in enumerate(transforms):
+        attempt(f"{op.name} {i}", lambda: listed(transform(f), at))
+    attempt(op.name, lambda: known(f, at))
+    attempt(op.name, lambda: listed(al.grad(f), at, batch=True))
+
+rows = [op for op in TABLE.values() if not op.settings]
+frequent = [TABLE[name] for name in ("add", "sub", "mul", "div", "pow", "neg", "where", "maximum")]
+def drawn(seed):
+    def f(x, y):
+        draw = random.Random(seed)
+        nodes = [x, y, x * outside if draw.random() < 0.3 else x, Value(1.5), y]
+        for _ in range(draw.randint(2, 12)):
+            op = draw.choice(rows if draw.random() < 0.5 else frequent)
+            given = [draw.choice(nodes if draw.random() < 0.8 else [1.0, -1.0, 2.0, 0.5]) for _ in range(op.arity or 3)]
+            made = op.apply(*given)
+            nodes.append(made)
+            if draw.random() < 0.1:
+                nodes.append(made if made > 0.0 else -made)
+        return nodes[-1] + nodes[-2] * x
+    return f
+
+for seed in range(150):
+    draw = random.Random(seed)
+    at = draw.uniform(0.1, 0.9), draw.uniform(0.1, 0.9)
+    for i in draw.sample(range(len(transforms)), 4):
+        attempt(f"{seed} {i}", lambda: listed(transforms[i](drawn(seed)), at))
+
+# the nodes of two threads, each to its own trace
+at_work, both = threading.Barrier(2), {}
+def work(name):
+    f = drawn(3)
+    def slow(x, y):
+        at_work.wait()
+        z = f(x, y)
+        at_work.wait()
+        return f(x, z)
+    both[name] = listed(al.grad(slow), (0.3, 0.4))
+threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(both[0] == both[1], both[0])
+def unwatched(x, y):
+    with context.unwatched():
+        hidden = x * 3.0
+    return hidden * y + x
+attempt("unwatched", lambda: listed(unwatched, (0.5, 0.25)))
+attempt("error", lambda: listed(lambda x, y: al.grad(Op("fails", lambda v: v, lambda v, out: 1 // 0))(x), (0.5, 0.25)))
+print(listed(lambda x, y: x * y, (1.0, 2.0)), bits(outside * 2.0))
+x = Value(1.25)
+y = x * x * 3.0
+x.data = 7.0  # the gradient is that of what it was
+y.backward(create_graph=True)
+print(bits(x.grad), bits(x.grad * 1.0))
+x.zero_grad()
+"""
+
+
+def test_traces_are_the_same_programs(place):
+    agree(place, TRACES, 1900)
+
+
 THREADS = """
 sys.setswitchinterval(1e-6)
 bend = Op("bend", lambda x: x * x, lambda x, out: 2.0 * x)

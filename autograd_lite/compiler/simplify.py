@@ -390,4 +390,5 @@ def relax(op: Op, args: tuple[Ref, ...], of: Of) -> New:
 COMMUTATIVE = frozenset({ops.add, ops.mul, ops.eq, ops.ne})
 LOOKED_INTO = frozenset({ops.neg, ops.where, ops.eq})  # what rules may ask for with `of`
 if loaded is not None:
-    loaded.roles(tuple(_STRENGTH), tuple(COMMUTATIVE), tuple(LOOKED_INTO))
+    for which, rows in enumerate((_STRENGTH, COMMUTATIVE, LOOKED_INTO)):
+        loaded.role(tuple(rows), 1 << which)

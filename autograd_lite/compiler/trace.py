@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from .. import context, frames, graph, ops
+from ..accelerated import loaded
 from ..errors import BranchError, InputTypeError, TraceError
 from ..graph import Node, operands
 from ..ops import Op
@@ -65,6 +66,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 
+if loaded is not None:
+    loaded.role((ops.identity,), 8)  # which transforms make inputs with
+
+
 # what is known of a value: that it depends on an input; that it may be infinite or nan for finite inputs; that it would be no
 # plain number without jit, as it depends on more than arguments
 VARIES, WILD, LIFTED = 1, 2, 4
@@ -93,11 +98,11 @@ class Trace(context.Recorder):
         self.inputs: list[Value] = []
         self.guards: list[tuple[Value, bool, str]] = []
         self.leaves: dict[int, Value] = {}  # made inside, by id; kept, so that no id is used twice
-        self.nodes: list[Value] = []  # the same of nodes, in order; what is known of them is found when it is asked for
-        self.recorded = self.nodes.append  # type: ignore[method-assign, assignment]  # every node of every trace passes here
+        self.values: list[Value] = []  # inputs and all nodes, in order; what is known is found when it is asked for
+        self.recorded = self.values.append  # type: ignore[method-assign, assignment]  # every node of every trace passes here
         self._lifted: set[int] = set()
         self._made: Builder | None = None
-        self._place: dict[int, int] = {}  # by id: of an input or a node its value, of a captured leaf -1, -2, ...
+        self._place: dict[int, int] = {}  # by id: of a captured leaf -1, -2, ...; without the core in C of a value its number
         self._flags = bytearray()  # of each value: VARIES, WILD, LIFTED
         self._captured: list[Value] = []
         self._joined = False
@@ -105,7 +110,6 @@ class Trace(context.Recorder):
     def input(self, number: float) -> Value:
         """An input: a node over a leaf of its own, as the transforms make them.  No other node is made before the last one."""
         node: Value = ops.identity(Value(number))
-        self.nodes.pop()
         self._place[id(node)] = len(self.inputs)
         self._flags.append(VARIES if isfinite(number) else VARIES | WILD)
         self.inputs.append(node)
@@ -122,49 +126,50 @@ class Trace(context.Recorder):
         made = self._made
         if made is None:
             made = self._made = Builder(len(self.inputs))
-        place, flags, lifted = self._place, self._flags, self._lifted
-        add_op, add_args = made.ops.append, made.args.append
-        for node in self.nodes[len(made) :]:
+        if loaded is not None:
+            loaded.instructions(self.values, self._flags, self._lifted, self._outside, made.ops, made.args)
+            return made
+        place, flags = self._place, self._flags
+        for node in self.values[len(flags) :]:
             op = node.op
             flag = 0 if op.tame else WILD  # type: ignore[union-attr]
             args: list[Ref] = []
-            for a in operands(node):
+            for i, a in enumerate(operands(node)):
                 if a.__class__ is float:
-                    args.append(a)
-                    if a - a != 0.0:
-                        flag |= WILD
+                    known, ref = 0 if isfinite(a) else WILD, a
+                elif (ref := place.get(id(a), -1)) >= 0:
+                    known = flags[ref]
                 else:
-                    number = place.get(id(a))
-                    if number is not None and number >= 0:
-                        args.append(number)
-                        flag |= flags[number]
-                    else:
-                        flag |= self._outside(node, a, number, args)
+                    known, ref = self._outside(node, a, i)
+                flag |= known
+                args.append(ref)
             key = id(node)
             place[key] = len(flags)
-            flags.append(flag | LIFTED if key in lifted else flag)
+            flags.append(flag | LIFTED if key in self._lifted else flag)
             without = op.plain  # type: ignore[union-attr]  # the slopes have been taken, and are in the program
             if without is not None:
                 op, args = without, args[: without.arity]
-            add_op(op)  # type: ignore[arg-type]
-            add_args(tuple(args))
+            made.add(op, *args)  # type: ignore[arg-type]
         return made
 
-    def _outside(self, node: Value, a: Value, number: int | None, args: list[Ref]) -> int:
-        """Add to the operands of a node one that is no node of this trace; its flags."""
+    def _outside(self, node: Value, a: Value, i: int) -> tuple[int, Ref]:
+        """Operand i of a node, which is no value of this trace: what is known of it, and how it stands in the program."""
         inside = id(a) in self.leaves
         if a.op is None and not inside:
-            args.append(self._read(a) if number is None else number)
-            return VARIES | LIFTED
+            return VARIES | LIFTED, self._read(a)
         self._joined = self._joined or not inside
-        x = graph.values(node)[len(args)]  # a leaf made inside is what it was when it was used
-        args.append(x)
-        return LIFTED | (WILD if inside and not isfinite(a._data) else 0) | (0 if inside else VARIES)
+        x = graph.values(node)[i]  # a leaf made inside is what it was when it was used
+        return LIFTED | (WILD if inside and not isfinite(a._data) else 0) | (0 if inside else VARIES), x
+
+    def _number(self, x: Number) -> int:
+        """The number of an input or a node made so far; below 0 of others."""
+        self._known()
+        found = loaded.number(x, self.values) if loaded is not None else None
+        return self._place.get(id(x), -1) if found is None else found
 
     def _flag(self, x: Number) -> int:
         """What is known of a Value."""
-        self._known()
-        number = self._place.get(id(x), -1)
+        number = self._number(x)
         if number >= 0:
             return self._flags[number]
         leaf = self.leaves.get(id(x))
@@ -172,8 +177,11 @@ class Trace(context.Recorder):
 
     def _read(self, leaf: Value) -> int:
         """The place of a leaf from the surroundings."""
-        self._captured.append(leaf)
-        return self._place.setdefault(id(leaf), -len(self._captured))
+        place = self._place.get(id(leaf))
+        if place is None:
+            self._captured.append(leaf)
+            place = self._place[id(leaf)] = -len(self._captured)
+        return place
 
     def lifted(self, node: Value) -> None:
         """A transform made a node its input."""
@@ -236,12 +244,13 @@ class Trace(context.Recorder):
         def result(out: Tree) -> Ref:
             if not isinstance(out, Value):
                 return as_float(out)
-            place = self._place.get(id(out))
-            if place is None and id(out) not in self.leaves:
+            if (number := self._number(out)) >= 0:
+                return number
+            if id(out) not in self.leaves:
                 if out.op is None:
                     return self._read(out)
                 self._joined = True
-            return place if place is not None else out._data
+            return out._data
 
         made, inputs = self._known(), len(self.inputs)
         results = tuple(map(result, outputs))
@@ -252,7 +261,7 @@ class Trace(context.Recorder):
             places |= {inputs + k: first + k for k in range(len(made))}
             made.args = renumbered(made.args, places)
             results = placed(results, places)
-        marks = [self._place[id(node)] - inputs for node, _, _ in self.guards]
+        marks = [self._number(node) - inputs for node, _, _ in self.guards]
         ways = zip(marks, self.guards, strict=True)
         guards = tuple([Guard(first + mark, yes, line, mark) for mark, (_, yes, line) in ways])
         return Program.of(first, made.ops, made.args, results, guards), captured, self._joined

@@ -8,8 +8,11 @@ term, and so is the time that LLVM takes.  Each value has a place of its own in 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from itertools import chain, repeat
+from math import nan
+from typing import Any, NamedTuple
 
+from ...arrays import np
 from ...program import Program, Ref
 from .cutting import CutProgram
 from .emit import Emitter, Handle
@@ -39,9 +42,8 @@ def stretches(codes: Sequence[int], operands: Sequence[Sequence[int]]) -> list[S
         codes: what instructions of one kind have in common, one for each.
         operands: the values that they take: first operands, second ones, ...; 0 where there is none, or a constant.
     """
-    import numpy as np
-
-    total, code, values = len(codes), list(codes), [np.asarray(codes), *map(np.asarray, operands)]
+    values = [np.asarray(codes), *map(np.asarray, operands)]
+    total, code = len(codes), values[0].tolist()
     following, last = [total] * total, dict[int, int]()  # where the same code comes next
     for k in range(total - 1, -1, -1):
         following[k] = last.get(code[k], total)
@@ -97,20 +99,34 @@ def looped(program: Program, k: Emitter, name: str, parameters: str, limit: int)
     return _Loops(program, k, name, parameters, limit).parts(found) if found is not None else None
 
 
-def _codes(program: Program) -> tuple[list[int], list[list[int]]]:
+def _codes(program: Program) -> tuple[Any, list[Any]]:
     """What `stretches` takes; of rows with more than three operands, each is of a kind of its own.  Values are far from inputs,
     as they are in other memory: no step leads from one to the other.
     """
     first, far = program.inputs, 2 * (program.inputs + len(program)) + 1
-    known: dict[tuple[object, ...], int] = {}
-    codes: list[int] = []
-    operands: list[list[int]] = [[], [], []]
-    rows = [*zip(program.ops, program.args, strict=True), *[(None, (ref,)) for ref in program.outputs]]
-    for number, (op, args) in enumerate(rows):
-        alike = [0 if a.__class__ is int else a.hex() for a in args] if len(args) < 4 else ["", number]  # type: ignore[union-attr]
-        codes.append(known.setdefault((op, *alike), len(known)))
-        for values, a in zip(operands, (*args, 0.0, 0.0, 0.0), strict=False):
-            values.append((a if a < first else a + far) if a.__class__ is int else 0)
+    rows = [*program.args, *[(ref,) for ref in program.outputs]]
+    flat = [*chain.from_iterable(rows)]
+    constant = np.fromiter(map(isinstance, flat, repeat(float)), bool, len(flat))
+    numbers = np.array(flat, float)
+    numbers[np.isnan(numbers)] = nan  # the same, whatever its sign
+    constants, which = np.unique(numbers.view(np.int64), return_inverse=True)
+    values = np.where(numbers < first, numbers, numbers + far)
+    lengths = np.fromiter(map(len, rows), int, len(rows))
+    begins = np.cumsum(lengths) - lengths
+    kinds = {op: i for i, op in enumerate(dict.fromkeys(program.ops))}
+    codes = np.full(len(rows), len(kinds))
+    codes[: len(program)] = np.fromiter(map(kinds.__getitem__, program.ops), int, len(program))
+    operands = []
+    for i in range(3):
+        there = lengths > i
+        at = begins[there] + i
+        operand, alike = np.zeros(len(rows), int), np.zeros(len(rows), int)
+        operand[there] = np.where(constant[at], 0.0, values[at])
+        alike[there] = np.where(constant[at], 2 + which[at], 1)
+        operands.append(operand)
+        codes = np.unique(codes * (len(constants) + 2) + alike, return_inverse=True)[1]
+    long = lengths > 3
+    codes[long] = len(rows) + np.flatnonzero(long)
     return codes, operands
 
 
