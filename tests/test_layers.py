@@ -148,6 +148,14 @@ def test_the_map_of_the_package_has_every_room():
     assert sorted(rooms) == sorted({m.split(".")[0] for m in MODULES} - {"__main__"})
 
 
+@pytest.mark.parametrize("room", sorted({m.rpartition(".")[0] for m in MODULES if "." in m}))
+def test_the_docstring_of_a_room_names_every_file_in_it(room):
+    """Where a stranger looks first."""
+    said = importlib.import_module(f"autograd_lite.{room}").__doc__ or ""
+    files = [m.rpartition(".")[2] for m in MODULES if m.rpartition(".")[0] == room]
+    assert [name for name in files if not re.search(rf"\b{name}\b", said)] == []
+
+
 def test_there_is_no_circle_of_imports():
     waiting = {module: at_once(module) & set(MODULES) - {module} for module in MODULES}
     while free := [module for module, needed in waiting.items() if not needed & waiting.keys()]:

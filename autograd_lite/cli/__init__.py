@@ -1,5 +1,8 @@
 """The command line, `autograd-lite` or `python -m autograd_lite`: a file for each command, and what they share.
 
+grad, check, ops, fit, predict   the commands, each a function; another one is a file more, and its name in the table below
+descent, methods, cluster   what `fit` does by descent, by its other methods, and on a cluster
+score       how good predictions are, in words; `patience` ends searches that take too long
 options     what a command takes, by the signature of its function
 common      formulas, numbers and pairs as they are typed
 reading     the options of a table

@@ -1,7 +1,13 @@
 """`jit`: the same scalar code at the speed of hand-written C.
 
 The function is run once on Values (`trace`), its graph becomes a straight-line program (`program`), which is simplified
-(`simplify`) and emitted as Python source (`to_python`), NumPy (`to_numpy`), machine code (`llvm`) or JAX (`to_jax`).
+(`simplify`), cut into what is the same for every row and what is not (`split`), and emitted as Python source (`to_python`),
+NumPy (`to_numpy`) or machine code (`llvm`); for others as JAX (`to_jax`) or JavaScript (`to_js`), also out of a graph that is
+there already (`recorded`).  `lowering` says how a row becomes the words of a backend: another backend is a file ``to_*`` with
+an emitter of those words.
+
+What is compiled is kept by the layout of the arguments (`specialize`), one for each way through the branches (`paths`).  A call
+takes its arguments apart (`arguments`) by source made for their structure (`shapes`, `entries`), or in C (`short`).
 """
 
 from __future__ import annotations

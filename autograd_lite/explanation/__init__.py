@@ -1,5 +1,7 @@
 """The backward pass as readable steps, as text and as LaTeX: `explain`.  What it needs is imported when it is called.
 
+`parts` finds the paths and the kinks, `found` keeps them, `text` and `tex` write them.
+
 What is printed is data first: an `Explanation` (in `found`) has the steps, the paths to one leaf and the kinks on the way.
 """
 

@@ -9,7 +9,8 @@ from ..arrays import Array, np, numpy
 from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..functional import hessian, hvp, value_and_grad
 from ..tree import Number, Tree, as_float, called, flatten, unflatten
-from .rows import Data, Objective, Rows
+from .rows import Data, Rows
+from .rows.objective import Objective
 from .rows.residuals import ByRows, Residuals
 
 NO_RESIDUALS = "residuals come from residual= and data: scipy_objective(residual=r, x0=x0, data=(x, y))"

@@ -21,7 +21,8 @@ from ..notebook import table
 from ..optim import Optimizer
 from ..tree import Number, Tree, as_float, flatten, is_node, unflatten
 from .cluster import rows_of
-from .rows import Data, Objective
+from .rows import Data
+from .rows.objective import Objective
 from .statistics.scoring import first_without
 from .steps import checkpoint as checkpoints
 from .steps.bar import Bar

@@ -24,7 +24,7 @@ from .rows.order import Greatest, quantiles
 from .rows.residuals import OverRows
 from .rows.spread import Targets, TargetSpread
 from .squares import by_squares, curvature_of, described
-from .statistics import LEVEL, Summary, correlations, likelihood_summary, robust, shares, students_t
+from .statistics import LEVEL, Summary, likelihood_summary, robust, shares, students_t
 from .statistics.scoring import first_bad_row
 from .verdict import judge
 
@@ -179,9 +179,9 @@ def by_corners(solver: Solver) -> Fit:
     except FloatingPointError:
         raise solver.no_start(misses, state.x) from None
     x, plain = end.x.tolist(), solver.residuals(_miss(solver))
-    freedom = solver.rows.count - int((end.free & ~end.lost).sum())
+    freedom = solver.rows.count - int(end.usable.sum())
     errors = robust.absolute(solver, x, end, plain, targets)
-    found = _with_errors(solver, x, end, errors, students_t((1 + LEVEL) / 2, freedom), "corners")
+    found = _with_errors(solver, end.x, end, errors, students_t((1 + LEVEL) / 2, freedom), "corners")
     found.summary = _robust_summary(solver, norm(plain.root(x)[:, -1]), math.nan, end, targets)
     found.loss, found.steps = end.value / solver.rows.count, end.steps
     found.history = list(enumerate(x / solver.rows.count for x in state.losses))
@@ -243,7 +243,7 @@ def _with_statistics(solver: Solver, end: Bottom, units: Array, misses: OverRows
     x = end.x * units
     if solver.kind == "squares":
         root = solver.residuals(solver.model.residual).root(x.tolist())
-        return described(solver, x, root, end.free, end.lost, targets, method)
+        return described(solver, x, root, end, targets, method)
     if solver.kind == "robust":
         return _robust(solver, x, end, misses, targets, method)
     return _likely(solver, x, units, end, targets, method)
@@ -251,27 +251,19 @@ def _with_statistics(solver: Solver, end: Bottom, units: Array, misses: OverRows
 
 def _likely(solver: Solver, x: Array, units: Array, end: Bottom, targets: Targets, method: str) -> Fit:
     """The errors of a likelihood: the inverse of its Hessian."""
-    names, n = solver.names, solver.rows.count
-    errors, covariance = dict.fromkeys(names, math.nan), None
-    usable = end.free & ~end.lost
-    if end.hessian is not None and usable.any():
-        at = np.flatnonzero(usable)
+    n, factor, why = solver.rows.count, None, ""
+    if end.hessian is not None and end.usable.any():
+        at = np.flatnonzero(end.usable)
         part = end.hessian[np.ix_(at, at)]
         scale = np.sqrt(abs(np.diag(part)))
         scale = np.where(scale > 0, scale, 1.0)
         values, vectors = np.linalg.eigh(part / scale[:, None] / scale[None, :])
         if values[0] > 0:
-            factor = np.zeros((len(names), len(at)))
+            factor = np.zeros((len(x), len(at)))
             factor[at] = vectors / np.sqrt(values) / scale[:, None] * units[at, None]
-            with np.errstate(all="ignore"):
-                covariance = factor @ factor.T
-            covariance[end.lost, :] = covariance[:, end.lost] = math.nan
-            errors |= {names[i]: norm(factor[i]) for i in at}
-    found = solver.fit(x.tolist(), errors, NORMAL, None if covariance is None else covariance.tolist(), method)
-    if covariance is not None:
-        found.correlation = correlations(factor, names)
-    elif end.hessian is not None:
-        found.notes.append("no standard errors: the Hessian at the end is not known to be positive")
+    if factor is None and end.hessian is not None:
+        why = "no standard errors: the Hessian at the end is not known to be positive"
+    found = _with_errors(solver, x, end, (factor, why), NORMAL, method)
     weight, mean = targets.weight * targets.unit**2, targets.mean
     if solver.model.kind == "logistic":
         null = weight * sum(x * math.log(x) for x in (mean, 1 - mean) if x > 0)
@@ -280,40 +272,31 @@ def _likely(solver: Solver, x: Array, units: Array, end: Bottom, targets: Target
         null = weight * (mean * math.log(mean) - mean if mean > 0 else 0.0) - targets.constant
         likelihood = -end.value - targets.constant
     null = 0.0 if targets.same else null
-    found.summary = likelihood_summary(n, int(usable.sum()), end.value / n, likelihood, null)
+    found.summary = likelihood_summary(n, int(end.usable.sum()), end.value / n, likelihood, null)
     return found
 
 
 def _with_errors(
-    solver: Solver, x: list[float], end: Bottom, given: tuple[Array | None, str], quantile: float, method: str
-) -> Fit:
-    """The weights with the errors that F says, F Fᵀ being their covariance; or why there are none."""
+    solver: Solver, x: Array, end: Bottom, given: tuple[Array | None, str], quantile: float, method: str
+) -> Fit:  # fmt: skip
+    """The weights with the errors that a factor of their covariance says; or why there are none."""
     factor, why = given
-    if factor is None:
-        found = solver.fit(x, {}, quantile, None, method)
-        found.notes.append(why)
-        return found
-    with np.errstate(all="ignore"):
-        covariance = factor @ factor.T
-    covariance[end.lost, :] = covariance[:, end.lost] = math.nan
-    usable = end.free & ~end.lost
-    errors = {name: norm(factor[i]) if usable[i] else math.nan for i, name in enumerate(solver.names)}
-    found = solver.fit(x, errors, quantile, covariance.tolist(), method)
-    found.correlation = correlations(factor, solver.names)
+    found = solver.fit(x, factor, end, quantile, method)
+    found.notes += [why] if why and factor is None else []
     return found
 
 
 def _robust(solver: Solver, at: Array, end: Bottom, misses: OverRows, targets: Targets, method: str) -> Fit:
     """The weights of a robust fit with their errors."""
     x = at.tolist()
-    found = _with_errors(solver, x, end, robust.factor(solver, x, end, misses), NORMAL, method)
+    found = _with_errors(solver, at, end, robust.factor(solver, x, end, misses), NORMAL, method)
     deviation = (solver.model.scale or 1.0) / LOSSES[solver.model.kind].corner  # type: ignore[operator]
     found.summary = _robust_summary(solver, norm(misses.root(x)[:, -1]), deviation, end, targets)
     return found
 
 
 def _robust_summary(solver: Solver, length: float, sd: float, end: Bottom, targets: Targets) -> Summary:
-    n, free = solver.rows.count, int((end.free & ~end.lost).sum())
+    n, free = solver.rows.count, int(end.usable.sum())
     r2, adjusted = shares(length, 0.0 if targets.same else targets.spread, n, n - free)
     return Summary(n, n - free, length * length, end.value / n, sd, r2, adjusted, math.nan, math.nan)
 

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from ..arrays import np
+from ..arrays import Array, np
 from ..compiler import jit
 from ..errors import InputValueError, TraceError, listed
 from ..functional import value_and_grad
@@ -21,8 +21,9 @@ from ..tree import Number, Tree, flatten
 from .cluster import ClusterRows, rows_of
 from .ending import Fit
 from .losses import LOSSES
+from .methods.newton import Bottom
 from .methods.starts import ROWS, Search, linear_weights, plan
-from .methods.trust import State, Watch, least_squares
+from .methods.trust import Ending, State, Watch, least_squares, norm
 from .model import Model
 from .others import by_corners, by_newton
 from .rows import Data, Rows, Sample, T
@@ -31,7 +32,7 @@ from .rows.groups import GroupedResiduals, Places, first_row, sampled
 from .rows.residuals import OverRows, Residuals
 from .rows.words import coded
 from .squares import by_squares
-from .statistics import LEVEL
+from .statistics import LEVEL, correlations
 from .statistics.scoring import check
 from .steps.trail import Trail
 from .verdict import doubt
@@ -289,21 +290,25 @@ class Solver:
 
     # -- what it comes to ---------------------------------------------------------------------------------------------
 
-    def fit(self, x: list[float], errors: dict[str, float], quantile: float, covariance: Any, method: str) -> Fit:
-        """The weights with their errors, in the order of the formula."""
-        free = dict(zip(self.names, x, strict=True))
-        params = {n: self.fixed.get(n, free.get(n, math.nan)) for n in self.model.weights}
+    def fit(self, x: Array, factor: Array | None, end: Ending | Bottom, quantile: float, method: str) -> Fit:
+        """The weights in the order of the formula, with the errors that F says, F Fᵀ being their covariance, if it is known."""
+        at = {n: i for i, n in enumerate(self.names)}
+        params = {n: float(x[at[n]]) if n in at else self.fixed.get(n, math.nan) for n in self.model.weights}
         self.model.weights = dict(params)
-        stderr = {n: errors.get(n, math.nan) for n in params}
+        stderr, covariance, correlation = dict.fromkeys(params, math.nan), None, {}
+        if factor is not None:
+            with np.errstate(all="ignore"):
+                products = factor @ factor.T
+                correlation = correlations(factor, self.names)
+                stderr |= {n: norm(row) for n, row, usable in zip(self.names, factor, end.usable, strict=True) if usable}
+            products[end.lost, :] = products[:, end.lost] = math.nan
+            covariance = [[float(products[at[a], at[b]]) if a in at and b in at else 0.0 for b in params] for a in params]
         low = {n: params[n] - quantile * stderr[n] for n in params}
         high = {n: params[n] + quantile * stderr[n] for n in params}
-        at = {n: i for i, n in enumerate(self.names)}
-        if covariance is not None:
-            covariance = [[covariance[at[a]][at[b]] if a in at and b in at else 0.0 for b in params] for a in params]
         verb = "enters" if len(self.linear) == 1 else "enter"
         notes = [f"{listed(self.linear, 9)} {verb} linearly: no start needed"] if self.linear else []
         return Fit(
-            params, stderr, low, high, covariance, False, "", method, math.nan, None, 0, {}, notes, self.model,
+            params, stderr, low, high, covariance, False, "", method, math.nan, None, 0, correlation, notes, self.model,
             level=LEVEL, absolute=self.known, linear=list(self.linear),
         )  # fmt: skip
 

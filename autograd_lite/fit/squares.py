@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..arrays import Array, Mask, np
+from ..arrays import Array, np
 from ..tree import Number, Tree
 from .ending import Fit
+from .methods.newton import Bottom
 from .methods.refine import NUMBERS, refined
 from .methods.saddle import SECOND, leave_saddles
 from .methods.trust import RANK, Ending, State, least_squares, norm
 from .rows.curvature import Curvature, GroupedCurvature
 from .rows.residuals import OverRows
 from .rows.spread import Targets, TargetSpread
-from .statistics import LEVEL, correlations, inverse_factor, students_t, summary
+from .statistics import LEVEL, inverse_factor, students_t, summary
 from .verdict import judge
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def by_squares(solver: Solver) -> Fit:
         end = _refined(solver, residuals, end)
     except FloatingPointError:
         raise solver.no_start(residuals, state.x) from None
-    found = described(solver, end.x, end.triangle, end.free, end.lost, targets, "lm")
+    found = described(solver, end.x, end.triangle, end, targets, "lm")
     found.steps = end.steps
     found.history = list(enumerate(x * x / residuals.size for x in end.losses))
     why = "saddle" if saddle else "settled" if end.converged and end.why == "stuck" else end.why
@@ -46,24 +46,16 @@ def by_squares(solver: Solver) -> Fit:
     return found
 
 
-def described(
-    solver: Solver, x: Array, triangle: Array, free: Mask, lost: Mask, targets: Targets, method: str
-) -> Fit:  # fmt: skip
+def described(solver: Solver, x: Array, triangle: Array, end: Ending | Bottom, targets: Targets, method: str) -> Fit:
     """Standard errors and statistics out of the triangle of [J r]."""
     m = len(solver.names)
-    usable = free & ~lost
     with np.errstate(all="ignore"):
-        factor, rank = inverse_factor(triangle[:, :m], free, RANK * m)
+        factor, rank = inverse_factor(triangle[:, :m], end.free, RANK * m)
         spread = 0.0 if targets.same else targets.spread
         total = summary(norm(triangle[:, m]), solver.rows.count, rank, spread, targets.logs, solver.known)
         factor = factor * (1.0 if solver.known else total.sd)
-        half = [norm(row) for row in factor]
-        covariance = factor @ factor.T
-        correlation = correlations(factor, solver.names)
-    covariance[lost, :] = covariance[:, lost] = math.nan
-    errors = {n: float(half[i]) if usable[i] else math.nan for i, n in enumerate(solver.names)}
-    found = solver.fit(x.tolist(), errors, students_t((1 + LEVEL) / 2, total.dof), covariance.tolist(), method)
-    found.correlation, found.summary, found.loss = correlation, total, total.loss
+    found = solver.fit(x, factor, end, students_t((1 + LEVEL) / 2, total.dof), method)
+    found.summary, found.loss = total, total.loss
     return found
 
 

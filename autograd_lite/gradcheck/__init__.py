@@ -1,7 +1,11 @@
 """Proof of derivatives: numerical ones with error estimates, and checks of exact ones against them.
 
-`numerical` differentiates any callable, `report` judges, `rounding` tells faults from rounding, `replay` repeats a graph in
-mpmath, `check` puts them together.
+subject     the function under check, as one of flat floats
+verdict     judges one exact derivative beside a numerical one (of `autograd_lite.numerical`)
+rounding    what rounding may do to it; `places` where values cannot tell; `limits` at points without neighbours
+replay      a graph repeated in mpmath; `certify` what that says
+localise    the first op that is wrong
+report      rows and text; `check` puts them together
 """
 
 from ..errors import GradientCheckError

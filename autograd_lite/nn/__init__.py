@@ -1,4 +1,4 @@
-"""Neurons, layers, multi-layer perceptrons and losses.
+"""Neurons, layers, multi-layer perceptrons and losses; a `module` is anything that holds parameters.
 
 A Module is a container like a list: its parameters are the Values found in its attributes, and the transforms give
 gradients in the same shape.

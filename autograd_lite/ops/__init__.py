@@ -1,6 +1,7 @@
 """The op table: every primitive once, by family.  `row` says what a row holds; `TABLE` has them all by name.
 
-row  <-  words  <-  piecewise  <-  arithmetic  <-  powers  <-  trigonometry  <-  special  <-  activations  <-  reductions
+columns  <-  row  <-  words  <-  choice  <-  piecewise  <-  arithmetic  <-  powers  <-  trigonometry  <-  special  <-
+activations  <-  reductions;  numerics  what `math` lacks;  operators  + - * / for all that rows are applied to
 
 A row is public under the name that its family binds it to, here and in `autograd_lite`: there is no second list.
 """

@@ -3,6 +3,13 @@
 `read_table` checks every cell of the columns asked for and says the line and the column of the first that is no number.  Text
 needs the standard library only, and is read faster where pyarrow or NumPy is installed; Parquet and Feather need pyarrow, Excel
 openpyxl.
+
+source  dialect          what a file holds, by its first bytes, unpacked; how a text is written
+text  plain  cells       text, many plain lines at once, cell by cell where one is wrong
+arrow  excel             the other kinds
+choice                   which columns are read, and what becomes of cells and rows
+table  column  raw       what comes of it: columns that move to the disk as they grow, and rows as they stand
+parts                    many files that are one table
 """
 
 from __future__ import annotations

@@ -33,7 +33,8 @@ from distributed import Client
 
 from autograd_lite.fit import minimize
 from autograd_lite.fit.cluster import ClusterRows
-from autograd_lite.fit.rows import BLOCK, Objective, Rows
+from autograd_lite.fit.rows import BLOCK, Rows
+from autograd_lite.fit.rows.objective import Objective
 from autograd_lite.optim import SGD
 from autograd_lite.tables import Parts
 from autograd_lite.tree import flatten

@@ -25,7 +25,8 @@ from autograd_lite import jit, ops, value_and_grad
 from autograd_lite.compiler.llvm import native
 from autograd_lite.compiler.llvm.kernel import batch
 from autograd_lite.compiler.llvm.scalar import scalar
-from autograd_lite.fit.rows import Objective, Rows
+from autograd_lite.fit.rows import Rows
+from autograd_lite.fit.rows.objective import Objective
 from autograd_lite.program import Instruction, Program
 from autograd_lite.tables import Table
 from autograd_lite.tree import flatten

@@ -22,6 +22,7 @@ How a program becomes code, in this order:
     prepare    relu by one instruction, values made where they are needed, calls next to each other; the plan of the sums
     emit       each row written as lines of IR by `compiler.lowering`, some over rows by polynomials of `functions`
     singles    the same in single precision: twice the lanes, and factors kept as doubles, of two blocks at once
+    asked      what a row asks of the machine: calls, numbers of doubles
     cutting    a long program cut into functions
     loops      what repeats itself in scalar code, written once
     schedule   list scheduling: lines that wait for each other are moved apart

@@ -1,7 +1,8 @@
 """The picture as a page that works offline: pull a leaf and everything follows, descend, step through forward and backward.
 
 The page holds the finished picture as SVG, wide and tall, what is known of it as JSON and the graph as a JavaScript function.
-Without scripts the finished picture is what is seen.  What the script writes, it writes as text.
+Without scripts the finished picture is what is seen.  What the script writes, it writes as text.  `live` is the graph as a
+program, `facts` what the script is told, `document` the file around it, of a fit too.
 """
 
 from __future__ import annotations

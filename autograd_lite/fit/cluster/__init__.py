@@ -1,5 +1,7 @@
 """The rows of a fit on the workers of a Dask cluster: each holds some of the files, and adds up over them in each pass.
 
+`shares` is what runs there, `tasks` how it is asked.
+
 Dask moves, restarts and frees; nothing here listens, connects or starts a process.  What travels is a `Share`, the recipe of
 some rows and never their numbers, and the `Work` to be done on blocks of them.  Rows are read by tasks of Dask's, and in a pass
 each worker is asked once for what it holds.  Who adds up what does not matter, since `pairs` fixes the order.  Needs the extra

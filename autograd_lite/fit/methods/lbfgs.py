@@ -14,7 +14,7 @@ from ...arrays import Array, Box, np
 from ...interrupt import Interrupted
 from ..rows.curvature import Sums
 from .newton import ROUNDING, Bottom
-from .trust import EPS, State, Watch, norm, within
+from .trust import EPS, State, Watch, norm, unpressed, within
 
 KEPT = 20  # steps whose change of the gradient is remembered
 ENOUGH, FLATTER = 1e-4, 0.9  # Wolfe's conditions: how far a step must fall, and how much flatter it must be at its end
@@ -45,7 +45,7 @@ def lbfgs(
     why = ""
     with suppress(Interrupted):
         while not why:
-            free = ~(((x <= lower) & (here.gradient >= 0)) | ((x >= upper) & (here.gradient <= 0)))
+            free = unpressed(x, here.gradient, lower, upper)
             g = np.where(free, here.gradient, 0.0)
             p = np.where(free, -_times_inverse(pairs, g), 0.0)
             gain = -float(g @ p)
@@ -75,7 +75,7 @@ def lbfgs(
             state.more["pairs"] = [(a.tolist(), b.tolist()) for a, b in pairs]
             if state.step(x, here.value, watch):
                 break
-    free = ~(((x <= lower) & (here.gradient >= 0)) | ((x >= upper) & (here.gradient <= 0)))
+    free = unpressed(x, here.gradient, lower, upper)
     if why == "stuck" and pairs and _settled(x, _times_inverse(pairs, np.where(free, here.gradient, 0.0)), 0.0, 1.0):
         why = "settled"
     lost = np.zeros(len(x), dtype=bool)

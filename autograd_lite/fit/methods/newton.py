@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ...arrays import Array, Box, Mask, np
 from ...interrupt import Interrupted
 from ..rows.curvature import Sums
-from .trust import EPS, UNLIMITED, State, Watch, norm, within
+from .trust import EPS, UNLIMITED, State, Watch, norm, unpressed, within
 
 ROUNDING = 64 * EPS  # of the sum of absolute losses: what the sum over rows may be off by
 FLAT = 1e-13  # a curvature, of the largest, that is none
@@ -34,6 +34,11 @@ class Bottom(NamedTuple):
     why: str
     lost: Mask
     free: Mask
+
+    @property
+    def usable(self) -> Mask:
+        """For each weight whether its error can be told."""
+        return self.free & ~self.lost
 
     @classmethod
     def of(
@@ -118,7 +123,7 @@ class View:
 
     def __init__(self, here: Sums, x: Array, lower: Array, upper: Array) -> None:
         g, h = here.gradient, here.hessian
-        self.free = ~(((x <= lower) & (g >= 0)) | ((x >= upper) & (g <= 0)))
+        self.free = unpressed(x, g, lower, upper)
         scale = np.sqrt(abs(np.diag(h)))
         self.scale = np.where(scale > 0, scale, 1.0)
         s = self.scale[self.free]

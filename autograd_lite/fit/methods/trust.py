@@ -100,6 +100,11 @@ class Ending:
     losses: list[float]
     floor: float
 
+    @property
+    def usable(self) -> Mask:
+        """For each weight whether its error can be told."""
+        return self.free & ~self.lost
+
 
 class Shape:
     """The triangle at some weights, looked at in the directions that are free: singular values and the projected residuals."""
@@ -117,7 +122,7 @@ class Shape:
             lower, upper = box
             unit = self.residual / self.norm if self.norm else self.residual
             gradient = self.jacobian.T @ unit  # of the norm of the residuals
-            self.free = ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
+            self.free = unpressed(x, gradient, lower, upper)
             self.free |= (x > lower) & (x < upper)
             scaled = scaled[:, self.free]
         self.solved = _inverse_and_turned(scaled, self.residual, box is None) if m > NARROW else None
@@ -253,6 +258,11 @@ def within(x: Sequence[float], bounds: Box | None) -> tuple[Array, Array, Array]
     """Weights moved between their bounds, and the bounds, infinite where there are none."""
     lower, upper = (np.full(len(x), -math.inf), np.full(len(x), math.inf)) if bounds is None else bounds
     return np.clip(np.array(x, dtype=float), lower, upper), lower, upper
+
+
+def unpressed(x: Array, gradient: Array, lower: Array, upper: Array) -> Mask:
+    """For each weight whether it is free to move: at no bound that the gradient presses it against."""
+    return ~(((x <= lower) & (gradient >= 0)) | ((x >= upper) & (gradient <= 0)))
 
 
 def power_of_two(x: float) -> float:

@@ -25,8 +25,9 @@ from ...tree import Number, Tree, flatten, unflatten
 from ..cluster import rows_of
 from ..losses import LOSSES
 from ..model import Model
-from ..rows import SHOWN, Data, Objective, Sample
+from ..rows import SHOWN, Data, Sample
 from ..rows.data import as_rows, is_collection, narrowed
+from ..rows.objective import Objective
 
 if TYPE_CHECKING:
     from ..cluster.tasks import Client

@@ -18,8 +18,9 @@ from ...functional import hessian, value_and_grad
 from ...interrupt import no_pause
 from ...tree import Number, Tree
 from ..rows import Columns
-from . import FEW, entries, warn_of_rows
+from . import FEW
 from .groups import Places
+from .objective import entries, warn_of_rows
 from .residuals import MACHINE, threads_for
 
 if TYPE_CHECKING:

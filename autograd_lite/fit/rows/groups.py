@@ -18,7 +18,8 @@ from ...tree import Number, Tree
 from ..methods.triangle import Reduction, leaf_rows, stacked, upper
 from ..model import Model
 from ..rows import Column, Columns
-from . import Rows, entries
+from . import Rows
+from .objective import entries
 from .residuals import ByRows, OverRows, pieces
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from ...interrupt import no_pause
 from ...tree import Number, Spec, Tree, called, flatten, unflatten
 from ..methods.triangle import Reduction, leaf_rows, stacked
 from ..rows import Columns
-from . import HEAVY, entries, first, warn_of_rows
+from . import first
+from .objective import HEAVY, entries, warn_of_rows
 from .order import Gathered
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """What a least-squares fit says of its weights: standard errors, intervals, and how good the fit is.
 
-`students_t` and `normal` are quantiles, of which the first needs no SciPy.  The rest needs NumPy.
+`students_t` and `normal` are quantiles, of which the first needs no SciPy.  The rest needs NumPy.  `robust` has the errors of
+robust fits, `band` what a fit knows of its predictions, `scoring` what rows say of a model.
 """
 
 from __future__ import annotations

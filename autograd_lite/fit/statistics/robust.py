@@ -38,7 +38,7 @@ IQR = 1.34  # interquartile ranges of the normal distribution in a standard devi
 def factor(solver: Solver, x: Sequence[float], end: Bottom, misses: OverRows) -> tuple[Array | None, str]:
     """F with F Fᵀ the covariance of the weights of a robust fit; where there is none, why."""
     model, m, scale = solver.model, len(solver.names), solver.model.scale or 1.0
-    n, usable = solver.rows.count, end.free & ~end.lost
+    n, usable = solver.rows.count, end.usable
     if n <= usable.sum():
         return None, TOO_FEW
     if model.weighting:
@@ -106,7 +106,7 @@ def absolute(solver: Solver, x: Sequence[float], end: Bottom, misses: OverRows, 
     `misses` are the residuals, in standard deviations where there are any.
     """
     model, m, n = solver.model, len(solver.names), solver.rows.count
-    if n <= (end.free & ~end.lost).sum():
+    if n <= end.usable.sum():
         return None, TOO_FEW
     low, high = quantiles(solver.rows, misses.residuals, x, n, (0.25, 0.75))
     normal = NormalDist()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import InputValueError
 from ...functional import value_and_grad
 from ..model import Model
-from ..rows import Columns, Data, Rows, entries, first
+from ..rows import Columns, Data, Rows, first
+from ..rows.objective import entries
 
 if TYPE_CHECKING:
     from ..rows import AnyRows

@@ -17,8 +17,9 @@ from ..methods.lbfgs import lbfgs
 from ..methods.newton import newton
 from ..methods.saddle import SECOND, leave_saddles
 from ..methods.trust import State, Watch, least_squares, norm
-from ..rows import Rows, entries, flattened
+from ..rows import Rows
 from ..rows.curvature import Curvature, Sums
+from ..rows.objective import entries, flattened
 from ..rows.residuals import Residuals
 from . import checkpoint as checkpoints
 from .bar import Bar

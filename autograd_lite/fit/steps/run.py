@@ -16,7 +16,8 @@ from ...files import FilePath, JsonData
 from ...interrupt import no_pause
 from ...optim import Optimizer
 from ...tree import Spec, Tree, an, describe, unflatten
-from ..rows import Columns, Data, Objective, Rows
+from ..rows import Columns, Data, Rows
+from ..rows.objective import Objective
 from . import checkpoint as checkpoints
 from .bar import Bar
 from .trail import Trail
