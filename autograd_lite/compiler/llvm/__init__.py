@@ -27,8 +27,9 @@ How a program becomes code, in this order:
     loops      what repeats itself in scalar code, written once
     schedule   list scheduling: lines that wait for each other are moved apart
     sums       the layout of the memory, and functions that add up the terms tile by tile
-    driver     the functions around them, which call each other in this order: gather (columns to a block), block (the program),
-               chunk (both for its rows, and their sums), finish, run, some and total (chunks by several threads)
+    calls      how these functions are called: those of a batch by the driver, which reads its *header*
+    driver     what calls the functions of any batch, compiled once in a process: gather (columns to a block), chunk
+               (blocks, and their sums), finish, run, some and total (chunks by several threads)
     stored     what was compiled once is loaded from disk, where the user says so
     native     LLVM compiles the text; the C library, the vector library, and rows that are called back into Python
     workers    the threads

@@ -1,57 +1,28 @@
-"""The code around the functions of a program: a scalar call's parts; the loops over blocks and chunks of rows of a batch."""
+"""The functions that call those of any batch: the loops over blocks and chunks of rows, the threads' too.
+
+They are compiled once in a process.  What differs between batches is in a header: sizes, and addresses of
+functions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from .cutting import CutProgram
-from .native import llvmlite
-from .sums import SumLayout
+from .calls import CALL, DRIVER, HEADER, INTS, module
+from .native import Code, llvmlite
 
 if TYPE_CHECKING:
     from llvmlite.ir import Function, IRBuilder, Type, Value  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-__all__ = ["ROW", "Finish", "batch", "module", "scalar"]
-
-ROW = "ptr noalias %shared, ptr noalias %extra, ptr noalias %columns, ptr noalias %out, i64 %step"
-
-# "stackrealign": otherwise vectors that leave their registers straddle two lines of the cache
-ATTRIBUTES = 'attributes #0 = {{ nounwind "stackrealign" "prefer-vector-width"="{0}" "min-legal-vector-width"="{0}" }}'
+__all__ = ["driver"]
 
 
-def module(declared: Mapping[str, str], functions: Sequence[str], width: int) -> str:
-    """The text of a module."""
-    return "\n\n".join([*functions, *declared.values(), ATTRIBUTES.format(64 * width if width > 1 else 64)]) + "\n"
-
-
-class Finish(NamedTuple):
-    """What becomes of the sums: whether they are divided by the rows, and where `extra` holds what each row has besides."""
-
-    mean: bool = False
-    addends: int | None = None
-
-
-def scalar(parts: CutProgram) -> str:
-    """``run(in, out, frame)``: the parts one after the other, until a guard does not hold."""
-    f = Functions(1)
-
-    def run(b: IRBuilder, *given: Value) -> Any:
-        for name in parts.names:
-            guard = b.call(f.external(name, f.int if parts.guarded else f.void, given), given)
-            if parts.guarded:
-                with b.if_then(b.icmp_signed(">=", guard, f.number(0))):
-                    b.ret(guard)
-        return f.number(-1)
-
-    f.function("run", f.int, ("in", "out", "frame"), run)
-    return f.text()
-
-
-def batch(layout: SumLayout, uniform: CutProgram, row: CutProgram, sums: Sequence[str], finish: Finish) -> str:
-    """The functions of a batch around those of `uniform`, `row` and `sums`.  Without sums the rows are kept."""
-    return _Batch(layout, uniform, row, sums, finish).text()
+def driver(width: int, single: bool, reduce: bool) -> Code:
+    """The code of all of them.  Without `reduce` the rows are kept."""
+    return Code(module({}, [_Driver(width, single, reduce).text()], width))
 
 
 class Functions:
@@ -102,12 +73,6 @@ class Functions:
         self.made.append(made)
         return made
 
-    def external(self, name: str, result: Type, given: Sequence[Value]) -> Function:
-        """A function of the module that is written elsewhere, taking such arguments."""
-        known = self.module.globals.get(name)
-        types = [x.type for x in given]
-        return known if known is not None else self.ir.Function(self.module, self.ir.FunctionType(result, types), name)
-
     @contextmanager
     def loop(self, b: IRBuilder, start: Value, end: Value, step: Value | int = 1) -> Iterator[Value]:
         """``for i in range(start, end, step)``: gives i."""
@@ -145,45 +110,42 @@ class Functions:
         return b.shuffle_vector(x, y, self.ir.Constant(self.ir.VectorType(self.ir.IntType(32), len(lanes)), list(lanes)))
 
 
-INTS = frozenset({"first", "end", "n", "size", "low", "high", "step", "chunks"})
-CALL = ("shared", "extra", "table", "n", "size", "out", "block")
+class _Driver(Functions):
+    """The functions around those of a batch, in the order in which one calls those before."""
 
-
-class _Batch(Functions):
-    """The functions of a batch, in the order in which one calls those before."""
-
-    def __init__(self, layout: SumLayout, uniform: CutProgram, row: CutProgram, sums: Sequence[str], finish: Finish) -> None:
-        super().__init__(layout.width)
-        self.layout, self.sums, self.reduce, self.how = layout, sums, bool(sums), finish
-        self.rows = self.width * (1 + layout.single)  # of a block
-        self.item, self.bytes = (self.ir.FloatType(), 4) if layout.single else (self.double, 8)
+    def __init__(self, width: int, single: bool, reduce: bool) -> None:
+        super().__init__(width)
+        self.single, self.reduce = single, reduce
+        self.rows = width * (1 + single)  # of a block
+        self.item, self.bytes = (self.ir.FloatType(), 4) if single else (self.double, 8)
         self.lanes = self.ir.VectorType(self.item, self.rows)
-        given = ("shared", "extra", "columns", "out", "step", "frame")
-        self.uniform = self.function("uniform", self.int, ("shared", "extra", "frame"), self._calls(uniform.names))
-        self.block = self.function("block", self.void, given, self._calls(row.names))
-        self.gather = self.function("gather", self.void, ("table", "block", "first", "end"), self._gather, "table block")
-        chunk = ("shared", "extra", "table", "n", "low", "high", "out", "block")
+        self.gather = self.function(
+            "gather", self.void, ("table", "block", "count", "first", "end"), self._gather, "table block"
+        )
+        chunk = ("header", "shared", "extra", "table", "n", "low", "high", "out", "block")
         self.chunk = self.function("chunk", self.void, chunk, self._chunk)
-        self.finish = self.function("finish", self.int, ("out", "extra", "n"), self._finish, "out extra")
-        self.run = self.function("run", self.int, CALL, self._run)
-        self.function("call", self.int, ("arguments",), self._call)
-        self.function("some", self.int, (*CALL, "counter"), self._some)
-        self.function("total", self.int, ("sums", "chunks", "out"), self._total)
+        self.exported: dict[str, Function] = {}
+        for name, body in (
+            ("finish", self._finish), ("run", self._run), ("call", self._call), ("some", self._some), ("total", self._total)
+        ):  # fmt: skip
+            apart = "out extra" if name == "finish" else ""
+            self.exported[name] = self.function(name, self.int, ("header", *DRIVER[name]), body, apart)
 
-    def _calls(self, names: Sequence[str]) -> Callable[..., None]:
-        """The parts of a program, one after the other."""
+    def read(self, b: IRBuilder, header: Value, *names: str) -> list[Value]:
+        """Numbers of the header."""
+        return [self.load(b, self.at(b, header, HEADER.index(name), self.int), self.int) for name in names]
 
-        def body(b: IRBuilder, *given: Value) -> None:
-            for name in names:
-                b.call(self.external(name, self.void, given), given)
+    def calls(self, b: IRBuilder, header: Value, name: str, given: Sequence[Value], result: Type) -> Callable[..., None]:
+        """A function of the header, to be called with such arguments."""
+        place = self.load(b, self.at(b, header, HEADER.index(name), self.int), self.pointer)
+        function = SimpleNamespace(function_type=self.ir.FunctionType(result, given), get_reference=place.get_reference)
+        return lambda *arguments: b.call(function, arguments)
 
-        return body
-
-    def _gather(self, b: IRBuilder, table: Value, block: Value, first: Value, end: Value) -> None:
+    def _gather(self, b: IRBuilder, table: Value, block: Value, count: Value, first: Value, end: Value) -> None:
         """Rows `first` and after of each column into a block; where they end before a whole block, the last one again."""
         w, rows_in = self.width, self.rows
         left = b.sub(end, first)
-        with self.loop(b, 0, self.layout.columns) as j:
+        with self.loop(b, 0, count) as j:
             entry = b.shl(j, self.number(1))
             base = self.load(b, self.at(b, table, entry, self.int), self.pointer)
             stride = self.load(b, self.at(b, table, b.add(entry, self.number(1)), self.int), self.int)
@@ -205,25 +167,28 @@ class _Batch(Functions):
                     b.store(one, self.at(b, target, lane, self.item), align=self.bytes)
 
     def _chunk(
-        self, b: IRBuilder, shared: Value, extra: Value, table: Value, n: Value, low: Value, high: Value, out: Value,
-        block: Value,
+        self, b: IRBuilder, header: Value, shared: Value, extra: Value, table: Value, n: Value, low: Value, high: Value,
+        out: Value, block: Value,
     ) -> None:  # fmt: skip
         """Rows `low` to `high`: first what is left over after whole blocks, whose idle lanes count as 0; then the blocks."""
-        w, layout = self.rows, self.layout
-        sums, kept, frame = [self.at(b, block, place) for place in (layout.sums, layout.kept, layout.frames)]
+        w = self.rows
+        sums, kept, frame = [self.at(b, block, place) for place in self.read(b, header, "sums_at", "kept_at", "frame_at")]
+        columns, outputs, factors = self.read(b, header, "columns", "outputs", "factors")
+        handed = (*[self.pointer] * 4, self.int, self.pointer)
+        row = self.calls(b, header, "block", handed, self.void)
         rows = b.sub(high, low)
         over = b.and_(rows, self.number(w - 1))
         even = b.sub(high, over)
         some = b.icmp_signed("!=", over, self.number(0))
 
         def run(first: Value, target: Value, step: Value | int) -> None:
-            b.call(self.gather, [table, block, first, high])
-            b.call(self.block, [shared, extra, block, target, step, frame])
+            b.call(self.gather, [table, block, columns, first, high])
+            row(shared, extra, block, target, self.number(step) if isinstance(step, int) else step, frame)
 
         if not self.reduce:
             with b.if_then(some):
-                run(even, sums, self.number(self.align))
-                with self.loop(b, 0, layout.outputs) as k:
+                run(even, sums, self.align)
+                with self.loop(b, 0, outputs) as k:
                     target = self.at(b, out, b.add(b.mul(k, n), even), self.item)
                     with self.loop(b, 0, over) as lane:
                         place = self.at(b, sums, b.add(b.mul(k, self.number(w)), lane), self.item)
@@ -236,53 +201,51 @@ class _Batch(Functions):
 
         # what is left over stands before the first blocks, and is added up with them
         with b.if_then(some):
-            run(even, kept, self.number(self.align))
+            run(even, kept, self.align)
             for part in range(w // self.width):
                 lanes = range(part * self.width, (part + 1) * self.width)
                 numbers = self.ir.Constant(self.ir.VectorType(self.int, self.width), list(lanes))
                 used = b.icmp_signed("<", numbers, self.splat(b, over))
-                with self.loop(b, part * layout.factors, (part + 1) * layout.factors) as m:
+                end = b.mul(factors, self.number(part + 1))
+                with self.loop(b, b.mul(factors, self.number(part)), end) as m:
                     place = self.at(b, kept, m, self.vector)
                     found = self.load(b, place, self.vector, self.align)
                     b.store(b.select(used, found, self.ir.Constant(self.vector, None)), place, align=self.align)
         before = b.select(some, self.number(w), self.number(0))
         least = b.add(low, before)
         stop = b.select(b.icmp_signed(">", even, least), even, least)
-        most = self.number(self.width * layout.most)
-        together = b.select(b.icmp_signed("<=", rows, most), most, self.number(self.width * layout.together))
+        most, usual = [b.mul(x, self.number(self.width)) for x in self.read(b, header, "most", "together")]
+        together = b.select(b.icmp_signed("<=", rows, most), most, usual)
+        add_up = self.calls(b, header, "sums", (self.pointer, self.pointer, self.int, self.bit), self.void)
         with self.loop(b, low, stop, together) as i:
             last = b.add(i, together)
             end = b.select(b.icmp_signed("<", last, even), last, even)
             later = b.icmp_signed("!=", i, low)
             given = b.select(later, self.number(0), before)
             with self.loop(b, i, end, w) as g:
-                place = b.mul(b.add(b.sub(g, i), given), self.number(layout.factors))
-                run(g, self.at(b, kept, place), self.number(self.align))
+                place = b.mul(b.add(b.sub(g, i), given), factors)
+                run(g, self.at(b, kept, place), self.align)
             count = b.udiv(b.add(b.sub(end, i), given), self.number(self.width))
-            for name in self.sums:
-                arguments = [kept, sums, count, later]
-                b.call(self.external(name, self.void, arguments), arguments)
-        self._lanes(b, sums, out)
+            add_up(kept, sums, count, later)
+        self._lanes(b, sums, out, outputs)
 
-    def _lanes(self, b: IRBuilder, sums: Value, out: Value) -> None:
+    def _lanes(self, b: IRBuilder, sums: Value, out: Value, outputs: Value) -> None:
         """The sums of the lanes: as many vectors as there are lanes at once, then one by one; halves upon halves."""
-        w, outputs = self.width, self.layout.outputs
-        full = outputs // w * w
-        if full:
-            with self.loop(b, 0, full, w) as s:
-                found = [
-                    self.load(b, self.at(b, sums, b.add(s, self.number(i)), self.vector), self.vector, self.align)
-                    for i in range(w)
-                ]
-                length = w
-                while length > 1:
-                    half = length // 2
-                    starts = [v * w + i * length for v in (0, 1) for i in range(w // length)]
-                    low, high = [[start + first + i for start in starts for i in range(half)] for first in (0, half)]
-                    pairs = zip(found[::2], found[1::2], strict=True)
-                    found = [b.fadd(self.shuffled(b, x, y, low), self.shuffled(b, x, y, high)) for x, y in pairs]
-                    length = half
-                b.store(found[0], self.at(b, out, s), align=8)
+        w = self.width
+        full = b.and_(outputs, self.number(-w))
+        with self.loop(b, 0, full, w) as s:
+            found = [
+                self.load(b, self.at(b, sums, b.add(s, self.number(i)), self.vector), self.vector, self.align) for i in range(w)
+            ]
+            length = w
+            while length > 1:
+                half = length // 2
+                starts = [v * w + i * length for v in (0, 1) for i in range(w // length)]
+                low, high = [[start + first + i for start in starts for i in range(half)] for first in (0, half)]
+                pairs = zip(found[::2], found[1::2], strict=True)
+                found = [b.fadd(self.shuffled(b, x, y, low), self.shuffled(b, x, y, high)) for x, y in pairs]
+                length = half
+            b.store(found[0], self.at(b, out, s), align=8)
         with self.loop(b, full, outputs) as t:
             total = self.load(b, self.at(b, sums, t, self.vector), self.vector, self.align)
             while (half := total.type.count // 2) > 0:
@@ -290,36 +253,35 @@ class _Batch(Functions):
                 total = b.fadd(*halves)
             b.store(b.extract_element(total, self.number(0)), self.at(b, out, t), align=8)
 
-    def _finish(self, b: IRBuilder, out: Value, extra: Value, n: Value) -> None:
-        """The sums made means, and what is the same for every row added to them: by vectors, and one by one at the end."""
-        mean, addends = self.how
-        if not self.reduce or not (mean or addends is not None):
+    def _finish(self, b: IRBuilder, header: Value, out: Value, extra: Value, n: Value) -> None:
+        """The sums made means, and what is the same for every row added to them; of no rows nothing is made."""
+        if not self.reduce:
             return
-        rows = b.sitofp(n, self.double)
-        some = b.icmp_signed("!=", n, self.number(0))
-        outputs = self.layout.outputs
-        vectors, count = [b.select(some, self.number(k), self.number(0)) for k in (outputs // self.width * self.width, outputs)]
-        for start, end, step, kind, divisor in (
-            (0, vectors, self.width, self.vector, self.splat(b, rows)),
-            (vectors, count, 1, self.double, rows),
-        ):
+        outputs, mean, added = self.read(b, header, "outputs", "mean", "added")
+        rows, zero = b.sitofp(n, self.double), self.number(0)
+        mean, more = b.icmp_signed("!=", mean, zero), b.icmp_signed(">=", added, zero)
+        one = self.ir.Constant(self.double, 1.0)
+        divisor, times = b.select(mean, rows, one), b.select(mean, one, rows)
+        source = b.select(more, self.at(b, extra, added), out)  # of the same numbers for every row, where there are any
+        some = b.or_(mean, more)
+        count = b.select(b.and_(some, b.icmp_signed("!=", n, zero)), outputs, zero)
+        full = b.and_(count, self.number(-self.width))
+        for start, end, step, kind in ((zero, full, self.width, self.vector), (full, count, 1, self.double)):
+            by, of = (divisor, times) if step == 1 else (self.splat(b, divisor), self.splat(b, times))
             with self.loop(b, start, end, step) as k:
                 place = self.at(b, out, k)
-                total = self.load(b, place, kind)
-                if mean:
-                    total = b.fdiv(total, divisor)
-                if addends is not None:
-                    each = self.load(b, self.at(b, extra, b.add(k, self.number(addends))), kind)
-                    total = b.fadd(total, each if mean else b.fmul(each, divisor))
-                b.store(total, place, align=8)
+                total = b.fdiv(self.load(b, place, kind), by)
+                sum_ = b.fadd(total, b.fmul(self.load(b, self.at(b, source, k), kind), of))
+                b.store(b.select(more, sum_, total), place, align=8)
 
-    def _singles(self, b: IRBuilder, shared: Value, extra: Value, block: Value) -> tuple[Value, Value]:
+    def _singles(self, b: IRBuilder, header: Value, shared: Value, extra: Value, block: Value) -> tuple[Value, Value]:
         """The shared numbers as rows read them: where they are, or rounded to single precision in the thread's memory."""
-        if not self.layout.single:
+        if not self.single:
             return shared, extra
-        place = self.at(b, block, self.layout.singles)
+        at, *counts = self.read(b, header, "singles_at", "shared", "extra")
+        place = self.at(b, block, at)
         found = []
-        for source, count in ((shared, self.layout.given - self.layout.extra), (extra, self.layout.extra)):
+        for source, count in zip((shared, extra), counts, strict=True):
             found.append(place)
             with self.loop(b, 0, count) as i:
                 one = b.fptrunc(self.load(b, self.at(b, source, i)), self.item)
@@ -339,14 +301,14 @@ class _Batch(Functions):
             b.store(b.fadd(self.load(b, place), self.load(b, self.at(b, more, k))), place, align=8)
 
     def _run(
-        self, b: IRBuilder, shared: Value, extra: Value, table: Value, n: Value, size: Value, out: Value,
+        self, b: IRBuilder, header: Value, shared: Value, extra: Value, table: Value, n: Value, size: Value, out: Value,
         block: Value,
     ) -> None:  # fmt: skip
         """All chunks in order by one thread; the first one's sums go straight to `out`."""
-        outputs = self.number(self.layout.outputs)
-        totals, frame = [self.at(b, block, place) for place in (self.layout.totals, self.layout.frames)]
-        b.call(self.uniform, [shared, extra, frame])
-        singles = self._singles(b, shared, extra, block)
+        outputs, *places = self.read(b, header, "outputs", "totals_at", "frame_at")
+        totals, frame = [self.at(b, block, place) for place in places]
+        self.calls(b, header, "uniform", [self.pointer] * 3, self.int)(shared, extra, frame)
+        singles = self._singles(b, header, shared, extra, block)
         if self.reduce:
             empty = b.icmp_signed("==", n, self.number(0))
             with self.loop(b, 0, b.select(empty, outputs, self.number(0))) as z:
@@ -355,23 +317,25 @@ class _Batch(Functions):
             high = self._high(b, low, size, n)
             new = b.icmp_signed("==", low, self.number(0))
             target = b.select(new, out, totals) if self.reduce else out
-            b.call(self.chunk, [*singles, table, n, low, high, target, block])
+            b.call(self.chunk, [header, *singles, table, n, low, high, target, block])
             if self.reduce:
                 self._added(b, totals, out, b.select(new, self.number(0), outputs))
         if self.reduce:
-            b.call(self.finish, [out, extra, n])
+            b.call(self.exported["finish"], [header, out, extra, n])
 
-    def _call(self, b: IRBuilder, arguments: Value) -> Value:
+    def _call(self, b: IRBuilder, header: Value, arguments: Value) -> Value:
         """`run`, its arguments in memory: ctypes takes longer to hand over seven numbers than to look for one row."""
         kinds = [self.int if name in INTS else self.pointer for name in CALL]
-        return b.call(self.run, [self.load(b, self.at(b, arguments, i, self.int), kind) for i, kind in enumerate(kinds)])
+        given = [self.load(b, self.at(b, arguments, i, self.int), kind) for i, kind in enumerate(kinds)]
+        return b.call(self.exported["run"], [header, *given])
 
     def _some(
-        self, b: IRBuilder, shared: Value, extra: Value, table: Value, n: Value, size: Value, out: Value,
+        self, b: IRBuilder, header: Value, shared: Value, extra: Value, table: Value, n: Value, size: Value, out: Value,
         block: Value, counter: Value,
     ) -> None:  # fmt: skip
         """Chunks until none is left, each taken by its number from a counter that threads share."""
-        singles = self._singles(b, shared, extra, block)
+        (outputs,) = self.read(b, header, "outputs")
+        singles = self._singles(b, header, shared, extra, block)
         take, work, end = [b.append_basic_block() for _ in range(3)]
         b.branch(take)
         b.position_at_end(take)
@@ -379,14 +343,14 @@ class _Batch(Functions):
         low = b.mul(number, size)
         b.cbranch(b.icmp_signed("<", low, n), work, end)
         b.position_at_end(work)
-        target = self.at(b, out, b.mul(number, self.number(self.layout.outputs))) if self.reduce else out
-        b.call(self.chunk, [*singles, table, n, low, self._high(b, low, size, n), target, block])
+        target = self.at(b, out, b.mul(number, outputs)) if self.reduce else out
+        b.call(self.chunk, [header, *singles, table, n, low, self._high(b, low, size, n), target, block])
         b.branch(take)
         b.position_at_end(end)
 
-    def _total(self, b: IRBuilder, sums: Value, chunks: Value, out: Value) -> None:
+    def _total(self, b: IRBuilder, header: Value, sums: Value, chunks: Value, out: Value) -> None:
         """The sums of all chunks added up in their order."""
-        outputs = self.number(self.layout.outputs)
+        (outputs,) = self.read(b, header, "outputs")
         with self.loop(b, 0, outputs) as k:
             b.store(self.load(b, self.at(b, sums, k)), self.at(b, out, k), align=8)
         with self.loop(b, 1, chunks) as c:

@@ -16,9 +16,11 @@ from typing import Any
 
 from ...arrays import Array, np
 from ...program import Program
-from . import driver, native, stored
+from . import native, stored
+from .calls import ROW, Finish, module
+from .calls import batch as calls_of
 from .cutting import Cutting
-from .driver import Finish
+from .driver import driver
 from .emit import Emitter, Handle
 from .functions import ALIKE
 from .native import Code
@@ -75,6 +77,18 @@ def batch(
     return Kernel(uniform, row, columns, reduce, fastmath, finish, part, machine or native.host(), store, single)
 
 
+_drivers: dict[tuple[object, ...], native.NativeModule] = {}
+
+
+def _driver(machine: native.Machine, single: bool, reduce: bool, store: stored.Store | None) -> native.NativeModule:
+    """The functions that call those of any batch, compiled once in a process."""
+    key = machine.width, machine.cpu, machine.features, single, reduce, store and store.folder
+    if key not in _drivers:
+        made = stored.made(store, "driver", [], (single, reduce), machine, lambda: driver(machine.width, single, reduce))
+        _drivers[key] = made[1]
+    return _drivers[key]
+
+
 class KernelArguments(ctypes.Structure):
     """What `Kernel.call` takes the address of: set `rows`, then call it; for one call at a time."""
 
@@ -113,7 +127,9 @@ class Kernel:
             return self._written(uniform, row, fastmath, finish, part, machine)
 
         options = (columns, reduce, fastmath, tuple(finish), part, single)
-        code, module = stored.made(store, "batch", [uniform, row], options, machine, write)
+        code, module = stored.made(
+            store, "batch", [uniform, row], options, machine, write, _driver(machine, single, reduce, store)
+        )
         self.source, self.initial = code.text, code.initial
         (self.scratch,) = code.sizes
         self.callbacks = len(code.callbacks)
@@ -144,14 +160,14 @@ class Kernel:
         k.long = len(row) > LONG
         ordered = alike_together(on_demand(prepared(row)), {name: ALIKE[name] for name in ALIKE if name in k.rows})
         ordered = calls_together(ordered, k.rows)
-        body = Cutting(ordered, k, "row", driver.ROW, self._load(k), self._store(k, factors), part).parts()
+        body = Cutting(ordered, k, "row", ROW, self._load(k), self._store(k, factors), part).parts()
         added, names = sums(terms, factors, machine.width, fastmath, part) if self.reduce else ("", ())
         given = self.shared + self.extra
         sizes = machine.width, self.columns, self.outputs, factors, body.steps, body.frame, first.frame
         layout = SumLayout(*sizes, given, self.extra, self.single)
-        around = driver.batch(layout, first, body, names, finish)
+        around = calls_of(layout, first, body, names, finish)
         texts = [first.text, body.text, *[added] * self.reduce, around, *[k.constants()] * k.long]
-        text = driver.module(once.declared | k.declared, texts, machine.width)
+        text = module(once.declared | k.declared, texts, machine.width)
         library, callbacks = sorted(once.library | k.library), once.callbacks | k.callbacks
         return Code(text, tuple(library), tuple(sorted(k.vectors)), callbacks, (layout.size,), initial)
 

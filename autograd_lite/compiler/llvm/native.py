@@ -30,6 +30,7 @@ __all__ = ["DONE", "LOST", "Code", "Machine", "NativeModule", "collecting", "com
 
 LONG = 1_000_000, 100_000  # lines of scalar code, of vectors: beyond them LLVM is asked for less
 
+OTHERS = "o_"  # before the names of functions of another module
 OLDEST = 20  # LLVM; before, pointers had types
 
 # LLVM's objects are not for several threads at once.  Whoever forks waits until no thread of ours is within LLVM, which has
@@ -212,15 +213,15 @@ class NativeModule:
     """
 
     def __init__(self, addresses: Mapping[str, int], engine: Any, kept: list[object]) -> None:
-        self._addresses, self._kept = addresses, kept
+        self.addresses, self._kept = addresses, kept
         _engines[weakref.ref(self, _gone.put)] = engine
         _closing()
 
     def function(self, name: str, *arguments: type) -> Callable[..., Any]:
         """A function of addresses and whole numbers, which releases the interpreter lock; the result is an int64."""
         if loaded is not None:
-            return loaded.machine(self._addresses[name], len(arguments), self)  # type: ignore[no-any-return]
-        function = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(self._addresses[name])
+            return loaded.machine(self.addresses[name], len(arguments), self)  # type: ignore[no-any-return]
+        function = ctypes.CFUNCTYPE(ctypes.c_int64, *arguments)(self.addresses[name])
         function.module = self  # type: ignore[attr-defined]
         return function
 
@@ -255,6 +256,7 @@ class Code(NamedTuple):
         callbacks: the rows called back, by the names they are declared under.
         sizes: of the memory that the code works in.
         initial: what outputs are before it has run.
+        calls: a module whose functions it declares with `OTHERS` before their names.
     """
 
     text: str
@@ -263,6 +265,7 @@ class Code(NamedTuple):
     callbacks: Mapping[str, Callback] = MappingProxyType({})
     sizes: tuple[int, ...] = ()
     initial: tuple[float, ...] = ()
+    calls: NativeModule | None = None
 
 
 def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[NativeModule, bytes]:
@@ -272,8 +275,11 @@ def compiled(code: Code, machine: Machine, known: bytes | None = None) -> tuple[
     """
     addresses = {f"c_{name}": _symbol_address(_c_library(), name) for name in code.library}
     addresses |= {f"v_{name}": machine.vector[name] for name in code.vectors}
-    kept = [_entry(callback) for callback in code.callbacks.values()]
-    for name, entry in zip(code.callbacks, kept, strict=True):
+    entries = [_entry(callback) for callback in code.callbacks.values()]
+    kept: list[object] = [*entries, code.calls]
+    if code.calls is not None:
+        addresses |= {OTHERS + name: address for name, address in code.calls.addresses.items()}
+    for name, entry in zip(code.callbacks, entries, strict=True):
         # a cast would make the function hold itself
         address = ctypes.c_void_p.from_address(ctypes.addressof(entry)).value
         assert address is not None

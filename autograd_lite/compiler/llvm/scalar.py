@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import InputValueError
 from ...program import Program
-from . import driver, native, stored
+from . import calls, native, stored
 from .cutting import CutProgram, Cutting
 from .emit import Emitter, Handle
 from .loops import looped
@@ -64,7 +64,7 @@ class ScalarCode:
             short = shortened(program)
             k = Emitter(1, exact=True, fastmath=fastmath)
             parts, initial = parts_of(short, k, "part", part)
-            text = driver.module(k.declared, [parts.text, driver.scalar(parts)], 1)
+            text = calls.module(k.declared, [parts.text, calls.scalar(parts)], 1)
             return Code(text, tuple(k.library), (), k.callbacks, (parts.frame,), initial)
 
         code, module = stored.made(store, "scalar", [program], (fastmath, part), native.host(), write)

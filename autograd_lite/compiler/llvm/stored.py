@@ -1,8 +1,8 @@
 """Machine code kept on disk: what was compiled once is loaded by the next process.
 
-An entry is a file named by a digest of all that its code follows from: the programs, the options, the processor, the versions
-of LLVM and of this package.  Code that is loaded is run, so it is loaded only from a folder of the user's own that nobody else
-may enter.  An entry that is damaged is compiled anew; one that is being written is not there yet.
+An entry is a file named by what it is and a digest of all that its code follows from: the programs, the options, the
+processor, the versions of LLVM and of this package.  Code that is loaded is run, so it is loaded only from a folder of the
+user's own that nobody else may enter.  An entry that is damaged is compiled anew; one that is being written is not there yet.
 """
 
 from __future__ import annotations
@@ -93,18 +93,15 @@ class Store:
 
 def made(
     store: Store | None, kind: str, programs: Sequence[Program], options: tuple[object, ...], machine: native.Machine,
-    write: Callable[[], Code],
+    write: Callable[[], Code], calls: native.NativeModule | None = None,
 ) -> tuple[Code, native.NativeModule]:  # fmt: skip
-    """Code and its module: from the store if it is there, else written, compiled, and put there."""
+    """Code and its module: from the store if it is there, else written, compiled, and put there; `calls` as in `Code`."""
     name = _name(kind, programs, options, machine) if store is not None else None
-    if store is None or name is None:
-        code = write()
-        return code, native.compiled(code, machine)[0]
-    if (found := store.get(name)) is not None:
-        return found[0], native.compiled(*found[:1], machine, found[1])[0]
-    code = write()
-    module, compiled = native.compiled(code, machine)
-    store.put(name, code, compiled)
+    found = store.get(name) if store is not None and name is not None else None
+    code, known = found or (write(), None)
+    module, compiled = native.compiled(code._replace(calls=calls), machine, known)
+    if store is not None and name is not None and found is None:
+        store.put(name, code, compiled)
     return code, module
 
 
@@ -116,7 +113,7 @@ def _name(kind: str, programs: Sequence[Program], options: tuple[object, ...], m
         return None
     host = machine.width, sorted(machine.vector), machine.cpu, machine.features, platform.system(), platform.machine()
     content = repr((kind, parts, options, host, _version())).encode()
-    return blake2b(content, digest_size=20).hexdigest() + ".code"
+    return f"{kind}-{blake2b(content, digest_size=20).hexdigest()}.code"
 
 
 @functools.cache

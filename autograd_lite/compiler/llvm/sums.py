@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from .emit import FASTMATH
 from .prepare import SumTerm
 
-__all__ = ["SumLayout", "sums", "tiles"]
+__all__ = ["FIELDS", "SumLayout", "sums", "tiles"]
 
 T = TypeVar("T")
 
@@ -17,6 +17,12 @@ ROOM = {8: 24, 4: 9}  # sums that stay in registers at once, by the doubles in a
 MOST_TOGETHER = 16  # blocks added up at once
 NEAR, FAR = 2_304, 32_768  # how many doubles their factors may take: 18 kB of the first cache, and 256 kB of the second
 CODE = 3_200  # instructions that the first cache holds; where there are more, to change to those of the sums takes long
+
+
+FIELDS = (  # what the driver reads of a layout
+    "columns", "outputs", "factors", "most", "together", "sums_at", "kept_at", "totals_at", "frame_at", "singles_at", "shared",
+    "extra",
+)  # fmt: skip
 
 
 class SumLayout(NamedTuple):
@@ -32,6 +38,12 @@ class SumLayout(NamedTuple):
     given: int = 0  # shared inputs and outputs of the uniform program
     extra: int = 0  # the latter alone
     single: bool = False  # whether rows are computed in single precision, two such blocks at once
+
+    def fields(self) -> dict[str, int]:
+        """What the driver reads of it."""
+        places = self.sums, self.kept, self.totals, self.frames, self.singles
+        sizes = self.columns, self.outputs, self.factors, self.most, self.together
+        return dict(zip(FIELDS, (*sizes, *places, self.given - self.extra, self.extra), strict=True))
 
     @property
     def together(self) -> int:
