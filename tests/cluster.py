@@ -1,14 +1,35 @@
 """A Dask scheduler and workers, each a process of its own on this machine, started and killed as somebody else's would be."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Where there is fork, Dask is imported once, in a process that does nothing else, and each that is started begins as its copy.
+_START = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
+_START.set_forkserver_preload(["dask.cli", "distributed.cli.dask_scheduler", "distributed.cli.dask_worker"])
+
+
+def _dask(arguments, environment, folder, log):
+    """The command `dask` in a process that has just begun, as if a shell had started it there."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    for stream in (1, 2):
+        os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), stream)
+    os.chdir(folder)
+    os.environ.update(environment)
+    sys.path.insert(0, str(ROOT))
+    sys.argv = ["dask", *arguments]
+
+    import dask.cli
+
+    dask.config.refresh()
+    dask.cli.run_cli()
 
 
 class Cluster:
@@ -25,16 +46,16 @@ class Cluster:
 
     def _run(self, what, *arguments, **environment):
         env = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3",
             "DASK_DISTRIBUTED__COMM__RETRY__COUNT": "0",
             "OMP_NUM_THREADS": "1",  # as the nanny has it, which is left out
             **environment,
         }
-        command = [sys.executable, "-m", "dask", what, *map(str, arguments)]
-        log = open(os.path.join(self.folder.name, f"{what}.log"), "ab")  # noqa: SIM115
-        return subprocess.Popen(command, env=env, cwd=self.folder.name, stdout=log, stderr=log, start_new_session=True)
+        log = os.path.join(self.folder.name, f"{what}.log")
+        given = [what, *map(str, arguments)], env, self.folder.name, log
+        process = _START.Process(target=_dask, args=given, daemon=True)
+        process.start()
+        return process
 
     def start_scheduler(self, port=0):
         """Another scheduler, at the same port if one is given."""
@@ -46,7 +67,7 @@ class Cluster:
         deadline = time.monotonic() + 60
         while not (os.path.exists(self.file) and os.path.getsize(self.file)):
             assert time.monotonic() < deadline
-            assert self.scheduler.poll() is None, self.log("scheduler")
+            assert self.scheduler.is_alive(), self.log("scheduler")
             time.sleep(0.05)
 
     def start_worker(self, *arguments, **environment):
@@ -65,12 +86,12 @@ class Cluster:
 
     def kill(self, process):
         """As the machine would that runs out of memory."""
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
 
     def close(self):
         """End all of them."""
         for process in [*self.workers, self.scheduler]:
-            if process.poll() is None:
+            if process.is_alive():
                 self.kill(process)
         self.folder.cleanup()

@@ -10,13 +10,14 @@ from tests import warm
 warm.share_bytecode()  # before what follows is imported
 
 import pytest  # noqa: E402
-from hypothesis import HealthCheck, settings  # noqa: E402
+from hypothesis import HealthCheck, Phase, settings  # noqa: E402
 
 from autograd_lite.errors import MissingPackageError  # noqa: E402
 from tests.drawing import chromium  # noqa: E402
 
 _CALM = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
-settings.register_profile("ci", max_examples=25, derandomize=True, database=None, **_CALM)
+_BRIEF = [phase for phase in Phase if phase is not Phase.explain]  # it traces every line, of failures that tests plant too
+settings.register_profile("ci", max_examples=25, derandomize=True, database=None, phases=_BRIEF, **_CALM)
 settings.register_profile("long", max_examples=1000, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
@@ -49,10 +50,19 @@ def pytest_runtest_call(item):
         pytest.skip(str(error))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session):
+    """Of several workers each begins with other files: what one has compiled, the others only load."""
+    given = getattr(session.config, "workerinput", None)
+    if given and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        warm.import_from(given["workerid"], given["workercount"])
+
+
 def pytest_collection_finish():
     warm.share_machine_code()
     gc.collect()
     gc.freeze()  # what was collected stays to the end: no search for garbage goes through it
+    gc.set_threshold(2_000, 10, 50)  # nor does what tests leave behind in caches and reports pay for a search
 
 
 def pytest_unconfigure(config):

@@ -3,15 +3,20 @@
 Both lie in pytest's own cache, found by what they were made of, and are as they would be made anew.
 """
 
+import importlib
 import os
 import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
-CACHE = Path(__file__).parent.parent / ".pytest_cache"
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CACHE = ROOT / ".pytest_cache"
 BYTECODE, MACHINE_CODE = CACHE / "bytecode", CACHE / "machine code"
 WEEK = 7 * 24 * 3600.0
 
@@ -23,6 +28,15 @@ def share_bytecode() -> None:
         sys.pycache_prefix = str(BYTECODE)
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
+
+def import_from(worker: str, workers: int) -> None:
+    """Import the test files in their order, from its part of them on and round; what fails, fails again in its turn."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sorted(ROOT.glob("tests/**/test_*.py"))]
+    first = len(names) * int(worker.removeprefix("gw")) // workers
+    for name in names[first:] + names[:first]:
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(name)
 
 
 def share_machine_code() -> None:
