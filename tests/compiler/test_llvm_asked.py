@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from autograd_lite import Op, ops
 from autograd_lite.compiler.llvm.asked import Asked, asked
-from autograd_lite.compiler.llvm.functions import ROWS
 from autograd_lite.compiler.llvm.prepare import calls_together
 from autograd_lite.ops import TABLE
 from tests.compiler.cases import made
@@ -24,12 +23,12 @@ def test_formulas_are_read() -> None:
     assert not any(asked(op).calls for op in (ops.add, ops.where, ops.clamp, ops.hypot, ops.sum, ops.sqrt, TABLE["influence"]))
 
 
-def test_what_is_made_of_rows_that_are_written_out_calls_nothing() -> None:
-    assert asked(TABLE["silu"]).calls
-    assert not asked(TABLE["silu"], frozenset(ROWS)).calls
-    assert asked(ops.sin, frozenset(ROWS)).calls
-
-
 def test_a_users_own_op_is_taken_for_what_it_is() -> None:
     program = made(2, (halved, (0,)), (called, (2,)), (halved, (1,)), (called, (4,)), outputs=[3, 5])
     assert [op.name for op in calls_together(program).ops] == ["halved", "halved", "called", "called"]
+
+
+def test_rows_that_are_written_out_are_no_calls() -> None:
+    program = made(2, (ops.exp, (0,)), (ops.neg, (2,)), (ops.exp, (1,)), (ops.neg, (4,)), outputs=[3, 5])
+    assert [op.name for op in calls_together(program).ops] == ["exp", "exp", "neg", "neg"]
+    assert calls_together(program, {"exp"}) is program

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
 from ...ops import Op
 from .emit import LIBRARY, Emitter, Handle
-from .functions import ROWS
 
 __all__ = ["Asked", "asked", "rounded"]
 
@@ -26,9 +25,8 @@ class Asked(NamedTuple):
 class _Reader(Emitter):
     """An `Emitter` that notes the constants."""
 
-    def __init__(self, rows: Collection[str]) -> None:
+    def __init__(self) -> None:
         super().__init__(8, False, vector=LIBRARY)
-        self.rows = {name: ROWS[name] for name in rows}
         self.met: set[float] = set()
 
     def written(self, a: Handle) -> str:
@@ -38,14 +36,14 @@ class _Reader(Emitter):
 
 
 @lru_cache(4096)
-def asked(op: Op, rows: frozenset[str] = frozenset()) -> Asked:
-    """What an op asks for where `rows`, by name, are written out as `functions` has them; it may have any of its settings.
+def asked(op: Op) -> Asked:
+    """What an op asks for where it is written as its formula says, with any of its settings.
 
     >>> from ...ops import TABLE
-    >>> asked(TABLE["sub"]), asked(TABLE["exp"]).calls, asked(TABLE["exp"], frozenset({"exp"})).calls
-    (Asked(calls=False, doubles=False), True, False)
+    >>> asked(TABLE["sub"]), asked(TABLE["exp"]).calls, asked(TABLE["hypot"]).doubles
+    (Asked(calls=False, doubles=False), True, True)
     """
-    k = _Reader(rows)
+    k = _Reader()
     count = 4 if op.arity is None else op.arity
     each: list[Sequence[Handle]] = [op.settings[i].examples if i in op.settings else (f"%a{i}",) for i in range(count)]
     for args in product(*each):

@@ -167,8 +167,8 @@ def calls_together(program: Program, written: Collection[str] = ()) -> Program:
     v5 = exp(v1)
     return v4, v5
     """
-    rows = frozenset(written)
-    calling = {op for op in set(program.ops) if asked(op, rows).calls}
+    own = {ops.TABLE[name] for name in written}
+    calling = {op for op in set(program.ops) if op not in own and asked(op).calls}
     if not calling:
         return program
     first = program.inputs
