@@ -130,6 +130,15 @@ def test_a_function_and_its_slope_share_one_division() -> None:
         assert " call <8 x double> @v_" not in code
 
 
+@needs_fma
+@pytest.mark.skipif(host().width != 8 or "erf" not in host().vector, reason="a processor without AVX-512, or no vector library")
+def test_erf_is_written_out_where_its_slope_is_asked_for_too() -> None:
+    erf, slope = (ops.TABLE["erf"], (0,)), (ops.TABLE["gaussian"], (0, 1.0))
+    for rows, calls in (((erf,), 1), ((erf, slope), 0), ((slope, erf), 0)):
+        code = batch(NOTHING, cases.made(1, *rows, outputs=[*range(1, 1 + len(rows))]), 1, reduce=False).source
+        assert code.count("@v_erf(<8 x double> %") == calls
+
+
 def test_rows_alike_stand_together_once() -> None:
     tanh, sech2, neg = ops.tanh, ops.TABLE["sech2"], ops.neg
     program = cases.made(2, (tanh, (0,)), (neg, (2,)), (tanh, (3,)), (sech2, (3,)), (sech2, (0,)), outputs=[4, 5, 6])

@@ -48,11 +48,18 @@ LOG_1_TO_2 = tuple(map(_hex, (
     "-0x1.5555550459f81p-3", "0x1.999999970365cp-3", "-0x1.fffffffff4bedp-3", "0x1.55555555554b9p-2",
     "-0x1.0000000000000p-1",
 )))  # fmt: skip
-# erf(x)/x in x² for |x| up to 0.85
+# erf(x)/x in x² for |x| up to 0.65
 ERF = tuple(map(_hex, (
-    "0x1.6ed065198882dp-27", "-0x1.5117ce32e8c5ep-23", "0x1.b835eabda2807p-20", "-0x1.f4b254bbbfecbp-17",
-    "0x1.f9a19ee06394ap-14", "-0x1.c02da7eaddd24p-11", "0x1.565bccd2da297p-8", "-0x1.b82ce311319dfp-6",
-    "0x1.ce2f21a03ec76p-4", "-0x1.812746b03799ep-2", "0x1.20dd750429b6dp+0",
+    "-0x1.2279132b1b1b6p-23", "0x1.b3448d1801828p-20", "-0x1.f46a48c32acfap-17", "0x1.f99f44fc0ef2ap-14",
+    "-0x1.c02d9cf546005p-11", "0x1.565bccbaf184cp-8", "-0x1.b82ce3112ca24p-6", "0x1.ce2f21a03fdbap-4",
+    "-0x1.812746b0379c1p-2", "0x1.20dd750429b6dp+0",
+)))  # fmt: skip
+# exp(a²) erfc(a) in (a - 2)/(a + 2) for a from 0.65 to 6, to the error that times exp(-a²) matters beside 1
+SHORT_TAIL = tuple(map(_hex, (
+    "-0x1.b6f9de12bc197p-19", "-0x1.1e3be705df09cp-16", "-0x1.e03f08d573823p-16", "0x1.ccd6a0b1e0effp-16",
+    "0x1.6dd7a18154aadp-13", "0x1.6d9c6419145c7p-15", "-0x1.016b3d98d9f0cp-10", "-0x1.bc25be01fae67p-11",
+    "0x1.ca95ecb3b6139p-8", "0x1.e94715931e356p-9", "-0x1.437f0b68a881cp-4", "0x1.eeea7dc8a843cp-3",
+    "-0x1.b57034efd3f8bp-2", "0x1.058671b52c774p-2",
 )))  # fmt: skip
 # ((1 + 2 a) exp(a²) erfc(a) - 1)/w in w - 1, for w = 2 a/(a + 4) and a from 0 to 28
 TAIL = tuple(map(_hex, (
@@ -265,30 +272,28 @@ def gaussian(k: Emitter, x: Number, c: Number) -> Number:
     return _times_power(k, *_bell(k, _at_most(k, k.abs(x), END[c]), c))
 
 
-def _erfc_of_size(k: Emitter, x: Number) -> Number:
-    """erfc(|x|)."""
-    a = _at_most(k, k.abs(x), END[1.0])
-    body, n = _bell(k, a, 1.0)
-    return _times_power(k, k.mul(_scaled_tail(k, a, 1.0), body), n)
-
-
 def _erf_near(k: Emitter, x: Number) -> Number:
-    """erf(x) for x from -0.85 to 0.85."""
+    """erf(x) for x from -0.65 to 0.65."""
     square = k.mul(x, x)
     return k.mul(x, _paired_polynomial(k, ERF, square, k.mul(square, square)))
 
 
 def erf(k: Emitter, x: Number) -> Number:
-    """The error function."""
-    far = k.copysign(k.sub(1.0, _erfc_of_size(k, x)), x)
-    return k.select(k.lt(k.abs(x), 0.85), _erf_near(k, x), far)
+    """The error function: 1 less its tail, which is a multiple of the bell that its slope is."""
+    a = _at_most(k, k.abs(x), 6.0)
+    q = k.sub(1.0, k.div(4.0, k.add(a, 2.0)))
+    tail = _paired_polynomial(k, SHORT_TAIL, q, k.mul(q, q))
+    far = k.copysign(k.fma(k.neg(tail), gaussian(k, x, 1.0), 1.0), x)
+    return k.select(k.lt(a, 0.65), _erf_near(k, x), far)
 
 
 def erfc(k: Emitter, x: Number) -> Number:
     """1 - erf(x)."""
-    tail = _erfc_of_size(k, x)
+    a = _at_most(k, k.abs(x), END[1.0])
+    body, n = _bell(k, a, 1.0)
+    tail = _times_power(k, k.mul(_scaled_tail(k, a, 1.0), body), n)
     far = k.select(k.lt(x, 0.0), k.sub(2.0, tail), tail)
-    return k.select(k.lt(k.abs(x), 0.5), k.sub(1.0, _erf_near(k, x)), far)
+    return k.select(k.lt(a, 0.5), k.sub(1.0, _erf_near(k, x)), far)
 
 
 def _normal(k: Emitter, x: Number) -> tuple[Number, Number, Number, Number]:

@@ -22,7 +22,7 @@ from .calls import batch as calls_of
 from .cutting import Cutting
 from .driver import driver
 from .emit import Emitter, Handle
-from .functions import ALIKE
+from .functions import ALIKE, ROWS
 from .native import Code
 from .prepare import Plan, alike_together, calls_together, on_demand, plan, prepared, shortened
 from .results import matrix
@@ -158,6 +158,8 @@ class Kernel:
         row, terms = plan(row) if self.reduce else Plan(row, ())
         factors = len(row.outputs) if self.reduce else 0
         k.long = len(row) > LONG
+        if scalef and "gaussian" in k.rows.keys() & {op.name for op in row.ops}:
+            k.rows["erf"] = ROWS["erf"]  # whose bell is there anyway, as its slope; with fewer lanes the library is quicker
         ordered = alike_together(on_demand(prepared(row)), {name: ALIKE[name] for name in ALIKE if name in k.rows})
         ordered = calls_together(ordered, k.rows)
         body = Cutting(ordered, k, "row", ROW, self._load(k), self._store(k, factors), part).parts()
