@@ -216,7 +216,7 @@ static int made_new(Rewriting *r, PyObject *op, size_t at, size_t n, Operand *re
             Operand few[16], *ids = few;
             size_t many = r->ids.n;
             if (many > 16 && !(ids = PyMem_Malloc(many * sizeof *ids))) { PyErr_NoMemory(); return -1; }
-            memcpy(ids, r->ids.at, many * sizeof *ids);
+            if (many) memcpy(ids, r->ids.at, many * sizeof *ids);
             int failed = answered(r, answer, ids, many, result);
             if (ids != few) PyMem_Free(ids);
             return failed;
@@ -229,7 +229,7 @@ static int made_new(Rewriting *r, PyObject *op, size_t at, size_t n, Operand *re
 }
 
 static int alike(const Operand *a, const Operand *b, size_t n, int role) {
-    if (!memcmp(a, b, n * sizeof *a)) return 1;
+    if (!n || !memcmp(a, b, n * sizeof *a)) return 1;
     return role & COMMUTES && n == 2 && a[0] == b[1] && a[1] == b[0];
 }
 

@@ -1,9 +1,8 @@
 """Numbers, and nested containers of them: what counts as a scalar, and containers <-> flat lists.
 
 A *tree* is a list, tuple, dict (or what was made of them: a named tuple, an OrderedDict, a class of the user's), dataclass,
-NumPy array or module of trees, down to scalars; ``None`` is an empty tree.
-Anything else can join by having ``tree_flatten() -> (children, spec)`` and a class method ``tree_unflatten(spec, children)``;
-that is how ``nn.Module`` does it.
+NumPy array or module of trees, down to scalars; ``None`` is an empty tree.  Anything else can join, as ``nn.Module`` does, by
+having ``tree_flatten() -> (children, spec)`` and a class method ``tree_unflatten(spec, children)``.
 """
 
 from __future__ import annotations
@@ -200,9 +199,6 @@ def flatten(tree: Tree, what: str = "argument") -> tuple[list[Number], Spec]:
 
 
 def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
-    if tree.__class__ is float or is_node(tree):
-        leaves.append(tree)
-        return LEAF
     if is_scalar(tree):
         if getattr(getattr(tree, "dtype", None), "hasobject", False):  # np.array(v): an array of no axes around a Value
             return _flatten(tree.item(), leaves, where)
@@ -235,7 +231,12 @@ def _flatten(tree: Tree, leaves: list[Number], where: str) -> Spec:
             f"{where}={_abridged(tree)} is {an(tree)}: expected numbers or Values, alone or nested in "
             f"lists, tuples, dicts, NumPy arrays or modules; {_repair(tree)}"
         )
-    return Spec(cls, detail, tuple(_flatten(c, leaves, where + s) for c, s in zip(children, steps, strict=True)))
+    inside = list[Spec]()
+    for child, step in zip(children, steps, strict=True):
+        if leaf := child.__class__ is float or is_node(child):  # without a call
+            leaves.append(child)
+        inside.append(LEAF if leaf else _flatten(child, leaves, where + step))
+    return Spec(cls, detail, tuple(inside))
 
 
 def require_plain(array: Tree, where: str) -> None:

@@ -162,13 +162,13 @@ class Trace(context.Recorder):
         return LIFTED | (WILD if inside and not isfinite(a._data) else 0) | (0 if inside else VARIES), x
 
     def _number(self, x: Number) -> int:
-        """The number of an input or a node made so far; below 0 of others."""
-        self._known()
+        """The number of an input or a node that is known; below 0 of others."""
         found = loaded.number(x, self.values) if loaded is not None else None
         return self._place.get(id(x), -1) if found is None else found
 
     def _flag(self, x: Number) -> int:
         """What is known of a Value."""
+        self._known()
         number = self._number(x)
         if number >= 0:
             return self._flags[number]
@@ -364,5 +364,5 @@ def _arrays(tree: Tree, first: int, found: dict[int, Number]) -> int:
             found[first] = tree
         return first + int(tree.size)
     for child in tree:
-        first = _arrays(child, first, found)
+        first = first + 1 if child.__class__ is float or child.__class__ is Value else _arrays(child, first, found)
     return first
