@@ -27,7 +27,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 10 }; /* as in accelerated.py */
+enum { VERSION = 11 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2, TIMES = 3, PLUS = 4 };    /* as in ops/columns.py */
@@ -45,7 +45,8 @@ typedef struct State State;
 
 /* Two megabytes of addresses for nodes, and behind which of them is nothing: a bit each, taken in the order of the addresses,
    so that what is made one after the other lies side by side, however the last graph was freed. */
-enum { CHUNK = 1 << 21, SLOT = 128, WORDS = CHUNK / SLOT / 64, KEPT = 8, FEW = 2048 }; /* FEW: nodes of the first one */
+enum { CHUNK = 1 << 21, SLOT = 128, WORDS = CHUNK / SLOT / 64, KEPT = 8, FEW = 2048, ROOM = 16, NEAR = 8 };
+/* FEW: nodes of the first one; ROOM: slots of a list of operands at most, which is looked for in NEAR words */
 typedef struct Chunk {
     State *state;
     struct Chunk *next, *before; /* in the list of those with free nodes */
@@ -87,7 +88,7 @@ struct Row {
 };
 
 typedef struct {
-    Py_ssize_t n;
+    Py_ssize_t n, slots; /* slots: how many of a chunk it takes, 0 where it is memory of its own */
     struct { PyObject *node; double x; } at[]; /* node: NULL where the operand is the constant x */
 } Operands;
 
@@ -329,11 +330,6 @@ static inline void drop(PyObject *o) {
     if (o) { NODE(o)->uses--; Py_DECREF(o); }
 }
 
-static void operands_free(Operands *all) {
-    for (Py_ssize_t i = 0; all && i < all->n; i++) drop(all->at[i].node);
-    PyMem_Free(all);
-}
-
 /* -- where nodes live ------------------------------------------------------------------------------------------------- */
 
 static inline int lowest(uint64_t bits) {
@@ -417,19 +413,52 @@ static inline Node *blank(State *s) {
 #endif
 }
 
-static void vacant(Node *n) { /* what was in a chunk is there for the next one */
-    Chunk *c = chunk_of(n);
+static INLINE void vacant(void *o, int slots) { /* what was in a chunk is there for the next one */
+    Chunk *c = chunk_of(o);
     State *s = c->state;
-    unsigned i = (unsigned)((char *)n - (char *)c - FIRST) / SLOT;
-    c->bits[i >> 6] |= (uint64_t)1 << (i & 63);
+    unsigned i = (unsigned)((char *)o - (char *)c - FIRST) / SLOT;
+    c->bits[i >> 6] |= (((uint64_t)1 << slots) - 1) << (i & 63);
     if ((int)(i >> 6) < c->word) c->word = (int)(i >> 6);
-    c->count++;
+    c->count += slots;
     if (s && c == s->chunk) return;
-    if (s && c->count == 1) { unlinked(&s->full, c); linked(&s->open, c); }
+    if (s && c->count == slots) { unlinked(&s->full, c); linked(&s->open, c); }
     if (c->count < c->slots) return;
     if (s && s->own && s->empty < KEPT) { s->empty++; return; }
     if (s) unlinked(&s->open, c);
     munmap(c, CHUNK);
+}
+
+/* A list of operands stands in slots side by side, where there are some near the next node; a long one is memory of its own. */
+static Operands *operands_new(State *s, Py_ssize_t n) {
+    size_t size = sizeof(Operands) + n * sizeof ((Operands *)0)->at[0];
+    Chunk *c = s->chunk;
+    Operands *all = NULL;
+    int slots = size <= ROOM * SLOT ? (int)((size + SLOT - 1) / SLOT) : 0, word = c && slots && c->count >= slots ? c->word : WORDS;
+    for (int end = word + NEAR < WORDS ? word + NEAR : WORDS; !all && word < end; word++) {
+        uint64_t free = c->bits[word];
+        for (int i = 1; i < slots; i++) free &= c->bits[word] >> i;
+        if (!free) continue;
+        int at = lowest(free);
+        c->bits[word] &= ~((((uint64_t)1 << slots) - 1) << at);
+        c->count -= slots;
+        all = (Operands *)((char *)c + FIRST + ((size_t)word * 64 + at) * SLOT);
+    }
+    if (!all) {
+        slots = 0;
+        if (!(all = PyMem_Malloc(size))) { PyErr_NoMemory(); return NULL; }
+    }
+    all->n = n;
+    all->slots = slots;
+    return all;
+}
+
+static void operands_free(Operands *all) {
+    if (!all) return;
+    int slots = (int)all->slots;
+    for (Py_ssize_t i = 0; i < all->n; i++) drop(all->at[i].node);
+    for (int i = 0; i < slots; i++) memset((char *)all + (size_t)i * SLOT, 0, COLLECTORS); /* a node there is one that the collector does not see */
+    if (slots) vacant(all, slots);
+    else PyMem_Free(all);
 }
 
 static void left(State *s, int gone) { /* no node is made any more; gone: nor will the state be there */
@@ -465,7 +494,7 @@ static void release(State *s, Node *n) {
     SOON(a);
     SOON(b);
     Py_XDECREF(n->name); Py_XDECREF(n->g); Py_XDECREF((PyObject *)n->row);
-    if (n->flags & OWN) vacant(n);
+    if (n->flags & OWN) vacant((char *)n - COLLECTORS, 1);
     else PyObject_GC_Del(o);
     Py_DECREF((PyObject *)t);
     if (many) operands_free((Operands *)a);
@@ -525,13 +554,6 @@ static INLINE PyObject *make(State *s, Row *row, PyObject *a, PyObject *b, doubl
     if (!row->lasting || (a && NODE(a)->flags & TRACKED) || (b && NODE(b)->flags & TRACKED))
         if (track(s, n)) { Py_DECREF((PyObject *)n); return NULL; }
     return (PyObject *)n;
-}
-
-static Operands *operands_new(Py_ssize_t n) {
-    Operands *all = PyMem_Malloc(sizeof(Operands) + n * sizeof all->at[0]);
-    if (!all) { PyErr_NoMemory(); return NULL; }
-    all->n = n;
-    return all;
 }
 
 static PyObject *make_many(State *s, Row *row, Operands *all, double data) { /* takes over `all` */
@@ -726,7 +748,7 @@ static PyObject *floats(const Operands *all) {
 static Operands *items_of(State *s, PyObject *const *lists, Py_ssize_t many, Py_ssize_t *nodes) {
     Py_ssize_t n = 0, k = 0;
     for (Py_ssize_t i = 0; i < many; i++) n += PyList_Check(lists[i]) ? PyList_Size(lists[i]) : PyTuple_Size(lists[i]);
-    Operands *all = operands_new(n);
+    Operands *all = operands_new(s, n);
     *nodes = 0;
     for (Py_ssize_t i = 0; all && i < many; i++) {
         int list = PyList_Check(lists[i]);
@@ -836,7 +858,7 @@ static PyObject *neuron(State *s, PyObject *o, const Operands *x) {
     if (!PyList_CheckExact(w) || PyList_Size(w) != n || Py_TYPE(b) != s->value) goto no;
     if (bend != Py_None && (state_behind(Py_TYPE(bend), row_dealloc) != s || !ROW(bend)->lasting || fresh(ROW(bend)) ||
                             ROW(bend)->arity != 1 || ROW(bend)->settled || ROW(bend)->gather)) goto no;
-    if (!(all = operands_new(2 * n))) goto no;
+    if (!(all = operands_new(s, 2 * n))) goto no;
     double total = 0.0;
     for (Py_ssize_t i = 0; i < n; i++) {
         PyObject *each = PyList_GetItem(w, i);
@@ -970,7 +992,7 @@ static int set_operand(PyObject *o, PyObject *v, void *second) {
     if (missing(v) || !state_of_node(n)) return -1;
     if (!second && PyTuple_CheckExact(v)) {
         Py_ssize_t many = PyTuple_Size(v);
-        Operands *all = operands_new(many);
+        Operands *all = operands_new(state_of_node(n), many);
         if (!all) return -1;
         for (Py_ssize_t i = 0; i < many; i++) {
             PyObject *each = PyTuple_GetItem(v, i);

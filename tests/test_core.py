@@ -449,6 +449,40 @@ def test_traces_are_the_same_programs(place):
     agree(place, TRACES, 1900)
 
 
+LISTS = """
+class Weight(Value):
+    pass
+
+# lists of operands of all lengths live beside nodes, and go in any order; nodes in their stead are seen by the collector
+draw = random.Random(5)
+leaves = [Value(draw.uniform(-1, 1)) for _ in range(40)]
+held = []
+for number in range(6000):
+    size = draw.choice([0, 1, 3, 6, 7, 8, 14, 31, 63, 64, 126, 127, 128, 129, 300]) if number % 3 else draw.randint(0, 40)
+    items = [draw.choice(leaves if draw.random() < 0.9 else [0.5, -2.0]) for _ in range(size)]
+    made = draw.choice([al.sum, al.mean, lambda items: al.dot(items, items[::-1]), lambda items: leaves[0] * 2.0])(items)
+    if draw.random() < 0.1:
+        leaf = Value(1.0)
+        made = leaf * made
+        leaf.grad = made  # a ring
+    if draw.random() < 0.05:
+        made = Weight(2.0) * made
+    held.append(made)
+    while len(held) > 400:
+        held.pop(draw.randrange(len(held)))
+    if number % 500 == 0:
+        al.sum([h for h in held[-60:] if isinstance(h, Value)]).backward()
+        print(number, grads(leaves), gc.collect() >= 0)
+held.clear()
+gc.collect()
+print(bits(al.sum(leaves).data), grads(leaves))
+"""
+
+
+def test_lists_of_operands_of_any_length_come_and_go(place):
+    agree(place, LISTS, 13)
+
+
 THREADS = """
 sys.setswitchinterval(1e-6)
 bend = Op("bend", lambda x: x * x, lambda x, out: 2.0 * x)

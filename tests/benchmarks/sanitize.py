@@ -21,19 +21,23 @@ sys.path.insert(0, str(ROOT))
 from tests.process import loaded  # noqa: E402
 
 LEFT_OUT = "not long_chain and not million and not memory_of_nodes"  # too long, or about memory, of which these take more
-NAMES = ("core", "value", "graph", "functional", "nn", "contract", "promises", "context", "optim")
+NAMES = ("core", "value", "graph", "functional", "nn", "contract", "promises", "context", "optim", "sparse")
 TESTS = [
     *(f"tests/test_{name}.py" for name in NAMES),
     "tests/conformance",
     "tests/ops",
     "tests/compiler/test_llvm_batch.py",
     "tests/compiler/test_short.py",
+    "tests/compiler/test_simplify.py",
+    "tests/compiler/test_trace.py",
 ]
 
 REFERENCES = """
 import gc, sys
 import autograd_lite as al
-from autograd_lite import Op, Value, graph, nn, ops, sweeps
+from autograd_lite import Op, Value, graph, nn, ops, program, sweeps
+from autograd_lite.compiler.simplify import rewritten, simplify
+from autograd_lite.compiler.trace import trace
 assert al.core() == "C"
 
 class Weight(Value):
@@ -42,7 +46,23 @@ class Weight(Value):
 def failing(x, out):
     raise ValueError("no slope")
 
+def traced():
+    def f(x, y):
+        z = x * y + al.sin(x) ** 2 / y - al.logsumexp([x, y, 1.0]) + al.where(x > 0.0, x, y) + al.pow(x, y) + al.maximum(x, y)
+        return -z * 3.0
+    for g in (f, al.grad(f), al.hessian(f), al.hessian(f, sparse=True), lambda x, y: al.hvp(f, (x, y), (1.0, 0.0))):
+        simplify(trace(g, lambda r: ((r.input(0.3), r.input(0.6)), {}), False).program)
+    try:
+        trace(lambda x: al.grad(Op("bad", lambda v: v, failing))(x), lambda r: ((r.input(0.3),), {}), False)
+    except ValueError:
+        pass
+    try:
+        rewritten(program.Program(1, (program.Instruction(ops.neg, (0,)),), (1,)), failing)
+    except Exception:
+        pass
+
 def once():
+    traced()
     x, y, w = Value(1.5, "x"), Value(0.5), Weight(2.0)
     z = (x + y) * (x - 2.0) / (y * w) - x**2 + 3 - abs(-x) + 2.0**y + x // y + x % y + w
     z = z + al.sum([x, y, 1.0]) + al.mean([x, z]) + al.dot([x, y], [z, 2.0]) + al.logsumexp([x, y])
