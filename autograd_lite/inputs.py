@@ -8,7 +8,7 @@ from itertools import chain
 from operator import index
 
 from . import context, frames, graph, ops, sweeps
-from .errors import GradientWarning, InputTypeError, InputValueError
+from .errors import TOO_DEEP, GradientWarning, InputTypeError, InputValueError, StructureError
 from .ops.choice import Masked
 from .protocols import clock
 from .tree import Number, Spec, Tree, array_of, as_float, called, flatten, is_scalar, rebuild, size, unflatten
@@ -108,6 +108,8 @@ class Inputs:
             return as_float(out)
         try:
             count = len(flatten(out)[0])
+        except StructureError:  # of which there may be no repr either
+            raise InputTypeError(f"{given}, and what it returned {TOO_DEEP}") from None
         except InputTypeError:
             raise InputTypeError(f"{given}, and it returned {type(out).__name__} {out!r:.60}: return a Value") from None
         raise InputTypeError(
