@@ -28,6 +28,15 @@ def listed(words: Sequence[str], most: int) -> str:
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
+def counted(n: int, thing: str, things: str = "") -> str:
+    """How many there are of a thing.
+
+    >>> counted(1, "row"), counted(2, "row"), counted(0, "leaf", "leaves")
+    ('1 row', '2 rows', '0 leaves')
+    """
+    return f"{n} {thing if n == 1 else things or thing + 's'}"
+
+
 TOO_DEEP = "holds itself, or containers nested too deep for Python's stack: give it flatter"
 
 

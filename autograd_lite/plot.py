@@ -14,7 +14,7 @@ from os import PathLike, fspath
 from os.path import splitext
 from typing import TYPE_CHECKING, Any
 
-from .errors import InputTypeError, InputValueError, MissingPackageError
+from .errors import InputTypeError, InputValueError, MissingPackageError, counted
 from .files import check_writable, write_atomically
 from .interrupt import deferred_interrupt
 from .tree import Number, as_float
@@ -106,9 +106,7 @@ def plot_descent(
         raise InputValueError(f"grid={grid} and levels={levels}: both must be at least 2")
     for what, given in (("names", names), ("limits", limits)):
         if given is not None and len(given) != weights:
-            raise InputValueError(
-                f"{what}={given!r} has {len(given)} entries for {weights} weight{'s' * (weights > 1)}: one each"
-            )
+            raise InputValueError(f"{what}={given!r} has {len(given)} entries for {counted(weights, 'weight')}: one each")
     names = names or (("w",) if weights == 1 else ("w0", "w1"))
     limits = limits or _around([p for p in points if all(map(math.isfinite, p))])
     figure, axes = _figure()
@@ -184,7 +182,7 @@ def _contours(
 def _draw_path(axes: Axes, xs: list[float], ys: list[float], heights: list[float]) -> None:
     """The path, its first and its last point."""
     marker = "o" if len(xs) <= MARKED else ""
-    label = f"{len(xs) - 1} step{'s' * (len(xs) != 2)}"
+    label = f"{counted(len(xs) - 1, 'step')}"
     axes.plot(xs, ys, color=ORANGE, marker=marker, markersize=3.5, linewidth=1.3, zorder=3, label=label)
     ends = [(0, "start", "white"), (len(xs) - 1, "end", ORANGE)]
     for i, name, fill in ends if len(xs) > 1 else ends[:1]:

@@ -68,7 +68,7 @@ def other_number(other: Number, op: Op) -> Number:
     if other.__class__ is int and -_EXACT < other < _EXACT:  # nearly always
         return float(other)
     if isinstance(other, (str, bytes, complex)) or other is None or type(other).__name__ == "Decimal":
-        if op.name in ("eq", "ne"):
+        if op in (ops.eq, ops.ne):
             return NotImplemented
         as_float(other, f"operand of {op.name}()")
     if getattr(other, "shape", ()) != ():

@@ -69,6 +69,11 @@ def _reverse(seeds: Mapping[Node, Number], graph: bool, stop: Identities) -> Adj
     return Adjoints(inputs, nodes, grads, unreached)
 
 
+def _title(node: Node) -> str:
+    """What messages call it."""
+    return node.name or (f"the result of {node.op.name}" if node.op is not None else f"a Value of {node._data!r}")
+
+
 def _name_nan(seeds: Mapping[Node, Number], stop: Identities) -> None:
     """Raise AnomalyError for the first product or sum of the reverse sweep that is nan though its parts are not."""
     adjoint = {node: getattr(g, "_data", g) for node, g in seeds.items()}
@@ -82,7 +87,7 @@ def _name_nan(seeds: Mapping[Node, Number], stop: Identities) -> None:
             for i, (a, d) in enumerate(zip(operands(node), contributions(node, g), strict=True)):
                 if d is None:
                     continue
-                title = a.name or (f"the result of {a.op.name}" if a.op is not None else f"a Value of {a._data!r}")
+                title = _title(a)
                 if d != d and a._data == a._data:
                     raise _made_nan("gradient", title, g, origin.get(node, "the seed"), node, i)
                 total = adjoint[a] + d if a in adjoint else d
@@ -213,7 +218,7 @@ def _name_nan_forward(form: LinearForm, tangents: Mapping[Node, Number]) -> None
         total = getattr(tangents.get(node), "_data", tangents.get(node))
         if total is None or total == total or node._data != node._data:
             continue
-        title = node.name or f"the result of {node.op.name}"
+        title = _title(node)
         parts = []
         with context.unchecked():
             for i, a in enumerate(operands(node)):
@@ -222,10 +227,9 @@ def _name_nan_forward(form: LinearForm, tangents: Mapping[Node, Number]) -> None
                     continue
                 if t != t:
                     return
-                origin = a.name or (f"the result of {a.op.name}" if a.op is not None else f"a Value of {a._data!r}")
                 d = contributions(node, t)[i]
                 if d is not None and d != d:
-                    raise _made_nan("tangent", title, t, origin, node, i)
+                    raise _made_nan("tangent", title, t, _title(a), node, i)
                 parts.append(d)
         name, where = node.op.name, getattr(node, "where", "unknown line")
         terms = " + ".join(f"{d:g}" for d in parts if d is not None)

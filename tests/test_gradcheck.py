@@ -214,6 +214,13 @@ def test_planted_faults_are_caught_and_named(fault: str, fast: bool) -> None:
     assert check_grads(f, (0.5, 1.5), modes=("fwd",), order=1).rows[1].verdict == "fail"
 
 
+@pytest.mark.parametrize("name", ["identity", "stop_gradient", "pow", "sin"])
+def test_a_users_op_is_to_blame_whatever_its_name(name: str) -> None:
+    wrong = Op(name, lambda x: 2.0 * x, 1.0)
+    report = check_grads(lambda x: wrong(x) * x, (1.5,))
+    assert f"first wrong op: {name}(1.5) at test_gradcheck.py:" in report.blame
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_second_derivative_of_a_right_first(fault: str) -> None:
     wrong, hint = FAULTS[fault]

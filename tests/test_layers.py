@@ -262,3 +262,9 @@ def test_no_list_of_rows_stands_outside_the_table(module, texts):
         parts = node.keys if isinstance(node, ast.Dict) else getattr(node, "elts", ())
         names = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
         assert len(set(names) & autograd_lite.ops.TABLE.keys()) < 4, f"line {node.lineno}: {names}"
+
+
+def test_rows_are_told_by_what_they_are_and_not_by_name(texts):
+    """A user's own op may have any name."""
+    asked = re.compile(r"\bop\.name (?:==|!=|in|not in) [(\[{\"']")
+    assert [(module, line) for module, text in texts.items() for line in text.splitlines() if asked.search(line)] == []

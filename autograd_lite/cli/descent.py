@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from .. import optim
-from ..errors import InputValueError
+from ..errors import InputValueError, counted
 from ..fit import Result, minimize
 from ..fit.model import Model
 from ..fit.statistics.scoring import first_bad_row
@@ -98,7 +98,7 @@ class Descended:
         """How it ended, in words."""
         steps = self.found.steps
         what = {"converged": "converged after", "interrupted": "interrupted after"}.get(self.reason, "after")
-        return f"{what} {steps} step{'s' * (steps != 1)}"
+        return f"{what} {counted(steps, 'step')}"
 
     def table(self) -> str:
         """The report as text: the weights, the loss and the score."""

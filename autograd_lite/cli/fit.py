@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from click.exceptions import Exit
 
 from ..arrays import numpy
-from ..errors import InputValueError, listed
+from ..errors import InputValueError, counted, listed
 from ..files import check_writable
 from ..fit.cluster.tasks import WAIT
 from ..fit.ending import Fit, finite
@@ -154,7 +154,7 @@ def fit(
             table = stack.enter_context(spread(cluster, parts, mixed=mixed, wait=wait))
             say_left_out(table)
             if keep is not None:
-                say(f"{table.left} row{'s' * (table.left != 1)} left out by --where {where}", aside=True)
+                say(f"{counted(table.left, 'row')} left out by --where {where}", aside=True)
         else:
             table = stack.enter_context(reading.read(file, needed, text=spoken.words))
         if condition is not None and cluster is None:
@@ -163,7 +163,7 @@ def fit(
             if not kept.rows:
                 raise InputValueError(f"--where {condition} keeps no row of {left}: give a condition that some fulfil")
             table = stack.enter_context(without_lost_words(kept, reading.room))
-            say(f"{left} row{'s' * (left != 1)} left out by --where {where}", aside=True)
+            say(f"{counted(left, 'row')} left out by --where {where}", aside=True)
         model = modelled(table.levels)
         check(model, table)
         for note in _doubts(model, header, {*start, *ranges, *held_at}):

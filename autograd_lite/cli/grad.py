@@ -258,7 +258,7 @@ def _latex(found: Found, explained: bool) -> list[str]:
         )
         row = rf"\frac{{\partial{power} {top}}}{{{below}}} &= {number(x)}"
         rows.append(row.replace(r"\partial ", "d ") if explained and len(by) == 1 else row)
-    return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]
+    return texmath.aligned(rows)
 
 
 def _latex_formula(expression: Expression) -> str:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Annotated
 
-from ..errors import InputValueError
+from ..errors import InputValueError, counted
 from ..files import JsonData
 from ..fit.predicted import Predicting, Written, to_file
 from ..fit.saved import load
@@ -86,7 +86,7 @@ def _many(file: str, predicting: Predicting, to: str, options: dict[str, JsonDat
         for note in written.notes:
             say_note(note)
         score = "" if written.score is None else f": {in_words(predicting.model, written.score, ' on {}')}"
-        left = f", {written.dropped} row{'s' * (written.dropped != 1)} left out" if written.dropped else ""
+        left = f", {counted(written.dropped, 'row')} left out" if written.dropped else ""
         say(f"saved {written.path}{left}{score}", aside=True)
 
 

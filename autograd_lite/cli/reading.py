@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Annotated, Any
 
+from ..errors import counted
 from ..files import JsonData
 from ..tables import MEMORY, Joined, Parts, Table, read_table
 from ..tables.choice import Pick
@@ -106,7 +107,7 @@ def say_left_out(table: Table) -> None:
     for note in table.notes:
         say_note(note)
     if rows := table.dropped:
-        say(f"{rows} row{'s' * (rows != 1)} with a missing cell {'is' if rows == 1 else 'are'} left out", aside=True)
+        say(f"{counted(rows, 'row')} with a missing cell {'is' if rows == 1 else 'are'} left out", aside=True)
 
 
 def reads_tables(command: Callable[..., None]) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import counted
 from ..fit.model import Model
 from ..fit.statistics.scoring import Score, score
 from ..tables import Table
@@ -18,7 +19,7 @@ def in_words(model: Model, found: Score, where: str = "") -> str:
     name, value, rows, bad = found
     if not rows:
         return f"no score: {model.target} is missing in every row"
-    what = name + where.format(f"{rows} row{'s' * (rows != 1)}")
+    what = name + where.format(counted(rows, "row"))
     if value == value:
         return f"{what} = {shown(value)}"
     why = f"{bad} of the predictions {'is' if bad == 1 else 'are'} nan" if bad else f"all {model.target} are equal"

@@ -16,7 +16,7 @@ from ..formula.notation import clean
 from ..formula.steps import Step, adjoints_of, steps_of
 from ..graph import Node
 from . import subject
-from .fold import Factor, Folding, Term, folding, framed, layers_of, paths, shown_of, values_of
+from .fold import PLUS, Factor, Folding, Term, folding, framed, layers_of, paths, shown_of, values_of
 from .loops import loops_of, told_in_each
 from .model import TOOLTIP, Card, Edge, Frame, Line, Move, label_width, measure, sign, strength
 
@@ -257,7 +257,7 @@ class PictureBuilder:
 
     def header(self, node: Node, terms: list[Term] | None) -> str:
         """How a node is computed, as its card says it."""
-        if terms is not None and (node.op.name in ("add", "sum", "dot")):
+        if terms is not None and node.op in PLUS:
             text = " + ".join(self.term(t) for t in terms[:4]) if len(terms) <= 4 else ""
             return text if text and len(text) <= HEADER else f"Σ {len(terms)} terms"
         return clean(nodes.formula(node, self.names, self.digits), HEADER)

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import frames
-from ..errors import InputTypeError, InputValueError, MissingPackageError
+from ..errors import InputTypeError, InputValueError, MissingPackageError, counted
 from ..files import write_atomically
 from ..formula.notation import clean
 from ..tree import Number
@@ -155,11 +155,8 @@ class Drawing:
         return f'<img alt="{svg.xml(self.title)}" src="data:image/svg+xml;base64,{data}">'
 
     def __repr__(self) -> str:
-        def many(count: int, word: str) -> str:
-            return f"{count} {word}{'s' * (count != 1)}"
-
         more = f", {self.hidden} more not drawn" if self.hidden else ""
-        return f"<Drawing of {self.name}: {many(len(self.nodes), 'node')}, {many(len(self.edges), 'edge')}{more}>"
+        return f"<Drawing of {self.name}: {counted(len(self.nodes), 'node')}, {counted(len(self.edges), 'edge')}{more}>"
 
 
 class Stepper:

@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .. import graph
+from .. import graph, ops
 from ..errors import InputTypeError, InputValueError
 from ..graph import Node
 from ..tree import Tree
 from .model import Frame
 
-PLUS = frozenset({"add", "sum", "dot"})  # ops that hand their adjoint on unchanged to each term
+PLUS = frozenset({ops.add, ops.sum, ops.dot})  # rows that hand their adjoint on unchanged to each term
 
 
 class Factor(NamedTuple):
@@ -58,10 +58,10 @@ def uses_of(order: Collection[Node]) -> dict[Node, int]:
 def own_terms(node: Node) -> list[Term] | None:
     """The terms of an op of any number of arguments as it stands; None where rows would say nothing."""
     operands = graph.operands(node)
-    if node.op.name == "dot":
+    if node.op is ops.dot:
         half = len(operands) // 2
         return [Term((Factor(operands[i], node, i), Factor(operands[half + i], node, half + i))) for i in range(half)]
-    if len(operands) < 3 or (node.op.name not in ("sum", "mean", "prod") and any(a.__class__ is float for a in operands)):
+    if len(operands) < 3 or (node.op not in (ops.sum, ops.mean, ops.prod) and any(a.__class__ is float for a in operands)):
         return None
     return [Term((Factor(a, node, i),)) for i, a in enumerate(operands)]
 
@@ -84,7 +84,7 @@ def folding(root: Node, order: Collection[Node], fold: bool, keep: Collection[No
     for node in order:
         if node in found.head:
             continue
-        if not fold or node.op.name not in PLUS:
+        if not fold or node.op not in PLUS:
             if node.op.variadic and (own := own_terms(node)) is not None:
                 found.terms[node] = own
             continue
@@ -93,7 +93,7 @@ def folding(root: Node, order: Collection[Node], fold: bool, keep: Collection[No
             leaves = [f.operand for f in term.factors if folds(f.operand) and f.operand.op is None]
             if leaves:
                 term.leaf = next((a for a in leaves if a in first), leaves[0])
-        if inner or len(terms) > 2 or node.op.name == "dot" or any(t.leaf is not None for t in terms):
+        if inner or len(terms) > 2 or node.op is ops.dot or any(t.leaf is not None for t in terms):
             found.terms[node] = terms
             found.head.update(dict.fromkeys(inner, node))
             found.head.update({t.leaf: node for t in terms if t.leaf is not None})
@@ -112,18 +112,18 @@ def _gather(node: Node, folds: Any) -> tuple[list[Term], list[Node]]:
             continue
         a = top.operand
         computed = a is node or (folds(a) and a.op is not None and a.name is None)
-        name = a.op.name if computed else ""
-        if name in PLUS:
+        op = a.op if computed else None
+        if op in PLUS:
             if a is not node:
                 inner.append(a)
             operands = graph.operands(a)
             parts: list[Factor | Term]
-            if name == "dot":
+            if op is ops.dot:
                 parts = list(own_terms(a) or [])
             else:
                 parts = [Factor(b, a, i) for i, b in enumerate(operands)]
             stack.extend(reversed(parts))
-        elif name == "mul":
+        elif op is ops.mul:
             inner.append(a)
             terms.append(Term(tuple(Factor(b, a, i) for i, b in enumerate(graph.operands(a)))))
         else:

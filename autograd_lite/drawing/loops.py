@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import graph
+from .. import graph, ops
 from ..graph import Node
 from ..ops import Op
 from ..tree import Number
@@ -162,9 +162,9 @@ def _may_be(nodes: Sequence[Node], at: Mapping[Node, int], start: int, end: int,
         for a in graph.operands(node)
     ):
         return False
-    others = [node for node in nodes[start : start + period] if node.op.name not in PLUS]
+    others = [node for node in nodes[start : start + period] if node.op not in PLUS]
     if any(
-        node.op.name != "mul" or any(a.__class__ is not float and start <= at.get(a, -1) < end for a in graph.operands(node))
+        node.op is not ops.mul or any(a.__class__ is not float and start <= at.get(a, -1) < end for a in graph.operands(node))
         for node in others
     ):
         return True

@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from .. import graph
+from .. import graph, ops
+from ..errors import counted
 from ..formula import nodes, notation
 from ..formula.notation import clean
 from ..formula.steps import Step
@@ -39,9 +40,9 @@ class Telling(PictureBuilder):
     def beside(self, step: Step, edge_at: Mapping[tuple[Node, int], Edge]) -> Edge | None:
         """The edge into the same term as a leaf folded into it: along x for w in w × x."""
         count = len(graph.operands(step.node))
-        if step.node.op.name == "mul":
+        if step.node.op is ops.mul:
             return edge_at.get((step.node, 1 - step.argument))
-        if step.node.op.name == "dot":
+        if step.node.op is ops.dot:
             return edge_at.get((step.node, (step.argument + count // 2) % count))
         return None
 
@@ -240,7 +241,7 @@ class Told:
         self.handed.add(node)
         so_far, over = self.gathered.get(node, []), self.telling.derivative(node)
         left = len(loop.iterations) - 1 - iteration
-        where = f"the {left} iteration{'s' * (left != 1)} after this one" if left else "what follows the loop"
+        where = f"the {counted(left, 'iteration')} after this one" if left else "what follows the loop"
         leaving = self.leaving.get(card)
         source = card if leaving is None else leaving.target
         total: Number | None = Number("sum", node, len(so_far)) if so_far else None

@@ -88,4 +88,4 @@ def lines(e: Explanation) -> list[str]:
         rows.append(rf"{total(top, tex[e.of])} &= {gradient}")
     rows += [row for k in e.kinks[: e.max_steps] for row in kink_rows(k)] + more(len(e.kinks), e.max_steps, "kinks")
     rows = rows or [rf"{top} &= {num(e.root._data)}"]
-    return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]
+    return texmath.aligned(rows)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import graph
+from ..errors import counted
 from ..formula import nodes, notation
 from ..formula.notation import number
 from ..formula.steps import Step
@@ -25,7 +26,7 @@ HUGE = 10**15  # numbers of paths from here on are written as a power of ten
 def lines(e: Explanation) -> list[str]:
     """The lines of the whole."""
     names, digits, top = e.names, e.digits, e.names[e.root]
-    sizes = f"{_plural(len(e.nodes), 'operation')}, {_plural(len(e.leaves), 'leaf', 'leaves')}"
+    sizes = f"{counted(len(e.nodes), 'operation')}, {counted(len(e.leaves), 'leaf', 'leaves')}"
     found = [f"{top} = {number(e.root._data, digits)}: {sizes}"]
     forward = [
         [names[n], f" = {nodes.formula(n, names, digits)}", f" = {number(n._data, digits)}"] for n in e.nodes[: e.max_steps]
@@ -56,10 +57,6 @@ def _section(title: str, shown: list[str], count: int, thing: str, things: str =
     left = count - len(shown)
     more = [f"  … {left} more {thing if left == 1 else things or thing + 's'}"] if left else []
     return ["", title, *("  " + line for line in shown), *more]
-
-
-def _plural(n: int, thing: str, things: str = "") -> str:
-    return f"{n} {thing if n == 1 else things or thing + 's'}"
 
 
 def count(n: int) -> str:

@@ -118,8 +118,7 @@ class _OverRows(ScipyObjective):
 
     def _averaged(self, by_rows: ByRows, leaves: list[float]) -> Array:
         blocks = (by_rows(leaves, columns) for columns in self._rows.blocks())
-        found: Array = sum(np.array([np.sum(column) for column in block]) for block in blocks) / self._rows.count
-        return found
+        return np.asarray(sum(np.array([np.sum(column) for column in block]) for block in blocks)) / self._rows.count
 
     def residuals(self, x: Array) -> Array:
         """The residuals of all rows at `x`, those of a row beside each other."""

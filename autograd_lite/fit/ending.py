@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
+from ..errors import counted
 from ..files import JsonData, for_json
 from ..notebook import preformatted
 from .losses import LOSSES
@@ -85,7 +86,7 @@ class Fit:
     def __repr__(self) -> str:
         shown = [f"{n}={_with_error(x, self.stderr[n])}" for n, x in list(self.params.items())[:NAMED]]
         more = [f"and {len(self.params) - NAMED} more"] if len(self.params) > NAMED else []
-        rows = [] if self.summary is None else [f"{self.summary.n} row{'s' * (self.summary.n != 1)}"]
+        rows = [] if self.summary is None else [counted(self.summary.n, "row")]
         return f"Fit({', '.join([*shown, *more])}; {', '.join(['converged' if self.converged else 'not converged', *rows])})"
 
     def table(self) -> str:
@@ -114,7 +115,7 @@ class Fit:
         if math.isfinite(s.r2):
             r2 = f"R² {_r_squared(s.r2)} (adjusted {_r_squared(s.adjusted)})" if s.dof > 0 else f"R² {_r_squared(s.r2)}"
             r2 = f"McFadden's {r2}" if likely else r2
-        first = [f"{s.n} row{'s' * (s.n != 1)}, {s.dof} degree{'s' * (s.dof != 1)} of freedom"]
+        first = [f"{counted(s.n, 'row')}, {counted(s.dof, 'degree')} of freedom"]
         if math.isfinite(s.sd):
             first.append(f"residual standard deviation {s.sd:.6g}")
         if self.scale is not None:
@@ -125,7 +126,7 @@ class Fit:
     def ended(self) -> str:
         """Whether it converged, in how many steps, or why not and what to do."""
         steps = self.before + self.steps
-        count = f"{steps} step{'s' * (steps != 1)}"
+        count = counted(steps, "step")
         if self.converged:
             return f"converged after {count} ({self.method}): {self.reason}"
         return f"not converged after {count} ({self.method}): {self.reason}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .. import context, graph
+from .. import context, graph, ops
 from ..graph import Node
 from ..tree import Number
 from . import notation
@@ -133,7 +133,7 @@ def may_kink(node: Node) -> bool:
 def is_whole_power(node: Node) -> bool:
     """Whether a node is a power without kinks or forbidden numbers, as x**2 is."""
     op = node.op
-    return op is not None and op.name == "pow" and node._b.__class__ is float and node._b >= 0.0 and node._b % 1.0 == 0.0
+    return op is ops.pow and node._b.__class__ is float and node._b >= 0.0 and node._b % 1.0 == 0.0
 
 
 def slopes(node: Node, taken: Mapping[tuple[Node, int], Any]) -> tuple[float, float, float] | None:

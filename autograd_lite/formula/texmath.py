@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "ζ": "zeta", "η": "eta", "θ": "theta", "ι": "iota",
@@ -67,3 +68,12 @@ def number(written: str) -> str:
         return r"\text{nan}"
     digits, e, power = written.partition("e")
     return rf"{digits} \times 10^{{{int(power)}}}" if e else digits
+
+
+def aligned(rows: Sequence[str]) -> list[str]:
+    r"""Lines of LaTeX, one under the other at their signs &.
+
+    >>> aligned(["x &= 1", "y &= 2"])
+    ['\\begin{align*}', '  x &= 1 \\\\', '  y &= 2', '\\end{align*}']
+    """
+    return [r"\begin{align*}", *(f"  {row} \\\\" for row in rows[:-1]), f"  {rows[-1]}", r"\end{align*}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .. import adjoints, context, graph, sweeps
+from .. import adjoints, context, graph, ops, sweeps
 from ..errors import AnomalyError
 from ..graph import Node
 from ..numerical.derivative import numerical_derivative
@@ -78,9 +78,9 @@ def localise(subject: CheckedFunction, order: int, rtol: float) -> str:
 def _wrong_partial(node: Node, floats: tuple[float, ...], rtol: float) -> str:
     op = node.op
     where = getattr(node, "where", "unknown line")
-    if op.name == "stop_gradient":
+    if op is ops.stop_gradient:
         return f"first op that passes no gradient: stop_gradient at {where}, by definition"
-    if op.name == "identity" or not all(map(math.isfinite, floats)):
+    if op is ops.identity or not all(map(math.isfinite, floats)):
         return ""
     flows = adjoints.contributions(node, 1.0)
     for i, (a, flow) in enumerate(zip(graph.operands(node), flows, strict=True)):

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from itertools import chain, islice
 from typing import BinaryIO, TextIO
 
-from ..errors import InputValueError
+from ..errors import InputValueError, counted
 from .cells import Cells, is_missing
 from .choice import Wanted, header_of, places
 from .dialect import SEPARATORS, Dialect, guessed, records
@@ -200,7 +200,7 @@ class TextRows:
                 self.comments += 1
                 continue
             if record and len(record) != self.width:
-                rule = f"{where} has {len(record)} cell{'s' * (len(record) != 1)} and the header {self.width}"
+                rule = f"{where} has {counted(len(record), 'cell')} and the header {self.width}"
                 sign = SEPARATORS.get(self.sep, repr(self.sep))
                 repair = f"separate cells by single {sign}, and quote those with one inside"
                 if self.width == 1:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograd_lite import Value, dot, draw, nn, sin, sum, tanh
+from autograd_lite import Op, Value, dot, draw, nn, sin, sum, tanh
 from autograd_lite.drawing.build import ROWS
 
 
@@ -107,3 +107,13 @@ def test_constants_are_written_in_their_terms():
     x = Value(2.0, "x")
     assert cards(sin(3.0 * x + x * x - 0.0 + 4.0))[1][0].startswith("v")
     assert cards(sin(dot([x, x], [0.5, -1.0]) + 4.0))[1][1] == [("x × 0.5", "1", ""), ("x × −1", "−2", ""), ("4", "4", "")]
+
+
+@pytest.mark.parametrize("name", ["mul", "add", "dot", "pow"])
+def test_a_users_own_op_is_not_taken_for_the_row_of_its_name(name):
+    own = Op(name, lambda x, y: x - 3.0 * y, (1.0, -3.0))
+    a, b, c = Value(3.0, "a"), Value(2.0, "b"), Value(1.0, "c")
+    assert cards(own(a, b) + c)[2:] == [
+        (f"v1 = {name}(a, b)", []),
+        ("root = v1 + c", [("v1", "\N{MINUS SIGN}3", ""), ("c", "1", "1")]),
+    ]

@@ -17,11 +17,11 @@ from hashlib import blake2b
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ClusterError, InputTypeError, InputValueError
+from ...errors import ClusterError, InputTypeError
 from ...interrupt import no_pause
 from ...tables.parts import Part, Parts, absolute, expand, names_files
 from ...tree import Tree, an
-from ..rows import BLOCK, Columns, Data, Digest, Rows, Work
+from ..rows import BLOCK, AnyRows, Columns, Data, Rows, Work
 from ..rows.data import is_collection
 from .shares import (
     Elsewhere,
@@ -56,7 +56,7 @@ HEADS = 64  # files that are looked at in one task
 HEAD = 64  # rows that work is tried with where the fit runs
 
 
-class ClusterRows:
+class ClusterRows(AnyRows):
     """The rows on the workers of a client: what `Rows` is for rows in this process.
 
     Args:
@@ -68,10 +68,11 @@ class ClusterRows:
         said: called with how many of the shares are read, while they are.
         note: called with what there is to know, which is else kept in `notes`.
 
-    Several fits may go over the same rows; `close` frees the workers' memory.
+    Several fits may go over the same rows; `close` frees the workers' memory.  `threads` is 1, as of a share: a worker has as
+    many at work as it has threads.
     """
 
-    threads = 1  # a share: a worker has as many at work as it has threads
+    names: list[str]
 
     def __init__(
         self, data: Data, client: Client = None, *, mixed: bool = False, wait: float = WAIT,
@@ -88,7 +89,7 @@ class ClusterRows:
         self._memory, self._most = int(room / SHARES), threads * SHARES
         self._generation, self._shares = 0, list[Any]()
         self._sent: tuple[Any, str, bytes] = (None, "", b"")
-        self.names: list[str] = []
+        self.names = []
         self._head: Columns = []
         self.levels: dict[str, list[str]] = {}  # of columns of words, the word behind each number
         self._read: Callable[[], list[Any]]
@@ -98,8 +99,7 @@ class ClusterRows:
             places = sorted(span for some in self._asked(counts, ()) for span in some)
         self._places = places
         self.count, self.dropped, self.left = (sum(span[i] for span in places) for i in (2, 3, 4))
-        if not self.count:
-            raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
+        self.refuse_none()
 
     def __enter__(self) -> ClusterRows:
         return self
@@ -118,12 +118,7 @@ class ClusterRows:
 
     # -- what a fit asks of rows ------------------------------------------------------------------------------------------
 
-    def arguments(self, columns: Columns) -> tuple[Tree, ...]:
-        """What the loss is called with beside the parameters: one dict of columns."""
-        return (dict(zip(self.names, columns, strict=True)),)
-
     def total(self, work: Work[Any], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> Any:
-        """What the work finds in all blocks, added up in the order of the rows."""
         new = self._sent[0] is not work
         if new:
             if len(leaves):
@@ -134,12 +129,8 @@ class ClusterRows:
         at = list(map(float, leaves))
         return merged(self._asked(total, (name, code if new else None, at), pause, (name, code, at)), work.both)
 
-    def read(self, start: int, stop: int) -> Columns:
-        """The rows from `start` up to `stop`."""
-        return self.take([(start, stop)])
-
     def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
-        """The rows of several ranges, one after the other, in one task a share."""
+        """In one task a share."""
         import numpy as np
 
         wanted: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -158,15 +149,6 @@ class ClusterRows:
         if not self._head:
             self._head = self.read(0, min(self.count, HEAD))
         return self._head
-
-    def blocks(self) -> Iterator[Columns]:
-        """All rows in order, which come here block by block."""
-        for start in range(0, self.count, BLOCK):
-            yield self.read(start, min(start + BLOCK, self.count))
-
-    def fingerprint(self) -> str:
-        """The digest that `Rows` has of the same files."""
-        return Digest.finished(self.names, self.count, self.total(Digest(), ()))
 
     # -- who holds what ---------------------------------------------------------------------------------------------------
 

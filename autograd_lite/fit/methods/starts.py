@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
+from ... import ops
 from ...arrays import Array, Box, np
 from ...compiler.lowering import COMPARISONS
 from ...program import Program
@@ -85,20 +86,18 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
             continue
         own = alias[named[0]]
         data = [a for a in refs if not depends[a]]
-        if (len(refs) == 1 and op.name in ("neg", "mul", "div") and args[0] == named[0]) or (
-            len(refs) == 1 and op.name == "mul"
-        ):
+        if (len(refs) == 1 and op in (ops.neg, ops.mul, ops.div) and args[0] == named[0]) or (len(refs) == 1 and op is ops.mul):
             alias[number] = own
         elif data:
-            what = op.name
-            if op.name == "div":
+            what = op.name if ops.TABLE.get(op.name) is op else ""
+            if op is ops.div:
                 what = "size" if args[0] in named else "over"
             met[own].append((what, data[0]))
-        elif op.name == "pow" and args[-1] == named[-1]:
+        elif op is ops.pow and args[-1] == named[-1]:
             met[alias[named[-1]]].append(("pow", -1))
     angles: set[int] = set()  # what is added up to the angle of a wave
     for number, (op, args) in reversed([*enumerate(program.instructions, program.inputs)]):
-        if op.waves or (number in angles and op.name in ("add", "sub", "neg")):
+        if op.waves or (number in angles and op in (ops.add, ops.sub, ops.neg)):
             angles.update(a for a in args if isinstance(a, int))
     phases = {own for ref, own in alias.items() if ref in angles}
     places = sorted({ref for found in met.values() for _, ref in found if ref >= 0})

@@ -25,7 +25,7 @@ from ...tree import Number, Tree, flatten, unflatten
 from ..cluster import rows_of
 from ..losses import LOSSES
 from ..model import Model
-from ..rows import SHOWN, Data, Sample
+from ..rows import SHOWN, AnyRows, Data, Sample
 from ..rows.data import as_rows, is_collection, narrowed
 from ..rows.objective import Objective
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from ..cluster.tasks import Client
     from ..descent import Result
     from ..ending import Fit
-    from ..rows import AnyRows
 
 POINTS = 1000  # of the loss line
 LISTED = 60  # weights with a slider

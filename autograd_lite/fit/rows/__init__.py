@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ...arrays import np, numpy
 from ...compiler.arguments import doubles
@@ -26,11 +26,6 @@ from ...tables.column import aligned
 from ...tables.parts import Joined, Parts
 from ...tree import Tree, an, as_float, flatten
 from .pairs import Pairs
-
-if TYPE_CHECKING:
-    from ..cluster import ClusterRows
-
-    AnyRows: TypeAlias = "Rows | ClusterRows"
 
 SHOWN = 2000  # rows that a picture or a page shows
 FEW = 50  # rows below which one call for each costs less than a call for all
@@ -53,7 +48,45 @@ class Work(Protocol[T]):
         """What two neighbours come to together."""
 
 
-class Rows:
+class AnyRows:
+    """Rows of data, here (`Rows`) or on workers (`cluster.ClusterRows`): what a fit asks of them."""
+
+    names: list[str] | None
+    count: int
+    threads: int | None = 1  # cores that share the rows; None is as many as it is worth, and the bits are the same for any
+
+    def refuse_none(self) -> None:
+        """InputValueError where there are no rows."""
+        if not self.count:
+            raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
+
+    def total(self, work: Work[T], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> T:
+        """What the work finds in all blocks, added up in the order of the rows; `pause` is called between blocks."""
+        raise NotImplementedError
+
+    def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
+        """The rows of several ranges, one after the other."""
+        return _concatenated([self.read(start, stop) for start, stop in ranges])
+
+    def read(self, start: int, stop: int) -> Columns:
+        """The rows from `start` up to `stop`."""
+        return self.take([(start, stop)])
+
+    def arguments(self, columns: Columns) -> tuple[Tree, ...]:
+        """What the loss is called with beside the parameters: the columns, or one dict of them."""
+        return tuple(columns) if self.names is None else (dict(zip(self.names, columns, strict=True)),)
+
+    def blocks(self) -> Iterator[Columns]:
+        """All rows in order."""
+        for start in range(0, self.count, BLOCK):
+            yield self.read(start, min(start + BLOCK, self.count))
+
+    def fingerprint(self) -> str:
+        """A digest of the names and of every number."""
+        return Digest.finished(self.names, self.count, self.total(Digest(), ()))
+
+
+class Rows(AnyRows):
     """What `minimize` was given as data: a tuple of columns, a dict of them, or a source that reads blocks of them.
 
     A source has ``names``, ``rows`` and ``read(start, stop)``, a dict of columns, as `autograd_lite.tables.Table` has; `Parts`
@@ -61,7 +94,6 @@ class Rows:
     """
 
     def __init__(self, data: Data, threads: int | None = None) -> None:
-        """Of `threads` cores that share the rows; None is as many as it is worth, and the bits are the same for any."""
         self.threads = threads
         self.names: list[str] | None = None
         self.source, self._columns = None, []
@@ -82,8 +114,7 @@ class Rows:
             if len(set(lengths)) > 1:
                 raise StructureError(f"the columns of data have {lengths} rows: give each column one entry for each row")
             self.count = lengths[0] if lengths else 0
-        if not self.count:
-            raise InputValueError("data has no rows, and their mean loss no value: give at least one row")
+        self.refuse_none()
 
     @staticmethod
     def of(data: Data) -> Rows:
@@ -91,21 +122,13 @@ class Rows:
         return data if hasattr(data, "total") else Rows(data)
 
     def read(self, start: int, stop: int) -> Columns:
-        """The rows from `start` up to `stop`."""
         if self.source is None:
             return [column[start:stop] for column in self._columns]
         block = self.source.read(start, stop)
         return [block[name] for name in self.names or ()]
 
-    def take(self, ranges: Sequence[tuple[int, int]]) -> Columns:
-        """The rows of several ranges, one after the other."""
-        return _concatenated([self.read(start, stop) for start, stop in ranges])
-
     def total(self, work: Work[T], leaves: Sequence[float], pause: Callable[[], None] = no_pause) -> T:
-        """What the work finds in all blocks, added up: those of a file in one fixed tree, and the files in another.
-
-        `pause` is called between blocks.
-        """
+        """Those of a file are added up in one fixed tree, and the files in another."""
         if self._ends is None and self.count <= BLOCK:
             found = work.leaf(leaves, self.read(0, self.count))
             pause()
@@ -128,15 +151,6 @@ class Rows:
         found: dict[str, list[str]] = getattr(self.source, "levels", {})
         return found
 
-    def arguments(self, columns: Columns) -> tuple[Tree, ...]:
-        """What the loss is called with beside the parameters: the columns, or one dict of them."""
-        return tuple(columns) if self.names is None else (dict(zip(self.names, columns, strict=True)),)
-
-    def blocks(self) -> Iterator[Columns]:
-        """All rows in order."""
-        for start in range(0, self.count, BLOCK):
-            yield self.read(start, min(start + BLOCK, self.count))
-
     def batches(self, size: int, seed: int, first: int) -> Iterator[Columns]:
         """Mini-batches from number `first` on, for ever: each pass takes each row once, in an order of its own.
 
@@ -158,10 +172,6 @@ class Rows:
                     yield [column[i : i + size] for column in block]
                 skip = 0
             turn += 1
-
-    def fingerprint(self) -> str:
-        """A digest of the names and of every number."""
-        return Digest.finished(self.names, self.count, self.total(Digest(), ()))
 
 
 Looked = tuple[int, tuple[int, str] | None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import mul
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ... import ops
 from ...arrays import Array, np
@@ -17,14 +17,11 @@ from ...errors import TraceError
 from ...functional import hessian, value_and_grad
 from ...interrupt import no_pause
 from ...tree import Number, Tree
-from ..rows import Columns
+from ..rows import AnyRows, Columns
 from . import FEW
 from .groups import Places
 from .objective import entries, warn_of_rows
 from .residuals import MACHINE, threads_for
-
-if TYPE_CHECKING:
-    from ..rows import AnyRows
 
 
 class Sums(NamedTuple):

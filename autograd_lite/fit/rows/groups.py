@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from ...arrays import Array, Indices, np
 from ...functional import value_and_grad
@@ -17,13 +16,10 @@ from ...interrupt import no_pause
 from ...tree import Number, Tree
 from ..methods.triangle import Reduction, leaf_rows, stacked, upper
 from ..model import Model
-from ..rows import Column, Columns
+from ..rows import AnyRows, Column, Columns
 from . import Rows
 from .objective import entries
 from .residuals import ByRows, OverRows, pieces
-
-if TYPE_CHECKING:
-    from ..rows import AnyRows
 
 
 class Places:

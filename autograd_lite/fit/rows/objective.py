@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from ... import frames
 from ...arrays import np, numpy
@@ -13,11 +12,7 @@ from ...compiler import jit
 from ...errors import AutogradError, InputTypeError, JitWarning, TraceError
 from ...functional import value_and_grad
 from ...tree import Number, Spec, Tree, an, called, unflatten
-from ..rows import BLOCK, FEW, Column, Columns, Summed
-
-if TYPE_CHECKING:
-    from ..rows import AnyRows
-
+from ..rows import BLOCK, FEW, AnyRows, Column, Columns, Summed
 
 HEAVY = 2**24  # instructions of a block from which on several threads are quicker than one
 

@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ...arrays import Array, np
-from ..rows import Columns
+from ..rows import AnyRows, Columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from ..rows import AnyRows
 
 FEW = 2**16  # numbers that are brought together
 BITS = 16

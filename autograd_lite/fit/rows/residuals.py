@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ...arrays import Array, np
 from ...compiler import jit, to_numpy
@@ -17,13 +16,10 @@ from ...functional import jacobian, value_and_grad
 from ...interrupt import no_pause
 from ...tree import Number, Spec, Tree, called, flatten, unflatten
 from ..methods.triangle import Reduction, leaf_rows, stacked
-from ..rows import Columns
+from ..rows import AnyRows, Columns
 from . import first
 from .objective import HEAVY, entries, warn_of_rows
 from .order import Gathered
-
-if TYPE_CHECKING:
-    from ..rows import AnyRows
 
 MACHINE = 2**21  # rows times instructions from which on machine code is compiled sooner than NumPy has done the work
 

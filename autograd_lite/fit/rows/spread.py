@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ...arrays import Array, np
 from ...compiler import jit
@@ -13,10 +13,7 @@ from ...interrupt import no_pause
 from ...tree import Number
 from ..methods.trust import norm
 from ..model import Model
-from ..rows import Column, Columns
-
-if TYPE_CHECKING:
-    from ..rows import AnyRows
+from ..rows import AnyRows, Column, Columns
 
 
 class Targets(NamedTuple):

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ...errors import InputValueError
 from ...functional import value_and_grad
 from ..model import Model
-from ..rows import Columns, Data, Rows, first
+from ..rows import AnyRows, Columns, Data, Rows, first
 from ..rows.objective import entries
-
-if TYPE_CHECKING:
-    from ..rows import AnyRows
 
 
 def total_of(numbers: Iterable[float]) -> float:

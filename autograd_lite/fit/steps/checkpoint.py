@@ -8,13 +8,16 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import blake2b
 from typing import NamedTuple
 
 from ...errors import InputValueError
 from ...files import JsonData, read_json, write_atomically
+from ...tree import Spec, describe
 from ..methods import trust
+from ..rows import AnyRows
 
 FORMAT, VERSION = "autograd_lite.checkpoint", 1
 STEPS = "autograd_lite.steps"  # the format of methods other than descent
@@ -27,6 +30,15 @@ class DescentState(NamedTuple):
     leaves: list[float]
     optimizer: dict[str, JsonData]  # its state_dict(), arrays as lists
     previous: float | None  # the loss that `tol` compares the next one with
+
+
+def settings(
+    about: dict[str, JsonData], spec: Spec, start: Sequence[float], rows: AnyRows | None, **more: JsonData
+) -> dict[str, JsonData]:  # fmt: skip
+    """What must be the same for a checkpoint to be gone on from; the weights to start at, and the rows, as digests."""
+    digest = blake2b(repr([x.hex() for x in start]).encode(), digest_size=16).hexdigest()
+    data = None if rows is None else rows.fingerprint()
+    return {**about, "params": describe(spec), "start": digest, **more, "data": data}
 
 
 def save(path: str | os.PathLike[str], settings: dict[str, JsonData], state: DescentState) -> None:

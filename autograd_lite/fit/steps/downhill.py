@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from ...arrays import Array, np
 from ...errors import InputValueError
 from ...files import FilePath, JsonData
 from ...interrupt import is_interrupted
-from ...tree import Number, Spec, Tree, called, describe, flatten, unflatten
+from ...tree import Number, Spec, Tree, called, flatten, unflatten
 from ..methods.lbfgs import lbfgs
 from ..methods.newton import newton
 from ..methods.saddle import SECOND, leave_saddles
 from ..methods.trust import State, Watch, least_squares, norm
-from ..rows import Rows
+from ..rows import AnyRows, Rows
 from ..rows.curvature import Curvature, Sums
 from ..rows.objective import entries, flattened
 from ..rows.residuals import Residuals
@@ -27,7 +26,6 @@ from .trail import Trail
 
 if TYPE_CHECKING:
     from ..descent import Callback
-    from ..rows import AnyRows
 
 MANY = 100  # weights from which on L-BFGS needs less than Newton's Hessians
 REASONS = {"exact": "converged", "orthogonal": "converged", "settled": "converged", "scale": "stuck"}
@@ -198,6 +196,5 @@ class Downhill:
     @property
     def settings(self) -> dict[str, JsonData]:
         """What must be the same for a checkpoint to be gone on from."""
-        digest = blake2b(repr([x.hex() for x in self.start]).encode(), digest_size=16).hexdigest()
-        data = None if self._alone else self.rows.fingerprint()
-        return {**self.about, "params": describe(self.spec), "start": digest, "method": self.method, "data": data}
+        rows = None if self._alone else self.rows
+        return checkpoints.settings(self.about, self.spec, self.start, rows, method=self.method)

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from ...errors import InputTypeError, InputValueError, NonFiniteGradientError
 from ...files import FilePath, JsonData
 from ...interrupt import no_pause
 from ...optim import Optimizer
-from ...tree import Spec, Tree, an, describe, unflatten
+from ...tree import Spec, Tree, an, unflatten
 from ..rows import Columns, Data, Rows
 from ..rows.objective import Objective
 from . import checkpoint as checkpoints
@@ -164,18 +163,13 @@ class Run:
 
     # -- leaving and coming back --------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def settings(self) -> dict[str, JsonData]:
         """What must be the same for a checkpoint to be gone on from."""
-        digest = blake2b(repr([x.hex() for x in self.start]).encode(), digest_size=16).hexdigest()
-        return {
-            **self.about, "params": describe(self.spec), "start": digest, "optimizer": self._made,
-            "batch_size": self.batch_size, "seed": self.seed, "data": self.digest,
-        }  # fmt: skip
-
-    @cached_property
-    def digest(self) -> str | None:
-        return None if self.rows is None else self.rows.fingerprint()
+        made, size = self._made, self.batch_size
+        return checkpoints.settings(
+            self.about, self.spec, self.start, self.rows, optimizer=made, batch_size=size, seed=self.seed
+        )
 
     def state(self) -> checkpoints.DescentState:
         """What a checkpoint holds."""
