@@ -60,14 +60,17 @@ function contours(shown, X, Y, us, vs, heights) {
   const grid = heights.map((v) => (isNumber(v) ? Math.sqrt(v - lowest) : NaN));
   const sorted = Float64Array.from(grid.filter(isNumber)).sort();
   const n = Math.sqrt(grid.length) - 1;
-  for (let level = 1; level <= 9 && sorted.length; level++) {
-    const value = sorted[Math.floor((sorted.length - 1) * (0.03 + 0.97 * (level / 10) ** 2))];
-    const d = [];
-    for (let b = 0; b < n; b++) {
-      for (let a = 0; a < n; a++) {
-        const corner = [[a, b], [a + 1, b], [a + 1, b + 1], [a, b + 1]];
-        const worth = corner.map(([p, q]) => grid[q * (n + 1) + p]);
-        if (!worth.every(isNumber)) continue;
+  const levels = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((level) => sorted[Math.floor((sorted.length - 1) * (0.03 + 0.97 * (level / 10) ** 2))]);
+  const lines = levels.map(() => []);
+  for (let b = 0; b < n && sorted.length; b++) {
+    for (let a = 0; a < n; a++) {
+      const first = b * (n + 1) + a;
+      const worth = [grid[first], grid[first + 1], grid[first + n + 2], grid[first + n + 1]];
+      if (!worth.every(isNumber)) continue;
+      const [bottom, top] = [min(...worth), max(...worth)];
+      const corner = [[a, b], [a + 1, b], [a + 1, b + 1], [a, b + 1]];
+      levels.forEach((value, level) => {
+        if (value <= bottom || value > top) return;
         const cuts = [];
         for (let k = 0; k < 4; k++) {
           const [s, t] = [worth[k], worth[(k + 1) % 4]];
@@ -77,11 +80,11 @@ function contours(shown, X, Y, us, vs, heights) {
             cuts.push([X(us[0] + ((us[1] - us[0]) * p) / n), Y(vs[0] + ((vs[1] - vs[0]) * q) / n)]);
           }
         }
-        for (let k = 0; k + 1 < cuts.length; k += 2) d.push("M" + cuts[k].map((c) => c.toFixed(1)).join(" ") + "L" + cuts[k + 1].map((c) => c.toFixed(1)).join(" "));
-      }
+        for (let k = 0; k + 1 < cuts.length; k += 2) lines[level].push("M" + cuts[k].map((c) => c.toFixed(1)).join(" ") + "L" + cuts[k + 1].map((c) => c.toFixed(1)).join(" "));
+      });
     }
-    draw(shown, "path", { class: "contour", d: d.join(""), "stroke-opacity": 1 - level * 0.08 });
   }
+  lines.forEach((d, level) => sorted.length && draw(shown, "path", { class: "contour", d: d.join(""), "stroke-opacity": 1 - (level + 1) * 0.08 }));
 }
 
 // Losses over steps, on a logarithmic scale where they fall over more than three powers of ten.
