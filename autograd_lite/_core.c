@@ -27,7 +27,7 @@
 #define VECTORCALL_NARGS(n) ((Py_ssize_t)((n) & ~((size_t)1 << (8 * sizeof(size_t) - 1))))
 typedef PyObject *(*Vectorcall)(PyObject *, PyObject *const *, size_t, PyObject *);
 
-enum { VERSION = 11 }; /* as in accelerated.py */
+enum { VERSION = 12 }; /* as in accelerated.py */
 enum { NONE, ADD, SUB, MUL, DIV, NEG, SUM, MEAN, DOT, NATIVE };                /* the rows that are computed here */
 enum { AT_ADD, AT_SUB, AT_MUL, AT_DIV, AT_POW, AT_FLOORDIV, AT_MOD, OPERATORS }; /* the operators of two operands */
 enum { PRODUCT = -2, ANY_NUMBER = -1, GENERAL = 0, UNARY = 1, BINARY = 2, TIMES = 3, PLUS = 4 };    /* as in ops/columns.py */
@@ -1650,6 +1650,7 @@ static PyMethodDef functions[] = {
     {"machine", core_machine, METH_VARARGS, "Machine code as a function of whole numbers."},
     {"enter", (PyCFunction)(void (*)(void))core_enter, METH_FASTCALL, "Let what jit gives go to an entry at once."},
     {"role", core_role, METH_VARARGS, "Set a role of rows."},
+    {"renumbered", (PyCFunction)(void (*)(void))core_renumbered, METH_FASTCALL, "Operands with values in other places."},
     {"rewrite", core_rewrite, METH_VARARGS, "A program as rules rewrite it."},
     {"watch", (PyCFunction)(void (*)(void))core_watch, METH_FASTCALL, "How many watches there are, and what records all nodes of this thread."},
     {"number", (PyCFunction)(void (*)(void))core_number, METH_FASTCALL, "The place of a Value in a trace."},

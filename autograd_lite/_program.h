@@ -7,8 +7,9 @@
 /* An operand: the bits of a constant, or the number of a value with VALUE in front of it, which are the bits of no nan here. */
 typedef uint64_t Operand;
 #define VALUE ((Operand)0xFFFC << 48)
-enum { SUBJECT = 1, COMMUTES = 2, LOOKED_INTO = 4, LIFTS = 8 };
-/* roles of rows: rules speak of it; operands may be swapped; rules ask what it was made of; makes inputs of transforms */
+enum { SUBJECT = 1, COMMUTES = 2, LOOKED_INTO = 4, LIFTS = 8, ORDINARY = 16 };
+/* roles of rows: rules speak of it; operands may be swapped; rules ask what it was made of; makes inputs of transforms;
+   beside a value that rules do not look into, constants but 0, 1 and -1 are all the same to rules, and nothing */
 
 typedef struct { Operand *at; size_t n, cap; } Words;
 typedef struct { uint32_t *at; size_t n, cap; } Table; /* by hash, of numbers of what is in a list, + 1; a power of two long */
@@ -205,11 +206,19 @@ static int answered(Rewriting *r, PyObject *answer, const Operand *ids, size_t m
     return emitted(r, op, n, result);
 }
 
+static int is_ordinary(Rewriting *r, PyObject *op, size_t at, size_t n) {
+    const Operand *two = r->refs.at + at;
+    if (!(ROW(op)->role & ORDINARY) || n != 2 || is_value(two[0]) == is_value(two[1])) return 0;
+    double x;
+    memcpy(&x, is_value(two[0]) ? &two[1] : &two[0], sizeof x);
+    return x != 0.0 && fabs(x) != 1.0 && !maker(r, is_value(two[0]) ? two[0] : two[1]);
+}
+
 /* What becomes of an instruction that is met for the first time, whose operands stand at `at`. */
 static int made_new(Rewriting *r, PyObject *op, size_t at, size_t n, Operand *result) {
     int constant = 1;
     for (size_t i = 0; i < n; i++) constant &= !is_value(r->refs.at[at + i]);
-    if (constant || ROW(op)->role & SUBJECT) {
+    if (constant || (ROW(op)->role & SUBJECT && !is_ordinary(r, op, at, n))) {
         PyObject *answer = answer_to(r, op, at, n);
         if (!answer) return -1;
         if (answer != Py_None) {
@@ -362,6 +371,41 @@ no:
     for (size_t k = 0; k < r.kinds_n; k++) Py_DECREF(r.kinds[k].answer);
     PyMem_Free(r.refs.at); PyMem_Free(r.words.at); PyMem_Free(r.ids.at); PyMem_Free(r.seen); PyMem_Free(r.kinds); PyMem_Free(r.made);
     PyMem_Free(r.by_key.at); PyMem_Free(r.by_kind.at); PyMem_Free(place); PyMem_Free(new);
+    return out;
+}
+
+static PyObject *renumbered_args(PyObject *args, PyObject *place) {
+    Py_ssize_t n = PyTuple_Size(args), total = PyList_Size(place);
+    PyObject *t = n < 0 ? NULL : PyTuple_New(n);
+    for (Py_ssize_t i = 0; t && i < n; i++) {
+        PyObject *a = PyTuple_GetItem(args, i);
+        if (PyLong_CheckExact(a)) {
+            Py_ssize_t number = PyLong_AsSsize_t(a);
+            if (number < 0 || number >= total) {
+                if (!PyErr_Occurred()) PyErr_SetString(PyExc_IndexError, "a value has no place");
+                Py_CLEAR(t);
+                break;
+            }
+            a = PyList_GetItem(place, number);
+        }
+        PyTuple_SetItem(t, i, ref(a));
+    }
+    if (t) PyObject_GC_UnTrack(t);
+    return t;
+}
+
+/* renumbered(many, place): a list of tuples of operands, in which values stand as the list of places has them. */
+static PyObject *core_renumbered(PyObject *module, PyObject *const *given, Py_ssize_t count) {
+    PyObject *it = PyObject_GetIter(given[0]), *out = it && PyList_Check(given[1]) ? PyList_New(0) : NULL, *args;
+    while (out && (args = PyIter_Next(it))) {
+        PyObject *t = renumbered_args(args, given[1]);
+        if (!t || PyList_Append(out, t)) Py_CLEAR(out);
+        Py_XDECREF(t);
+        Py_DECREF(args);
+    }
+    Py_XDECREF(it);
+    if (PyErr_Occurred()) Py_CLEAR(out);
+    else if (!out) PyErr_SetString(PyExc_TypeError, "places are a list");
     return out;
 }
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSION = 11  # of what the core offers; one that was compiled from another source is not used
+VERSION = 12  # of what the core offers; one that was compiled from another source is not used
 
 loaded: Any = None  # the module `_core`; None where it is not there, or not wanted
 FREE_THREADED = "t" in getattr(sys, "abiflags", "")  # objects of such a Python are laid out in another way

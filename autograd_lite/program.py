@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from . import ops
+from .accelerated import loaded
 from .errors import InputValueError
 from .files import JsonData, write_atomically
 from .notebook import preformatted
@@ -323,6 +324,9 @@ def renumbered(some: Iterable[tuple[Ref, ...]], place: Mapping[Any, Any] | Seque
     >>> renumbered([(0, 2.0), (1,)], [3, 4])
     [(3, 2.0), (4,)]
     """
+    if loaded is not None and place.__class__ is list:
+        moved: list[tuple[Ref, ...]] = loaded.renumbered(some, place)
+        return moved
     return [placed(args, place) for args in some]
 
 

@@ -390,5 +390,6 @@ def relax(op: Op, args: tuple[Ref, ...], of: Of) -> New:
 COMMUTATIVE = frozenset({ops.add, ops.mul, ops.eq, ops.ne})
 LOOKED_INTO = frozenset({ops.neg, ops.where, ops.eq})  # what rules may ask for with `of`
 if loaded is not None:
-    for which, rows in enumerate((_STRENGTH, COMMUTATIVE, LOOKED_INTO)):
-        loaded.role(tuple(rows), 1 << which)
+    # beside a value that is not looked into, rules ask of the constants of the last whether they are 0, 1 or -1
+    for role, rows in ((1, _STRENGTH), (2, COMMUTATIVE), (4, LOOKED_INTO), (16, (ops.add, ops.sub, ops.mul))):
+        loaded.role(tuple(rows), role)

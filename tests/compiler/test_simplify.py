@@ -370,6 +370,9 @@ def test_c_refuses_what_no_rule_may_do_and_what_is_no_program():
     ]:
         with pytest.raises((ValueError, TypeError)):
             loaded.rewrite(*wrong, lambda *_: None)
+    for args, places in (([(5,)], [0]), ([(-1,)], [0]), ([0], [0]), ([(0,)], {0: 0})):
+        with pytest.raises((IndexError, TypeError, SystemError)):
+            loaded.renumbered(args, places)
 
 
 # -- fastmath ---------------------------------------------------------------------------------------------------------

@@ -148,7 +148,9 @@ def alike_together(program: Program, alike: Mapping[str, tuple[str, ...]]) -> Pr
 def _in_order(program: Program, order: Sequence[int]) -> Program:
     """The program with its instructions, by number, in another order."""
     first = program.inputs
-    place: dict[Ref, Ref] = {old: new for new, old in enumerate([*range(first), *order])}
+    place = [-1] * (first + len(program))
+    for new, old in enumerate([*range(first), *order]):
+        place[old] = new
     moved = renumbered([program.args[old - first] for old in order], place)
     return Program.of(first, [program.ops[old - first] for old in order], moved, placed(program.outputs, place))
 
