@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import MissingPackageError
 
-__all__ = ["Array", "Box", "Indices", "Mask", "np", "numpy"]
+__all__ = ["NAMES", "Array", "Box", "Indices", "Mask", "np", "numpy"]
+
+# rows by names that NumPy, and what follows it, has others for
+NAMES = {
+    "neg": "negative", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh",
+    "atanh": "arctanh", "atan2": "arctan2", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power",
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+}  # fmt: skip
 
 if TYPE_CHECKING:
     import numpy as np

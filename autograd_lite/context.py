@@ -267,7 +267,7 @@ def check(op: Op, names: Sequence[str | None], values: Sequence[float], result: 
             why = "it has no value there" if inside else "outside the domain " + ", ".join(map(str, op.domain))
             raise InvalidValueError(f'{call}: {why}; errstate(invalid="ignore") lets it pass')
     elif all(map(math.isfinite, values)):
-        if any(kink.holds(*values) for kink in op.kinks):
+        if op.kinked(*values):
             if watch.divide:
                 raise PoleError(f'{call}: a pole; errstate(divide="ignore") lets it pass')
         elif watch.overflow:

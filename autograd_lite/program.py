@@ -345,7 +345,7 @@ def _passed(waiting: list[Guard], number: int) -> list[str]:
 
 
 def _entered(op: Op) -> str:
-    if ops.TABLE.get(op.name) is not op:
+    if not op.entered:
         raise InputValueError(
             f"op {op.name} is not in the op table and cannot be saved: build it from functions of the library"
         )

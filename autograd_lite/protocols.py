@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
 
 from . import accelerated, adjoints, context, frames, graph, ops
+from .arrays import NAMES
 from .errors import InputTypeError, NotALeafError
 from .graph import Node
 from .ops import Op
@@ -377,11 +378,9 @@ _NO_METHODS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 _UFUNCS: dict[str, Callable[..., Any]] = {
     **{name: operation for name, operation in ops.TABLE.items() if name not in ("mod", "round", "pow", "sum", "gamma")},
-    **_NO_METHODS, "subtract": ops.sub, "multiply": ops.mul, "divide": ops.div, "floor_divide": ops.floordiv,
-    "remainder": ops.mod, "power": ops.pow, "float_power": ops.pow, "negative": ops.neg, "absolute": ops.abs, "fabs": ops.abs,
-    "arcsin": ops.asin, "arccos": ops.acos, "arctan": ops.atan, "arctan2": ops.atan2, "arcsinh": ops.asinh,
-    "arccosh": ops.acosh, "arctanh": ops.atanh, "fmax": ops.maximum, "fmin": ops.minimum,
-    "rad2deg": ops.degrees, "deg2rad": ops.radians,
+    **{NAMES[name]: ops.TABLE[name] for name in NAMES},
+    **_NO_METHODS, "floor_divide": ops.floordiv, "remainder": ops.mod, "float_power": ops.pow, "absolute": ops.abs,
+    "fabs": ops.abs, "fmax": ops.maximum, "fmin": ops.minimum, "rad2deg": ops.degrees, "deg2rad": ops.radians,
     "less": _ordered(operator.lt, operator.gt), "less_equal": _ordered(operator.le, operator.ge),
     "greater": _ordered(operator.gt, operator.lt), "greater_equal": _ordered(operator.ge, operator.le),
     "equal": _ordered(operator.eq, operator.eq), "not_equal": _ordered(operator.ne, operator.ne),

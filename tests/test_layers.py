@@ -251,7 +251,7 @@ def test_no_block_of_six_lines_stands_twice(texts):
 
 
 # what may name many rows: the words of backends, and other people's names for ours
-NAMING = {"compiler.lowering", "compiler.llvm.functions", "compiler.to_jax", "compiler.to_js", "compiler.to_numpy",
+NAMING = {"arrays", "compiler.lowering", "compiler.llvm.functions", "compiler.to_js", "compiler.to_numpy",
           "compiler.to_python", "compiler.llvm.emit", "accelerated", "protocols", "formula.texmath"}  # fmt: skip
 
 

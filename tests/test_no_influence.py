@@ -32,7 +32,7 @@ def points(op: Op) -> Iterator[tuple[float, ...]]:
     for at in product(SOME, repeat=n):
         whole = tuple(op.example[i] if i in op.settings else x for i, x in enumerate(at))
         inside = all(x in op.domain[i if op.arity else 0] for i, x in enumerate(whole) if i not in op.settings)
-        if inside and not any(kink.holds(*whole) for kink in op.kinks):
+        if inside and not op.kinked(*whole):
             yield whole
 
 

@@ -184,7 +184,7 @@ def _goes_smoothly(here: Value, there: Value) -> bool:
     if not op.kinks:
         return True
     a, b = graph.values(here), graph.values(there)
-    if any(kink.holds(*a) or kink.holds(*b) for kink in op.kinks):
+    if op.kinked(*a) or op.kinked(*b):
         return False
     middle = op.forward(*[x + (y - x) / 2.0 for x, y in zip(a, b, strict=True)])
     rise, more = middle - here.data, there.data - middle

@@ -21,12 +21,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..ops import TABLE, Op, where
+from ..arrays import NAMES
+from ..ops import Op, where
 from ..ops.operators import Operators
 from ..ops.words import WORDS, both, either, negate
 from ..tree import Number
 
-__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "PAIRS", "Emitter", "Handle", "Lowering", "Named", "Notes", "lower"]
+__all__ = ["COMPARISONS", "CONTROL", "FUNCTIONS", "NUMPY", "PAIRS", "Emitter", "Handle", "Lowering", "Named", "Notes", "lower"]
 
 FUNCTIONS = (
     "neg", "abs", "sqrt", "floor", "ceil", "trunc", "rint", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
@@ -34,6 +35,8 @@ FUNCTIONS = (
 )  # fmt: skip
 PAIRS = ("add", "sub", "mul", "div", "pow", "fmod", "atan2", "copysign")
 COMPARISONS = ("lt", "le", "gt", "ge", "eq", "ne")
+JOINED = {"both": "logical_and", "either": "logical_or", "negate": "logical_not", "select": "where"}
+NUMPY = {word: NAMES.get(word, word) for word in (*FUNCTIONS, *PAIRS, *COMPARISONS)} | JOINED  # what NumPy and JAX call them
 CONTROL = ("both", "either", "negate", "select", "truth", "number", "call")
 
 Emitter = Any  # an object with those words, and the attributes `exact` and `inline`
@@ -140,7 +143,7 @@ def _lowered(k: Emitter, op: Op, args: list[Number]) -> Number:
         return _selected(k, *args)
     if op in _JOINED:
         return _joined(k, op, *args)
-    built_in = TABLE.get(op.name) is op
+    built_in = op.entered
     if k.inline and not k.exact and built_in and op.name in k.rows:
         written = k.rows[op.name](k, *map(_unwrapped, args))
         if written is not NotImplemented:

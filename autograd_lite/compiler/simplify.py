@@ -225,7 +225,7 @@ def fold(op: Op, args: tuple[Ref, ...], of: Of) -> New:
     for a in args:
         if a.__class__ is not float:
             return None
-    return op.forward(*args) if ops.TABLE.get(op.name) is op else None
+    return op.forward(*args) if op.entered else None
 
 
 def _new(op: Op, *args: Any) -> Instruction:

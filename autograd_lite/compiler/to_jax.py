@@ -15,18 +15,9 @@ from ..errors import BranchError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
 from ..program import Program
 from ..tree import Number
-from .lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
+from .lowering import NUMPY, lower
 
-__all__ = ["WORDS", "JaxWords", "function"]
-
-_OTHER_NAMES = {
-    "neg": "negative", "sub": "subtract", "mul": "multiply", "div": "divide", "pow": "power", "lt": "less",
-    "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal", "both": "logical_and",
-    "either": "logical_or", "negate": "logical_not", "select": "where",
-}  # fmt: skip
-WORDS = {
-    name: _OTHER_NAMES.get(name, name) for name in (*FUNCTIONS, *PAIRS, *COMPARISONS, "both", "either", "negate", "select")
-}
+__all__ = ["JaxWords", "function"]
 
 
 class JaxWords:
@@ -40,9 +31,9 @@ class JaxWords:
         self.np, self.special = self.jax.numpy, self.jax.scipy.special
 
     def __getattr__(self, word: str) -> Any:
-        if word not in WORDS:
+        if word not in NUMPY:
             raise AttributeError(word)
-        return getattr(self.special if word in ("erf", "erfc") else self.np, WORDS[word])
+        return getattr(self.special if word in ("erf", "erfc") else self.np, NUMPY[word])
 
     # -- functions of which XLA loses more than a few digits' worth: 1e2 units in the last place and more
 

@@ -14,7 +14,7 @@ from math import inf
 from typing import Any
 
 from ..errors import LoweringError
-from ..ops import TABLE, Op
+from ..ops import Op
 from ..program import Program, Ref
 from ..tree import Number
 from .lowering import Named, Notes, lower
@@ -51,7 +51,7 @@ class JsWords(Notes):
         return lambda *args: self.note(WORDS[word], *args)
 
     def call(self, op: Op, *args: Number) -> Named:
-        if TABLE.get(op.name) is not op or op.name not in CALLED:
+        if not op.entered or op.name not in CALLED:
             raise LoweringError(f"op {op.name} has no formula in JavaScript: build it from functions of the library")
         places = ",".join(f"{{{i}}}" for i in range(len(args)))
         return self.note(f"{CALLED[op.name]}({places})", *args)

@@ -18,26 +18,15 @@ from ..errors import InputTypeError, InputValueError, MissingPackageError
 from ..ops import TABLE, Op
 from ..program import Program, Ref
 from ..tree import Number
-from .lowering import COMPARISONS, FUNCTIONS, PAIRS, Named, Notes, lower
+from .lowering import NUMPY, Named, Notes, lower
 
 __all__ = ["BLOCK", "CHUNK", "WORDS", "NumpyWords", "compile", "source"]
 
 CHUNK = 512  # rows that are added up together
 BLOCK = 8192  # rows worked out at a time, a multiple of CHUNK: some hundred values of a block fit into the second cache
 
-_OTHER_NAMES = {
-    "neg": "negative", "rint": "rint", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh",
-    "acosh": "arccosh", "atanh": "arctanh", "add": "add", "sub": "subtract", "mul": "multiply", "div": "divide",
-    "pow": "power", "atan2": "arctan2", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-    "eq": "equal", "ne": "not_equal", "both": "logical_and", "either": "logical_or", "negate": "logical_not",
-    "select": "where",
-}  # fmt: skip
 _MISSING = ("erf", "erfc")  # NumPy has no such function: the row's own is called item by item
-WORDS = {
-    name: f"np.{_OTHER_NAMES.get(name, name)}"
-    for name in (*FUNCTIONS, *PAIRS, *COMPARISONS, "both", "either", "negate", "select")
-    if name not in _MISSING
-}
+WORDS = {word: f"np.{NUMPY[word]}" for word in NUMPY if word not in _MISSING}
 
 
 class NumpyWords(Notes):
@@ -65,7 +54,7 @@ class NumpyWords(Notes):
         return self.note("np.add", c, 0.0)
 
     def call(self, op: Op, *args: Number) -> Named:
-        name = f"each_{op.name}" if TABLE.get(op.name) is op else self._own.setdefault(op, f"each_own{len(self._own)}")
+        name = f"each_{op.name}" if op.entered else self._own.setdefault(op, f"each_own{len(self._own)}")
         self.functions[name] = op
         return self.note(name, *args)
 
@@ -118,7 +107,7 @@ class _Emitted:
         own: dict[int, str] = {}
         for number, (op, args) in self._numbered():
             if not self.varies[number]:
-                name = f"of_{op.name}" if TABLE.get(op.name) is op else own.setdefault(id(op), f"own{len(own)}")
+                name = f"of_{op.name}" if op.entered else own.setdefault(id(op), f"own{len(own)}")
                 self.names[name] = op.forward
                 yield f"    v{number} = {name}({', '.join(map(_operand, args))})"
         results = [_operand(ref) for ref, rows in zip(self.program.outputs, self.rows, strict=True) if not rows]

@@ -129,7 +129,7 @@ class Source:
 
     def _instruction(self, number: int, op: Op, args: tuple[Ref, ...]) -> Iterator[str]:
         written = list(map(self.operand, args))
-        name = op.name if ops.TABLE.get(op.name) is op else None
+        name = op.name if op.entered else None
         if name in ("sum", "mean", "dot"):
             half = len(written) // 2
             terms = [f"{a} * {b}" for a, b in zip(written[:half], written[half:], strict=True)] if name == "dot" else written
@@ -157,7 +157,7 @@ class Source:
     def _function(self, op: Op) -> str:
         """The name under which a row's own function is called."""
         if op not in self.functions:
-            name = f"{op.name}_" if ops.TABLE.get(op.name) is op else f"op{len(self.functions)}"
+            name = f"{op.name}_" if op.entered else f"op{len(self.functions)}"
             self.functions[op] = name
             self.names[name] = op.forward
         return self.functions[op]

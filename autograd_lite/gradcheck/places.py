@@ -38,10 +38,10 @@ def hidden_place(subject: CheckedFunction, k: int, directions: Sequence[Vector])
     for node in moving_steps(subject, k, directions):
         op, floats = node.op, graph.values(node)
         assert op is not None
-        if op.name not in TABLE or TABLE[op.name] is not op:
+        if not op.entered:
             continue
         call = f"{op.name}({', '.join(f'{x:g}' for x in floats)})"
-        if any(kink.holds(*floats) for kink in op.kinks):
+        if op.kinked(*floats):
             return f"{call} on the way has no derivative there, and its values do not show it"
         endless = [kink for kink in op.kinks if kink.endless]
         quotient = any(kink.of_quotient for kink in endless)

@@ -69,7 +69,7 @@ class Op(accelerated.RowBase):
         roles: what its operands are called, ``("numerator", "denominator")``; of any number ``("term {}",)``, or so many parts.
         tame: whether the value is finite for all finite arguments, but for overflow of a sum or product: times 0 it is 0.
         waves: whether the value goes up and down all along an axis.
-        domain: one interval per argument; kinks and pins: see `Kink` and `Pin`.
+        domain: one interval per argument; kinks: places in words, ``"x = 0"``, see `Kink`; pins: see `Pin`.
         doc: the docstring: one sentence and a doctest; formula, derivative and domain are added from the row.
 
     Raises InputTypeError when called with the wrong number of arguments or with something that is not a number.
@@ -263,6 +263,10 @@ class Op(accelerated.RowBase):
         what = f"{count} argument{'s' * (count != '1')}, got {len(args)}"
         raise InputTypeError(f"{self.name}() takes {what}: {self.name}({', '.join(LETTERS[: self.arity])})")
 
+    def kinked(self, *at: float) -> bool:
+        """Whether there is no derivative at some arguments."""
+        return any(kink.holds(*at) for kink in self.kinks)
+
     def partial(self, index: int, args: Sequence[Number], out: Number) -> Number:
         """The partial derivative with respect to argument `index`, on floats or on nodes."""
         if self.rule is not None:
@@ -288,7 +292,7 @@ class Op(accelerated.RowBase):
         return f"<op {self.name}>"
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        if TABLE.get(self.name) is self:
+        if self.entered:
             return (_unpickled, (self.name,))
         return object.__reduce__(self)
 
@@ -359,7 +363,7 @@ def publish(family: dict[str, Any]) -> None:
     Its ``__all__`` is made here rather than written, so that there is no second list; to a type checker all names are public.
     """
     for name, thing in family.items():
-        row = isinstance(thing, Op) and TABLE.get(thing.name) is thing and thing not in HELPERS
+        row = isinstance(thing, Op) and thing.entered and thing not in HELPERS
         composition = getattr(thing, "__module__", None) == family["__name__"] and not isinstance(thing, (Op, type))
         if not name.startswith("_") and (row or (composition and callable(thing))):
             PUBLIC.setdefault(name, thing)

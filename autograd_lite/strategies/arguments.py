@@ -31,4 +31,4 @@ def domain_of(op: Op, n: int) -> tuple[Interval, ...]:
 def usable(op: Op, at: Sequence[float]) -> bool:
     """Whether a point is in a row's domain and on none of its kinks."""
     inside = all(x in d for x, d in zip(at, domain_of(op, len(at)), strict=True))
-    return inside and not any(kink.holds(*at) for kink in op.kinks)
+    return inside and not op.kinked(*at)

@@ -12,7 +12,7 @@ from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
 from ..gradcheck.replay import high_precision_forms, load_mpmath
-from ..ops import TABLE, Op
+from ..ops import Op
 from ..program import Program
 from ..tree import Number
 from .formula import Expression, Truth
@@ -129,7 +129,7 @@ def judge(expression: Expression, reference: Mapping[str, Callable[..., Number]]
     def replayed(op: Op, at: tuple[float, ...], out: float) -> Callable[..., Number]:
         if op.name in reference:
             return reference[op.name]
-        return partial(forms[op.name], at, out) if TABLE.get(op.name) is op else _second_order(op, at)
+        return partial(forms[op.name], at, out) if op.entered else _second_order(op, at)
 
     program = expression.program
     functions: list[Callable[..., Any]] = []  # of the instructions, one each

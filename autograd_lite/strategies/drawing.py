@@ -53,7 +53,7 @@ def _crosses_kink(op: Op, spans: Sequence[Span]) -> bool:
     for i, (low, _, high) in enumerate(spans):
         others = [x for j, span in enumerate(spans) if j != i for x in span] if op.arity is not None else []
         places.append({low, high, *(x for x in (0.0, 1.0, -1.0, *others) if low <= x <= high)})
-    return any(kink.holds(*at) for at in product(*places) for kink in op.kinks)
+    return any(op.kinked(*at) for at in product(*places))
 
 
 def _applied(op: Op, spans: Sequence[Span]) -> Span | None:

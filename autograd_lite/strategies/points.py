@@ -89,7 +89,7 @@ def special_points(op: Op | str) -> st.SearchStrategy[tuple[float, ...]]:
     each = [[*settings[i].examples] if i in settings else _special(d) for i, d in enumerate(domain)]
     pinned = [pin.at for pin in op.pins]
     likely = each if n < 3 else [[x for x in c if x in (0.0, 1.0, 2.0, -1.0)] for c in each]
-    kinked = [at for at in product(*likely) if any(kink.holds(*at) for kink in op.kinks)]
+    kinked = [at for at in product(*likely) if op.kinked(*at)]
     kinds: list[st.SearchStrategy[tuple[float, ...]]] = [st.sampled_from(some) for some in (kinked, pinned) if some]
     kinds.append(st.tuples(*map(st.sampled_from, each)))
     if n > 1:

@@ -78,7 +78,7 @@ def set_partials(op: Op, partials: Sequence[Any], products: Sequence[Any] | None
 
 def _where_kinked(op: Op, args: Sequence[float]) -> bool:
     try:
-        return any(kink.holds(*args) for kink in op.kinks)
+        return op.kinked(*args)
     except (ArithmeticError, ValueError, TypeError, AttributeError):  # nodes, and floor(inf)
         return False
 
@@ -318,7 +318,7 @@ ENGINE = [
     line("a steep slope within the finest step is a fault", f"{CHECK}/verdict.py",
          "if verdict.verdict == FAIL and _unresolved(engine, found):", "if False:", *CHECK_TESTS),
     line("no kink of the table is looked at", f"{CHECK}/places.py",
-         "if any(kink.holds(*floats) for kink in op.kinks):", "if False:", *CHECK_TESTS),
+         "if op.kinked(*floats):", "if False:", *CHECK_TESTS),
     line("every slope is too steep to be told", f"{CHECK}/verdict.py", "STEEP = 8.0", "STEEP = 1e300", *CHECK_TESTS),
     line("finer steps may contradict", f"{NUMERICAL}/extrapolate.py",
          "max(a.error, _apart(a, answers[i + 1 :]))", "a.error", *CHECK_TESTS),

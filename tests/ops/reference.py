@@ -42,7 +42,7 @@ def variables(op: Op) -> list[int]:
 def usable(op: Op, at: Sequence[float]) -> bool:
     """Whether a point lies in the row's domain and away from its kinks."""
     inside = all(x in d for x, d in zip(at, intervals(op), strict=True))
-    return inside and not any(kink.holds(*at) for kink in op.kinks)
+    return inside and not op.kinked(*at)
 
 
 def exactly(op: Op, at: Sequence[float]) -> Callable[..., Any]:

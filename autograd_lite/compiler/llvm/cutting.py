@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ...ops import TABLE
 from ...program import Program, Ref, written
 from .emit import Emitter, Handle
 from .schedule import arranged
@@ -100,7 +99,7 @@ class Cutting:
             before = len(k.lines)
             result = k.row(op, [*map(self._get, args)])
             if len(k.lines) > before and commented:
-                name = op.name if TABLE.get(op.name) is op else "own"
+                name = op.name if op.entered else "own"
                 k.lines[-1] += f"  ; v{number} = {name}({', '.join(map(written, args))})"
             if isinstance(result, float):
                 self.constants[number] = result

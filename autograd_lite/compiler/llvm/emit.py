@@ -191,7 +191,7 @@ class Emitter:
 
     def call(self, op: Op, *args: Handle) -> Handle:
         """The row's own Python function, through a helper that hands its arguments over in memory."""
-        label = op.name if TABLE.get(op.name) is op else self._own.setdefault(op, f"own{len(self._own)}")
+        label = op.name if op.entered else self._own.setdefault(op, f"own{len(self._own)}")
         name = f"python_{label}_{len(args)}_{self.width}"
         if name not in self.callbacks:
             self.callbacks[name] = Callback(op, len(args), self.width)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ...ops import TABLE, Op
+from ...ops import Op
 from . import functions
 from .asked import asked, rounded
 from .emit import Emitter, Handle
@@ -36,7 +36,7 @@ class Singles(Emitter):
 
     def row(self, op: Op, args: Sequence[Handle]) -> Handle:
         wants = asked(op)
-        if not (wants.calls or wants.doubles) or (op.name in self.rows and TABLE.get(op.name) is op):
+        if not (wants.calls or wants.doubles) or (op.name in self.rows and op.entered):
             return super().row(op, args)
         low, high = (self.halves.row(op, [a if isinstance(a, float) else self.half(a, i) for a in args]) for i in (0, 1))
         return self._joined(low, high)

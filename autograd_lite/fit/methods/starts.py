@@ -89,7 +89,7 @@ def plan(program: Program, count: int, rows: Sequence[Sequence[float]], start: S
         if (len(refs) == 1 and op in (ops.neg, ops.mul, ops.div) and args[0] == named[0]) or (len(refs) == 1 and op is ops.mul):
             alias[number] = own
         elif data:
-            what = op.name if ops.TABLE.get(op.name) is op else ""
+            what = op.name if op.entered else ""
             if op is ops.div:
                 what = "size" if args[0] in named else "over"
             met[own].append((what, data[0]))
