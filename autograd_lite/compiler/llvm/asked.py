@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,15 +20,26 @@ class Asked(NamedTuple):
     """What a row asks for."""
 
     calls: bool  # functions, whose calls keep no register
-    doubles: bool  # numbers that no float of 32 bits holds, or the bound of a range: its formula is one for doubles
+    doubles: bool  # numbers that no float of 32 bits holds, the bound of a range, or digits to lose in a sum of what is rounded
 
 
 class _Reader(Emitter):
-    """An `Emitter` that notes the constants."""
+    """An `Emitter` that notes the constants, and whether something is added that is rounded already, so that it may cancel."""
 
     def __init__(self) -> None:
         super().__init__(8, False, vector=LIBRARY)
         self.met: set[float] = set()
+        self.rounded: set[str] = set()
+        self.cancels = False
+
+    def value(self, text: str) -> str:
+        name = super().value(text)
+        word = text.partition(" ")[0]
+        late = not self.rounded.isdisjoint(re.findall(r"%\w+", text))
+        self.cancels |= late and word in ("fadd", "fsub")
+        if late or word in ("fadd", "fsub", "fmul", "fdiv"):
+            self.rounded.add(name)
+        return name
 
     def written(self, a: Handle) -> str:
         if isinstance(a, float):
@@ -35,7 +47,7 @@ class _Reader(Emitter):
         return super().written(a)
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def asked(op: Op) -> Asked:
     """What an op asks for where it is written as its formula says, with any of its settings.
 
@@ -46,10 +58,13 @@ def asked(op: Op) -> Asked:
     k = _Reader()
     count = 4 if op.arity is None else op.arity
     each: list[Sequence[Handle]] = [op.settings[i].examples if i in op.settings else (f"%a{i}",) for i in range(count)]
-    for args in product(*each):
-        k.row(op, args)
-    doubles = any(not (x != x or (math.isfinite(x) and rounded(x) == x)) for x in k.met)
-    return Asked(bool(k.vectors or k.library or k.callbacks), doubles)
+    try:
+        for args in product(*each):
+            k.row(op, args)
+    except Exception:  # a user's formula may be for another number of items; where it is wrong, compiling it says so
+        return Asked(True, True)
+    large = any(not (x != x or (math.isfinite(x) and rounded(x) == x)) for x in k.met)
+    return Asked(bool(k.vectors or k.library or k.callbacks), large or (k.cancels and not op.variadic))
 
 
 def rounded(x: float) -> float:

@@ -1,7 +1,8 @@
 """Rows in single precision: twice as many of them in a vector.
 
 Arithmetic, comparisons, choices and some functions are done on floats of 32 bits.  Any other row is worked out in double
-precision, one half of the vector after the other, and rounded: its formula knows the range and the rounding of doubles.
+precision, one half of the vector after the other, and rounded: its formula knows the range and the rounding of doubles.  A
+user's own may cancel in fewer digits.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Singles(Emitter):
 
     def row(self, op: Op, args: Sequence[Handle]) -> Handle:
         wants = asked(op)
-        if not (wants.calls or wants.doubles) or (op.name in self.rows and op.entered):
+        if op.entered and (op.name in self.rows or not (wants.calls or wants.doubles)):
             return super().row(op, args)
         low, high = (self.halves.row(op, [a if isinstance(a, float) else self.half(a, i) for a in args]) for i in (0, 1))
         return self._joined(low, high)
