@@ -16,8 +16,6 @@ from .errors import InputValueError
 FilePath = str | os.PathLike[str]
 JsonData = Any  # what a JSON file holds: numbers, texts, lists and dicts of them
 
-__all__ = ["FilePath", "JsonData", "check_writable", "for_json", "json_number", "read_json", "write_atomically"]
-
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes | Iterable[bytes]) -> None:
     """Write to a temporary file beside `path`, flush it to the disk, rename it into place, and flush the folder.

@@ -23,8 +23,6 @@ from .ops.choice import Masked
 from .tree import Number, Spec, Tree, as_float, flatten, flatten_like, unflatten
 from .value import Value
 
-__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
-
 P = ParamSpec("P")  # the parameters of a function, which its transforms keep
 R = TypeVar("R")  # what it returns
 T = TypeVar("T", bound=Any)  # what it is differentiated by

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .explanation.found import Explanation
     from .value import Value
 
-__all__ = ["NeitherError", "Protocols", "clock", "described", "given_name", "looked_at", "neither", "other_number"]
-
 clock = (
     count(1).__next__ if accelerated.loaded is None else accelerated.loaded.clock
 )  # one count for each leaf made: what is older than a call has the smaller one

@@ -15,8 +15,6 @@ from . import ops
 from .errors import InputTypeError
 from .tree import Number, an, as_float, is_node
 
-__all__ = ["FALSE", "TRUE", "Truth", "side"]
-
 
 def side(other: Number, sign: str) -> bool:
     """The other side of `sign` as a bool: of a condition, a bool, or the number 0 or 1.

@@ -268,3 +268,13 @@ def test_rows_are_told_by_what_they_are_and_not_by_name(texts):
     """A user's own op may have any name."""
     asked = re.compile(r"\bop\.name (?:==|!=|in|not in) [(\[{\"']")
     assert [(module, line) for module, text in texts.items() for line in text.splitlines() if asked.search(line)] == []
+
+
+def test_a_module_does_not_list_again_what_it_defines(texts):
+    """A list of names is for what a room hands on, or for what it keeps to itself."""
+    for module, text in texts.items():
+        tree = ast.parse(text)
+        own = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and n.name[0] != "_"}
+        lists = [n.value for n in tree.body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "__all__"]
+        named = {ast.literal_eval(e) for listed in lists for e in getattr(listed, "elts", ())}
+        assert not lists or named != own or path(module).name == "__init__.py", f"{module} needs no __all__"

@@ -11,8 +11,6 @@ from typing import Annotated, Any, get_args, get_origin
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["Argument", "Command", "Option", "command"]
-
 TYPES: dict[Any, Any] = {str: click.STRING, int: click.INT, float: click.FLOAT}
 
 

@@ -17,8 +17,6 @@ from ..program import Program
 from ..tree import Number
 from .lowering import NUMPY, lower
 
-__all__ = ["JaxWords", "function"]
-
 
 class JaxWords:
     """The vocabulary of `lowering` in jax.numpy; a handle is an array or what JAX traces in its place."""

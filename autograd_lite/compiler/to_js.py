@@ -19,8 +19,6 @@ from ..program import Program, Ref
 from ..tree import Number
 from .lowering import Named, Notes, lower
 
-__all__ = ["CALLED", "WORDS", "JsWords", "runtime", "source"]
-
 _MATH = ("abs", "sqrt", "floor", "ceil", "trunc", "exp", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin",
          "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "cbrt", "atan2")  # fmt: skip
 _SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "fmod": "%", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",

@@ -14,8 +14,6 @@ from ..value import Value
 from . import tex, text
 from .parts import KinkAt, Path, kinks, paths
 
-__all__ = ["Explanation", "found"]
-
 
 class Explanation(NamedTuple):
     """What `explain` found; it prints itself.

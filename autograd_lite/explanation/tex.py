@@ -14,8 +14,6 @@ from .text import count, ends, place
 if TYPE_CHECKING:
     from .found import Explanation
 
-__all__ = ["lines"]
-
 
 def lines(e: Explanation) -> list[str]:
     """The lines of the whole."""

@@ -17,8 +17,6 @@ from .parts import KinkAt, Path, Slopes
 if TYPE_CHECKING:
     from .found import Explanation
 
-__all__ = ["count", "ends", "lines", "place"]
-
 FACTORS = 12  # of a path that are written out
 HUGE = 10**15  # numbers of paths from here on are written as a power of ten
 

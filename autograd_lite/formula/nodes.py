@@ -13,8 +13,6 @@ from ..tree import Number
 from . import notation
 from .printer import LOOSE, Piece, Printer
 
-__all__ = ["edge", "formula", "is_whole_power", "latex", "may_kink", "out_of_domain", "partial", "slopes", "tex"]
-
 
 def formula(node: Node, names: Mapping[Node, str], digits: int = 4) -> str:
     """How a node is computed from its operands, by name: ``w × x``; empty for a leaf.

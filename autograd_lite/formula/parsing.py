@@ -17,8 +17,6 @@ from ..program import Builder, Program, Ref, placed, renumbered
 from ..tree import Number
 from .tokens import LONGEST, TOKEN, UNKNOWN, Token, TypedText, short
 
-__all__ = ["BINDING", "Function", "Parser", "Vocabulary", "quoted"]
-
 # how tightly a sign binds, as in Python; the right operand of ** may begin with a sign of its own
 COMPARISON, SIGN, POWER = 1, 4, 5
 BINDING = dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), COMPARISON) | {

@@ -25,8 +25,6 @@ from typing import NamedTuple, NoReturn
 
 from ..errors import ExpressionError
 
-__all__ = ["TOKEN", "Token", "TypedText", "short"]
-
 SHOWN = 64  # characters of a text that a message shows around the place
 LONGEST = 40  # characters of a name that a message quotes
 

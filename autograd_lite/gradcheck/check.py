@@ -20,8 +20,6 @@ from .rounding import Rounding
 from .subject import FEW, CheckedFunction, Vector, name_of, parameters, pick, plain
 from .verdict import FAIL, INCONCLUSIVE, PASS, UNDERFLOW, WEAK, Verdict, judge
 
-__all__ = ["check_derivative", "check_grads"]
-
 NAMED = 200  # inputs looked at one by one to name a wrong one
 SAME = 1e-12  # two sweeps that differ by less differ by rounding
 

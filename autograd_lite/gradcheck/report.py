@@ -9,8 +9,6 @@ from ..errors import GradientCheckError
 from ..notebook import table
 from .verdict import FAIL, INCONCLUSIVE, PASS, WEAK
 
-__all__ = ["Report", "Row"]
-
 SHOWN = 40  # rows of a report that are printed
 
 

@@ -17,8 +17,6 @@ from ..tree import Number
 from .extrapolate import SURE, Quotient, extrapolate
 from .probe import Probe, fast_steps, noise_of, steps_of
 
-__all__ = ["Derivative", "numerical_derivative"]
-
 BISECTIONS = 12  # to find where a flat part ends
 BROAD = 2.0**-5  # of the scale of x: a step so broad is no rounding
 UNUSUAL = 64.0  # f moves by more than its rounding where it moves by so many times that

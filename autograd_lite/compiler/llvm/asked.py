@@ -13,8 +13,6 @@ from typing import NamedTuple
 from ...ops import Op
 from .emit import LIBRARY, Emitter, Handle
 
-__all__ = ["Asked", "asked", "rounded"]
-
 
 class Asked(NamedTuple):
     """What a row asks for."""

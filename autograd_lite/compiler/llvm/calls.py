@@ -9,8 +9,6 @@ from .cutting import CutProgram
 from .native import OTHERS
 from .sums import FIELDS, SumLayout
 
-__all__ = ["CALL", "DRIVER", "HEADER", "INTS", "ROW", "Finish", "batch", "module", "scalar"]
-
 ROW = "ptr noalias %shared, ptr noalias %extra, ptr noalias %columns, ptr noalias %out, i64 %step"
 SCALAR = "ptr %in, ptr %out, ptr %frame"
 

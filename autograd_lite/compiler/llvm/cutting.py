@@ -13,8 +13,6 @@ from ...program import Program, Ref, written
 from .emit import Emitter, Handle
 from .schedule import arranged
 
-__all__ = ["CutProgram", "Cutting"]
-
 MOST_COMMENTS = 10_000  # instructions, each of which is named beside its last line; in longer programs none is
 CALL = 20  # instructions around a call of the vector library, which keeps no register
 

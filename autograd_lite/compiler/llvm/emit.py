@@ -15,8 +15,6 @@ from ..lowering import COMPARISONS, FUNCTIONS, PAIRS, lower
 from .functions import DOUBLE, QUICKER, ROWS
 from .schedule import OPERANDS
 
-__all__ = ["INTRINSICS", "LIBRARY", "Callback", "Emitter", "Handle"]
-
 Handle = str | float  # the name of an IR value, or a constant
 
 _packed = struct.Struct(">d").pack

@@ -17,8 +17,6 @@ from ...program import Program, Ref
 from .cutting import CutProgram
 from .emit import Emitter, Handle
 
-__all__ = ["LONG", "Stretch", "looped", "stretches"]
-
 LONG = 4_000  # instructions: below, code that runs straight on is quicker
 LEAST, MOST = 8, 256  # times that a loop goes round at least; instructions of a period at most
 TRIES = 16  # periods tried at an instruction

@@ -15,8 +15,6 @@ from ...program import Builder, Program, Ref, is_constant, placed, renumbered
 from ..simplify import dead_code
 from .asked import asked
 
-__all__ = ["Plan", "SumTerm", "alike_together", "calls_together", "on_demand", "plan", "prepared", "shortened"]
-
 LONGEST = 256  # arguments of one instruction
 CALLS = 64  # of the vector library, among which instructions are moved
 

@@ -15,8 +15,6 @@ from typing import Any
 from ...accelerated import FREE_THREADED
 from ...arrays import Array, np
 
-__all__ = ["matrix"]
-
 # bytes: of less the C library keeps memory itself; and of all that is remembered
 LEAST, MOST = 1 << 18, 0 if FREE_THREADED else 1 << 27
 LINE = 64

@@ -20,8 +20,6 @@ from .loops import looped
 from .native import Code
 from .prepare import on_demand, shortened
 
-__all__ = ["PARAMETERS", "PART", "ScalarCode", "address", "parts_of", "scalar"]
-
 PART = 400  # steps in a function, about: LLVM takes longer the more values wait for their use
 PARAMETERS = "ptr noalias %in, ptr noalias %out"
 

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable
 from heapq import heappop, heappush
 
-__all__ = ["OPERANDS", "arranged"]
-
 # Steps looked at.  Wider windows take more registers than there are: the net of 337 weights takes 45 ns a row with 32, 49 with
 # 128.  Where the steps in a row that wait for each other take longer than all do by themselves, that is worth it: a price with
 # its Greeks takes 11.8 ns with 256, 13.0 with 32.

@@ -15,8 +15,6 @@ from . import functions
 from .asked import asked, rounded
 from .emit import Emitter, Handle
 
-__all__ = ["Singles"]
-
 
 class Singles(Emitter):
     """An `Emitter` whose numbers are floats of 32 bits; `halves` writes in double precision into the same function."""

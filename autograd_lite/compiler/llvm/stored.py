@@ -25,8 +25,6 @@ from . import native
 from .emit import Callback
 from .native import Code
 
-__all__ = ["Store", "made"]
-
 SIZE = 32  # of a digest, in bytes
 
 

@@ -9,8 +9,6 @@ from typing import NamedTuple, TypeVar
 from .emit import FASTMATH
 from .prepare import SumTerm
 
-__all__ = ["FIELDS", "SumLayout", "sums", "tiles"]
-
 T = TypeVar("T")
 
 ROOM = {8: 24, 4: 9}  # sums that stay in registers at once, by the doubles in a vector: with 32 registers, and with 16

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-__all__ = ["share", "undisturbed"]
-
 STACK = 1 << 24  # bytes: what LLVM may need, and more than new threads have on some systems
 
 T = TypeVar("T")
