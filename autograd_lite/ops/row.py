@@ -159,9 +159,9 @@ class Op(accelerated.RowBase):
         """What its rules call its arguments; x, y, z, ... where they do not say."""
         for rules, before in ((self.partials, 0), (self.products or (), 1)):
             for rule in rules:
-                code = getattr(rule, "__code__", None)
-                if code is not None and code.co_argcount > before + len(self.partials):
-                    return tuple(code.co_varnames[before : before + len(self.partials)])
+                code, first = getattr(rule, "__code__", None), before + hasattr(rule, "__self__")  # of a method, after self
+                if code is not None and code.co_argcount > first + len(self.partials):
+                    return tuple(code.co_varnames[first : first + len(self.partials)])
         return tuple(LETTERS[: self.arity])
 
     def _ordinary(self) -> tuple[float, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 from math import inf, isfinite, nan, pi
 
 import pytest
@@ -75,11 +76,18 @@ def test_a_place_that_is_no_text_is_refused() -> None:
         Op("f", lambda x: x, lambda x, out: 1.0, kinks=[0.0])  # type: ignore[list-item]
 
 
+class Rules:
+    def slope(self, t: float, out: float) -> float:
+        return math.cos(t)
+
+
 def test_arguments_are_called_what_the_rules_call_them() -> None:
     assert [*ops.atan2.letters] == ["y", "x"]
     assert [*ops.clamp.letters] == ["x", "low", "high"]
     assert [*ops.polygamma.letters] == ["n", "x"]
     assert [*ops.add.letters] == ["x", "y"]  # its partials are numbers
+    assert [*Op("own", math.sin, Rules().slope, kinks="t = 0").letters] == ["t"]
+    assert [*Op("own", math.sin, partial(Rules.slope, Rules())).letters] == ["x"]  # nobody knows
     assert "d/dy atan2(y, x) = x/(y**2 + x**2)" in str(ops.atan2.__doc__)
     assert "d/dhigh clamp(x, low, high) = maximum(x, low) > high" in str(ops.clamp.__doc__)
 
