@@ -369,6 +369,8 @@ ENGINE = [
          "tests/ops/test_columns.py"),
     line("a quotient is no whole one", "autograd_lite/ops/columns.py", "1.0 if unit is None else at[unit]", "1.0",
          "tests/ops/test_columns.py"),
+    line("memory that somebody has is written to", "autograd_lite/compiler/llvm/results.py",
+         " and getrefcount(raw) == getrefcount(mine)", "", "tests/compiler/test_llvm_results.py"),
     line("no machine calls anything", "autograd_lite/compiler/llvm/asked.py", "bool(k.vectors or k.library or k.callbacks)",
          "False", "tests/compiler/test_llvm_asked.py", "tests/compiler/test_llvm_prepare.py"),
     line("rules for floats are not told so", f"{CHECK}/check.py",
