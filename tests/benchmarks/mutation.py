@@ -551,7 +551,7 @@ ENGINE = [
         ("a loop goes on where a step changes", "three - two == two - one", "three == three"),
     )],
     line("the group is not shared", "autograd_lite/compiler/simplify.py",
-         "if sum(map(group.__contains__, program.ops)) < 2:", "if True:", "tests/compiler/test_simplify.py"),
+         "if sum(map(group.__contains__, program.ops)) < 2:", "if True:", "autograd_lite/compiler/simplify.py"),
 ]  # fmt: skip
 
 
