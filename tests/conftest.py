@@ -22,6 +22,15 @@ settings.register_profile("long", max_examples=1000, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+SLOW = tuple(
+    f"tests/{name}.py"
+    for name in (
+        "test_cluster", "test_soak", "test_mutation_script", "drawing/test_live", "drawing/test_browser", "test_core",
+        "test_strategies", "compiler/test_llvm_rows", "compiler/test_jit", "cli/test_fit", "test_fit", "ops/test_accuracy",
+        "test_demos", "test_gradcheck", "test_tables", "test_expressions_agree", "test_promises",
+    )
+)  # fmt: skip
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a shell starts in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -56,6 +65,16 @@ def pytest_collection(session):
     given = getattr(session.config, "workerinput", None)
     if given and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
         warm.import_from(given["workerid"], given["workercount"])
+
+
+def pytest_configure(config):
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # which begins with the files of many tests, not with those that take long
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long come first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 def pytest_collection_finish():

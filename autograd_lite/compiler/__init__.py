@@ -160,7 +160,8 @@ def jit(
     Results have the bits of the function itself without `fastmath`, but for signs of zero and nan and what follows from them
     (1/-0.0 is -inf), and for the roundings of a second or higher derivative of a choice (`where` over a Value, `relu`,
     `maximum`, `clamp`, `floor`), which may be added up in another order; those of a batch are within 5 ulp a function.  Inside
-    `errstate` and `detect_anomaly` the function itself runs.
+    `errstate` and `detect_anomaly` the function itself runs.  Memory of kept rows that nobody has any more, up to 128 MB of it,
+    is held for the next ones.
 
     Raises TraceError where f needs the number of a Value, BranchError where it branches over a batch.
     """
