@@ -22,6 +22,7 @@ from autograd_lite import ops
 from autograd_lite.compiler.llvm import kernel as kernels
 from autograd_lite.compiler.llvm import native
 from autograd_lite.compiler.llvm.calls import HEADER
+from autograd_lite.compiler.llvm.driver import driver
 from autograd_lite.compiler.llvm.kernel import Finish, batch
 from autograd_lite.compiler.llvm.native import Machine, host
 from autograd_lite.compiler.llvm.scalar import address, scalar
@@ -308,6 +309,16 @@ def test_fastmath_loses_no_addend(machine: str) -> None:
     assert out[:, 0].tolist() == [61.0, 58.0]
 
 
+def field_times_4(name: str) -> str:
+    """The field of the header of which the driver's number of that name is four times."""
+    text = driver(4, False, True).text
+    source = re.search(rf"%{name} = mul i64 %(\S+), 4\n", text)
+    assert source is not None
+    place = re.search(rf"= getelementptr i64, ptr %header, i64 (\d+)\n\s+%{source[1]} = load i64", text)
+    assert place is not None
+    return HEADER[int(place[1])]
+
+
 def test_chunks_with_few_rows_are_added_up_at_once_and_longer_ones_as_the_first_cache_holds() -> None:
     kernel = batch(NOTHING, made(40, outputs=range(40)), 40, reduce=True, machine=host("avx512"))
     at = SumLayout(4, 40, 40, 40, 0, 0, 0)
@@ -316,6 +327,11 @@ def test_chunks_with_few_rows_are_added_up_at_once_and_longer_ones_as_the_first_
     assert numbers is not None
     read = dict(zip(HEADER, numbers[1].split(", "), strict=True))
     assert (read["most"], read["together"]) == (f"i64 {at.most}", f"i64 {at.together}")
+    ways = re.search(
+        r"icmp sle i64 %\S+, %(\S+)\n\s+%\S+ = select\s+i1 %\S+, i64 %(\S+), i64 %(\S+)\n", driver(4, False, True).text
+    )
+    assert ways is not None
+    assert [field_times_4(name) for name in ways.groups()] == ["most", "most", "together"]
     rows = 4 * at.most  # up to which all blocks are added up at once
     x = np.random.default_rng(1).normal(size=(40, rows + 1))
     for count in (rows - 1, rows, rows + 1):

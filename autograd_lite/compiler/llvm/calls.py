@@ -29,7 +29,7 @@ ATTRIBUTES = 'attributes #0 = {{ nounwind "stackrealign" "prefer-vector-width"="
 
 def module(declared: Mapping[str, str], functions: Sequence[str], width: int) -> str:
     """The text of a module."""
-    return "\n\n".join([*functions, *declared.values(), ATTRIBUTES.format(64 * width if width > 1 else 64)]) + "\n"
+    return "\n\n".join([*functions, *declared.values(), ATTRIBUTES.format(64 * width)]) + "\n"
 
 
 class Finish(NamedTuple):
